@@ -1,0 +1,86 @@
+import { globSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { describeCheck, runChecks } from "./checks.ts";
+import { root, runChild, toolPath } from "./child.ts";
+import { countVitest, type Counts } from "./counts.ts";
+import { findProgram, type SystemProgramName } from "./system-programs.ts";
+
+/** One part of `npm test`. */
+export interface Suite {
+  readonly name: string;
+  readonly about: string;
+  /** Programs without which the suite is left out. */
+  readonly needs: readonly SystemProgramName[];
+  /** The suite is left out while nothing matches this, relative to the root. */
+  readonly files: string;
+  readonly run: () => Promise<Counts>;
+}
+
+/** A suite that runs longer than this hangs. */
+const suiteLimitMs = 900_000;
+const fuzzSeconds = 20;
+
+/** In the order in which they run: what says most, soonest, comes first. */
+export const suites: readonly Suite[] = [
+  {
+    name: "check",
+    about: "format, lint, types, unused code, versions",
+    needs: [],
+    files: "scripts/check.ts",
+    run: runCheckSuite,
+  },
+  vitestSuite(
+    "unit",
+    "packages, and the repository's own rules",
+    "{packages/*/test,apps/*/test,test/tidy}/**/*.test.ts",
+  ),
+  vitestSuite("integration", "several packages in one process", "test/integration/**/*.test.ts"),
+  vitestSuite("e2e", "real processes", "test/e2e/**/*.test.ts"),
+  vitestSuite("browser", "Chromium against the real thing", "test/browser/**/*.test.ts", ["chromium"]),
+  {
+    name: "fuzz",
+    about: `hostile bytes for ${fuzzSeconds} s`,
+    needs: [],
+    files: "test/fuzz/main.ts",
+    run: runFuzzSuite,
+  },
+];
+
+/** Why a suite cannot run here, or undefined if it can. */
+export function reasonToLeaveOut(suite: Suite): string | undefined {
+  if (globSync(suite.files, { cwd: root }).length === 0) return `nothing matches ${suite.files}`;
+  const missing = suite.needs.filter((name) => findProgram(name) === undefined);
+  return missing.length === 0 ? undefined : `needs ${missing.join(", ")}`;
+}
+
+async function runCheckSuite(): Promise<Counts> {
+  const results = await runChecks((result) => process.stdout.write(describeCheck(result)));
+  const passed = results.filter((result) => result.ok).length;
+  return { passed, failed: results.length - passed, skipped: 0 };
+}
+
+/** One project of vitest.config.ts. The paths of the programs it needs are in the environment: `PARLEY_CHROMIUM`. */
+function vitestSuite(name: string, about: string, files: string, needs: readonly SystemProgramName[] = []): Suite {
+  const run = async (): Promise<Counts> => {
+    const folder = mkdtempSync(join(tmpdir(), "parley-test-"));
+    const report = join(folder, "report.json");
+    const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
+    const env = Object.fromEntries(needs.map((need) => [`PARLEY_${need.toUpperCase()}`, findProgram(need) ?? ""]));
+    try {
+      const args = ["run", "--project", name, ...reporters];
+      const child = await runChild(toolPath("vitest"), args, { timeoutMs: suiteLimitMs, env });
+      return countVitest(report, child.code);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  };
+  return { name, about, needs, files, run };
+}
+
+async function runFuzzSuite(): Promise<Counts> {
+  const main = join(root, "test", "fuzz", "main.ts");
+  const child = await runChild(process.execPath, [main, "--seconds", String(fuzzSeconds)], { timeoutMs: suiteLimitMs });
+  return child.code === 0 ? { passed: 1, failed: 0, skipped: 0 } : { passed: 0, failed: 1, skipped: 0 };
+}

@@ -1,0 +1,48 @@
+/**
+ * The A2A binding over envelopes: bodies of `call` and `callEvent` envelopes, JSON in UTF-8. A call has a number,
+ * chosen by the caller, that its events carry; a call ends with `end` or `error`.
+ */
+import { z } from "zod";
+import { errorTable, type ErrorCode } from "./errors.ts";
+import { limits } from "./limits.ts";
+import { skillIdSchema } from "./names.ts";
+import { sendMessageRequestSchema, streamResponseSchema, taskSchema } from "./task.ts";
+
+const call = z.int().min(1).max(2 ** 40);
+const taskId = z.string().min(1).max(128);
+
+/** Starts work. Streams of events are the only form: a caller that wants one answer folds them. */
+const sendStreamingMessage = z.object({
+  call,
+  method: z.literal("SendStreamingMessage"),
+  /** Skill that the message is for. */
+  skill: skillIdSchema,
+  /** Milliseconds that the caller is ready to wait. */
+  timeLimitMs: z.int().min(1).max(limits.taskMs).optional(),
+  params: sendMessageRequestSchema,
+});
+const getTask = z.object({ call, method: z.literal("GetTask"), params: z.object({ id: taskId }) });
+const cancelTask = z.object({ call, method: z.literal("CancelTask"), params: z.object({ id: taskId }) });
+const subscribeToTask = z.object({ call, method: z.literal("SubscribeToTask"), params: z.object({ id: taskId }) });
+
+export const callSchema = z.discriminatedUnion("method", [sendStreamingMessage, getTask, cancelTask, subscribeToTask]);
+export type Call = z.infer<typeof callSchema>;
+
+/** The code of an error on the wire. */
+export const errorCodeSchema = z.enum(Object.keys(errorTable) as [ErrorCode, ...ErrorCode[]]);
+
+export const wireErrorSchema = z.object({
+  code: errorCodeSchema,
+  message: z.string().max(limits.errorCharacters),
+  data: z.record(z.string().max(64), z.json()).optional(),
+});
+export type WireError = z.infer<typeof wireErrorSchema>;
+
+/** `event` of a stream, `task` that a call asked for, the `end` of a stream, or an `error`. */
+export const callEventSchema = z.union([
+  z.object({ call, event: streamResponseSchema }),
+  z.object({ call, task: taskSchema }),
+  z.object({ call, end: z.literal(true) }),
+  z.object({ call, error: wireErrorSchema }),
+]);
+export type CallEvent = z.infer<typeof callEventSchema>;

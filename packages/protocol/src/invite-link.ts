@@ -1,0 +1,52 @@
+/**
+ * Invite links: `<registry address>/join#<payload>`. The payload sits in the fragment, which no HTTP request carries,
+ * and pins the trust root: the node key for the first operator's link, the mesh and its operator set for all others.
+ */
+import { z } from "zod";
+import { fromBase64url, id16Schema, id32Schema, toBase64url } from "./ids.ts";
+import { decodeJson } from "./session-message.ts";
+import { ParleyError } from "./errors.ts";
+import { limits } from "./limits.ts";
+
+const claim = z.strictObject({ v: z.literal(1), kind: z.literal("claim"), secret: id16Schema, node: id32Schema });
+const invite = z.strictObject({
+  v: z.literal(1),
+  kind: z.literal("invite"),
+  secret: id16Schema,
+  mesh: id32Schema,
+  /** Number and SHA-256 of the operator set that the inviter holds: an older one is refused. */
+  operators: z.strictObject({ number: z.int().min(1), hash: id32Schema }),
+});
+const payloadSchema = z.discriminatedUnion("kind", [claim, invite]);
+
+export type InvitePayload = z.infer<typeof payloadSchema>;
+
+export interface InviteLink {
+  /** Origin of the registry, for example `http://127.0.0.1:8080`. */
+  readonly registry: string;
+  readonly payload: InvitePayload;
+}
+
+/** A one-line link. */
+export function formatInviteLink(link: InviteLink): string {
+  const json = new TextEncoder().encode(JSON.stringify(link.payload));
+  return `${link.registry}/join#${toBase64url(json)}`;
+}
+
+/** Reads a link. Throws `invalid_link` for anything else. */
+export function parseInviteLink(text: string): InviteLink {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const bytes = fromBase64url(url?.hash.slice(1) ?? "");
+  if (url === undefined || !/^https?:$/.test(url.protocol) || !url.pathname.endsWith("/join") || bytes === undefined || bytes.length > limits.controlBytes) {
+    throw new ParleyError("invalid_link");
+  }
+  const payload = decodeJson(payloadSchema, new TextDecoder().decode(bytes));
+  if (!payload.ok) throw new ParleyError("invalid_link");
+  return { registry: url.origin, payload: payload.value };
+}
+
+/** A pairing code as people type it: six digits, spaces and hyphens ignored. Undefined when it is not one. */
+export function parsePairingCode(text: string): string | undefined {
+  const digits = text.replaceAll(/[\s-]/g, "");
+  return new RegExp(`^[0-9]{${limits.codeDigits}}$`).test(digits) ? digits : undefined;
+}

@@ -1,0 +1,92 @@
+/**
+ * Every bound of the wire, in one place. `docs/limits.md` is generated from this table, and each bound is tested
+ * at, below and above.
+ */
+
+interface Limit {
+  readonly value: number;
+  readonly unit: "bytes" | "count" | "ms" | "characters" | "levels";
+  readonly means: string;
+}
+
+const table = {
+  // What members send.
+  envelopeBytes: { value: 256 * 1024, unit: "bytes", means: "body of one envelope; larger content goes by chunk or blob" },
+  frameBytes: { value: 64 * 1024, unit: "bytes", means: "one frame on a link, or one sealed frame's content" },
+  routedFrameBytes: { value: 66 * 1024, unit: "bytes", means: "one sealed frame with its routing header, as the registry carries it" },
+  envelopesPerFrame: { value: 4096, unit: "count", means: "envelopes in one data section of a frame" },
+  sectionsPerFrame: { value: 64, unit: "count", means: "sections (data, ack, refusal) of one frame" },
+  hops: { value: 16, unit: "count", means: "times an envelope may be passed on" },
+  expiryMs: { value: 30 * 86_400_000, unit: "ms", means: "longest life of an envelope" },
+  // Streams.
+  unackedEnvelopes: { value: 32_768, unit: "count", means: "envelopes of one stream sent and not acknowledged" },
+  unackedBytes: { value: 16 * 1024 * 1024, unit: "bytes", means: "bytes of one stream sent and not acknowledged" },
+  reorderEnvelopes: { value: 32_768, unit: "count", means: "envelopes held because an earlier one is missing, per stream" },
+  reorderBytes: { value: 16 * 1024 * 1024, unit: "bytes", means: "bytes held because an earlier envelope is missing, per stream" },
+  outboxEnvelopes: { value: 100_000, unit: "count", means: "durable envelopes waiting in one device's outbox" },
+  outboxBytes: { value: 256 * 1024 * 1024, unit: "bytes", means: "bytes waiting in one device's outbox" },
+  inboundStreams: { value: 4096, unit: "count", means: "streams that one device remembers, oldest idle dropped first" },
+  // Control messages between a device and its registry node.
+  controlBytes: { value: 128 * 1024, unit: "bytes", means: "one control message (JSON text) of a session" },
+  jsonDepth: { value: 32, unit: "levels", means: "nesting of JSON from outside" },
+  pendingRequests: { value: 256, unit: "count", means: "requests of one session that wait for their reply" },
+  requestsPerSecond: { value: 200, unit: "count", means: "requests a second of one session, with a burst of five times that" },
+  handshakeMs: { value: 10_000, unit: "ms", means: "from the socket's opening to the end of the handshake" },
+  sessionBufferBytes: { value: 8 * 1024 * 1024, unit: "bytes", means: "bytes that wait for a slow device at its node before the session is closed" },
+  clockSkewMs: { value: 120_000, unit: "ms", means: "difference of clocks that statements and proofs allow" },
+  // Statements.
+  statementBytes: { value: 64 * 1024, unit: "bytes", means: "one signed statement in compact form" },
+  cardBytes: { value: 48 * 1024, unit: "bytes", means: "one agent card as JSON" },
+  operators: { value: 32, unit: "count", means: "operators of a mesh" },
+  operatorChain: { value: 64, unit: "count", means: "changes of the operator set that a reader follows" },
+  rotations: { value: 64, unit: "count", means: "changes of a member's root key that a reader follows" },
+  devices: { value: 16, unit: "count", means: "devices of one member" },
+  revoked: { value: 512, unit: "count", means: "entries of the revocation list" },
+  roles: { value: 8, unit: "count", means: "roles of one member" },
+  skills: { value: 128, unit: "count", means: "skills on one card" },
+  members: { value: 10_000, unit: "count", means: "members of one mesh on one node" },
+  // Names and texts.
+  nameCharacters: { value: 32, unit: "characters", means: "a member's name" },
+  skillCharacters: { value: 64, unit: "characters", means: "a skill's id" },
+  labelCharacters: { value: 64, unit: "characters", means: "a device's label, a reason, a tag" },
+  queryCharacters: { value: 256, unit: "characters", means: "the text of a directory search" },
+  pageSize: { value: 100, unit: "count", means: "entries of one page of a list" },
+  errorCharacters: { value: 500, unit: "characters", means: "the text of an error on the wire" },
+  // Signalling and links.
+  sdpBytes: { value: 16 * 1024, unit: "bytes", means: "one offer or answer" },
+  candidateBytes: { value: 1024, unit: "bytes", means: "one ICE candidate" },
+  candidates: { value: 64, unit: "count", means: "candidates taken for one link" },
+  links: { value: 512, unit: "count", means: "links that one device keeps open; the longest idle gives way" },
+  linkIdleMs: { value: 300_000, unit: "ms", means: "a link with no traffic is dropped after this" },
+  linkOpenMs: { value: 15_000, unit: "ms", means: "from the offer to an authenticated link" },
+  leaseMs: { value: 86_400_000, unit: "ms", means: "membership lease that keeps links alive through an outage" },
+  // Admission.
+  codeDigits: { value: 6, unit: "count", means: "digits of a pairing code" },
+  codeLifeMs: { value: 300_000, unit: "ms", means: "life of a pairing code" },
+  inviteLifeMs: { value: 7 * 86_400_000, unit: "ms", means: "longest life of an invite link; one day by default" },
+  invites: { value: 256, unit: "count", means: "open invites of a mesh" },
+  pendingPairings: { value: 256, unit: "count", means: "pairings that wait for an operator" },
+  pairingLifeMs: { value: 86_400_000, unit: "ms", means: "a pairing that nobody answers is forgotten after this" },
+  pairingTriesPerMinute: { value: 10, unit: "count", means: "pairing attempts a minute of one address" },
+  pairingTriesTotalPerMinute: { value: 60, unit: "count", means: "pairing attempts a minute in total" },
+  // Mailboxes and tasks.
+  mailboxEnvelopes: { value: 20_000, unit: "count", means: "frames that wait in one member's mailbox" },
+  mailboxBytes: { value: 128 * 1024 * 1024, unit: "bytes", means: "bytes that wait in one member's mailbox" },
+  taskCalls: { value: 1024, unit: "count", means: "calls in flight between two devices" },
+  tasks: { value: 4096, unit: "count", means: "tasks that an agent remembers, oldest ended dropped first" },
+  taskMs: { value: 3_600_000, unit: "ms", means: "longest time limit of a task; five minutes by default" },
+  artifactBytes: { value: 16 * 1024 * 1024, unit: "bytes", means: "one artifact of a task, all its chunks together" },
+  schemaBytes: { value: 16 * 1024, unit: "bytes", means: "JSON Schema of a skill's input or output" },
+  schemaDepth: { value: 16, unit: "levels", means: "nesting of a skill's JSON Schema" },
+} as const satisfies Record<string, Limit>;
+
+/** Name of a bound. */
+export type LimitName = keyof typeof table;
+
+/** The bounds with their units and meanings, for the document and the tests. */
+export const limitTable: Readonly<Record<LimitName, Limit>> = table;
+
+/** The bounds as plain numbers: `limits.frameBytes`. */
+export const limits = Object.fromEntries(Object.entries(table).map(([name, limit]) => [name, limit.value])) as {
+  readonly [Name in LimitName]: (typeof table)[Name]["value"];
+};

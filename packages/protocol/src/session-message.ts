@@ -1,0 +1,271 @@
+/**
+ * Control messages of a session between a device and its registry node: JSON text on the WebSocket, one table. From it
+ * come the types, the decoder, the JSON Schema and the tables of docs/protocol.md and of who may send what.
+ *
+ * A request has an `id` that its reply carries as `re`. A push has neither. Closed objects: an unknown field is an
+ * error, so that both sides notice a difference of versions at once.
+ */
+import { z } from "zod";
+import { wireErrorSchema } from "./call.ts";
+import { parseJson } from "./json.ts";
+import { id16Schema, id32Schema } from "./ids.ts";
+import { limits } from "./limits.ts";
+import { labelSchema, nameSchema, skillIdSchema } from "./names.ts";
+import { decoded, type Decoded, undecodable } from "./result.ts";
+import { compactSchema, memberKindSchema, memberRecordSchema, operatorChainSchema, type Role } from "./statement.ts";
+
+const time = z.int().min(0).max(2 ** 47);
+const offset = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
+const empty = z.strictObject({});
+
+/** A device's presence, from its node's lease. */
+export const devicePresenceSchema = z.strictObject({
+  device: id32Schema,
+  state: z.enum(["connected", "stale", "offline"]),
+  boot: id16Schema,
+  since: time,
+  /** Tasks at work, for choosing the least loaded. */
+  load: z.int().min(0).max(1_000_000),
+  /** Whether a consumer reads messages there. */
+  consumer: z.enum(["reading", "idle"]),
+});
+export type DevicePresence = z.infer<typeof devicePresenceSchema>;
+
+export const availabilitySchema = z.enum(["available", "away", "do-not-disturb"]);
+export type Availability = z.infer<typeof availabilitySchema>;
+
+/** A directory entry: signed statements to verify, and presence, which is the registry's word. */
+export const memberEntrySchema = z.strictObject({
+  record: memberRecordSchema,
+  devices: z.array(devicePresenceSchema).max(limits.devices),
+  availability: availabilitySchema.optional(),
+});
+export type MemberEntry = z.infer<typeof memberEntrySchema>;
+
+export const inviteSchema = z.strictObject({
+  invite: id16Schema,
+  kind: z.enum(["code", "link"]),
+  createdBy: id32Schema,
+  created: time,
+  expires: time,
+  uses: z.int().min(1).max(100),
+  used: z.int().min(0).max(100),
+  label: labelSchema.optional(),
+});
+export type Invite = z.infer<typeof inviteSchema>;
+
+export const pendingSchema = z.strictObject({
+  pairing: id16Schema,
+  /** The request, signed by the asking member. */
+  request: compactSchema,
+  invite: id16Schema,
+  address: z.string().max(64),
+  since: time,
+});
+export type Pending = z.infer<typeof pendingSchema>;
+
+const iceServer = z.strictObject({
+  urls: z.array(z.string().min(1).max(256)).min(1).max(8),
+  username: z.string().max(256).optional(),
+  credential: z.string().max(256).optional(),
+});
+
+const frameResult = z.strictObject({
+  frame: id16Schema,
+  /** `relayed`: handed to the recipient's connection; `stored`: in the mailbox. */
+  state: z.enum(["relayed", "stored", "refused"]),
+  error: wireErrorSchema.optional(),
+});
+export type FrameResult = z.infer<typeof frameResult>;
+
+interface Request<Body extends z.ZodType, Reply extends z.ZodType> {
+  readonly body: Body;
+  readonly reply: Reply;
+  /** Roles of which one is needed. */
+  readonly roles: readonly Role[];
+  readonly says: string;
+}
+
+const everyone: readonly Role[] = ["operator", "admin", "member", "guest", "observer"];
+const members: readonly Role[] = ["operator", "admin", "member"];
+const operatorsOnly: readonly Role[] = ["operator", "admin"];
+
+const request = <Body extends z.ZodType, Reply extends z.ZodType>(roles: readonly Role[], says: string, body: Body, reply: Reply): Request<Body, Reply> => ({ roles, says, body, reply });
+
+const page = { limit: z.int().min(1).max(limits.pageSize).optional(), after: z.string().max(128).optional() };
+
+/** Requests of a device, by type. */
+export const requestTable = {
+  "directory.find": request(
+    everyone,
+    "Members that fit all that is given; live holders of a skill, least loaded first.",
+    z.strictObject({
+      skill: skillIdSchema.optional(),
+      tag: labelSchema.optional(),
+      text: z.string().min(1).max(limits.queryCharacters).optional(),
+      kind: memberKindSchema.optional(),
+      live: z.boolean().optional(),
+      ...page,
+    }),
+    z.strictObject({ members: z.array(memberEntrySchema).max(limits.pageSize), next: z.string().max(128).optional() }),
+  ),
+  "directory.get": request(
+    everyone,
+    "One member by name or id.",
+    z.union([z.strictObject({ name: nameSchema }), z.strictObject({ member: id32Schema })]),
+    memberEntrySchema,
+  ),
+  "directory.watch": request(
+    everyone,
+    "Pushes `presence` when devices of these members come, change or go; replaces the list watched before.",
+    z.strictObject({ members: z.array(id32Schema).max(limits.links) }),
+    empty,
+  ),
+  "card.publish": request(members, "Publishes one's own signed card.", z.strictObject({ card: compactSchema }), empty),
+  "devices.publish": request(everyone, "Publishes one's own signed device list.", z.strictObject({ devices: compactSchema }), empty),
+  "presence.set": request(
+    everyone,
+    "Says what only the device knows of its presence.",
+    z.strictObject({
+      load: z.int().min(0).max(1_000_000).optional(),
+      consumer: z.enum(["reading", "idle"]).optional(),
+      availability: availabilitySchema.optional(),
+    }),
+    empty,
+  ),
+  "lease.renew": request(everyone, "A fresh membership lease for this device.", empty, z.strictObject({ lease: compactSchema })),
+  "ice.get": request(
+    everyone,
+    "STUN and TURN servers with short-lived credentials.",
+    empty,
+    z.strictObject({ servers: z.array(iceServer).max(8), expires: time }),
+  ),
+  "invite.create": request(
+    operatorsOnly,
+    "Opens an invite. The secret is shown once; the registry keeps its hash.",
+    z.strictObject({
+      kind: z.enum(["code", "link"]),
+      lifeMs: z.int().min(1000).max(limits.inviteLifeMs).optional(),
+      uses: z.int().min(1).max(100).optional(),
+      label: labelSchema.optional(),
+    }),
+    z.strictObject({ invite: inviteSchema, secret: z.string().min(6).max(64) }),
+  ),
+  "invite.list": request(operatorsOnly, "Open invites.", z.strictObject(page), z.strictObject({ invites: z.array(inviteSchema).max(limits.pageSize), next: z.string().max(128).optional() })),
+  "invite.cancel": request(operatorsOnly, "Closes an invite.", z.strictObject({ invite: id16Schema }), empty),
+  "pairing.list": request(operatorsOnly, "Members that wait for approval.", z.strictObject(page), z.strictObject({ pending: z.array(pendingSchema).max(limits.pageSize), next: z.string().max(128).optional() })),
+  "pairing.approve": request(operatorsOnly, "Lets a pending member in, by an operator-signed admission.", z.strictObject({ pairing: id16Schema, admission: compactSchema }), empty),
+  "pairing.reject": request(operatorsOnly, "Turns a pending member away.", z.strictObject({ pairing: id16Schema, reason: labelSchema.optional() }), empty),
+  "revocations.publish": request(operatorsOnly, "Publishes the next operator-signed revocation list.", z.strictObject({ revocations: compactSchema }), empty),
+  "mailbox.ack": request(everyone, "The device took everything up to this offset of its mailbox.", z.strictObject({ offset }), empty),
+  ping: request(everyone, "Measures the session's round trip; answers registry time.", empty, z.strictObject({ time })),
+} as const;
+
+export type RequestType = keyof typeof requestTable;
+export type RequestBody<Type extends RequestType> = z.infer<(typeof requestTable)[Type]["body"]>;
+export type ReplyBody<Type extends RequestType> = z.infer<(typeof requestTable)[Type]["reply"]>;
+
+/** The node's first message. Its text, as it comes, is what the proof covers. */
+export const challengeSchema = z.strictObject({
+  type: z.literal("challenge"),
+  /** Absent while nobody has claimed the mesh. */
+  mesh: id32Schema.optional(),
+  node: id32Schema,
+  nonce: id16Schema,
+  versions: z.array(z.int().min(1).max(65535)).min(1).max(16),
+  suites: z.array(z.int().min(1).max(255)).min(1).max(16),
+  time,
+});
+export type Challenge = z.infer<typeof challengeSchema>;
+
+/** The device's answer: who it is, and a `session` statement over the challenge. */
+export const proofSchema = z.strictObject({
+  type: z.literal("proof"),
+  statement: compactSchema,
+  root: id32Schema,
+  rotations: z.array(compactSchema).max(limits.rotations),
+  /** The device list that certifies the device's key. */
+  devices: compactSchema,
+});
+
+/** The node's answer: a `welcome` statement over the proof, and all that pins it to the operators. */
+export const welcomeSchema = z.strictObject({
+  type: z.literal("welcome"),
+  statement: compactSchema,
+  node: compactSchema,
+  operators: operatorChainSchema,
+  admission: compactSchema,
+  lease: compactSchema,
+  revocations: compactSchema.optional(),
+  mailbox: z.strictObject({ epoch: z.string().min(1).max(64), first: offset, last: offset }),
+});
+
+/** What a node pushes unasked, by type. */
+export const pushTable = {
+  "frame.results": { says: "What became of routed frames that this device sent.", body: z.strictObject({ results: z.array(frameResult).min(1).max(512) }) },
+  presence: { says: "A watched member's devices as they are now.", body: z.strictObject({ member: id32Schema, devices: z.array(devicePresenceSchema).max(limits.devices) }) },
+  "member.changed": { says: "A watched member's statements changed.", body: z.strictObject({ member: id32Schema, record: memberRecordSchema }) },
+  revocations: { says: "The newest revocation list.", body: z.strictObject({ revocations: compactSchema }) },
+  operators: { says: "The newest operator set.", body: z.strictObject({ operators: operatorChainSchema }) },
+  "pairing.pending": { says: "To operators: somebody waits for approval.", body: pendingSchema },
+  "mailbox.trimmed": { says: "Frames of the mailbox were lost to its limits before this device took them.", body: z.strictObject({ from: offset, to: offset }) },
+  goodbye: { says: "The node closes this session soon; why.", body: z.strictObject({ error: wireErrorSchema }) },
+} as const;
+
+export type PushType = keyof typeof pushTable;
+export type PushBody<Type extends PushType> = z.infer<(typeof pushTable)[Type]["body"]>;
+
+/** A request as it stands on the wire. */
+export type RequestMessage = { [Type in RequestType]: { readonly id: number; readonly type: Type; readonly body: RequestBody<Type> } }[RequestType];
+export type ReplyMessage = { readonly re: number; readonly body?: unknown; readonly error?: z.infer<typeof wireErrorSchema> };
+export type PushMessage = { [Type in PushType]: { readonly type: Type; readonly body: PushBody<Type> } }[PushType];
+
+const messageId = z.int().min(1).max(2 ** 31);
+const requestFrame = z.strictObject({ id: messageId, type: z.string().max(64), body: z.unknown() });
+const replyFrame = z.strictObject({ re: messageId, body: z.unknown().optional(), error: wireErrorSchema.optional() });
+const pushFrame = z.strictObject({ type: z.string().max(64), body: z.unknown() });
+
+/** Which field is wrong, in words that name no value. */
+export function issueOf(error: z.ZodError): string {
+  const issue = error.issues[0];
+  if (issue === undefined) return "not of the documented form";
+  const path = issue.path.map(String).join(".");
+  return `${path === "" ? "the message" : path}: ${issue.message}`.slice(0, limits.errorCharacters);
+}
+
+/** Parses text with a schema. Total: size and depth before shape. */
+export function decodeJson<Schema extends z.ZodType>(schema: Schema, text: string, maxBytes: number = limits.controlBytes): Decoded<z.infer<Schema>> {
+  const json = parseJson(text, maxBytes);
+  if (!json.ok) return json;
+  const parsed = schema.safeParse(json.value);
+  return parsed.success ? decoded(parsed.data) : undecodable("invalid_argument", issueOf(parsed.error));
+}
+
+/** A device's request. The id is kept even when the body is wrong, so that the error reaches its caller. */
+export function decodeRequest(text: string): Decoded<RequestMessage> & { readonly id?: number } {
+  const frame = decodeJson(requestFrame, text);
+  if (!frame.ok) return frame;
+  const { id, type, body } = frame.value;
+  if (!Object.hasOwn(requestTable, type)) return { ...undecodable("unsupported_operation", "unknown type of request"), id };
+  const parsed = requestTable[type as RequestType].body.safeParse(body);
+  if (!parsed.success) return { ...undecodable("invalid_argument", issueOf(parsed.error)), id };
+  return { ...decoded({ id, type, body: parsed.data } as RequestMessage), id };
+}
+
+/** What a node sends after the handshake: a reply or a push. A push of an unknown type decodes to `unknown` and is skipped. */
+export function decodeNodeMessage(text: string): Decoded<{ reply: ReplyMessage } | { push: PushMessage } | { unknown: string }> {
+  const json = parseJson(text, limits.controlBytes);
+  if (!json.ok) return json;
+  const reply = replyFrame.safeParse(json.value);
+  if (reply.success) {
+    const { re, body, error } = reply.data;
+    return decoded({ reply: { re, ...(body === undefined ? {} : { body }), ...(error === undefined ? {} : { error }) } });
+  }
+  const push = pushFrame.safeParse(json.value);
+  if (!push.success) return undecodable("invalid_argument", issueOf(push.error));
+  const { type, body } = push.data;
+  if (!Object.hasOwn(pushTable, type)) return decoded({ unknown: type });
+  const parsed = pushTable[type as PushType].body.safeParse(body);
+  return parsed.success ? decoded({ push: { type, body: parsed.data } as PushMessage }) : undecodable("invalid_argument", issueOf(parsed.error));
+}
+

@@ -1,0 +1,29 @@
+/** Bodies of `signal`, `message`, `ping` and `gossip` envelopes: JSON in UTF-8. */
+import { z } from "zod";
+import { id16Schema } from "./ids.ts";
+import { limits } from "./limits.ts";
+import { compactSchema } from "./statement.ts";
+
+/**
+ * One step of dialling a link. `dial` names the attempt; `from` and `to` are the boot nonces of both starts, so that an
+ * old offer is worth nothing.
+ */
+export const signalSchema = z.strictObject({
+  dial: id16Schema,
+  from: id16Schema,
+  to: id16Schema,
+  signal: z.discriminatedUnion("type", [
+    z.strictObject({ type: z.literal("offer"), sdp: z.string().min(1).max(limits.sdpBytes) }),
+    z.strictObject({ type: z.literal("answer"), sdp: z.string().min(1).max(limits.sdpBytes) }),
+    z.strictObject({ type: z.literal("candidate"), candidate: z.string().max(limits.candidateBytes), mid: z.string().max(32) }),
+    z.strictObject({ type: z.literal("bye"), reason: z.string().max(64) }),
+  ]),
+});
+export type Signal = z.infer<typeof signalSchema>;
+
+/** A direct message: parts as in A2A; plain text for now. */
+export const directMessageSchema = z.object({ text: z.string().min(1).max(limits.envelopeBytes) });
+export type DirectMessage = z.infer<typeof directMessageSchema>;
+
+/** Operator-signed news that peers pass on over links. */
+export const gossipSchema = z.strictObject({ revocations: compactSchema.optional(), operators: z.array(compactSchema).max(limits.operatorChain).optional() });

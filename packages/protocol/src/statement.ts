@@ -1,0 +1,154 @@
+/**
+ * Statements: what members, operators, devices and nodes say under a signature. On the wire a compact JWS (RFC 7515)
+ * with `alg: EdDSA` (RFC 8037), `typ` naming the statement, so that one is never taken for another, and `kid` naming
+ * the signer. Every payload carries the mesh id, so none is ever taken from another mesh. Payloads are closed: an
+ * unknown field makes the statement invalid.
+ */
+import { z } from "zod";
+import { id16Schema, id32Schema, id8Schema } from "./ids.ts";
+import { limits } from "./limits.ts";
+import { labelSchema, nameSchema } from "./names.ts";
+import { agentCardSchema } from "./task.ts";
+
+const time = z.int().min(0).max(2 ** 47);
+const number = z.int().min(1).max(2 ** 31);
+const key = id32Schema;
+const mesh = id32Schema;
+
+/** `admin` is an operator who may change operators. Guests and observers come with policy. */
+export const roleSchema = z.enum(["operator", "admin", "member", "guest", "observer"]);
+export type Role = z.infer<typeof roleSchema>;
+
+export const memberKindSchema = z.enum(["agent", "person"]);
+export type MemberKind = z.infer<typeof memberKindSchema>;
+
+const operatorSchema = z.strictObject({ member: id32Schema, key });
+const operatorList = z.array(operatorSchema).min(1).max(limits.operators);
+
+/** The first operator set. Signed by its first operator; the mesh id is the SHA-256 of the compact JWS. */
+const genesis = z.strictObject({ nonce: id16Schema, operators: operatorList.max(1), iat: time });
+
+/** A later operator set, signed by an operator of the one before. `previous` is the SHA-256 of that one's compact JWS. */
+const operators = z.strictObject({ mesh, number, previous: id32Schema, operators: operatorList, iat: time });
+
+/** A registry node's key, certified by an operator. */
+const node = z.strictObject({ mesh, node: id32Schema, key, iat: time, exp: time });
+
+/** Lets a member in under a name. Signed by an operator. A higher `number` for the same member replaces it. */
+const admission = z.strictObject({
+  mesh,
+  member: id32Schema,
+  name: nameSchema,
+  kind: memberKindSchema,
+  roles: z.array(roleSchema).min(1).max(limits.roles),
+  number,
+  iat: time,
+  exp: time,
+  /** The member whose name this one takes over after a recovery. */
+  replaces: id32Schema.optional(),
+});
+
+/** The whole, numbered list of revoked members. Signed by an operator; the highest number holds. */
+const revocations = z.strictObject({
+  mesh,
+  number,
+  revoked: z.array(z.strictObject({ member: id32Schema, at: time, reason: labelSchema.optional() })).max(limits.revoked),
+  iat: time,
+});
+
+/** A new root key of a member, signed by the one before; the first is signed by the first root key. */
+const rotation = z.strictObject({ mesh, member: id32Schema, number, key, iat: time });
+
+/** A member's devices and current encryption key. Signed by the member's root key; the highest number holds. */
+const devices = z.strictObject({
+  mesh,
+  member: id32Schema,
+  number,
+  devices: z.array(z.strictObject({ device: id32Schema, key, label: labelSchema, since: time })).min(1).max(limits.devices),
+  encryption: z.strictObject({ kid: id8Schema, key }),
+  iat: time,
+});
+
+/** What a member offers: an A2A agent card. Signed by the member's root key; the highest number holds. */
+const card = z.strictObject({ mesh, member: id32Schema, number, card: agentCardSchema });
+
+/** Asks to be let in. Signed by the asking member's root key. */
+const pairing = z.strictObject({ mesh, root: key, name: nameSchema, kind: memberKindSchema, label: labelSchema, nonce: id16Schema, iat: time });
+
+/** Proves a device to a node, over the node's challenge. Signed by the device's key. */
+const session = z.strictObject({
+  mesh,
+  member: id32Schema,
+  device: id32Schema,
+  boot: id16Schema,
+  /** SHA-256 of the challenge's text as it came. */
+  challenge: id32Schema,
+  nonce: id16Schema,
+  versions: z.array(z.int().min(1).max(65535)).min(1).max(16),
+  version: z.int(),
+  suite: z.int(),
+  iat: time,
+});
+
+/** Proves a node to a device, over the device's proof. Signed by the node's key. */
+const welcome = z.strictObject({
+  mesh,
+  node: id32Schema,
+  /** SHA-256 of the device's compact proof. */
+  proof: id32Schema,
+  version: z.int(),
+  suite: z.int(),
+  session: id16Schema,
+  generation: number,
+  time,
+});
+
+/** Says that a device's member was admitted and not revoked when it was issued. Signed by a node; links live by it. */
+const lease = z.strictObject({ mesh, member: id32Schema, device: id32Schema, iat: time, exp: time });
+
+/**
+ * Opens a link, one from each side. Signed by the device's key. The DTLS fingerprints bind it to this very connection
+ * (the idea of RFC 8827 section 5.6.4); the boot nonces to these very starts.
+ */
+const hello = z.strictObject({
+  mesh,
+  member: id32Schema,
+  device: id32Schema,
+  boot: id16Schema,
+  peerDevice: id32Schema,
+  peerBoot: id16Schema,
+  fingerprints: z.strictObject({ local: z.string().length(64), remote: z.string().length(64) }),
+  versions: z.array(z.int().min(1).max(65535)).min(1).max(16),
+  lease: z.string().max(limits.statementBytes).optional(),
+  revocations: z.int().min(0),
+  iat: time,
+});
+
+/** Every statement by its `typ` without the prefix `parley-`. */
+export const statementSchemas = { genesis, operators, node, admission, revocations, rotation, devices, card, pairing, session, welcome, lease, hello } as const;
+
+export type StatementType = keyof typeof statementSchemas;
+export type Statement<Type extends StatementType> = z.infer<(typeof statementSchemas)[Type]>;
+
+/** The `typ` header of a statement. */
+export const statementTyp = (type: StatementType): string => `parley-${type}`;
+
+/** A compact JWS, not yet verified. */
+export const compactSchema = z
+  .string()
+  .max(limits.statementBytes)
+  .regex(/^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/, "is not a compact JWS");
+
+/** All statements that show who a member is. None is believed before it is verified against the pinned operators. */
+export const memberRecordSchema = z.strictObject({
+  /** First root key: the member id is its hash. */
+  root: key,
+  rotations: z.array(compactSchema).max(limits.rotations),
+  admission: compactSchema,
+  devices: compactSchema,
+  card: compactSchema.optional(),
+});
+export type MemberRecord = z.infer<typeof memberRecordSchema>;
+
+/** Genesis first, then each later operator set. */
+export const operatorChainSchema = z.array(compactSchema).min(1).max(limits.operatorChain);

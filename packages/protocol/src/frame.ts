@@ -2,13 +2,14 @@
  * Frame: the protected unit. On a link it is one DataChannel message; elsewhere its bytes are sealed into a routed
  * frame. It is a row of sections:
  *
- *   data     01 class epoch(8) base firstSeq count created(6) envelope*   consecutive seqs from firstSeq
- *   ack      02 class epoch(8) seq                                        cumulative: everything up to seq is taken
- *   refusal  03 class epoch(8) seq length code                            this one was refused, with a code
- *   hello    04 length statement                                          link handshake, see link-hello
+ *   data     01 class epoch(16) base firstSeq count created(6) envelope*   consecutive seqs from firstSeq
+ *   ack      02 class epoch(16) seq                                        cumulative: everything up to seq is taken
+ *   refusal  03 class epoch(16) seq length code                            this one was refused, with a code
+ *   hello    04 length statement                                          opens a link, see the `hello` statement
+ *   ephemeral 05 count created(6) envelope*                                no seq, no ack, lost when the path is: signals, pings
  *
  * `base` is the sender's lowest seq that is not acknowledged: everything below it is settled and will not come again.
- * Envelope: flags kind created body-length [ttl] [hops] [trace 25] [origin epoch 8, seq] body. All numbers are varints
+ * Envelope: flags kind created body-length [ttl] [hops] [trace 25] [origin epoch 16, seq] body. All numbers are varints
  * but where a width is given. Acks and refusals name the stream from the other end: the reader of the frame is its sender.
  */
 import { ByteReader, ByteWriter, OutOfBytes } from "./byte-io.ts";
@@ -21,7 +22,7 @@ import { decoded, type Decoded, undecodable } from "./result.ts";
 export interface DataSection {
   readonly type: "data";
   readonly class: DeliveryClass;
-  /** 8 bytes in base64url. */
+  /** 16 bytes in base64url. */
   readonly epoch: string;
   readonly base: number;
   readonly firstSeq: number;
@@ -49,22 +50,29 @@ export interface HelloSection {
   readonly statement: string;
 }
 
-export type Section = DataSection | AckSection | RefusalSection | HelloSection;
+/** Envelopes outside all streams: lost when the path is lost. */
+export interface EphemeralSection {
+  readonly type: "ephemeral";
+  readonly envelopes: readonly Envelope[];
+}
 
-const sectionCodes = { data: 1, ack: 2, refusal: 3, hello: 4 } as const;
+export type Section = DataSection | AckSection | RefusalSection | HelloSection | EphemeralSection;
+
+const sectionCodes = { data: 1, ack: 2, refusal: 3, hello: 4, ephemeral: 5 } as const;
 const flagBits = { more: 1, critical: 2, ttl: 4, hops: 8, trace: 16, origin: 32 } as const;
 const knownFlags = 63;
 const traceBytes = 25;
+const epochByteCount = 16;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
 /** Bytes that a data section needs before its first envelope, at most. */
-export const dataSectionOverhead = 1 + 1 + 8 + 8 + 8 + 8 + 6;
+export const dataSectionOverhead = 1 + 1 + 16 + 8 + 8 + 8 + 6;
 
 /** Upper bound of an envelope's size on the wire. */
 export function envelopeWireBytes(envelope: Envelope): number {
-  return 1 + 1 + 8 + 8 + 8 + 1 + traceBytes + 16 + envelope.body.length;
+  return 1 + 1 + 8 + 8 + 8 + 1 + traceBytes + 24 + envelope.body.length;
 }
 
 const epochCache = new Map<string, Uint8Array>();
@@ -74,7 +82,7 @@ function epochBytes(epoch: string): Uint8Array {
   const known = epochCache.get(epoch);
   if (known !== undefined) return known;
   const bytes = fromBase64url(epoch);
-  if (bytes?.length !== 8) throw new RangeError("an epoch is 8 bytes in base64url");
+  if (bytes?.length !== epochByteCount) throw new RangeError("an epoch is 16 bytes in base64url");
   if (epochCache.size >= 1024) epochCache.delete(epochCache.keys().next().value ?? "");
   epochCache.set(epoch, bytes);
   return bytes;
@@ -170,6 +178,17 @@ export class FrameWriter {
     this.#text(statement);
   }
 
+  /** One envelope outside all streams. False when it does not fit into this frame any more. */
+  ephemeral(envelope: Envelope): boolean {
+    if (!this.hasRoom || envelopeWireBytes(envelope) + dataSectionOverhead > limits.frameBytes - this.#out.length) return false;
+    this.#sections++;
+    this.#out.u8(sectionCodes.ephemeral);
+    this.#out.varint(1);
+    this.#out.u48(envelope.created);
+    writeEnvelope(this.#out, envelope, envelope.created);
+    return true;
+  }
+
   /** The frame's bytes: a view that the next write overwrites. Starts a new frame. */
   finish(): Uint8Array<ArrayBuffer> {
     const view = this.#out.view();
@@ -218,22 +237,26 @@ function readEnvelope(input: ByteReader, sectionCreated: number): Envelope {
   const hops = flags & flagBits.hops ? input.u8() : 0;
   if (hops > limits.hops) throw new Malformed("too many hops");
   const trace = flags & flagBits.trace ? input.bytes(traceBytes) : undefined;
-  const origin = flags & flagBits.origin ? { epoch: toBase64url(input.bytes(8)), seq: readSeq(input, 1) } : undefined;
+  const origin = flags & flagBits.origin ? { epoch: toBase64url(input.bytes(epochByteCount)), seq: readSeq(input, 1) } : undefined;
   const body = input.bytes(length);
   return { kind, critical: (flags & flagBits.critical) !== 0, more: (flags & flagBits.more) !== 0, created, ttl, hops, trace, origin, body };
 }
 
-function readData(input: ByteReader): DataSection {
-  const deliveryClass = readClass(input);
-  const epoch = toBase64url(input.bytes(8));
-  const base = readSeq(input, 1);
-  const firstSeq = readSeq(input, base);
+function readEnvelopes(input: ByteReader): Envelope[] {
   const count = input.varint();
   if (count < 1 || count > limits.envelopesPerFrame) throw new Malformed("bad count of envelopes");
   const created = input.u48();
   const envelopes: Envelope[] = [];
   for (let index = 0; index < count; index++) envelopes.push(readEnvelope(input, created));
-  return { type: "data", class: deliveryClass, epoch, base, firstSeq, envelopes };
+  return envelopes;
+}
+
+function readData(input: ByteReader): DataSection {
+  const deliveryClass = readClass(input);
+  const epoch = toBase64url(input.bytes(epochByteCount));
+  const base = readSeq(input, 1);
+  const firstSeq = readSeq(input, base);
+  return { type: "data", class: deliveryClass, epoch, base, firstSeq, envelopes: readEnvelopes(input) };
 }
 
 function readText(input: ByteReader, most: number): string {
@@ -243,7 +266,7 @@ function readText(input: ByteReader, most: number): string {
 }
 
 function readRefusal(input: ByteReader): RefusalSection {
-  const head = { class: readClass(input), epoch: toBase64url(input.bytes(8)), seq: readSeq(input, 1) };
+  const head = { class: readClass(input), epoch: toBase64url(input.bytes(epochByteCount)), seq: readSeq(input, 1) };
   const code = readText(input, 64);
   return { type: "refusal", ...head, code: isErrorCode(code) ? code : "refused" };
 }
@@ -253,9 +276,11 @@ function readSection(input: ByteReader): Section {
     case sectionCodes.data:
       return readData(input);
     case sectionCodes.ack:
-      return { type: "ack", class: readClass(input), epoch: toBase64url(input.bytes(8)), seq: readSeq(input, 0) };
+      return { type: "ack", class: readClass(input), epoch: toBase64url(input.bytes(epochByteCount)), seq: readSeq(input, 0) };
     case sectionCodes.refusal:
       return readRefusal(input);
+    case sectionCodes.ephemeral:
+      return { type: "ephemeral", envelopes: readEnvelopes(input) };
     case sectionCodes.hello:
       return { type: "hello", statement: readText(input, limits.statementBytes) };
     default:

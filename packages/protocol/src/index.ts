@@ -5,7 +5,7 @@
 export { type Call, callSchema, type CallEvent, callEventSchema, errorCodeSchema, type WireError, wireErrorSchema } from "./call.ts";
 export { type DeliveryClass, type Envelope, envelopeId, type EnvelopeKind, envelopeKindOf, envelopeKinds, type TraceContext } from "./envelope.ts";
 export { afterClose, type ErrorCode, errorCodeOfClose, type ErrorOptions, errorTable, type ExitCode, isErrorCode, isParleyError, ParleyError, toParleyError } from "./errors.ts";
-export { type AckSection, dataSectionOverhead, type DataSection, decodeFrame, envelopeWireBytes, FrameWriter, type HelloSection, maxChunkBytes, type RefusalSection, type Section } from "./frame.ts";
+export { type AckSection, dataSectionOverhead, type DataSection, decodeFrame, envelopeWireBytes, type EphemeralSection, FrameWriter, type HelloSection, maxChunkBytes, type RefusalSection, type Section } from "./frame.ts";
 export {
   claimRequestSchema,
   healthSchema,

@@ -1,0 +1,94 @@
+/**
+ * Receiving half of a stream: puts envelopes in order, drops what came before, holds what came early within bounds.
+ * What is handed on is acknowledged only when its owner says so: at once for `live`, after the commit for `durable`.
+ */
+import { type DataSection, type Envelope, limits } from "@parley/protocol";
+
+/** An envelope with its number. */
+export interface NumberedEnvelope {
+  readonly seq: number;
+  readonly envelope: Envelope;
+}
+
+export interface InboundStreamOptions {
+  /** Highest number taken in an earlier life; 0 for none. */
+  readonly received?: number;
+  readonly mostHeld?: number;
+  readonly mostHeldBytes?: number;
+}
+
+export class InboundStream {
+  readonly #mostHeld: number;
+  readonly #mostHeldBytes: number;
+  readonly #held = new Map<number, Envelope>();
+  #heldBytes = 0;
+  #received: number;
+
+  constructor(options: InboundStreamOptions = {}) {
+    this.#received = options.received ?? 0;
+    this.#mostHeld = options.mostHeld ?? limits.reorderEnvelopes;
+    this.#mostHeldBytes = options.mostHeldBytes ?? limits.reorderBytes;
+  }
+
+  /** Everything up to here was handed on, in order. */
+  get received(): number {
+    return this.#received;
+  }
+
+  get heldCount(): number {
+    return this.#held.size;
+  }
+
+  /**
+   * Takes a data section; returns what is now in order, oldest first. Envelopes below what was received are dropped;
+   * those beyond a hole are held, copied, while the bounds allow, and dropped after that: they come again.
+   */
+  receive(section: DataSection): readonly NumberedEnvelope[] {
+    this.#settleBelow(section.base);
+    if (section.firstSeq > this.#received + 1) {
+      this.#hold(section);
+      return [];
+    }
+    const skip = this.#received + 1 - section.firstSeq;
+    const ready: NumberedEnvelope[] = [];
+    for (let index = skip; index < section.envelopes.length; index++) {
+      const envelope = section.envelopes[index];
+      if (envelope === undefined) break;
+      this.#received++;
+      ready.push({ seq: this.#received, envelope });
+    }
+    if (this.#held.size > 0) this.#release(ready);
+    return ready;
+  }
+
+  /** What the sender calls settled will never come: an earlier life of this side took it. */
+  #settleBelow(base: number): void {
+    if (base - 1 <= this.#received) return;
+    this.#received = base - 1;
+    for (const seq of this.#held.keys()) if (seq < base) this.#drop(seq);
+  }
+
+  #hold(section: DataSection): void {
+    for (const [index, envelope] of section.envelopes.entries()) {
+      const seq = section.firstSeq + index;
+      if (this.#held.has(seq)) continue;
+      if (this.#held.size >= this.#mostHeld || this.#heldBytes + envelope.body.length > this.#mostHeldBytes) return;
+      this.#held.set(seq, { ...envelope, body: envelope.body.slice() });
+      this.#heldBytes += envelope.body.length;
+    }
+  }
+
+  #release(ready: NumberedEnvelope[]): void {
+    for (const seq of this.#held.keys()) if (seq <= this.#received) this.#drop(seq);
+    for (let envelope = this.#held.get(this.#received + 1); envelope !== undefined; envelope = this.#held.get(this.#received + 1)) {
+      this.#received++;
+      this.#drop(this.#received);
+      ready.push({ seq: this.#received, envelope });
+    }
+  }
+
+  #drop(seq: number): void {
+    this.#heldBytes -= this.#held.get(seq)?.body.length ?? 0;
+    this.#held.delete(seq);
+  }
+}

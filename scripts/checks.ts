@@ -1,3 +1,5 @@
+import { stripVTControlCharacters } from "node:util";
+
 import { runChild, toolPath, type ChildResult } from "./child.ts";
 
 /** What is checked about the sources without running them, slowest first: two run at a time. */
@@ -25,7 +27,10 @@ export async function runChecks(onResult: (result: CheckResult) => void): Promis
   const results: CheckResult[] = [];
   const work = async (): Promise<void> => {
     for (let check = waiting.shift(); check !== undefined; check = waiting.shift()) {
-      const child = await runChild(toolPath(check.tool), check.args, { capture: true, timeoutMs: checkLimitMs });
+      const child = await runChild(toolPath(check.tool), check.args, {
+        capture: true,
+        timeoutMs: checkLimitMs,
+      });
       const result = toResult(check.name, child);
       results.push(result);
       onResult(result);
@@ -37,7 +42,12 @@ export async function runChecks(onResult: (result: CheckResult) => void): Promis
 
 function toResult(name: string, child: ChildResult): CheckResult {
   const ok = child.code === 0;
-  return { name, ok, seconds: Math.round(child.seconds * 10) / 10, output: ok ? "" : child.output };
+  return {
+    name,
+    ok,
+    seconds: Math.round(child.seconds * 10) / 10,
+    output: ok ? "" : stripVTControlCharacters(child.output),
+  };
 }
 
 /** One line for a person, followed by the tool's own words if it failed. */

@@ -3,7 +3,85 @@
  * browser. Not here: sockets, files, WebRTC.
  */
 export { Backoff, type BackoffOptions } from "./backoff.ts";
+export { checkBlob, checkBlobHash } from "./memory/blob-checks.ts";
+export { type BlobQuotas } from "./memory/blobs.ts";
+export { MemoryBus } from "./memory/bus.ts";
+export { type MemoryFaults } from "./memory/faults.ts";
+export { checkInboundStream, checkInboxCommit, checkOutboxEntry, checkState, checkStateKey, Holdings } from "./memory/journal-checks.ts";
+export { type MemoryJournalOptions, openMemoryJournal } from "./memory/journal.ts";
+export { type InitialPage, RecordFeed } from "./memory/record-feed.ts";
+export { type MemoryStoresOptions, openMemoryStores } from "./memory/stores.ts";
+export { checkAppend, checkPage, checkRead, checkRecord, checkSize, checkText, checkWhole } from "./ports/arguments.ts";
+export {
+  type Blobs,
+  type BlobUsage,
+  defaultBlobQuotaBytes,
+  defaultBlobTotalBytes,
+  maxBlobBytes,
+  maxBlobHoldsPerSweep,
+  type PutBlobOptions,
+  type StoredBlob,
+} from "./ports/blobs.ts";
+export { type Bus, type BusHandler, type BusMessage, maxBusBacklog, maxBusMessageBytes, maxSubscriptions, type SubscribeOptions } from "./ports/bus.ts";
+export { type Clock, maxTimerMs, type Random, type Timer } from "./ports/clock.ts";
+export { makeEpoch } from "./ports/epoch.ts";
+export {
+  defaultJournalBounds,
+  type InboundCursor,
+  type InboundStreamId,
+  type InboxEntry,
+  type Journal,
+  type JournalBounds,
+  type JournalOptions,
+  type JournalState,
+  maxEpochsPerDevice,
+  maxJournalRecipients,
+  maxJournalStateBytes,
+  maxJournalStateKeys,
+  maxJournalTextLength,
+  type OutboxEntry,
+  type ReceivedEntry,
+} from "./ports/journal.ts";
 export type { IceServer, Link, LinkCallbacks, LinkFactory, LinkOptions, LinkPath, LinkRoute, LinkSignal } from "./ports/link.ts";
+export {
+  type AppendOptions,
+  type AppendResult,
+  type Log,
+  type LogBounds,
+  logDedupeWindowMs,
+  type LogEntry,
+  type LogPage,
+  maxDedupeKeyLength,
+  maxLogDedupeKeys,
+  maxLogEntryBytes,
+  maxLogReadBytes,
+  maxLogReadEntries,
+  maxNamePage,
+  type NamePage,
+  type NamePageOptions,
+  type ReadOptions,
+} from "./ports/log.ts";
+export {
+  type DeleteOptions,
+  type DeleteResult,
+  type ListedRecord,
+  type ListOptions,
+  maxRecordBytes,
+  maxRecordPage,
+  maxRecordPageBytes,
+  maxWatches,
+  type PutOptions,
+  type PutResult,
+  type RecordChange,
+  type RecordConflict,
+  type RecordPage,
+  type Records,
+  type StoredRecord,
+  type WatchOptions,
+} from "./ports/records.ts";
+export { checkStoreName, checkStorePrefix, isStoreName, maxStoreNameLength } from "./ports/store-name.ts";
+export { type Stores, type StoresOptions } from "./ports/stores.ts";
+export { systemClock, systemRandom } from "./ports/system-clock.ts";
 export { FrameOpener, type FrameOpenerOptions, type OpenedFrame } from "./seal/frame-opener.ts";
 export { FrameSealer, type SealedFrame, type SealTo } from "./seal/frame-sealer.ts";
 export { createEncryptionKey, type EncryptionKey, exportEncryptionKey, importEncryptionKey } from "./seal/hpke.ts";

@@ -1,0 +1,75 @@
+import type { DeliveryClass, ErrorCode } from "@parley/protocol";
+
+/** How something reached the other side. */
+export type Path = "direct" | "turn" | "relay" | "mailbox";
+
+/** Which paths may be used; all by default. `["direct"]` demands a direct link, `["relay", "mailbox"]` forbids links. */
+export type AllowedPaths = readonly Path[];
+
+/** The states of the delivery contract that exist so far. */
+export type DeliveryState = "accepted" | "stored" | "delivered" | "expired" | "refused";
+
+/** A fact about one envelope at one time. */
+export interface Delivery {
+  readonly id: string;
+  readonly state: DeliveryState;
+  /** Milliseconds since 1970 when the state was reached, by this device's clock. */
+  readonly at: number;
+  /** Milliseconds from acceptance to this state. */
+  readonly tookMs: number;
+  readonly path: Path | undefined;
+  /** Device that committed it, when delivered. */
+  readonly device: string | undefined;
+  readonly error: { readonly code: ErrorCode; readonly message: string } | undefined;
+}
+
+/** Something handed to `send`: accepted when the promise of `send` resolves; `settled` says how it ended. */
+export interface Sent {
+  readonly id: string;
+  readonly accepted: Delivery;
+  /** The newest fact. */
+  readonly state: () => Delivery;
+  /** Resolves with `delivered`, `expired` or `refused`; never rejects. */
+  readonly settled: Promise<Delivery>;
+}
+
+export interface SendOptions {
+  /** Default `durable`. */
+  readonly class?: DeliveryClass;
+  readonly paths?: AllowedPaths;
+  /** Milliseconds after which it is worth nothing any more. Default: never for durable, 60 s for live. */
+  readonly ttlMs?: number;
+  /** Gives up waiting for room in the outbox; what was accepted stays accepted. */
+  readonly signal?: AbortSignal;
+}
+
+/** Who sent something, verified: structure that travels beside the text, never inside it. */
+export interface Sender {
+  readonly member: string;
+  readonly name: string;
+  readonly device: string;
+  readonly kind: "agent" | "person";
+  readonly roles: readonly string[];
+}
+
+/** A direct message as it is handed to a handler. */
+export interface IncomingMessage {
+  readonly id: string;
+  readonly from: Sender;
+  readonly text: string;
+  /** Milliseconds since 1970 by the sender's clock. */
+  readonly created: number;
+  readonly path: Path;
+  readonly class: DeliveryClass;
+  /** It may have been handed out before this process crashed. */
+  readonly redelivered: boolean;
+}
+
+/** Answer to a ping. */
+export interface PingResult {
+  readonly path: Path;
+  readonly rttMs: number;
+  readonly device: string;
+  /** Selected candidates, when over a link. */
+  readonly route: { readonly local: string; readonly remote: string } | undefined;
+}

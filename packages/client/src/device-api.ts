@@ -1,0 +1,76 @@
+import type { LinkFactory, LinkRoute } from "@parley/core";
+import type { AgentCard, Availability, ErrorCode, ReplyBody, RequestBody, RequestType } from "@parley/protocol";
+import type { Delivery, IncomingMessage, Path, PingResult, SendOptions, Sent } from "./delivery.ts";
+import type { FindQuery, FoundMembers, MemberView } from "./member-view.ts";
+import type { DelegateRequest, TaskAdmission, TaskHandler, TaskRun } from "./tasks/task-run.ts";
+
+/** Where a device stands with its registry. */
+export type SessionState = "connecting" | "connected" | "waiting" | "stopped";
+
+/** A link to another device. */
+export interface LinkView {
+  readonly member: string;
+  readonly name: string;
+  readonly device: string;
+  readonly state: "opening" | "open" | "closed";
+  readonly path: Path | undefined;
+  readonly route: LinkRoute | undefined;
+  /** Milliseconds from the first signal to open. */
+  readonly openedInMs: number | undefined;
+}
+
+/** What a device tells whoever watches it; one union, so that a switch is exhaustive. */
+export type DeviceEvent =
+  | { readonly type: "session"; readonly state: SessionState; readonly error?: { readonly code: ErrorCode; readonly message: string }; readonly retryInMs?: number }
+  | { readonly type: "link"; readonly link: LinkView; readonly reason?: string }
+  | { readonly type: "delivery"; readonly delivery: Delivery; readonly to: string }
+  | { readonly type: "pairing-pending"; readonly pairing: string; readonly name: string; readonly words: string }
+  | { readonly type: "refused"; readonly code: ErrorCode; readonly message: string; readonly from?: string }
+  | { readonly type: "revoked"; readonly member: string };
+
+/** One running place of a member: session, links, streams and calls behind one small surface. */
+export interface DeviceApi {
+  readonly member: string;
+  readonly device: string;
+  readonly name: string;
+  readonly mesh: string;
+  readonly state: SessionState;
+
+  /** Connects and stays connected. Resolves once connected; rejects with what cannot be mended by trying again, or on `signal`. */
+  start(options?: { signal?: AbortSignal }): Promise<void>;
+  /** Finishes what is in hand, within two seconds, and closes links and session. */
+  stop(): Promise<void>;
+  /** Subscribes to events; returns the way out. */
+  watch(listener: (event: DeviceEvent) => void): () => void;
+
+  /** `@name`, name or member id. Throws `unknown_member`, `name_mismatch`, `revoked`, ... */
+  memberOf(who: string): Promise<MemberView>;
+  find(query: FindQuery): Promise<FoundMembers>;
+  /** A request of the session's table, for what has no method here. */
+  request<Type extends RequestType>(type: Type, body: RequestBody<Type>): Promise<ReplyBody<Type>>;
+
+  /** Sends a direct message. Resolves when it is accepted. */
+  send(to: string, text: string, options?: SendOptions): Promise<Sent>;
+  /** Handles direct messages; one handler at a time per sender, in order. Returns the way out. */
+  onMessage(handler: (message: IncomingMessage) => void | Promise<void>): () => void;
+  ping(to: string, options?: { paths?: readonly Path[]; timeoutMs?: number }): Promise<PingResult>;
+  /** Dials a link, if there is none, and resolves when it is open. */
+  connect(to: string, options?: { signal?: AbortSignal }): Promise<LinkView>;
+  links(): readonly LinkView[];
+
+  /** Delegates to one member, or to the least loaded live holder of the skill when `to` is undefined. Never to itself. */
+  delegate(to: string | undefined, request: DelegateRequest): Promise<TaskRun>;
+  /** Takes tasks from others. */
+  serve(handler: TaskHandler, admit?: TaskAdmission): void;
+  publishCard(card: AgentCard): Promise<void>;
+  setAvailability(availability: Availability): Promise<void>;
+}
+
+export interface LinkSettings {
+  readonly factory: LinkFactory;
+  readonly policy?: "all" | "relay";
+  readonly bindAddress?: string;
+  readonly portRange?: readonly [number, number];
+  /** Added to what the registry names. */
+  readonly iceServers?: readonly { readonly urls: readonly string[]; readonly username?: string; readonly credential?: string }[];
+}

@@ -1,0 +1,23 @@
+import type { Clock, Journal, MeshTrust, Random } from "@parley/core";
+import type { LinkSettings } from "./device-api.ts";
+import type { Identity } from "./identity.ts";
+
+/** Structured log line: no content, no secrets. */
+export type LogLine = (level: "debug" | "info" | "warn" | "error", event: string, fields?: Readonly<Record<string, unknown>>) => void;
+
+export interface DeviceOptions {
+  readonly identity: Identity;
+  /** Origin of the registry, for example `http://127.0.0.1:8080`. */
+  readonly registry: string;
+  /** The pinned mesh; its `onChange` writes the pins down. */
+  readonly trust: MeshTrust;
+  readonly journal: Journal;
+  /** Without it, everything goes by relay and mailbox. */
+  readonly links?: LinkSettings;
+  /** Default: the platform's. */
+  readonly clock?: Clock;
+  readonly random?: Random;
+  readonly log?: LogLine;
+  /** Milliseconds a link may be idle. Default `limits.linkIdleMs`. */
+  readonly linkIdleMs?: number;
+}

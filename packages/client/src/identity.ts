@@ -1,0 +1,23 @@
+import type { EncryptionKey, Signer } from "@parley/core";
+import type { MemberKind } from "@parley/protocol";
+
+/** A member on one of its devices: its keys and the signed list that names the device. Where it is kept is a home's matter. */
+export interface Identity {
+  /** Member id: hash of the first root key. */
+  readonly member: string;
+  /** Name asked for, or admitted under. */
+  readonly name: string;
+  readonly kind: MemberKind;
+  /** The member's root key. Undefined on a device that was certified by another one. */
+  readonly root: Signer | undefined;
+  /** First root key, raw, base64url. */
+  readonly rootKey: string;
+  readonly rotations: readonly string[];
+  readonly device: Signer;
+  /** What the device is called in lists, for example `laptop`. */
+  readonly label: string;
+  /** Newest last; older ones are kept for frames still under way. */
+  readonly encryptionKeys: readonly EncryptionKey[];
+  /** Signed device list of a mesh, see the `devices` statement. Its number goes up with every change. */
+  readonly devices: string;
+}

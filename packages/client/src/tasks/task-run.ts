@@ -1,0 +1,76 @@
+import type { Artifact, Message, StreamResponse, Task, TaskStatus } from "@parley/protocol";
+import type { AllowedPaths, Path, Sender } from "../delivery.ts";
+
+/** What to ask of a member. */
+export interface DelegateRequest {
+  readonly skill: string;
+  /** JSON value for the skill; goes as a `data` part. */
+  readonly input?: unknown;
+  /** Words for the skill; go as a `text` part. */
+  readonly text?: string;
+  readonly contextId?: string;
+  /** Milliseconds until the caller gives up and cancels. Default five minutes, at most `limits.taskMs`. */
+  readonly timeLimitMs?: number;
+  readonly paths?: AllowedPaths;
+  readonly signal?: AbortSignal;
+}
+
+/** How a task ended. */
+export interface TaskOutcome {
+  readonly task: Task;
+  /** The `data` of the last artifact's last data part, if any: a skill's typed output. */
+  readonly output: unknown;
+  /** All text parts of the artifacts, joined by newlines. */
+  readonly text: string;
+  /** Path by which the last event came. */
+  readonly path: Path;
+  readonly tookMs: number;
+}
+
+/** A task on another agent, as its caller follows it. */
+export interface TaskRun {
+  readonly to: Sender;
+  /** Known after the first event. */
+  readonly taskId: string | undefined;
+  /** Events as they come, from the first on; ends with the stream, throws a coded error when the call fails. One reader. */
+  readonly events: AsyncIterable<TaskEvent>;
+  /** Resolves when the task completed. Rejects with `task_failed`, `canceled`, `refused`, `timeout`, `invalid_input`, ... */
+  readonly outcome: Promise<TaskOutcome>;
+  /** Asks the agent to stop; `outcome` then rejects with `canceled`. Safe to call twice. */
+  cancel(): void;
+}
+
+export interface TaskEvent {
+  readonly response: StreamResponse;
+  readonly path: Path;
+}
+
+/** A task as the agent that works on it sees it. */
+export interface IncomingTask {
+  readonly id: string;
+  readonly contextId: string;
+  readonly skill: string;
+  readonly message: Message;
+  /** `data` of the first data part. */
+  readonly input: unknown;
+  /** Text parts joined by newlines. */
+  readonly text: string;
+  readonly from: Sender;
+  readonly path: Path;
+  /** Aborted when the caller cancels, the time limit passes or this device stops. The reason is a ParleyError. */
+  readonly signal: AbortSignal;
+  /** Milliseconds since 1970. */
+  readonly deadline: number;
+  /** A progress note: a status update in TASK_STATE_WORKING with this text. */
+  progress(text: string): void;
+  /** Adds an artifact, or a chunk of one when `append` is set. Throws `too_large` above `limits.artifactBytes`. */
+  artifact(artifact: Artifact, options?: { append?: boolean; lastChunk?: boolean }): void;
+}
+
+/** Works on a task; what it returns becomes the last artifact (`data`), what it throws fails the task. */
+export type TaskHandler = (task: IncomingTask) => Promise<unknown>;
+
+/** Refuses a task before it starts: an unknown skill, a full agent. Throws a coded error to refuse. */
+export type TaskAdmission = (task: { skill: string; input: unknown; from: Sender }) => void | Promise<void>;
+
+export type { TaskStatus };

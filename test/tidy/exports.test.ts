@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { publicNames } from "./public-names.ts";
 import { filesMatching, readText } from "./repository.ts";
 
-/** A file, or files by condition (`browser`, `default`). */
+/** A file (`*` for several, as one entry), or files by condition (`browser`, `default`). */
 type ExportTarget = string | { readonly [condition: string]: ExportTarget };
 
 const manifests = filesMatching("packages/*/package.json");
@@ -26,8 +26,9 @@ describe("the public list of each package", () => {
 function describePackage(manifestPath: string): string {
   const manifest: { name: string; exports: Record<string, ExportTarget> } = JSON.parse(readText(manifestPath));
   const folder = manifestPath.replace(/\/package\.json$/, "");
-  const entries = Object.entries(manifest.exports).map(([entry, file]) => {
-    const names = new Set(filesOf(file).flatMap((path) => publicNames(readText(`${folder}/${path}`))));
+  const entries = Object.entries(manifest.exports).map(([entry, target]) => {
+    const files = filesMatching(...filesOf(target).map((path) => `${folder}/${path.replace(/^\.\//, "")}`));
+    const names = new Set(files.flatMap((path) => publicNames(readText(path))).toSorted());
     return [`${manifest.name}${entry.slice(1)}`, ...[...names].map((name) => `  ${name}`)].join("\n");
   });
   return `${entries.join("\n")}\n`;

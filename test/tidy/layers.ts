@@ -1,5 +1,5 @@
 /** Which workspace packages the sources of a package may import. `*` at the end of a name stands for any ending. */
-export const layers: Readonly<Record<string, readonly string[] | "all">> = {
+const layers: Readonly<Record<string, readonly string[] | "all">> = {
   protocol: [],
   core: ["protocol"],
   client: ["protocol", "core"],

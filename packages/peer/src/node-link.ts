@@ -1,0 +1,277 @@
+/**
+ * Links in Node, on node-datachannel (libdatachannel). Published as `@parley/peer/node`; importing it loads the native
+ * library, and throws where there is none for the platform.
+ *
+ * What the library does not do, links do not offer: no ICE restart, no TURN over TCP or TLS. A link that is open keeps
+ * the process alive, as a socket does.
+ */
+import type { Link, LinkCallbacks, LinkFactory, LinkOptions, LinkRoute, LinkSignal } from "@parley/core";
+import { ParleyError } from "@parley/protocol";
+import { type DataChannel, PeerConnection, type RtcConfig } from "node-datachannel";
+
+import { channelId, channelLabel, highWaterBytes, lowWaterBytes, maxBufferedBytes } from "./channel.ts";
+import { GuardedCallbacks, type ReportError, throwLater } from "./guarded-callbacks.ts";
+import { nativeIceServers } from "./ice-servers.ts";
+import { NativeLibrary } from "./native-library.ts";
+import { Negotiation, type RemoteCandidate } from "./negotiation.ts";
+import { askOffererToStartDtls, type DescriptionType, readCandidate, readFingerprint } from "./sdp.ts";
+
+export interface NodeLinkFactoryOptions {
+  /** Where errors thrown in the owner's callbacks go. Default: an uncaught exception. */
+  readonly reportError?: ReportError;
+}
+
+/** Makes links on node-datachannel. */
+export class NodeLinkFactory implements LinkFactory {
+  readonly #report: ReportError;
+  readonly #links = new Set<NodeLink>();
+  readonly #library = new NativeLibrary();
+  #closed: Promise<void> | undefined;
+
+  constructor(options: NodeLinkFactoryOptions = {}) {
+    this.#report = options.reportError ?? throwLater;
+  }
+
+  /** Throws `closed` after `close`. */
+  create(options: LinkOptions, callbacks: LinkCallbacks): Link {
+    if (this.#closed !== undefined) throw new ParleyError("closed", { message: "The link factory is closed." });
+    const link: NodeLink = new NodeLink(options, callbacks, this.#report, this.#library, () =>
+      this.#links.delete(link),
+    );
+    this.#links.add(link);
+    return link;
+  }
+
+  /** Closes every link and waits until its native side has ended too, 2 s at most. The process can then exit. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    for (const link of this.#links) link.close();
+    await this.#library.release();
+  }
+}
+
+class NodeLink implements Link {
+  readonly #options: LinkOptions;
+  readonly #callbacks: GuardedCallbacks;
+  readonly #library: NativeLibrary;
+  readonly #onEnd: () => void;
+  readonly #negotiation = new Negotiation();
+  #connection: PeerConnection | undefined;
+  #channel: DataChannel | undefined;
+  #localFingerprint: string | undefined;
+  #maxMessageBytes = 0;
+  #open = false;
+  #paused = false;
+
+  constructor(
+    options: LinkOptions,
+    callbacks: LinkCallbacks,
+    report: ReportError,
+    library: NativeLibrary,
+    onEnd: () => void,
+  ) {
+    this.#options = options;
+    this.#callbacks = new GuardedCallbacks(callbacks, report);
+    this.#library = library;
+    this.#onEnd = onEnd;
+  }
+
+  get isOpen(): boolean {
+    return this.#open;
+  }
+
+  get bufferedBytes(): number {
+    return this.#channel?.bufferedAmount() ?? 0;
+  }
+
+  get binding(): { readonly local: string; readonly remote: string } | undefined {
+    const local = this.#localFingerprint;
+    const remote = this.#negotiation.remoteFingerprint;
+    return this.#open && local !== undefined && remote !== undefined ? { local, remote } : undefined;
+  }
+
+  offer(): void {
+    if (this.#callbacks.ended || !this.#negotiation.offer()) return;
+    this.#attempt("failed", () => {
+      const connection = this.#connect("offer");
+      // Creating the channel makes the library write the offer.
+      this.#useChannel(connection);
+    });
+  }
+
+  signal(signal: LinkSignal): void {
+    if (this.#callbacks.ended) return;
+    const step = this.#negotiation.take(signal);
+    if (step.do === "close") this.#end("bad-signal");
+    if (step.do === "add") this.#attempt("bad-signal", () => this.#addCandidate(step.candidate));
+    if (step.do === "describe") this.#attempt("bad-signal", () => this.#describe(step.type, step.sdp));
+  }
+
+  send(bytes: Uint8Array): boolean {
+    const channel = this.#channel;
+    if (!this.#open || channel === undefined) return false;
+    if (bytes.byteLength > this.#maxMessageBytes) {
+      throw new ParleyError("too_large", {
+        message: `A message on this link has at most ${this.#maxMessageBytes} bytes.`,
+      });
+    }
+    try {
+      // True means that nothing is waiting, so the common case costs one native call. The bytes are copied before it returns.
+      if (channel.sendMessageBinary(bytes)) return true;
+    } catch {
+      // The channel has closed and its callback is on the way.
+      return false;
+    }
+    const buffered = channel.bufferedAmount();
+    if (buffered <= highWaterBytes) return true;
+    this.#paused = true;
+    if (buffered > maxBufferedBytes) this.#end("send-overflow");
+    return false;
+  }
+
+  route(): Promise<LinkRoute | undefined> {
+    const pair = this.#open ? this.#connection?.getSelectedCandidatePair() : undefined;
+    if (pair === undefined || pair === null) return Promise.resolve(undefined);
+    const { local, remote } = pair;
+    const turn =
+      local.type === "relay" || remote.type === "relay" || this.#negotiation.isRemoteRelay(remote.address, remote.port);
+    return Promise.resolve({
+      path: turn ? "turn" : "direct",
+      local: describeCandidate(local),
+      remote: describeCandidate(remote),
+    });
+  }
+
+  close(): void {
+    this.#end("closed");
+  }
+
+  #connect(localType: DescriptionType): PeerConnection {
+    const connection = new PeerConnection("parley", configurationOf(this.#options));
+    this.#connection = connection;
+    this.#library.hold(connection);
+    connection.onStateChange((state) => this.#onState(state));
+    connection.onLocalDescription((sdp, type) => this.#onLocalDescription(sdp, type, localType));
+    connection.onLocalCandidate((candidate, mid) => this.#onLocalCandidate(candidate, mid));
+    // The one channel is not announced, so an announced one is a peer that breaks the rules.
+    connection.onDataChannel(() => this.#end("unexpected-channel"));
+    return connection;
+  }
+
+  #useChannel(connection: PeerConnection): void {
+    const channel = connection.createDataChannel(channelLabel, { negotiated: true, id: channelId, unordered: false });
+    this.#channel = channel;
+    this.#library.hold(channel);
+    channel.setBufferedAmountLowThreshold(lowWaterBytes);
+    channel.onOpen(() => this.#onOpen());
+    channel.onMessage((message) => this.#onMessage(message));
+    channel.onBufferedAmountLow(() => this.#onLow());
+    channel.onClosed(() => {
+      this.#library.drop(channel);
+      this.#end("remote-closed");
+    });
+  }
+
+  #describe(type: DescriptionType, sdp: string): void {
+    const connection = this.#connection ?? this.#connect("answer");
+    // Applying an offer makes the library write the answer. Its callback cannot run before this function returns, so
+    // the channel exists before the other side knows how to reach us.
+    connection.setRemoteDescription(type === "offer" ? askOffererToStartDtls(sdp) : sdp, type);
+    if (type === "offer") this.#useChannel(connection);
+    for (const candidate of this.#negotiation.release()) this.#addCandidate(candidate);
+  }
+
+  #addCandidate({ candidate, mid }: RemoteCandidate): void {
+    // libjuice has no ICE over TCP.
+    if (readCandidate(candidate)?.transport === "udp") this.#connection?.addRemoteCandidate(candidate, mid);
+  }
+
+  #onLocalDescription(sdp: string, type: string, expected: DescriptionType): void {
+    if (this.#callbacks.ended || type !== expected || this.#localFingerprint !== undefined) return;
+    this.#localFingerprint = readFingerprint(sdp);
+    if (this.#localFingerprint === undefined) this.#end("failed");
+    this.#callbacks.signal({ type: expected, sdp });
+  }
+
+  #onLocalCandidate(candidate: string, mid: string): void {
+    this.#callbacks.signal({ type: "candidate", candidate: candidate.replace(/^a=/, ""), mid });
+  }
+
+  #onState(state: string): void {
+    if (state === "failed") this.#end(this.#connection?.iceState() === "failed" ? "ice-failed" : "dtls-failed");
+    if (state !== "closed") return;
+    if (this.#connection !== undefined) this.#library.drop(this.#connection);
+    this.#end("remote-closed");
+  }
+
+  #onOpen(): void {
+    if (this.#open || this.#callbacks.ended || this.#connection === undefined) return;
+    // The library has compared them; the identities above the link are bound to this value, so it is worth a second look.
+    const presented = this.#connection.remoteFingerprint().value.replaceAll(":", "").toLowerCase();
+    if (presented !== this.#negotiation.remoteFingerprint) {
+      this.#end("fingerprint-mismatch");
+      return;
+    }
+    this.#maxMessageBytes = Math.min(this.#options.maxMessageBytes, this.#negotiation.remoteMaxMessageBytes);
+    this.#open = true;
+    this.#callbacks.open();
+  }
+
+  #onMessage(message: string | Buffer | ArrayBuffer): void {
+    // Each native callback has its own way to this thread: the first message can overtake the news that we are open.
+    if (!this.#open) this.#onOpen();
+    if (typeof message === "string" || message.byteLength > this.#options.maxMessageBytes) {
+      this.#end("bad-message");
+    } else if (message instanceof ArrayBuffer) {
+      this.#callbacks.message(new Uint8Array(message));
+    } else {
+      // A plain view: `slice` of a Buffer would share memory. The library made the copy for this message alone.
+      this.#callbacks.message(new Uint8Array(message.buffer, message.byteOffset, message.byteLength));
+    }
+  }
+
+  #onLow(): void {
+    // Late news of an earlier low is no low: the next one will come.
+    if (!this.#paused || this.bufferedBytes > lowWaterBytes) return;
+    this.#paused = false;
+    this.#callbacks.drain();
+  }
+
+  /** Runs native calls that throw on bad input. */
+  #attempt(reason: string, run: () => void): void {
+    try {
+      run();
+    } catch {
+      this.#end(reason);
+    }
+  }
+
+  #end(reason: string): void {
+    if (!this.#callbacks.end(reason)) return;
+    this.#open = false;
+    this.#onEnd();
+    this.#channel?.close();
+    this.#connection?.close();
+  }
+}
+
+function configurationOf(options: LinkOptions): RtcConfig {
+  return {
+    iceServers: nativeIceServers(options.iceServers),
+    iceTransportPolicy: options.policy ?? "all",
+    maxMessageSize: options.maxMessageBytes,
+    ...(options.bindAddress === undefined ? {} : { bindAddress: options.bindAddress }),
+    ...(options.portRange === undefined
+      ? {}
+      : { portRangeBegin: options.portRange[0], portRangeEnd: options.portRange[1] }),
+  };
+}
+
+function describeCandidate(candidate: { type: string; transportType: string; address: string; port: number }): string {
+  const address = candidate.address.includes(":") ? `[${candidate.address}]` : candidate.address;
+  return `${candidate.type} ${candidate.transportType.toLowerCase()} ${address}:${candidate.port}`;
+}

@@ -14,8 +14,6 @@ const systemPrograms = {
     commands: ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"],
     aptPackage: "chromium",
   },
-  ip: { commands: ["ip"], aptPackage: "iproute2" },
-  nft: { commands: ["nft"], aptPackage: "nftables" },
 } satisfies Record<string, SystemProgram>;
 
 export type SystemProgramName = keyof typeof systemPrograms;

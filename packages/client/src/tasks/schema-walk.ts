@@ -187,9 +187,9 @@ export class SchemaWalk {
     for (const [key, others] of isObject(needed) ? Object.entries(needed) : []) {
       this.#budget.spend(1 + list(others).length);
       const missing = Object.hasOwn(value, key)
-        ? list(others).find((other) => typeof other === "string" && !Object.hasOwn(value, other))
+        ? list(others).find((other): other is string => typeof other === "string" && !Object.hasOwn(value, other))
         : undefined;
-      if (missing !== undefined) return { path: join(path, String(missing)), message: `is missing beside ${key}` };
+      if (missing !== undefined) return { path: join(path, missing), message: `is missing beside ${key}` };
     }
     const schemas = own(schema, "dependentSchemas");
     for (const [key, part] of isObject(schemas) ? Object.entries(schemas) : []) {

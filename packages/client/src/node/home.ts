@@ -1,0 +1,239 @@
+/** A home: the private folder that holds one device of one member, its keys and the mesh that it pinned. */
+import { join } from "node:path";
+
+import { type Clock, idOfKey, MeshTrust, peekStatement, systemClock, verifyRootKey } from "@parley/core";
+import { ParleyError, parseJson } from "@parley/protocol";
+import type { z } from "zod";
+
+import { certifyDevice, type IdentityDraft } from "../identity-draft.ts";
+import type { Identity } from "../identity.ts";
+import type { JoinedMesh, PendingPairing } from "../pairing.ts";
+import {
+  type IdentityFile,
+  identityDraftOf,
+  identityFileOf,
+  identityFileSchema,
+  rotateEncryption,
+} from "./identity-file.ts";
+import { type MeshFile, meshFileSchema } from "./mesh-file.ts";
+import { preparePrivateFolder, readPrivateFile, writePrivateFile } from "./private-file.ts";
+import { socketPathOf } from "./socket-path.ts";
+
+const mostFileCharacters = 16 * 1024 * 1024;
+
+/** The mesh of a home as its owner needs it. */
+export interface HomeMesh {
+  readonly registry: string;
+  readonly state: MeshFile["state"];
+  readonly pairing: string | undefined;
+  readonly trust: MeshTrust;
+  readonly identity: Identity;
+}
+
+export class Home {
+  readonly path: string;
+  readonly #clock: Clock;
+  #saving: Promise<void> = Promise.resolve();
+
+  private constructor(path: string, clock: Clock) {
+    this.path = path;
+    this.#clock = clock;
+  }
+
+  /** Opens or makes the folder. Throws `storage_unavailable` when it is not private or cannot be used. */
+  static async open(path: string, options: { readonly clock?: Clock } = {}): Promise<Home> {
+    await preparePrivateFolder(path);
+    return new Home(path, options.clock ?? systemClock);
+  }
+
+  get socketPath(): string {
+    return socketPathOf(this.path);
+  }
+
+  /** The member's keys; undefined in a new home. */
+  async identityFile(): Promise<IdentityFile | undefined> {
+    return this.#read(
+      "identity.json",
+      identityFileSchema,
+      "restore it with `parley identity import`, or pair anew in another home folder",
+    );
+  }
+
+  async meshFile(): Promise<MeshFile | undefined> {
+    return this.#read("mesh.json", meshFileSchema, "move it away and pair again");
+  }
+
+  async draft(): Promise<IdentityDraft | undefined> {
+    const file = await this.identityFile();
+    return file === undefined ? undefined : this.#draftOf(file);
+  }
+
+  /** The member and its mesh. Throws `not_admitted` in a home that never paired. */
+  async mesh(): Promise<HomeMesh> {
+    const [draft, file] = await Promise.all([this.draft(), this.meshFile()]);
+    if (draft === undefined || file === undefined) {
+      throw new ParleyError("not_admitted", {
+        message: `The home folder ${this.path} has not joined a mesh; run \`parley pair\` with an invite first.`,
+      });
+    }
+    return this.#meshOf(draft, file, false);
+  }
+
+  /**
+   * As `mesh`, for the process that holds the device: renews the encryption key when it is due, and writes the pins down
+   * whenever they change.
+   */
+  async heldMesh(): Promise<HomeMesh> {
+    const known = await this.mesh();
+    const identityFile = await this.identityFile();
+    const rotated = identityFile === undefined ? undefined : await rotateEncryption(identityFile, this.#clock.now());
+    if (rotated !== undefined) await this.#write("identity.json", rotated);
+    const [draft, file] = await Promise.all([this.draft(), this.meshFile()]);
+    if (draft === undefined || file === undefined) return known;
+    return this.#meshOf(draft, await this.#certified(draft, file), true);
+  }
+
+  /** Keeps a new member's keys. Throws `already_exists` rather than overwrite one. */
+  async saveDraft(draft: IdentityDraft): Promise<void> {
+    if ((await this.identityFile()) !== undefined)
+      throw new ParleyError("already_exists", {
+        message: `The home folder ${this.path} holds a member already; nothing was overwritten.`,
+      });
+    await this.saveIdentityFile(await identityFileOf(draft, this.#clock.now()));
+  }
+
+  async saveIdentityFile(file: IdentityFile): Promise<void> {
+    await this.#write("identity.json", file);
+  }
+
+  async saveMeshFile(file: MeshFile): Promise<void> {
+    await this.#write("mesh.json", file);
+  }
+
+  async savePending(pending: PendingPairing, state: "unconfirmed" | "pending"): Promise<void> {
+    const { registry, pairing, trust, identity } = pending;
+    await this.saveMeshFile({
+      version: 1,
+      registry,
+      state,
+      pairing,
+      devices: identity.devices,
+      pins: { ...trust.pins },
+    });
+  }
+
+  /** Keeps the mesh that let this member in, and the name that it was admitted under. */
+  async saveJoined(joined: JoinedMesh): Promise<void> {
+    const { registry, admission, trust, identity } = joined;
+    const file = await this.identityFile();
+    if (file !== undefined && file.name !== identity.name)
+      await this.saveIdentityFile({ ...file, name: identity.name });
+    await this.saveMeshFile({
+      version: 1,
+      registry,
+      state: "admitted",
+      admission,
+      devices: identity.devices,
+      pins: { ...trust.pins },
+    });
+  }
+
+  /** Waits until everything handed over is on disk. */
+  async flush(): Promise<void> {
+    await this.#saving;
+  }
+
+  /** The device list names the newest encryption key: signs a new one when it does not, as after a crash in between. */
+  async #certified(draft: IdentityDraft, file: MeshFile): Promise<MeshFile> {
+    const list = peekStatement("devices", file.devices);
+    if (draft.root === undefined || list.encryption.kid === draft.encryptionKeys.at(-1)?.kid) return file;
+    const own = list.devices.find((device) => device.device === draft.device.id);
+    const { devices } = await certifyDevice(draft, {
+      mesh: list.mesh,
+      number: list.number + 1,
+      now: this.#clock.now(),
+      others: list.devices,
+      ...(own === undefined ? {} : { since: own.since }),
+    });
+    const renewed = { ...file, devices };
+    await this.saveMeshFile(renewed);
+    return renewed;
+  }
+
+  async #meshOf(draft: IdentityDraft, file: MeshFile, keep: boolean): Promise<HomeMesh> {
+    let pinned = file;
+    const trust = await MeshTrust.restore(file.pins, {
+      now: () => this.#clock.now(),
+      onChange: (pins) => {
+        if (!keep) return;
+        pinned = { ...pinned, pins: { ...pins } };
+        this.#saveLater(() => pinned);
+      },
+    });
+    return {
+      registry: file.registry,
+      state: file.state,
+      pairing: file.pairing,
+      trust,
+      identity: { ...draft, devices: file.devices },
+    };
+  }
+
+  #latest: (() => MeshFile) | undefined;
+
+  /** One write at a time; what changes meanwhile goes with the next. A failed one shows at `flush` and is tried with the next change. */
+  #saveLater(latest: () => MeshFile): void {
+    const idle = this.#latest === undefined;
+    this.#latest = latest;
+    if (!idle) return;
+    this.#saving = this.#saving
+      .catch(() => undefined)
+      .then(async () => {
+        const file = this.#latest?.();
+        this.#latest = undefined;
+        if (file !== undefined) await this.saveMeshFile(file);
+      });
+    this.#saving.catch(() => undefined);
+  }
+
+  async #draftOf(file: IdentityFile): Promise<IdentityDraft> {
+    const damaged = (cause?: unknown): ParleyError =>
+      new ParleyError("invalid_config", {
+        message: `${join(this.path, "identity.json")} is damaged; restore it with \`parley identity import\`, or pair anew in another home folder.`,
+        cause,
+      });
+    try {
+      const draft = await identityDraftOf(file);
+      const current =
+        file.rotations.length === 0
+          ? { key: file.rootKey }
+          : await verifyRootKey(peekStatement("rotation", file.rotations[0] ?? "").mesh, file.rootKey, file.rotations);
+      const whole =
+        (await idOfKey("member", file.rootKey)) === file.member &&
+        (draft.root === undefined || draft.root.publicKey === current.key);
+      if (!whole) throw damaged();
+      return draft;
+    } catch (error) {
+      throw error instanceof ParleyError && error.code === "invalid_config" ? error : damaged(error);
+    }
+  }
+
+  async #read<Schema extends z.ZodType>(
+    name: string,
+    schema: Schema,
+    advice: string,
+  ): Promise<z.infer<Schema> | undefined> {
+    const path = join(this.path, name);
+    const text = await readPrivateFile(path);
+    if (text === undefined) return undefined;
+    const json = parseJson(text, mostFileCharacters);
+    const parsed = json.ok ? schema.safeParse(json.value) : undefined;
+    if (parsed?.success !== true)
+      throw new ParleyError("invalid_config", { message: `${path} is damaged; ${advice}.` });
+    return parsed.data;
+  }
+
+  async #write(name: string, value: IdentityFile | MeshFile): Promise<void> {
+    await writePrivateFile(join(this.path, name), `${JSON.stringify(value, undefined, 2)}\n`);
+  }
+}

@@ -1,0 +1,111 @@
+/** Folders and files for one person's eyes: 0700 and 0600, written whole or not at all. */
+import { randomBytes } from "node:crypto";
+import { chmod, lstat, mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
+
+import { ParleyError } from "@parley/protocol";
+
+/** Larger than any file of a home: a bigger one is not ours. */
+const mostFileBytes = 16 * 1024 * 1024;
+const othersRights = 0o077;
+
+const codeOf = (error: unknown): string | undefined =>
+  error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+
+/** What the file system threw, as a coded error with one sentence. */
+export function fileError(path: string, error: unknown): ParleyError {
+  const code = codeOf(error);
+  if (code === "ENOSPC" || code === "EDQUOT")
+    return new ParleyError("storage_full", {
+      message: `${path} cannot be written because the disk is full; free some space.`,
+      cause: error,
+    });
+  if (code === "EACCES" || code === "EPERM" || code === "EROFS") {
+    return new ParleyError("storage_unavailable", {
+      message: `${path} cannot be used: this process lacks the rights; correct the owner and the rights of the folder.`,
+      cause: error,
+    });
+  }
+  return new ParleyError("storage_unavailable", {
+    message: `${path} cannot be used (${code ?? "unknown reason"}); check the path.`,
+    cause: error,
+  });
+}
+
+/** Makes a private folder, or checks that one is: a folder of this process's owner that nobody else may enter. */
+export async function preparePrivateFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+    await checkPrivate(path);
+  } catch (error) {
+    if (error instanceof ParleyError) throw error;
+    throw fileError(path, error);
+  }
+}
+
+async function checkPrivate(path: string): Promise<void> {
+  const stat = await lstat(path);
+  if (!stat.isDirectory())
+    throw new ParleyError("storage_unavailable", { message: `${path} is not a folder; choose another.` });
+  const owner = process.getuid?.();
+  if (owner !== undefined && stat.uid !== owner) {
+    throw new ParleyError("storage_unavailable", {
+      message: `${path} belongs to another owner; run as that one, or choose another folder.`,
+    });
+  }
+  if (process.platform === "win32" || (stat.mode & othersRights) === 0) return;
+  // A folder with something in it may be shared on purpose, a home directory for one: only its owner may close it.
+  if ((await readdir(path)).length > 0)
+    throw new ParleyError("storage_unavailable", {
+      message: `${path} can be read by others; run \`chmod 700 ${path}\`.`,
+    });
+  await chmod(path, 0o700);
+}
+
+/** Replaces a file in one step: a crash leaves the old content or the new one. */
+export async function writePrivateFile(path: string, text: string): Promise<void> {
+  const temporary = join(dirname(path), `.${randomBytes(6).toString("hex")}.tmp`);
+  try {
+    const file = await open(temporary, "wx", 0o600);
+    try {
+      await file.writeFile(text);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+    await syncFolder(dirname(path));
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw fileError(path, error);
+  }
+}
+
+async function syncFolder(path: string): Promise<void> {
+  if (process.platform === "win32") return;
+  const folder = await open(path, "r");
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+/** The file's text; undefined when there is none. Throws `storage_unavailable` when it cannot be read or others can. */
+export async function readPrivateFile(path: string): Promise<string | undefined> {
+  try {
+    const stat = await lstat(path);
+    if (!stat.isFile() || stat.size > mostFileBytes)
+      throw new ParleyError("storage_unavailable", { message: `${path} is not a file of Parley; move it away.` });
+    if (process.platform !== "win32" && (stat.mode & othersRights) !== 0) {
+      throw new ParleyError("storage_unavailable", {
+        message: `${path} holds private keys and can be read by others; run \`chmod 600 ${path}\`.`,
+      });
+    }
+    return await readFile(path, "utf8");
+  } catch (error) {
+    if (error instanceof ParleyError) throw error;
+    if (codeOf(error) === "ENOENT") return undefined;
+    throw fileError(path, error);
+  }
+}

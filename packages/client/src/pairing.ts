@@ -1,0 +1,271 @@
+/**
+ * Pairing: how a new member gets into a mesh, from its first look at the registry to a verified admission. Nothing the
+ * registry says is believed unless the link pins it, a person compared the words, or an operator signed it.
+ */
+import {
+  Backoff,
+  type Clock,
+  comparisonWords,
+  idOfKey,
+  MeshTrust,
+  type Random,
+  sha256,
+  signStatement,
+  systemClock,
+  systemRandom,
+  verifyByOperator,
+} from "@parley/core";
+import {
+  type InviteLink,
+  isParleyError,
+  limits,
+  type NodeInfo,
+  ParleyError,
+  type Role,
+  toBase64url,
+} from "@parley/protocol";
+
+import { certifyDevice, type IdentityDraft } from "./identity-draft.ts";
+import type { Identity } from "./identity.ts";
+import { callRoute, type RegistryHttpOptions } from "./registry-http.ts";
+
+export interface PairingOptions extends RegistryHttpOptions {
+  /** Default: the platform's. */
+  readonly clock?: Clock;
+  readonly random?: Random;
+}
+
+/** A mesh that lets this member in. */
+export interface JoinedMesh {
+  readonly registry: string;
+  readonly trust: MeshTrust;
+  /** Under the name that the operator admitted. */
+  readonly identity: Identity;
+  /** The operator-signed statement. */
+  readonly admission: string;
+  readonly roles: readonly Role[];
+}
+
+/** A request to join that an operator has not answered yet. */
+export interface PendingPairing {
+  readonly registry: string;
+  readonly trust: MeshTrust;
+  readonly identity: Identity;
+  /** Id of the request. */
+  readonly pairing: string;
+  /** Six words that the operator must see as well. */
+  readonly words: string;
+}
+
+/** What became of a pairing. */
+export type PairingOutcome =
+  | { readonly state: "pending" }
+  | { readonly state: "admitted"; readonly joined: JoinedMesh };
+
+/** Life of the admissions and node certificates that the first operator signs. */
+export const statementLifeMs = 365 * 86_400_000;
+const longPollSeconds = 20;
+const waitSlackMs = 10_000;
+
+/** What a registry says about itself; the node id is checked to be the hash of its key. */
+export async function fetchNode(registry: string, options: RegistryHttpOptions = {}): Promise<NodeInfo> {
+  const { body } = await callRoute(registry, "node", {}, options);
+  if ((await idOfKey("node", body.key)) !== body.node) {
+    throw new ParleyError("registry_key_mismatch", {
+      message: `The registry at ${registry} names a node id that is not the hash of its key.`,
+    });
+  }
+  return body;
+}
+
+/** Pairs with a link: claims a new mesh at once, or asks to be let into one. */
+export async function pairWithLink(
+  draft: IdentityDraft,
+  link: InviteLink,
+  options: PairingOptions = {},
+): Promise<JoinedMesh | PendingPairing> {
+  return link.payload.kind === "claim"
+    ? claimMesh(draft, link, options)
+    : requestPairing(draft, { registry: link.registry, secret: link.payload.secret, expected: link.payload }, options);
+}
+
+/** Becomes the first operator of a new mesh: makes the genesis here, so that the registry never holds the operator's key. */
+export async function claimMesh(
+  draft: IdentityDraft,
+  link: InviteLink,
+  options: PairingOptions = {},
+): Promise<JoinedMesh> {
+  const { clock = systemClock, random = systemRandom } = options;
+  const { registry, payload } = link;
+  if (payload.kind !== "claim" || draft.root === undefined) throw new ParleyError("invalid_link");
+  const node = await fetchNode(registry, options);
+  if (node.node !== payload.node) {
+    throw new ParleyError("registry_key_mismatch", {
+      message: `The registry at ${registry} does not hold the key that the link names; it is not the one that printed the link.`,
+    });
+  }
+  if (node.mesh !== undefined) throw new ParleyError("already_claimed");
+  const now = clock.now();
+  const { root, member } = draft;
+  const operators = [{ member, key: root.publicKey }];
+  const genesis = await signStatement("genesis", { nonce: toBase64url(random.bytes(16)), operators, iat: now }, root);
+  const mesh = await sha256(genesis);
+  const exp = now + statementLifeMs;
+  const roles: Role[] = ["operator", "admin"];
+  const [certificate, admission, identity, trust] = await Promise.all([
+    signStatement("node", { mesh, node: node.node, key: node.key, iat: now, exp }, root),
+    signStatement(
+      "admission",
+      { mesh, member, name: draft.name, kind: draft.kind, roles, number: 1, iat: now, exp },
+      root,
+    ),
+    certifyDevice(draft, { mesh, number: 1, now }),
+    MeshTrust.pin([genesis], { mesh }, { now: () => clock.now() }),
+  ]);
+  const body = {
+    secret: payload.secret,
+    genesis,
+    certificate,
+    root: root.publicKey,
+    admission,
+    devices: identity.devices,
+  };
+  const { body: claimed } = await callRoute(registry, "claim", { body }, options);
+  if (claimed.mesh !== mesh)
+    throw new ParleyError("registry_key_mismatch", {
+      message: `The registry at ${registry} answered the claim with another mesh.`,
+    });
+  return { registry, trust, identity, admission, roles };
+}
+
+export interface PairingRequest {
+  readonly registry: string;
+  /** A code's digits or a link's secret. */
+  readonly secret: string;
+  /** What the invite link pins. Without it the words must be compared before anything is believed. */
+  readonly expected?: { readonly mesh: string; readonly operators: { readonly number: number; readonly hash: string } };
+}
+
+/** Pins the mesh that a registry serves. */
+async function pinMesh({ registry, expected }: PairingRequest, options: PairingOptions): Promise<MeshTrust> {
+  const { clock = systemClock } = options;
+  const node = await fetchNode(registry, options);
+  if (node.operators === undefined || node.certificate === undefined) {
+    throw new ParleyError("not_found", {
+      message: `The registry at ${registry} has no operator yet; its first member pairs with the link that \`parley up\` printed.`,
+    });
+  }
+  const pinned = expected === undefined ? undefined : { mesh: expected.mesh, ...expected.operators };
+  const trust = await MeshTrust.pin(node.operators, pinned, { now: () => clock.now() });
+  const certified = await trust.verifyNode(node.certificate);
+  if (certified.node !== node.node || certified.key !== node.key) throw new ParleyError("registry_key_mismatch");
+  return trust;
+}
+
+/** Asks to be let into a mesh. */
+export async function requestPairing(
+  draft: IdentityDraft,
+  request: PairingRequest,
+  options: PairingOptions = {},
+): Promise<PendingPairing> {
+  const { clock = systemClock, random = systemRandom } = options;
+  const { registry, secret } = request;
+  if (draft.root === undefined)
+    throw new ParleyError("forbidden", {
+      message: "This device does not hold the member's root key, so it cannot ask to join.",
+    });
+  const trust = await pinMesh(request, options);
+  const now = clock.now();
+  const identity = await certifyDevice(draft, { mesh: trust.mesh, number: 1, now });
+  const { name, kind, label, root } = draft;
+  const signed = await signStatement(
+    "pairing",
+    { mesh: trust.mesh, root: root.publicKey, name, kind, label, nonce: toBase64url(random.bytes(16)), iat: now },
+    root,
+  );
+  const { body } = await callRoute(
+    registry,
+    "pair",
+    { body: { secret, request: signed, devices: identity.devices } },
+    options,
+  );
+  const words = await comparisonWords(trust.mesh, trust.operators.hash, draft.member);
+  return { registry, trust, identity, pairing: body.pairing, words };
+}
+
+/** Asks once what became of a pairing; with `wait` seconds, holds on for news. Throws `rejected`, `expired` or what verification finds. */
+export async function checkPairing(
+  pending: Omit<PendingPairing, "words">,
+  options: PairingOptions & { readonly wait?: number } = {},
+): Promise<PairingOutcome> {
+  const { wait } = options;
+  const call = {
+    parameters: { pairing: pending.pairing },
+    ...(wait === undefined ? {} : { query: { wait: String(wait) } }),
+  };
+  const timeoutMs = (wait ?? 0) * 1000 + waitSlackMs;
+  const { body } = await callRoute(pending.registry, "pairing", call, { ...options, timeoutMs });
+  switch (body.state) {
+    case "pending":
+      return { state: "pending" };
+    case "rejected":
+      throw new ParleyError("rejected", {
+        message: `An operator rejected this request to join${body.reason === undefined ? "." : `: ${body.reason}`}`,
+      });
+    case "expired":
+      throw new ParleyError("expired", {
+        message: "The request to join expired before an operator answered; pair again.",
+      });
+    case "admitted":
+      return { state: "admitted", joined: await acceptAdmission(pending, body.admission, options) };
+  }
+}
+
+async function acceptAdmission(
+  pending: Omit<PendingPairing, "words">,
+  admission: string | undefined,
+  options: PairingOptions,
+): Promise<JoinedMesh> {
+  const { clock = systemClock } = options;
+  const { registry, trust, identity } = pending;
+  const { member, name, kind, roles, exp } = await verifyByOperator("admission", admission ?? "", trust.operators);
+  if (member !== identity.member || kind !== identity.kind)
+    throw new ParleyError("bad_signature", { message: "The admission belongs to another member." });
+  if (exp <= clock.now())
+    throw new ParleyError("expired", { message: "The admission has expired already; check this machine's clock." });
+  return { registry, trust, identity: { ...identity, name }, admission: admission ?? "", roles };
+}
+
+/** Waits until an operator answers, also through an outage of the registry. Throws `rejected`, `expired`, or `canceled` on the signal. */
+export async function awaitAdmission(
+  pending: Omit<PendingPairing, "words">,
+  options: PairingOptions = {},
+): Promise<JoinedMesh> {
+  const { clock = systemClock, random = systemRandom, signal } = options;
+  const backoff = new Backoff(random, { firstMs: 500 });
+  const giveUp = clock.monotonic() + limits.pairingLifeMs;
+  while (clock.monotonic() < giveUp) {
+    try {
+      const outcome = await checkPairing(pending, { ...options, wait: longPollSeconds });
+      if (outcome.state === "admitted") return outcome.joined;
+      backoff.reset();
+    } catch (error) {
+      if (!isParleyError(error) || !error.retryable) throw error;
+      await pause(clock, backoff.next(), signal);
+    }
+  }
+  throw new ParleyError("expired", { message: "No operator answered in time; pair again." });
+}
+
+function pause(clock: Clock, ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    const wake = (): void => {
+      timer.cancel();
+      signal?.removeEventListener("abort", wake);
+      resolve();
+    };
+    const timer = clock.setTimer(ms, wake);
+    signal?.addEventListener("abort", wake);
+    if (signal?.aborted === true) wake();
+  });
+}

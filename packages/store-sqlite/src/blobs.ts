@@ -169,13 +169,18 @@ export class SqliteBlobs implements Blobs {
 
   #usageOf(owner: string): BlobUsage {
     const row = this.#database.statement("SELECT bytes, count FROM blob_usage WHERE owner = ?").get(owner);
-    return row === undefined ? { bytes: 0, count: 0 } : { bytes: numberIn(row, "bytes"), count: numberIn(row, "count") };
+    return row === undefined
+      ? { bytes: 0, count: 0 }
+      : { bytes: numberIn(row, "bytes"), count: numberIn(row, "count") };
   }
 
   #checkQuotas(owner: string, bytes: number, isNew: boolean): void {
     const { perOwnerBytes, totalBytes } = this.#quotas;
     if (this.#usageOf(owner).bytes + bytes > perOwnerBytes) {
-      throw new ParleyError("limit_reached", { message: "The owner's blob quota is used up.", data: { perOwnerBytes } });
+      throw new ParleyError("limit_reached", {
+        message: "The owner's blob quota is used up.",
+        data: { perOwnerBytes },
+      });
     }
     if (isNew && this.#totalBytes.value + bytes > totalBytes) {
       throw new ParleyError("storage_full", { message: "The store's blob quota is used up.", data: { totalBytes } });

@@ -86,7 +86,10 @@ class SqliteJournal implements Journal {
     this.#inbound = new InboundTable(database);
     this.#sent = new Holdings("outbox", options.outbox ?? defaultJournalBounds);
     this.#received = new Holdings("inbox", options.inbox ?? defaultJournalBounds);
-    this.#oldPlaces = numberIn(database.statement("SELECT coalesce(max(place), 0) AS top FROM inbox").get() ?? {}, "top");
+    this.#oldPlaces = numberIn(
+      database.statement("SELECT coalesce(max(place), 0) AS top FROM inbox").get() ?? {},
+      "top",
+    );
     this.#epoch = this.#readEpoch() ?? this.#writeEpoch();
     this.#commits.join(this.#recipients);
     this.#commits.join(this.#inbound);
@@ -238,7 +241,9 @@ class SqliteJournal implements Journal {
       return;
     }
     const known = this.#database.statement("SELECT 1 FROM state WHERE key = ?").get(key) !== undefined;
-    const count = known ? 0 : numberIn(this.#database.statement("SELECT count(*) AS count FROM state").get() ?? {}, "count");
+    const count = known
+      ? 0
+      : numberIn(this.#database.statement("SELECT count(*) AS count FROM state").get() ?? {}, "count");
     if (count >= maxJournalStateKeys) throw new ParleyError("limit_reached", { data: { maxJournalStateKeys } });
     this.#database.statement("INSERT OR REPLACE INTO state (key, value) VALUES (?, ?)").run(key, value);
   }
@@ -262,7 +267,10 @@ class SqliteJournal implements Journal {
   }
 
   #recount(): void {
-    for (const [holdings, table] of [[this.#sent, "outbox"], [this.#received, "inbox"]] as const) {
+    for (const [holdings, table] of [
+      [this.#sent, "outbox"],
+      [this.#received, "inbox"],
+    ] as const) {
       const row = this.#database
         .statement(`SELECT count(*) AS count, coalesce(sum(length(body)), 0) AS bytes FROM ${table}`)
         .get();

@@ -41,7 +41,11 @@ const sentences: Record<StorageReason, string> = {
 /** A coded error of the storage. `what` names the file or folder. */
 export function storageError(what: string, reason: StorageReason, cause?: unknown): ParleyError {
   const message = `${what}: ${sentences[reason]}`;
-  return new ParleyError(reason === "full" ? "storage_full" : "storage_unavailable", { message, cause, data: { reason } });
+  return new ParleyError(reason === "full" ? "storage_full" : "storage_unavailable", {
+    message,
+    cause,
+    data: { reason },
+  });
 }
 
 /** What SQLite or the file system threw, as a coded error. An error that has a code already stays as it is. */

@@ -100,7 +100,10 @@ export class MemoryBlobs implements Blobs {
   #checkQuotas(owner: string, bytes: number, isNew: boolean): void {
     const { perOwnerBytes, totalBytes } = this.#quotas;
     if ((this.#usage.get(owner)?.bytes ?? 0) + bytes > perOwnerBytes) {
-      throw new ParleyError("limit_reached", { message: "The owner's blob quota is used up.", data: { perOwnerBytes } });
+      throw new ParleyError("limit_reached", {
+        message: "The owner's blob quota is used up.",
+        data: { perOwnerBytes },
+      });
     }
     if (isNew && this.#totalBytes + bytes > totalBytes) {
       throw new ParleyError("storage_full", { message: "The store's blob quota is used up.", data: { totalBytes } });

@@ -58,7 +58,7 @@ export class MemoryBus implements Bus {
     for (const message of messages) {
       for (const pattern of patternsOf(message.subject)) {
         // A copy: a handler may end subscriptions, its own included, and those must not be called any more.
-        for (const handler of [...(this.#handlers.get(pattern) ?? [])]) {
+        for (const handler of Array.from(this.#handlers.get(pattern) ?? [])) {
           if (this.#handlers.get(pattern)?.has(handler) === true) this.#call(handler, message);
         }
       }

@@ -1,8 +1,8 @@
 import { ParleyError } from "@parley/protocol";
 
-import { checkStorePrefix } from "../ports/store-name.ts";
 import type { RecordChange, WatchOptions } from "../ports/records.ts";
 import { maxWatches } from "../ports/records.ts";
+import { checkStorePrefix } from "../ports/store-name.ts";
 
 interface Watch {
   readonly prefix: string;
@@ -51,7 +51,8 @@ export class RecordFeed {
   ): Promise<void> {
     checkStorePrefix(prefix);
     if (this.#watches.size >= maxWatches) throw new ParleyError("limit_reached", { data: { maxWatches } });
-    if (options.signal?.aborted === true) return;
+    const aborted = (): boolean => options.signal?.aborted === true;
+    if (aborted()) return;
     const watch: Watch = { prefix, onChange, pending: new Map(), caughtUp: false, scheduled: false, ended: false };
     this.#watches.add(watch);
     const end = (): void => {
@@ -66,6 +67,7 @@ export class RecordFeed {
       end();
       throw error;
     }
+    if (aborted()) return;
     if (this.#closed) throw new ParleyError("closed");
     watch.caughtUp = true;
     this.#scheduleHandOver(watch);

@@ -88,11 +88,7 @@ export class MemoryRecords implements Records {
     return this.#page(prefix, after, limit);
   }
 
-  async watch(
-    prefix: string,
-    onChange: (change: RecordChange) => void,
-    options: WatchOptions = {},
-  ): Promise<void> {
+  async watch(prefix: string, onChange: (change: RecordChange) => void, options: WatchOptions = {}): Promise<void> {
     this.#checkOpen();
     await this.#feed.watch(prefix, onChange, options, (after) => this.#page(prefix, after, maxRecordPage).records);
   }

@@ -1,8 +1,8 @@
 import { ParleyError } from "@parley/protocol";
 
 import type { AppendOptions, ReadOptions } from "./log.ts";
-import { maxDedupeKeyLength, maxLogEntryBytes, maxLogReadBytes, maxLogReadEntries, maxNamePage } from "./log.ts";
-import { maxRecordBytes, maxRecordPage } from "./records.ts";
+import { maxDedupeKeyLength, maxLogEntryBytes, maxLogReadBytes, maxLogReadEntries } from "./log.ts";
+import { maxRecordBytes } from "./records.ts";
 import { checkStoreName, checkStorePrefix } from "./store-name.ts";
 
 /** Checks of arguments that every adapter makes, so that all of them refuse the same calls with the same codes. */
@@ -61,7 +61,7 @@ export function checkRead(stream: string, options: ReadOptions): Required<ReadOp
 export function checkPage(
   prefix: string,
   options: { readonly limit?: number; readonly after?: string },
-  most: typeof maxNamePage | typeof maxRecordPage,
+  most: number,
 ): { limit: number; after: string } {
   checkStorePrefix(prefix);
   if (options.after !== undefined && options.after !== "") checkStoreName("page start", options.after);

@@ -14,11 +14,14 @@ export function isStoreName(name: string): boolean {
 
 /** Throws `invalid_argument` unless it is a name. `what` says which argument, for the message. */
 export function checkStoreName(what: string, name: string): void {
-  if (!isStoreName(name)) throw new ParleyError("invalid_argument", { message: `The ${what} is not a valid store name.` });
+  if (!isStoreName(name))
+    throw new ParleyError("invalid_argument", { message: `The ${what} is not a valid store name.` });
 }
 
 /** Throws `invalid_argument` unless it is empty or a name followed by `/`. */
 export function checkStorePrefix(prefix: string): void {
   if (prefix === "" || (prefix.endsWith("/") && isStoreName(prefix.slice(0, -1)))) return;
-  throw new ParleyError("invalid_argument", { message: "The prefix is neither empty nor a store name followed by '/'." });
+  throw new ParleyError("invalid_argument", {
+    message: "The prefix is neither empty nor a store name followed by '/'.",
+  });
 }

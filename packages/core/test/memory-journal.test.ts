@@ -1,0 +1,11 @@
+import { openMemoryJournal } from "@parley/core";
+import { describeJournal, journalBoundsUnderTest } from "@parley/testkit/compliance/journal";
+
+describeJournal(
+  "memory",
+  async () => {
+    const journal = openMemoryJournal({ outbox: journalBoundsUnderTest, inbox: journalBoundsUnderTest });
+    return { port: journal, close: () => journal.close(), teardown: () => journal.close() };
+  },
+  { persistence: { missing: "memory ends with its process" } },
+);

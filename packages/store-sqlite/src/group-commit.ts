@@ -69,6 +69,13 @@ export class GroupCommit {
     return promise;
   }
 
+  /** Work that nobody waits for and that may as well be lost: not done once this is closed, or if its commit fails. */
+  runLater(work: () => void): void {
+    if (this.#closed) return;
+    this.#waiting.push({ work, resolve: () => undefined, reject: () => undefined, bytes: 0 });
+    this.#schedule();
+  }
+
   /** To be called by work: runs once the transaction is committed. */
   afterCommit(effect: () => void): void {
     this.#effects.push(effect);
@@ -131,6 +138,7 @@ export class GroupCommit {
     } catch {
       // The file cannot even be read: what is in memory may be ahead of it, so nothing may go on from here.
       this.#closed = true;
+      for (const job of this.#waiting.splice(0)) job.reject(coded);
     }
     for (const job of batch) job.reject(coded);
   }

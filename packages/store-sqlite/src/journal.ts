@@ -202,9 +202,10 @@ class SqliteJournal implements Journal {
   async newEpoch(): Promise<string> {
     this.#commits.checkOpen();
     return this.#commits.run(() => {
-      this.#commits.afterCommit(() => (this.#epoch = this.#readEpoch() ?? this.#epoch));
       this.#renumber();
-      return this.#writeEpoch();
+      const epoch = this.#writeEpoch();
+      this.#commits.afterCommit(() => (this.#epoch = epoch));
+      return epoch;
     }, rowBytes);
   }
 

@@ -33,6 +33,8 @@ import { StreamTable } from "./stream-table.ts";
 
 /** What a row costs beside its body, roughly. */
 const rowBytes = 200;
+/** Rows of a trim that one commit deletes. */
+const maxDeletedAtOnce = 1000;
 /** Old keys looked at per commit beyond twice those that it added. */
 const spareKeysPerCommit = 16;
 
@@ -74,7 +76,7 @@ export class SqliteLog implements Log {
       if (row === undefined) {
         return { epoch: this.#epoch, entries: [], first: 1, last: 0, complete: true, next: from };
       }
-      const { entries, complete } = this.#entries(row.id, from, limit, maxBytes);
+      const { entries, complete } = this.#entries(row.id, Math.max(from, row.first), limit, maxBytes);
       const next = complete ? Math.max(from, row.last + 1) : (entries.at(-1)?.offset ?? from - 1) + 1;
       return { epoch: this.#epoch, entries, first: row.first, last: row.last, complete, next };
     });
@@ -88,8 +90,8 @@ export class SqliteLog implements Log {
       const row = this.#streams.find(stream);
       const end = Math.min(upTo, row?.last ?? 0);
       if (row !== undefined && end >= row.first) {
-        this.#database.statement("DELETE FROM log_entry WHERE stream = ? AND offset <= ?").run(row.id, end);
         this.#streams.change(row, { first: end + 1 });
+        this.#deleteSome(row.id, end);
       }
       return this.#boundsOf(stream);
     }, rowBytes);
@@ -128,8 +130,9 @@ export class SqliteLog implements Log {
   async newEpoch(): Promise<string> {
     this.#commits.checkOpen();
     return this.#commits.run(() => {
-      this.#commits.afterCommit(() => (this.#epoch = this.#readEpoch() ?? this.#epoch));
-      return this.#writeEpoch();
+      const epoch = this.#writeEpoch();
+      this.#commits.afterCommit(() => (this.#epoch = epoch));
+      return epoch;
     }, rowBytes);
   }
 
@@ -157,6 +160,22 @@ export class SqliteLog implements Log {
       this.#keysAdded++;
     }
     return { offset, duplicate: false };
+  }
+
+  /**
+   * Deletes trimmed rows by and by, so that a full mailbox does not hold everything up. They cannot be read any more; what a crash
+   * leaves of them goes with the next trim.
+   */
+  #deleteSome(stream: number, upTo: number): void {
+    const { changes } = this.#database
+      .statement(
+        `DELETE FROM log_entry WHERE offset IN (
+           SELECT offset FROM log_entry WHERE stream = ? AND offset <= ? ORDER BY offset LIMIT ${maxDeletedAtOnce}
+         )`,
+      )
+      .run(stream, upTo);
+    if (Number(changes) < maxDeletedAtOnce) return;
+    this.#commits.afterCommit(() => this.#commits.runLater(() => this.#deleteSome(stream, upTo)));
   }
 
   #entries(stream: number, from: number, limit: number, maxBytes: number): { entries: LogEntry[]; complete: boolean } {

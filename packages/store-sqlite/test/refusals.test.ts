@@ -198,3 +198,23 @@ describe("blob files", () => {
     await stores.close();
   });
 });
+
+describe("a long trim", () => {
+  it("hides everything at once and deletes it by and by, also what a close left over", async () => {
+    const dir = await freshFolder();
+    const stores = openIn(dir);
+    await Promise.all(Array.from({ length: 2500 }, () => stores.log.append("mail/x", bytesOf("x"))));
+    const { last } = await stores.log.bounds("mail/x");
+    await stores.log.trim("mail/x", last - 1);
+    expect((await stores.log.read("mail/x")).entries.map(({ offset }) => offset)).toEqual([last]);
+    await stores.close();
+    const again = openIn(dir);
+    expect((await again.log.read("mail/x")).entries.map(({ offset }) => offset)).toEqual([last]);
+    for (let turn = 0; turn < 3; turn++)
+      await again.log.trim("mail/x", (await again.log.append("mail/x", bytesOf("y"))).offset);
+    await again.close();
+    const raw = new DatabaseSync(path.join(dir, "registry.db"));
+    expect(raw.prepare("SELECT count(*) AS rows FROM log_entry").get()).toMatchObject({ rows: 0 });
+    raw.close();
+  });
+});

@@ -34,7 +34,7 @@ import { StreamTable } from "./stream-table.ts";
 /** What a row costs beside its body, roughly. */
 const rowBytes = 200;
 /** Rows of a trim that one commit deletes. */
-const maxDeletedAtOnce = 1000;
+const maxDeletedAtOnce = 250;
 /** Old keys looked at per commit beyond twice those that it added. */
 const spareKeysPerCommit = 16;
 

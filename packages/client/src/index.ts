@@ -1,5 +1,25 @@
+export type {
+  AllowedPaths,
+  Delivery,
+  DeliveryState,
+  IncomingMessage,
+  PingResult,
+  Sender,
+  SendOptions,
+  Sent,
+} from "./delivery.ts";
+export type { DeviceApi, DeviceEvent, LinkSettings, LinkView, SessionState } from "./device-api.ts";
+export type { DeviceOptions, LogLine } from "./device-options.ts";
+export type { Identity } from "./identity.ts";
 export { certifyDevice, createIdentityDraft, type IdentityDraft, type IdentityDraftOptions } from "./identity-draft.ts";
-export { type ApproveOptions, type CreatedInvite, type InviteRequest, Operator, type OperatorOptions, type PendingMember } from "./operator.ts";
+export {
+  type ApproveOptions,
+  type CreatedInvite,
+  type InviteRequest,
+  Operator,
+  type OperatorOptions,
+  type PendingMember,
+} from "./operator.ts";
 export {
   awaitAdmission,
   checkPairing,
@@ -14,3 +34,13 @@ export {
   requestPairing,
 } from "./pairing.ts";
 export { callRoute, type RegistryHttpOptions, type RouteAnswer, type RouteCall } from "./registry-http.ts";
+export type { FindQuery, FoundMembers, MemberView } from "./member-view.ts";
+export type {
+  DelegateRequest,
+  IncomingTask,
+  TaskAdmission,
+  TaskEvent,
+  TaskHandler,
+  TaskOutcome,
+  TaskRun,
+} from "./tasks/task-run.ts";

@@ -1,0 +1,288 @@
+import type {
+  DelegateRequest,
+  Delivery,
+  DeviceApi,
+  DeviceEvent,
+  FindQuery,
+  FoundMembers,
+  IncomingMessage,
+  LinkView,
+  MemberView,
+  PingResult,
+  SendOptions,
+  Sender,
+  Sent,
+  SessionState,
+  TaskEvent,
+  TaskOutcome,
+  TaskRun,
+} from "@parley/client";
+import {
+  type AgentCard,
+  type Availability,
+  type Path,
+  ParleyError,
+  type ReplyBody,
+  type RequestBody,
+  requestTable,
+  type RequestType,
+  toParleyError,
+} from "@parley/protocol";
+
+import { EventBuffer } from "./event-buffer.ts";
+import { LocalCalls } from "./local-calls.ts";
+import type { OperationBody } from "./operations.ts";
+import { TaskFold } from "./task-fold.ts";
+
+/** Events of one task that wait for their reader before the socket rests. */
+const mostTaskEvents = 1024;
+
+/** A device that another process of this person holds. */
+export interface AttachedDevice extends DeviceApi {
+  /** Resolves with the reason when the holder goes. */
+  readonly closed: Promise<ParleyError>;
+}
+
+/**
+ * Attaches to the process that holds the device whose socket this is. Throws `not_connected` when there is none,
+ * `unsupported_version` when the two programs do not understand each other.
+ */
+export async function attachDevice(
+  socketPath: string,
+  options: { readonly program?: string } = {},
+): Promise<AttachedDevice> {
+  const calls = await LocalCalls.open(socketPath, options.program ?? "parley");
+  const attached = new Attached(calls);
+  await attached.mirror();
+  return attached;
+}
+
+const pathsOf = (paths: readonly Path[] | undefined): { paths?: Path[] } =>
+  paths === undefined ? {} : { paths: [...paths] };
+
+class Attached implements AttachedDevice {
+  readonly #calls: LocalCalls;
+  readonly #listeners = new Set<(event: DeviceEvent) => void>();
+  readonly #links = new Map<string, LinkView>();
+  #state: SessionState = "connecting";
+
+  constructor(calls: LocalCalls) {
+    this.#calls = calls;
+  }
+
+  get member(): string {
+    return this.#calls.welcome.member;
+  }
+
+  get device(): string {
+    return this.#calls.welcome.device;
+  }
+
+  get name(): string {
+    return this.#calls.welcome.name;
+  }
+
+  get mesh(): string {
+    return this.#calls.welcome.mesh;
+  }
+
+  get state(): SessionState {
+    return this.#state;
+  }
+
+  get closed(): Promise<ParleyError> {
+    return this.#calls.closed;
+  }
+
+  /** Follows the holder's state; resolves once it is known. */
+  async mirror(): Promise<void> {
+    const known = Promise.withResolvers<void>();
+    const watching = this.#calls.call(
+      "watch",
+      {},
+      {
+        onEvent: (event) => {
+          if ("event" in event) this.#follow(event.event);
+          else {
+            this.#state = event.state;
+            for (const link of event.links) this.#links.set(link.device, link);
+            known.resolve();
+          }
+        },
+      },
+    );
+    watching.catch((error: unknown) => {
+      known.reject(toParleyError(error));
+      this.#follow({
+        type: "session",
+        state: "stopped",
+        error: { code: "closed", message: "The process that held the device stopped." },
+      });
+    });
+    await known.promise;
+  }
+
+  async start(options: { signal?: AbortSignal } = {}): Promise<void> {
+    if (this.#state === "connected") return;
+    const connected = Promise.withResolvers<void>();
+    const stop = this.watch((event) => {
+      if (event.type !== "session") return;
+      if (event.state === "connected") connected.resolve();
+      if (event.state === "stopped")
+        connected.reject(
+          new ParleyError(
+            event.error?.code ?? "closed",
+            event.error === undefined ? {} : { message: event.error.message },
+          ),
+        );
+    });
+    const abort = (): void => connected.reject(new ParleyError("canceled"));
+    options.signal?.addEventListener("abort", abort, { once: true });
+    try {
+      if (options.signal?.aborted === true) throw new ParleyError("canceled");
+      await connected.promise;
+    } finally {
+      stop();
+      options.signal?.removeEventListener("abort", abort);
+    }
+  }
+
+  /** Detaches; the holder goes on. */
+  async stop(): Promise<void> {
+    this.#calls.close();
+  }
+
+  watch(listener: (event: DeviceEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  memberOf(who: string): Promise<MemberView> {
+    return this.#calls.call("memberOf", { who });
+  }
+
+  find(query: FindQuery): Promise<FoundMembers> {
+    return this.#calls.call("find", query);
+  }
+
+  async request<Type extends RequestType>(type: Type, body: RequestBody<Type>): Promise<ReplyBody<Type>> {
+    const reply = requestTable[type].reply.safeParse(await this.#calls.call("request", { type, body }));
+    if (!reply.success) throw new ParleyError("unsupported_version");
+    return reply.data as ReplyBody<Type>;
+  }
+
+  async send(to: string, text: string, options: SendOptions = {}): Promise<Sent> {
+    const { signal, paths, ...rest } = options;
+    const first = Promise.withResolvers<Delivery>();
+    let newest: Delivery | undefined;
+    const take = (delivery: Delivery): void => {
+      newest = delivery;
+    };
+    const reply = this.#calls.call(
+      "send",
+      { to, text, ...rest, ...pathsOf(paths) },
+      {
+        onEvent: (event) => {
+          take("sent" in event ? event.sent : event.delivery);
+          if ("sent" in event) first.resolve(event.sent);
+        },
+        signal,
+      },
+    );
+    reply.catch((error: unknown) => first.reject(toParleyError(error)));
+    const accepted = await first.promise;
+    const settled = reply.then(
+      (delivery) => {
+        take(delivery);
+        return delivery;
+      },
+      (error: unknown): Delivery => lost(newest ?? accepted, toParleyError(error)),
+    );
+    return { id: accepted.id, accepted, state: () => newest ?? accepted, settled };
+  }
+
+  onMessage(handler: (message: IncomingMessage) => void | Promise<void>): () => void {
+    const abort = new AbortController();
+    // What ends the subscription otherwise shows as the end of the connection.
+    this.#calls.call("messages", {}, { onEvent: handler, signal: abort.signal }).catch(() => undefined);
+    return () => abort.abort();
+  }
+
+  ping(to: string, options: { paths?: readonly Path[]; timeoutMs?: number } = {}): Promise<PingResult> {
+    const { paths, timeoutMs } = options;
+    return this.#calls.call("ping", { to, ...pathsOf(paths), ...(timeoutMs === undefined ? {} : { timeoutMs }) });
+  }
+
+  connect(to: string, options: { signal?: AbortSignal } = {}): Promise<LinkView> {
+    return this.#calls.call("connect", { to }, { signal: options.signal });
+  }
+
+  links(): readonly LinkView[] {
+    return [...this.#links.values()];
+  }
+
+  async delegate(to: string | undefined, request: DelegateRequest): Promise<TaskRun> {
+    const { signal, paths, ...rest } = request;
+    const body = { ...(to === undefined ? {} : { to }), ...rest, ...pathsOf(paths) } as OperationBody<"delegate">;
+    const abort = new AbortController();
+    const events = new EventBuffer<TaskEvent>(
+      mostTaskEvents,
+      () => this.#calls.pause(),
+      () => this.#calls.resume(),
+    );
+    const fold = new TaskFold();
+    const first = Promise.withResolvers<Sender>();
+    const outcome = this.#calls
+      .call("delegate", body, {
+        onEvent: (event) => {
+          if ("to" in event) return first.resolve(event.to);
+          fold.add(event.task.response);
+          events.push(event.task);
+        },
+        signal: signal === undefined ? abort.signal : AbortSignal.any([signal, abort.signal]),
+      })
+      .then(({ task, path, tookMs }): TaskOutcome => ({ ...fold.end(task), path, tookMs }));
+    outcome.then(
+      () => events.end(),
+      (error: unknown) => {
+        events.end(error);
+        first.reject(toParleyError(error));
+      },
+    );
+    return {
+      to: await first.promise,
+      get taskId() {
+        return fold.taskId;
+      },
+      events,
+      outcome,
+      cancel: () => abort.abort(),
+    };
+  }
+
+  serve(): void {
+    throw new ParleyError("unsupported_operation", { message: "Only the process that holds a device takes tasks." });
+  }
+
+  async publishCard(card: AgentCard): Promise<void> {
+    await this.#calls.call("publishCard", { card });
+  }
+
+  async setAvailability(availability: Availability): Promise<void> {
+    await this.#calls.call("setAvailability", { availability });
+  }
+
+  #follow(event: DeviceEvent): void {
+    if (event.type === "session") this.#state = event.state;
+    if (event.type === "link") {
+      if (event.link.state === "closed") this.#links.delete(event.link.device);
+      else this.#links.set(event.link.device, event.link);
+    }
+    for (const listener of this.#listeners) listener(event);
+  }
+}
+
+/** The holder went while a message was under way: it stays accepted, and what became of it is not known here. */
+function lost(newest: Delivery, { code, message }: ParleyError): Delivery {
+  return { ...newest, error: { code, message } };
+}

@@ -1,0 +1,82 @@
+/** The holder's side: opens a device to other programs of the same person, over a Unix socket in a private folder. */
+import { chmod, rm } from "node:fs/promises";
+import { createServer, type Server, type Socket } from "node:net";
+
+import type { DeviceApi } from "@parley/client";
+import { ParleyError } from "@parley/protocol";
+
+import { LocalCaller } from "./local-caller.ts";
+import { mostConnections } from "./local-lines.ts";
+
+export interface DeviceSocketOptions {
+  readonly device: DeviceApi;
+  /** In a folder that only its owner may enter; the caller holds the device's lock, so what lies there is left over. */
+  readonly path: string;
+}
+
+export class DeviceSocket {
+  readonly #listener: Server;
+  readonly #callers = new Set<LocalCaller>();
+  readonly #options: DeviceSocketOptions;
+  readonly #since = Date.now();
+
+  private constructor(options: DeviceSocketOptions) {
+    this.#options = options;
+    this.#listener = createServer((socket) => this.#accept(socket));
+  }
+
+  /** Listens. Throws `storage_unavailable` when the socket cannot be made there. */
+  static async open(options: DeviceSocketOptions): Promise<DeviceSocket> {
+    const opened = new DeviceSocket(options);
+    await rm(options.path, { force: true });
+    await new Promise<void>((resolve, reject) => {
+      opened.#listener.once("error", (cause) => {
+        reject(
+          new ParleyError("storage_unavailable", {
+            message: `The device's socket ${options.path} cannot be opened; check the rights of its folder.`,
+            cause,
+          }),
+        );
+      });
+      opened.#listener.listen(options.path, resolve);
+    });
+    await chmod(options.path, 0o600);
+    // An accept that fails, for want of file descriptors, is the caller's to repeat.
+    opened.#listener.on("error", () => undefined);
+    return opened;
+  }
+
+  /** Requests that others wait for, the endless ones apart. */
+  get busy(): boolean {
+    return [...this.#callers].some((caller) => caller.busy);
+  }
+
+  /** Waits, at most `ms`, until no other program waits for a reply. */
+  async settle(ms: number): Promise<void> {
+    const deadline = Date.now() + ms;
+    while (this.busy && Date.now() < deadline)
+      await Promise.race([...this.#callers].map((caller) => caller.settled(deadline - Date.now())));
+  }
+
+  async close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => {
+      this.#listener.close(() => resolve());
+    });
+    for (const caller of this.#callers) caller.close();
+    await closed;
+    await rm(this.#options.path, { force: true });
+  }
+
+  #accept(socket: Socket): void {
+    if (this.#callers.size >= mostConnections) {
+      socket.end(
+        `${JSON.stringify({ error: { code: "limit_reached", message: `This device has ${mostConnections} local connections already.` } })}\n`,
+      );
+      return;
+    }
+    const caller: LocalCaller = new LocalCaller(socket, this.#options.device, this.#since, () =>
+      this.#callers.delete(caller),
+    );
+    this.#callers.add(caller);
+  }
+}

@@ -1,0 +1,105 @@
+import type { Socket } from "node:net";
+import { StringDecoder } from "node:string_decoder";
+
+import { ParleyError } from "@parley/protocol";
+
+import { lineBytes, mostBufferedBytes } from "./local-lines.ts";
+
+export interface LineHandlers {
+  /** One line without its newline. Not called again after `close`. */
+  readonly onLine: (line: string) => void;
+  /** Once, with the reason when it is this side's. */
+  readonly onClosed: (error: ParleyError | undefined) => void;
+}
+
+/** JSON lines over a socket, with bounds in both directions. */
+export class LineConnection {
+  readonly #socket: Socket;
+  readonly #handlers: LineHandlers;
+  readonly #decoder = new StringDecoder("utf8");
+  #rest = "";
+  #error: ParleyError | undefined;
+  #closed = false;
+
+  constructor(socket: Socket, handlers: LineHandlers) {
+    this.#socket = socket;
+    this.#handlers = handlers;
+    socket.on("data", (chunk: Buffer) => this.#take(this.#decoder.write(chunk)));
+    // A reset is as good as an end here: `close` follows.
+    socket.on("error", () => undefined);
+    socket.on("close", () => {
+      this.#closed = true;
+      handlers.onClosed(this.#error);
+    });
+  }
+
+  get isClosed(): boolean {
+    return this.#closed || this.#socket.destroyed;
+  }
+
+  /** Sends one value. Resolves when there is room for more; a reader that never makes room is cut off. Throws `too_large`. */
+  async send(value: unknown): Promise<void> {
+    const line = JSON.stringify(value);
+    if (Buffer.byteLength(line) > lineBytes)
+      throw new ParleyError("too_large", { message: `A line of the local socket is longer than ${lineBytes} bytes.` });
+    if (this.isClosed || this.#socket.writableEnded) return;
+    if (this.#socket.writableLength > mostBufferedBytes) {
+      this.fail(new ParleyError("slow_reader", { message: "The local program does not read what it asked for." }));
+      return;
+    }
+    if (this.#socket.write(`${line}\n`)) return;
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        this.#socket.off("drain", done);
+        this.#socket.off("close", done);
+        resolve();
+      };
+      this.#socket.on("drain", done);
+      this.#socket.on("close", done);
+    });
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  /** Sends what is written and closes. */
+  close(): void {
+    this.#socket.end();
+    // The other side may never close its half.
+    this.#socket.destroySoon();
+  }
+
+  /** Closes at once, for a reason. */
+  fail(error: ParleyError): void {
+    this.#error ??= error;
+    this.#socket.destroy();
+  }
+
+  #take(text: string): void {
+    this.#rest += text;
+    for (let end = this.#rest.indexOf("\n"); end >= 0; end = this.#rest.indexOf("\n")) {
+      const line = this.#rest.slice(0, end);
+      this.#rest = this.#rest.slice(end + 1);
+      if (this.isClosed) return;
+      if (Buffer.byteLength(line) > lineBytes) return this.#refuseLine();
+      if (line.trim() !== "") this.#handlers.onLine(line);
+    }
+    // Counted in UTF-16 units, which are never more than the bytes.
+    if (this.#rest.length > lineBytes) this.#refuseLine();
+  }
+
+  #refuseLine(): void {
+    const error = new ParleyError("too_large", {
+      message: `A line of the local socket is longer than ${lineBytes} bytes.`,
+    });
+    this.#error = error;
+    this.#rest = "";
+    this.#socket.end(`${JSON.stringify({ error: { code: error.code, message: error.message } })}\n`);
+    this.#socket.destroySoon();
+  }
+}

@@ -1,0 +1,197 @@
+import type { Socket } from "node:net";
+
+import type { DeviceApi } from "@parley/client";
+import { decodeJson, issueOf, limits, ParleyError, toParleyError, type WireError } from "@parley/protocol";
+
+import { LineConnection } from "./line-connection.ts";
+import {
+  callerLineSchema,
+  helloMs,
+  helloSchema,
+  idleMs,
+  lineBytes,
+  lineVersions,
+  mostRequests,
+} from "./local-lines.ts";
+import { operationHandlers, type RequestContext } from "./operation-handlers.ts";
+import { type OperationName, operationTable } from "./operations.ts";
+
+/** Operations that end only when their caller wants: nobody waits for their reply. */
+const endless: readonly OperationName[] = ["watch", "messages"];
+
+interface Running {
+  readonly op: OperationName;
+  readonly abort: AbortController;
+  /** Events sent. */
+  events: number;
+  readonly acks: Map<number, { readonly resolve: () => void; readonly reject: (error: ParleyError) => void }>;
+}
+
+function wireError(error: unknown): WireError {
+  const { code, message, data } = toParleyError(error);
+  return {
+    code,
+    message: message.slice(0, limits.errorCharacters),
+    ...(data === undefined ? {} : { data: JSON.parse(JSON.stringify(data)) as WireError["data"] & {} }),
+  };
+}
+
+/** One connection of another program: handshake, then requests side by side. */
+export class LocalCaller {
+  readonly #connection: LineConnection;
+  readonly #device: DeviceApi;
+  readonly #since: number;
+  readonly #running = new Map<number, Running>();
+  readonly #waiting = new Set<() => void>();
+  #greeted = false;
+  #timer: NodeJS.Timeout;
+
+  constructor(socket: Socket, device: DeviceApi, since: number, onClosed: () => void) {
+    this.#device = device;
+    this.#since = since;
+    this.#timer = setTimeout(() => this.#connection.fail(new ParleyError("timeout")), helloMs);
+    this.#connection = new LineConnection(socket, {
+      onLine: (line) => this.#take(line),
+      onClosed: () => {
+        clearTimeout(this.#timer);
+        const gone = new ParleyError("closed", { message: "The local program went away." });
+        for (const running of this.#running.values()) this.#stop(running, gone);
+        onClosed();
+        this.#wake();
+      },
+    });
+  }
+
+  get busy(): boolean {
+    return !this.#connection.isClosed && [...this.#running.values()].some(({ op }) => !endless.includes(op));
+  }
+
+  /** Resolves at the next change of what runs, or after `ms`. */
+  settled(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        this.#waiting.delete(done);
+        resolve();
+      };
+      const timer = setTimeout(done, ms);
+      if (this.busy) this.#waiting.add(done);
+      else done();
+    });
+  }
+
+  close(): void {
+    void this.#refuse(new ParleyError("closed", { message: "The process that held the device stopped." }));
+  }
+
+  #take(line: string): void {
+    if (!this.#greeted) {
+      this.#greet(line);
+      return;
+    }
+    const decoded = decodeJson(callerLineSchema, line, lineBytes);
+    if (!decoded.ok) {
+      void this.#refuse(new ParleyError(decoded.code, { message: decoded.message }));
+      return;
+    }
+    const message = decoded.value;
+    if ("cancel" in message) {
+      const running = this.#running.get(message.cancel);
+      if (running !== undefined) this.#stop(running, new ParleyError("canceled"));
+    } else if ("ack" in message) this.#running.get(message.ack)?.acks.get(message.n)?.resolve();
+    else void this.#run(message.id, message.op, message.body);
+  }
+
+  #greet(line: string): void {
+    clearTimeout(this.#timer);
+    const decoded = decodeJson(helloSchema, line, lineBytes);
+    const version = decoded.ok
+      ? lineVersions.findLast((known) => decoded.value.hello.versions.includes(known))
+      : undefined;
+    if (version === undefined) {
+      void this.#refuse(
+        new ParleyError(decoded.ok ? "unsupported_version" : "invalid_argument", {
+          message: `The first line is {"hello":{"versions":[${lineVersions.join()}],"program":"…"}}.`,
+        }),
+      );
+      return;
+    }
+    this.#greeted = true;
+    const { member, device, name, mesh } = this.#device;
+    void this.#connection.send({ welcome: { version, member, device, name, mesh } });
+    this.#idle();
+  }
+
+  async #run(id: number, op: string, body: unknown): Promise<void> {
+    try {
+      if (this.#running.has(id))
+        throw new ParleyError("invalid_argument", { message: `A request with the id ${id} is under way.` });
+      if (this.#running.size >= mostRequests)
+        throw new ParleyError("limit_reached", {
+          message: `A connection has at most ${mostRequests} requests under way.`,
+        });
+      if (!Object.hasOwn(operationTable, op))
+        throw new ParleyError("unsupported_operation", { message: "There is no operation of this name." });
+    } catch (error) {
+      await this.#connection.send({ re: id, error: wireError(error) });
+      return;
+    }
+    const name = op as OperationName;
+    const running: Running = { op: name, abort: new AbortController(), events: 0, acks: new Map() };
+    this.#running.set(id, running);
+    clearTimeout(this.#timer);
+    try {
+      const reply = await this.#handle(id, name, body, running);
+      await this.#connection.send({ re: id, body: reply });
+    } catch (error) {
+      await this.#connection.send({ re: id, error: wireError(error) });
+    } finally {
+      this.#running.delete(id);
+      this.#idle();
+      this.#wake();
+    }
+  }
+
+  async #handle<Name extends OperationName>(id: number, op: Name, body: unknown, running: Running): Promise<unknown> {
+    const parsed = operationTable[op].body.safeParse(body);
+    if (!parsed.success) throw new ParleyError("invalid_argument", { message: issueOf(parsed.error) });
+    const context: RequestContext<Name> = {
+      device: this.#device,
+      body: parsed.data as RequestContext<Name>["body"],
+      signal: running.abort.signal,
+      since: this.#since,
+      emit: (event) => this.#connection.send({ re: id, n: ++running.events, event }),
+      emitAcknowledged: async (event) => {
+        const n = ++running.events;
+        const acknowledged = new Promise<void>((resolve, reject) => running.acks.set(n, { resolve, reject }));
+        try {
+          await this.#connection.send({ re: id, n, event });
+          if (this.#connection.isClosed) throw new ParleyError("closed");
+          await acknowledged;
+        } finally {
+          running.acks.delete(n);
+        }
+      },
+    };
+    return operationHandlers[op](context);
+  }
+
+  #stop(running: Running, error: ParleyError): void {
+    running.abort.abort(error);
+    for (const { reject } of running.acks.values()) reject(error);
+  }
+
+  #idle(): void {
+    clearTimeout(this.#timer);
+    if (this.#running.size === 0 && !this.#connection.isClosed) this.#timer = setTimeout(() => this.close(), idleMs);
+  }
+
+  #wake(): void {
+    for (const done of this.#waiting) done();
+  }
+
+  async #refuse(error: ParleyError): Promise<void> {
+    await this.#connection.send({ error: wireError(error) });
+    this.#connection.close();
+  }
+}

@@ -1,0 +1,86 @@
+import type { MemberView } from "@parley/client";
+import {
+  agentCardSchema,
+  availabilitySchema,
+  devicePresenceSchema,
+  memberKindSchema,
+  type MemberRecord,
+  memberRecordSchema,
+  roleSchema,
+} from "@parley/protocol";
+import { z } from "zod";
+
+const numbers = z.object({ rotation: z.int(), admission: z.int(), devices: z.int(), card: z.int() });
+const device = z.object({ device: z.string(), key: z.string(), label: z.string() });
+
+/** `z.optional` for a field that is always present in our types and may hold undefined. */
+const maybe = <Schema extends z.ZodType>(schema: Schema) => schema.optional().transform((value) => value);
+
+/**
+ * A member's view as JSON: its devices as a list, its card once. Reading it gives the view back. What was verified was
+ * verified by the process that holds the device; this socket is as private as the home.
+ */
+export const memberViewSchema = z
+  .object({
+    member: z.string(),
+    name: z.string(),
+    kind: memberKindSchema,
+    roles: z.array(roleSchema),
+    card: maybe(agentCardSchema),
+    presence: z.array(devicePresenceSchema),
+    availability: maybe(availabilitySchema),
+    live: z.boolean(),
+    verified: z.object({
+      number: z.int(),
+      devices: z.array(device),
+      encryption: z.object({ kid: z.string(), key: z.string() }),
+      rootKey: z.string(),
+      replaces: maybe(z.string()),
+      numbers,
+      admissionExpires: z.number(),
+      record: memberRecordSchema.transform(({ card, ...record }): MemberRecord =>
+        card === undefined ? record : { ...record, card },
+      ),
+    }),
+  })
+  .transform((json): MemberView => {
+    const { member, name, kind, roles, card, availability, live, verified } = json;
+    const devices = new Map(verified.devices.map((entry) => [entry.device, entry]));
+    return {
+      member,
+      name,
+      kind,
+      roles,
+      card,
+      devices: json.presence,
+      availability,
+      live,
+      verified: { ...verified, devices, member, name, kind, roles, card },
+    };
+  });
+
+/** The JSON of a view. */
+export function memberViewJson(view: MemberView): z.input<typeof memberViewSchema> {
+  const { member, name, kind, roles, card, devices, availability, live, verified } = view;
+  const { number, encryption, rootKey, replaces, numbers: held, admissionExpires, record } = verified;
+  return {
+    member,
+    name,
+    kind,
+    roles: [...roles],
+    card,
+    presence: [...devices],
+    availability,
+    live,
+    verified: {
+      number,
+      devices: [...verified.devices.values()],
+      encryption,
+      rootKey,
+      replaces,
+      numbers: held,
+      admissionExpires,
+      record: { ...record, rotations: [...record.rotations] },
+    },
+  };
+}

@@ -1,0 +1,122 @@
+/** What each operation of the table does with the device of this process. */
+import type { DeviceApi, DeviceEvent, Delivery, LinkView } from "@parley/client";
+import { ParleyError, type RequestBody, requestTable, type RequestType } from "@parley/protocol";
+
+import { memberViewJson } from "./member-json.ts";
+import type { OperationBody, OperationEventJson, OperationName, OperationReplyJson } from "./operations.ts";
+
+/** What a handler has of its request. */
+export interface RequestContext<Name extends OperationName> {
+  readonly device: DeviceApi;
+  readonly body: OperationBody<Name>;
+  /** Aborted when the caller cancels or goes. */
+  readonly signal: AbortSignal;
+  /** Milliseconds since 1970 when this process took the device. */
+  readonly since: number;
+  /** Sends an event; resolves when there is room for the next. */
+  emit(event: OperationEventJson<Name>): Promise<void>;
+  /** Sends an event and resolves when the caller has dealt with it; rejects when it goes first. */
+  emitAcknowledged(event: OperationEventJson<Name>): Promise<void>;
+}
+
+type Handlers = {
+  readonly [Name in OperationName]: (context: RequestContext<Name>) => Promise<OperationReplyJson<Name>>;
+};
+
+/** Resolves when the caller has had enough. */
+const untilAborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+
+const linkJson = (link: LinkView): LinkView => ({ ...link });
+const linksOf = (device: DeviceApi): LinkView[] => device.links().map(linkJson);
+
+/** A field that is left out when undefined. */
+function given<Key extends string, Value>(key: Key, value: Value | undefined): { [K in Key]?: Value } {
+  return value === undefined ? {} : ({ [key]: value } as { [K in Key]?: Value });
+}
+
+export const operationHandlers: Handlers = {
+  status: async ({ device, since }) => ({ pid: process.pid, since, state: device.state, links: linksOf(device) }),
+
+  async watch({ device, signal, emit }) {
+    const stop = device.watch((event: DeviceEvent) => void emit({ event }));
+    try {
+      await emit({ state: device.state, links: linksOf(device) });
+      await untilAborted(signal);
+      return {};
+    } finally {
+      stop();
+    }
+  },
+
+  memberOf: async ({ device, body }) => memberViewJson(await device.memberOf(body.who)),
+
+  async find({ device, body }) {
+    const { members, refused, next } = await device.find(body);
+    return { members: members.map(memberViewJson), refused: [...refused], next };
+  },
+
+  async request({ device, body }) {
+    const parsed = requestTable[body.type].body.safeParse(body.body);
+    if (!parsed.success) throw new ParleyError("invalid_argument");
+    return device.request(body.type, parsed.data as RequestBody<RequestType>);
+  },
+
+  async send({ device, body, signal, emit }) {
+    const { to, text, ...options } = body;
+    const early: Delivery[] = [];
+    let take = (delivery: Delivery): void => void early.push(delivery);
+    const stop = device.watch((event) => event.type === "delivery" && take(event.delivery));
+    try {
+      const sent = await device.send(to, text, { ...options, signal });
+      await emit({ sent: sent.accepted });
+      take = (delivery) => delivery.id === sent.id && delivery.state !== "accepted" && void emit({ delivery });
+      early.forEach(take);
+      const settled = await Promise.race([sent.settled, untilAborted(signal)]);
+      return settled ?? sent.state();
+    } finally {
+      stop();
+    }
+  },
+
+  async messages({ device, signal, emitAcknowledged }) {
+    const stop = device.onMessage((message) =>
+      emitAcknowledged({ ...message, from: { ...message.from, roles: [...message.from.roles] } }),
+    );
+    await untilAborted(signal);
+    stop();
+    return {};
+  },
+
+  async ping({ device, body }) {
+    return device.ping(body.to, { ...given("paths", body.paths), ...given("timeoutMs", body.timeoutMs) });
+  },
+
+  async connect({ device, body, signal }) {
+    return linkJson(await device.connect(body.to, { signal }));
+  },
+
+  async delegate({ device, body, signal, emit }) {
+    const { to, ...request } = body;
+    const run = await device.delegate(to, { ...request, signal });
+    // Both sides of a failed call throw: the stream below is the one that is read.
+    run.outcome.catch(() => undefined);
+    await emit({ to: { ...run.to, roles: [...run.to.roles] } });
+    for await (const task of run.events) await emit({ task });
+    const { task, path, tookMs } = await run.outcome;
+    return { task: { ...task, artifacts: [], history: [] }, path, tookMs };
+  },
+
+  async publishCard({ device, body }) {
+    await device.publishCard(body.card);
+    return {};
+  },
+
+  async setAvailability({ device, body }) {
+    await device.setAvailability(body.availability);
+    return {};
+  },
+};

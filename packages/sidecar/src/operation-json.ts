@@ -1,0 +1,77 @@
+/** The JSON of what operations carry, in the shapes of the device's own surface. */
+import { errorCodeSchema, memberKindSchema, pathSchema, streamResponseSchema, taskSchema } from "@parley/protocol";
+import { z } from "zod";
+
+const maybe = <Schema extends z.ZodType>(schema: Schema) => schema.optional().transform((value) => value);
+const coded = z.object({ code: errorCodeSchema, message: z.string() });
+const route = z.object({ path: z.enum(["direct", "turn"]), local: z.string(), remote: z.string() });
+
+export const deliverySchema = z.object({
+  id: z.string(),
+  state: z.enum(["accepted", "stored", "delivered", "expired", "refused"]),
+  at: z.number(),
+  tookMs: z.number(),
+  path: maybe(pathSchema),
+  device: maybe(z.string()),
+  error: maybe(coded),
+});
+
+export const senderSchema = z.object({
+  member: z.string(),
+  name: z.string(),
+  device: z.string(),
+  kind: memberKindSchema,
+  roles: z.array(z.string()),
+});
+
+export const incomingMessageSchema = z.object({
+  id: z.string(),
+  from: senderSchema,
+  text: z.string(),
+  created: z.number(),
+  path: pathSchema,
+  class: z.enum(["durable", "live"]),
+  redelivered: z.boolean(),
+});
+
+export const pingResultSchema = z.object({
+  path: pathSchema,
+  rttMs: z.number(),
+  device: z.string(),
+  route: maybe(z.object({ local: z.string(), remote: z.string() })),
+});
+
+export const linkViewSchema = z.object({
+  member: z.string(),
+  name: z.string(),
+  device: z.string(),
+  state: z.enum(["opening", "open", "closed"]),
+  path: maybe(pathSchema),
+  route: maybe(route),
+  openedInMs: maybe(z.number()),
+});
+
+export const sessionStateSchema = z.enum(["connecting", "connected", "waiting", "stopped"]);
+
+export const deviceEventSchema = z.discriminatedUnion("type", [
+  z.object({
+    type: z.literal("session"),
+    state: sessionStateSchema,
+    error: z.exactOptional(coded),
+    retryInMs: z.exactOptional(z.number()),
+  }),
+  z.object({ type: z.literal("link"), link: linkViewSchema, reason: z.exactOptional(z.string()) }),
+  z.object({ type: z.literal("delivery"), delivery: deliverySchema, to: z.string() }),
+  z.object({ type: z.literal("pairing-pending"), pairing: z.string(), name: z.string(), words: z.string() }),
+  z.object({
+    type: z.literal("refused"),
+    code: errorCodeSchema,
+    message: z.string(),
+    from: z.exactOptional(z.string()),
+  }),
+  z.object({ type: z.literal("revoked"), member: z.string() }),
+]);
+
+export const taskEventSchema = z.object({ response: streamResponseSchema, path: pathSchema });
+/** How a task ended; its artifacts came as events, which the caller folds. */
+export const taskEndSchema = z.object({ task: taskSchema, path: pathSchema, tookMs: z.number() });

@@ -1,0 +1,147 @@
+/** The operations of the local socket: one table, from which holder, caller and (later) the schema file come. */
+import {
+  agentCardSchema,
+  availabilitySchema,
+  limits,
+  memberKindSchema,
+  pathSchema,
+  requestTable,
+  type RequestType,
+  skillIdSchema,
+} from "@parley/protocol";
+import { z } from "zod";
+
+import { memberViewSchema } from "./member-json.ts";
+import {
+  deliverySchema,
+  deviceEventSchema,
+  incomingMessageSchema,
+  linkViewSchema,
+  pingResultSchema,
+  senderSchema,
+  sessionStateSchema,
+  taskEndSchema,
+  taskEventSchema,
+} from "./operation-json.ts";
+
+interface Operation<Body extends z.ZodType, Event extends z.ZodType, Reply extends z.ZodType> {
+  readonly body: Body;
+  /** What streams before the reply; `z.never()` for none. */
+  readonly event: Event;
+  readonly reply: Reply;
+  readonly says: string;
+}
+
+const operation = <Body extends z.ZodType, Event extends z.ZodType, Reply extends z.ZodType>(
+  says: string,
+  body: Body,
+  reply: Reply,
+  event: Event,
+): Operation<Body, Event, Reply> => ({ says, body, event, reply });
+
+const none = z.never();
+const empty = z.strictObject({});
+const who = z.string().min(1).max(64);
+const paths = z.exactOptional(z.array(pathSchema).min(1).max(4));
+const requestTypes = Object.keys(requestTable) as [RequestType, ...RequestType[]];
+
+export const operationTable = {
+  status: operation(
+    "Who holds the device, since when, and how it stands.",
+    empty,
+    z.object({ pid: z.int(), since: z.number(), state: sessionStateSchema, links: z.array(linkViewSchema) }),
+    none,
+  ),
+  watch: operation(
+    "Streams the state, then every event of the device.",
+    empty,
+    empty,
+    z.union([
+      z.object({ state: sessionStateSchema, links: z.array(linkViewSchema) }),
+      z.object({ event: deviceEventSchema }),
+    ]),
+  ),
+  memberOf: operation("One member by name or id.", z.strictObject({ who }), memberViewSchema, none),
+  find: operation(
+    "Members that fit.",
+    z.strictObject({
+      skill: z.exactOptional(skillIdSchema),
+      tag: z.exactOptional(z.string().max(limits.labelCharacters)),
+      text: z.exactOptional(z.string().max(limits.queryCharacters)),
+      kind: z.exactOptional(memberKindSchema),
+      live: z.exactOptional(z.boolean()),
+      limit: z.exactOptional(z.int().min(1).max(limits.pageSize)),
+      after: z.exactOptional(z.string().max(128)),
+    }),
+    z.object({
+      members: z.array(memberViewSchema),
+      refused: z.array(z.object({ code: z.string(), message: z.string() })),
+      next: z
+        .string()
+        .optional()
+        .transform((value) => value),
+    }),
+    none,
+  ),
+  request: operation(
+    "A request of the session's table.",
+    z.strictObject({ type: z.enum(requestTypes), body: z.unknown() }),
+    z.unknown(),
+    none,
+  ),
+  send: operation(
+    "Sends a direct message: `sent` when accepted, then facts; the reply is the last one. Cancelling stops the wait, not the message.",
+    z.strictObject({
+      to: who,
+      text: z.string(),
+      class: z.exactOptional(z.enum(["durable", "live"])),
+      paths,
+      ttlMs: z.exactOptional(z.int().min(1).max(limits.expiryMs)),
+    }),
+    deliverySchema,
+    z.union([z.object({ sent: deliverySchema }), z.object({ delivery: deliverySchema })]),
+  ),
+  messages: operation(
+    "Streams direct messages; each waits for its `ack` before the sender's next.",
+    empty,
+    empty,
+    incomingMessageSchema,
+  ),
+  ping: operation(
+    "Path and round trip.",
+    z.strictObject({ to: who, paths, timeoutMs: z.exactOptional(z.int().min(1).max(limits.taskMs)) }),
+    pingResultSchema,
+    none,
+  ),
+  connect: operation("Dials a link.", z.strictObject({ to: who }), linkViewSchema, none),
+  delegate: operation(
+    "Delegates: `to` first, then the task's events; the reply says how it ended. Cancelling cancels the task.",
+    z.strictObject({
+      to: z.exactOptional(who),
+      skill: skillIdSchema,
+      input: z.exactOptional(z.json()),
+      text: z.exactOptional(z.string()),
+      contextId: z.exactOptional(z.string().max(128)),
+      timeLimitMs: z.exactOptional(z.int().min(1).max(limits.taskMs)),
+      paths,
+    }),
+    taskEndSchema,
+    z.union([z.object({ to: senderSchema }), z.object({ task: taskEventSchema })]),
+  ),
+  publishCard: operation("Publishes the member's card.", z.strictObject({ card: agentCardSchema }), empty, none),
+  setAvailability: operation(
+    "Says whether the person is available.",
+    z.strictObject({ availability: availabilitySchema }),
+    empty,
+    none,
+  ),
+} as const;
+
+export type OperationName = keyof typeof operationTable;
+/** As a caller gives it. */
+export type OperationBody<Name extends OperationName> = z.output<(typeof operationTable)[Name]["body"]>;
+/** As it stands on the socket. */
+export type OperationEventJson<Name extends OperationName> = z.input<(typeof operationTable)[Name]["event"]>;
+export type OperationReplyJson<Name extends OperationName> = z.input<(typeof operationTable)[Name]["reply"]>;
+export type OperationEvent<Name extends OperationName> = z.output<(typeof operationTable)[Name]["event"]>;
+export type OperationReply<Name extends OperationName> = z.output<(typeof operationTable)[Name]["reply"]>;

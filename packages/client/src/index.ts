@@ -44,3 +44,10 @@ export type {
   TaskOutcome,
   TaskRun,
 } from "./tasks/task-run.ts";
+export {
+  checkAgainstSkillSchema,
+  checkSkillSchema,
+  type SchemaCheck,
+  type SkillSchemas,
+  skillSchemasOf,
+} from "./tasks/skill-schema.ts";

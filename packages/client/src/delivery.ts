@@ -1,7 +1,4 @@
-import type { DeliveryClass, ErrorCode } from "@parley/protocol";
-
-/** How something reached the other side. */
-export type Path = "direct" | "turn" | "relay" | "mailbox";
+import type { DeliveryClass, ErrorCode, Path } from "@parley/protocol";
 
 /** Which paths may be used; all by default. `["direct"]` demands a direct link, `["relay", "mailbox"]` forbids links. */
 export type AllowedPaths = readonly Path[];

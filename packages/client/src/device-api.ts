@@ -1,6 +1,6 @@
 import type { LinkFactory, LinkRoute } from "@parley/core";
-import type { AgentCard, Availability, ErrorCode, ReplyBody, RequestBody, RequestType } from "@parley/protocol";
-import type { Delivery, IncomingMessage, Path, PingResult, SendOptions, Sent } from "./delivery.ts";
+import type { AgentCard, Availability, ErrorCode, Path, ReplyBody, RequestBody, RequestType } from "@parley/protocol";
+import type { Delivery, IncomingMessage, PingResult, SendOptions, Sent } from "./delivery.ts";
 import type { FindQuery, FoundMembers, MemberView } from "./member-view.ts";
 import type { DelegateRequest, TaskAdmission, TaskHandler, TaskRun } from "./tasks/task-run.ts";
 
@@ -24,7 +24,7 @@ export type DeviceEvent =
   | { readonly type: "session"; readonly state: SessionState; readonly error?: { readonly code: ErrorCode; readonly message: string }; readonly retryInMs?: number }
   | { readonly type: "link"; readonly link: LinkView; readonly reason?: string }
   | { readonly type: "delivery"; readonly delivery: Delivery; readonly to: string }
-  | { readonly type: "pairing-pending"; readonly pairing: string; readonly name: string; readonly words: string }
+  | { readonly type: "pairing-pending"; readonly pairing: string; readonly request: string }
   | { readonly type: "refused"; readonly code: ErrorCode; readonly message: string; readonly from?: string }
   | { readonly type: "revoked"; readonly member: string };
 

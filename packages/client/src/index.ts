@@ -1,3 +1,7 @@
+/**
+ * A device of a member: session, links, streams and calls behind one small surface, the same in Node and the browser.
+ * Not here: where keys are kept (`@parley/client/node`), WebRTC stacks (`@parley/peer`), skills (`@parley/agent`).
+ */
 export type {
   AllowedPaths,
   Delivery,
@@ -8,6 +12,7 @@ export type {
   SendOptions,
   Sent,
 } from "./delivery.ts";
+export { Device } from "./device.ts";
 export type { DeviceApi, DeviceEvent, LinkSettings, LinkView, SessionState } from "./device-api.ts";
 export type { DeviceOptions, LogLine } from "./device-options.ts";
 export type { Identity } from "./identity.ts";
@@ -34,6 +39,7 @@ export {
   requestPairing,
 } from "./pairing.ts";
 export { callRoute, type RegistryHttpOptions, type RouteAnswer, type RouteCall } from "./registry-http.ts";
+export { type LiveMessage, LiveStreamWriter } from "./live-stream-writer.ts";
 export type { FindQuery, FoundMembers, MemberView } from "./member-view.ts";
 export type {
   DelegateRequest,

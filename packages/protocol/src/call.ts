@@ -9,6 +9,10 @@ import { skillIdSchema } from "./names.ts";
 import { sendMessageRequestSchema, streamResponseSchema, taskSchema } from "./task.ts";
 
 const call = z.int().min(1).max(2 ** 40);
+/** How frames reach the other side. */
+export const pathSchema = z.enum(["direct", "turn", "relay", "mailbox"]);
+export type Path = z.infer<typeof pathSchema>;
+
 const taskId = z.string().min(1).max(128);
 
 /** Starts work. Streams of events are the only form: a caller that wants one answer folds them. */
@@ -17,6 +21,8 @@ const sendStreamingMessage = z.object({
   method: z.literal("SendStreamingMessage"),
   /** Skill that the message is for. */
   skill: skillIdSchema,
+  /** Paths that the caller allows for the events; all when absent. */
+  paths: z.array(pathSchema).min(1).max(4).optional(),
   /** Milliseconds that the caller is ready to wait. */
   timeLimitMs: z.int().min(1).max(limits.taskMs).optional(),
   params: sendMessageRequestSchema,

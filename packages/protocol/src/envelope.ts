@@ -24,6 +24,8 @@ export const envelopeKinds = {
   pong: 6,
   /** Operator-signed statements passed on between peers: revocations, operator sets. */
   gossip: 7,
+  /** Bytes of a program's own live stream between two devices. */
+  data: 8,
 } as const;
 
 export type EnvelopeKind = keyof typeof envelopeKinds;

@@ -2,7 +2,7 @@
  * Parley's wire vocabulary: names, limits, errors, envelopes, frames, statements, messages. A leaf: it runs anywhere
  * and does nothing by itself. Not here: keys and verification (core), sockets (client, registry).
  */
-export { type Call, callSchema, type CallEvent, callEventSchema, errorCodeSchema, type WireError, wireErrorSchema } from "./call.ts";
+export { type Call, callSchema, type CallEvent, callEventSchema, errorCodeSchema, type Path, pathSchema, type WireError, wireErrorSchema } from "./call.ts";
 export { type DeliveryClass, type Envelope, envelopeId, type EnvelopeKind, envelopeKindOf, envelopeKinds, type TraceContext } from "./envelope.ts";
 export { afterClose, type ErrorCode, errorCodeOfClose, type ErrorOptions, errorTable, type ExitCode, isErrorCode, isParleyError, ParleyError, toParleyError } from "./errors.ts";
 export { type AckSection, dataSectionOverhead, type DataSection, decodeFrame, envelopeWireBytes, type EphemeralSection, FrameWriter, type HelloSection, maxChunkBytes, type RefusalSection, type Section } from "./frame.ts";

@@ -119,7 +119,9 @@ const hello = z.strictObject({
   peerBoot: id16Schema,
   fingerprints: z.strictObject({ local: z.string().length(64), remote: z.string().length(64) }),
   versions: z.array(z.int().min(1).max(65535)).min(1).max(16),
-  lease: z.string().max(limits.statementBytes).optional(),
+  /** The membership lease of this device, and the certificate of the node that issued it. */
+  lease: z.string().max(4096),
+  certificate: z.string().max(4096),
   revocations: z.int().min(0),
   iat: time,
 });

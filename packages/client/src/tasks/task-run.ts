@@ -1,5 +1,5 @@
-import type { Artifact, Message, StreamResponse, Task, TaskStatus } from "@parley/protocol";
-import type { AllowedPaths, Path, Sender } from "../delivery.ts";
+import type { Artifact, Message, Path, StreamResponse, Task, TaskStatus } from "@parley/protocol";
+import type { AllowedPaths, Sender } from "../delivery.ts";
 
 /** What to ask of a member. */
 export interface DelegateRequest {

@@ -53,6 +53,11 @@ export class OutboundStream {
     return this.#bytes;
   }
 
+  /** Highest number sent on the current path. */
+  get sentUpTo(): number {
+    return this.#unsent - 1;
+  }
+
   /** Whether something waits to be sent on the current path. */
   get hasUnsent(): boolean {
     return this.#unsent < this.nextSeq;

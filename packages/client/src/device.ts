@@ -1,0 +1,550 @@
+/** A device: session, links, streams and calls, put together. */
+import { type Clock, FrameOpener, FrameSealer, type InboxEntry, type Journal, type JournalState, type MeshTrust, type Random, splitBody, systemClock, systemRandom } from "@parley/core";
+import {
+  type AgentCard,
+  type Availability,
+  decodeJson,
+  directMessageSchema,
+  type Envelope,
+  envelopeId,
+  envelopeKinds,
+  limits,
+  ParleyError,
+  type Path,
+  type ReplyBody,
+  type RequestBody,
+  type RequestType,
+  toBase64url,
+  toParleyError,
+} from "@parley/protocol";
+import { signStatement } from "@parley/core";
+import { bodyOf, textOf } from "./body.ts";
+import type { AllowedPaths, IncomingMessage, PingResult, SendOptions, Sent } from "./delivery.ts";
+import type { DeviceApi, DeviceEvent, LinkView, SessionState } from "./device-api.ts";
+import type { DeviceOptions, LogLine } from "./device-options.ts";
+import { Directory } from "./directory.ts";
+import { Emitter } from "./emitter.ts";
+import type { Identity } from "./identity.ts";
+import { Inbox } from "./inbox.ts";
+import { type LiveMessage, LiveStreamWriter } from "./live-stream-writer.ts";
+import type { FindQuery, FoundMembers, MemberView } from "./member-view.ts";
+import type { Peer } from "./peer.ts";
+import { Peers } from "./peers.ts";
+import { Pings } from "./pings.ts";
+import { Relay, type RelayedFrame } from "./relay.ts";
+import { type LiveEnvelope, SectionHandler } from "./section-handler.ts";
+import { Session } from "./session.ts";
+import { checkSkillInput, checkSkillOutput } from "./tasks/card-schemas.ts";
+import { TaskCallee } from "./tasks/task-callee.ts";
+import { TaskCaller } from "./tasks/task-caller.ts";
+import type { DelegateRequest, TaskAdmission, TaskHandler, TaskRun } from "./tasks/task-run.ts";
+
+const liveTtlMs = 60_000;
+const defaultPingMs = 10_000;
+const drainMs = 2000;
+const linkPaths: readonly Path[] = ["direct", "turn"];
+const allowsLinks = (paths: AllowedPaths | undefined): boolean => paths === undefined || paths.some((path) => linkPaths.includes(path));
+const allowsRelay = (paths: AllowedPaths | undefined): boolean => paths === undefined || paths.includes("relay");
+
+export class Device implements DeviceApi {
+  readonly #options: DeviceOptions;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #log: LogLine;
+  readonly #journal: Journal;
+  readonly #trust: MeshTrust;
+  readonly #boot: string;
+  readonly #session: Session;
+  readonly #directory: Directory;
+  readonly #relay: Relay;
+  readonly #peers: Peers;
+  readonly #inbox: Inbox;
+  readonly #sections: SectionHandler;
+  readonly #caller: TaskCaller;
+  readonly #callee: TaskCallee;
+  readonly #pings: Pings;
+  readonly #events: Emitter<DeviceEvent>;
+  readonly #leftover: readonly InboxEntry[];
+  #identity: Identity;
+  #messageHandler: ((message: IncomingMessage) => void | Promise<void>) | undefined;
+  #streamHandler: ((message: LiveMessage) => void) | undefined;
+  #card: AgentCard | undefined;
+  #cardNumber = 0;
+  #presence: RequestBody<"presence.set"> = {};
+  #presenceScheduled = false;
+  #state: SessionState = "stopped";
+
+  private constructor(options: DeviceOptions, state: JournalState, leftover: readonly InboxEntry[]) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#random = options.random ?? systemRandom;
+    this.#log = options.log ?? (() => {});
+    this.#journal = options.journal;
+    this.#trust = options.trust;
+    this.#identity = options.identity;
+    this.#leftover = leftover;
+    this.#boot = toBase64url(this.#random.bytes(16));
+    this.#events = new Emitter((error) => this.#onError(error));
+    this.#session = this.#makeSession();
+    this.#directory = new Directory({ session: this.#session, trust: this.#trust, onRefused: (error) => this.#refused(error) });
+    this.#relay = this.#makeRelay();
+    this.#inbox = new Inbox(
+      { journal: this.#journal, now: () => this.#clock.now(), handle: (entry, path) => this.#handleEntry(entry, path), onError: (error) => this.#onError(error) },
+      state.inbound,
+    );
+    this.#peers = this.#makePeers(state);
+    this.#pings = new Pings(this.#clock, this.#random);
+    const send = (peer: Peer, kind: number, body: unknown, paths: AllowedPaths | undefined): Promise<void> => this.#sendLive(peer, kind, body, paths);
+    const shared = { clock: this.#clock, random: this.#random, send, onError: (error: unknown) => this.#onError(error) };
+    this.#caller = new TaskCaller(shared);
+    this.#callee = new TaskCallee({ ...shared, onLoad: (load) => this.#setPresence({ load }) });
+    this.#sections = this.#makeSections();
+  }
+
+  /** Loads what the journal holds. The device does nothing until `start`. */
+  static async open(options: DeviceOptions): Promise<Device> {
+    const leftover = await options.journal.pendingInbox();
+    return new Device(options, await options.journal.load(), leftover);
+  }
+
+  get member(): string {
+    return this.#identity.member;
+  }
+
+  get device(): string {
+    return this.#identity.device.id;
+  }
+
+  get name(): string {
+    return this.#identity.name;
+  }
+
+  get mesh(): string {
+    return this.#trust.mesh;
+  }
+
+  get state(): SessionState {
+    return this.#state;
+  }
+
+  watch(listener: (event: DeviceEvent) => void): () => void {
+    return this.#events.on(listener);
+  }
+
+  start(options: { signal?: AbortSignal } = {}): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const done = this.watch((event) => {
+        if (event.type !== "session") return;
+        if (event.state === "connected") finish(resolve);
+        else if (event.state === "stopped" || (event.state === "waiting" && event.error?.code === "not_admitted")) finish(() => reject(errorOf(event)));
+      });
+      const onAbort = (): void => finish(() => reject(toParleyError(options.signal?.reason)));
+      const finish = (act: () => void): void => {
+        done();
+        options.signal?.removeEventListener("abort", onAbort);
+        act();
+      };
+      options.signal?.addEventListener("abort", onAbort, { once: true });
+      this.#session.start();
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#callee.stop();
+    await this.#drain();
+    this.#caller.stop();
+    this.#peers.stop();
+    await this.#settled();
+    this.#session.stop();
+  }
+
+  memberOf(who: string): Promise<MemberView> {
+    return this.#directory.get(who);
+  }
+
+  find(query: FindQuery): Promise<FoundMembers> {
+    return this.#directory.find(query);
+  }
+
+  request<Type extends RequestType>(type: Type, body: RequestBody<Type>): Promise<ReplyBody<Type>> {
+    return this.#session.request(type, body);
+  }
+
+  async send(to: string, text: string, options: SendOptions = {}): Promise<Sent> {
+    const body = bodyOf({ text } satisfies { text: string });
+    if (text.length === 0) throw new ParleyError("invalid_argument", { message: "A message needs some text." });
+    if (options.class === "live") return this.#sendLiveMessage(to, body, options);
+    if (options.paths !== undefined) throw new ParleyError("unsupported_operation", { message: "Paths can be chosen for live messages and calls only." });
+    const { member } = await this.#memberToSend(to);
+    const head = { kind: envelopeKinds.message, critical: true, created: this.#clock.now(), ttl: options.ttlMs ?? 0, hops: 0, trace: undefined, origin: undefined };
+    return this.#peers.durable(member).accept(head, body, options.signal);
+  }
+
+  onMessage(handler: (message: IncomingMessage) => void | Promise<void>): () => void {
+    const first = this.#messageHandler === undefined && !this.#inbox.wasRead;
+    this.#messageHandler = handler;
+    this.#inbox.read(first ? this.#leftover : []);
+    this.#setPresence({ consumer: "reading" });
+    return () => {
+      if (this.#messageHandler !== handler) return;
+      this.#messageHandler = undefined;
+      this.#inbox.pause();
+      this.#setPresence({ consumer: "idle" });
+    };
+  }
+
+  async ping(to: string, options: { paths?: AllowedPaths; timeoutMs?: number } = {}): Promise<PingResult> {
+    const peer = await this.#livePeer(to);
+    const timeoutMs = options.timeoutMs ?? defaultPingMs;
+    if (allowsLinks(options.paths)) {
+      if (!allowsRelay(options.paths)) await this.#open(peer, options.paths);
+      else this.#peers.wantLink(peer);
+      if (peer.link !== undefined && (options.paths ?? linkPaths).includes(peer.link.path)) return this.#pings.ping(peer, false, timeoutMs);
+    }
+    return this.#pings.ping(peer, true, timeoutMs);
+  }
+
+  async connect(to: string, options: { signal?: AbortSignal } = {}): Promise<LinkView> {
+    const peer = await this.#livePeer(to);
+    await this.#open(peer, undefined, options.signal);
+    const view = this.#peers.views().find(({ device }) => device === peer.device);
+    if (view === undefined) throw new ParleyError("path_unavailable");
+    return view;
+  }
+
+  links(): readonly LinkView[] {
+    return this.#peers.views();
+  }
+
+  async delegate(to: string | undefined, request: DelegateRequest): Promise<TaskRun> {
+    const view = to === undefined ? await this.#holder(request.skill) : await this.memberOf(to);
+    if (view.member === this.member) throw new ParleyError("self_call");
+    if (!view.live) throw new ParleyError(to === undefined ? "no_holder" : "not_connected", { message: `@${view.name} is not connected.` });
+    checkSkillInput(view, request);
+    const peer = this.#peers.peerOf(view);
+    if (allowsLinks(request.paths)) {
+      if (allowsRelay(request.paths)) this.#peers.wantLink(peer);
+      else await this.#open(peer, request.paths, request.signal);
+    }
+    return this.#caller.start(peer, request, (output) => checkSkillOutput(view, request.skill, output));
+  }
+
+  serve(handler: TaskHandler, admit?: TaskAdmission): void {
+    this.#callee.serve(handler, admit);
+  }
+
+  /** A live stream of bytes to the device of a member. */
+  async stream(to: string, options: { paths?: AllowedPaths } = {}): Promise<LiveStreamWriter> {
+    const peer = await this.#livePeer(to);
+    if (allowsLinks(options.paths) && !allowsRelay(options.paths)) await this.#open(peer, options.paths);
+    else if (allowsLinks(options.paths)) this.#peers.wantLink(peer);
+    return new LiveStreamWriter(peer, this.#clock, options.paths);
+  }
+
+  /** Takes the messages of other devices' live streams; one handler at a time. */
+  onStream(handler: (message: LiveMessage) => void): () => void {
+    this.#streamHandler = handler;
+    return () => {
+      if (this.#streamHandler === handler) this.#streamHandler = undefined;
+    };
+  }
+
+  async publishCard(card: AgentCard): Promise<void> {
+    const { root, member } = this.#identity;
+    if (root === undefined) throw new ParleyError("forbidden", { message: "This device does not hold the member's root key, which signs the card." });
+    const published = await this.memberOf(member);
+    if (JSON.stringify(published.card) !== JSON.stringify(card)) {
+      this.#cardNumber = Math.max(this.#cardNumber, published.verified.numbers.card) + 1;
+      const statement = await signStatement("card", { mesh: this.mesh, member, number: this.#cardNumber, card }, root);
+      await this.#session.request("card.publish", { card: statement });
+    }
+    this.#card = card;
+  }
+
+  async setAvailability(availability: Availability): Promise<void> {
+    await this.#session.request("presence.set", { availability });
+  }
+
+  #makeSession(): Session {
+    return new Session({
+      identity: () => this.#identity,
+      registry: this.#options.registry,
+      trust: this.#trust,
+      boot: this.#boot,
+      clock: this.#clock,
+      random: this.#random,
+      log: this.#log,
+      events: {
+        onState: (state, error, retryInMs) => this.#onSessionState(state, error, retryInMs),
+        onWelcome: () => this.#onWelcome(),
+        onPush: (push) => {
+          this.#onPush(push).catch((error: unknown) => this.#refused(toParleyError(error)));
+        },
+        onDelivery: (bytes) => this.#relay.receive(bytes),
+      },
+    });
+  }
+
+  #makeRelay(): Relay {
+    const own = { mesh: this.#trust.mesh, member: this.#identity.member };
+    return new Relay({
+      session: this.#session,
+      sealer: new FrameSealer({ ...own, device: this.#identity.device, random: this.#random }),
+      opener: new FrameOpener({
+        ...own,
+        device: this.#identity.device.id,
+        boot: this.#boot,
+        encryptionKey: (kid) => this.#identity.encryptionKeys.find((key) => key.kid === kid),
+        sender: (member, device) => this.#senderOf(member, device),
+        now: () => this.#session.registryTime,
+      }),
+      onFrame: (frame) => this.#onRelayed(frame),
+      onRefused: (error) => this.#refused(error),
+    });
+  }
+
+  #makePeers(state: JournalState): Peers {
+    return new Peers({
+      identity: () => this.#identity,
+      trust: this.#trust,
+      boot: this.#boot,
+      session: this.#session,
+      directory: this.#directory,
+      journal: this.#journal,
+      state,
+      relay: () => this.#relay,
+      clock: this.#clock,
+      random: this.#random,
+      links: this.#options.links,
+      linkIdleMs: this.#options.linkIdleMs ?? limits.linkIdleMs,
+      emit: (event) => this.#events.emit(event),
+      onFrame: (peer, bytes, path) => this.#onLinkFrame(peer, bytes, path),
+      onRestart: (peer) => {
+        this.#caller.onRestart(peer);
+        this.#callee.onRestart(peer);
+      },
+      onError: (error) => this.#onError(error),
+    });
+  }
+
+  #makeSections(): SectionHandler {
+    return new SectionHandler({
+      peers: () => this.#peers,
+      inbox: () => this.#inbox,
+      live: new Map([
+        [envelopeKinds.call, (envelope: LiveEnvelope) => this.#callee.onEnvelope(envelope)],
+        [envelopeKinds.callEvent, (envelope: LiveEnvelope) => this.#caller.onEnvelope(envelope)],
+        [envelopeKinds.message, (envelope: LiveEnvelope) => this.#onLiveMessage(envelope)],
+        [envelopeKinds.data, (envelope: LiveEnvelope) => this.#streamHandler?.({ id: envelope.id, from: envelope.peer.sender, body: envelope.body })],
+      ]),
+      onPong: (peer, body, path) => this.#pings.onPong(peer, body, path),
+      onGossip: (revocations) => {
+        this.#takeRevocations(revocations).catch((error: unknown) => this.#refused(toParleyError(error)));
+      },
+      onRefused: (peer, error) => this.#refused(error, peer.member.name),
+    });
+  }
+
+  #onSessionState(state: SessionState, error?: ParleyError, retryInMs?: number): void {
+    this.#state = state;
+    this.#log(error === undefined ? "info" : "warn", "session", { state, ...(error === undefined ? {} : { code: error.code }) });
+    this.#events.emit({
+      type: "session",
+      state,
+      ...(error === undefined ? {} : { error: { code: error.code, message: error.message } }),
+      ...(retryInMs === undefined ? {} : { retryInMs }),
+    });
+  }
+
+  #onWelcome(): void {
+    this.#setPresence({ load: this.#callee.working, consumer: this.#messageHandler === undefined ? "idle" : "reading" });
+    this.#peers.closeRevoked();
+    this.#peers.onSession();
+    const card = this.#card;
+    if (card !== undefined) this.publishCard(card).catch((error: unknown) => this.#onError(error));
+  }
+
+  async #onPush(push: Parameters<ConstructorParameters<typeof Session>[0]["events"]["onPush"]>[0]): Promise<void> {
+    switch (push.type) {
+      case "presence": {
+        const view = this.#directory.onPresence(push.body.member, push.body.devices);
+        if (view !== undefined) this.#peers.onPresence(view);
+        return;
+      }
+      case "member.changed":
+        return this.#directory.onChanged(push.body.member, push.body.record);
+      case "revocations":
+        return this.#takeRevocations(push.body.revocations);
+      case "operators":
+        return this.#trust.acceptOperators(push.body.operators);
+      case "pairing.pending":
+        this.#events.emit({ type: "pairing-pending", pairing: push.body.pairing, request: push.body.request });
+        return;
+      case "mailbox.trimmed":
+        return this.#refused(new ParleyError("mailbox_full", { message: `Messages ${push.body.from} to ${push.body.to} of the mailbox were lost to its limits.` }));
+      case "goodbye":
+        this.#log("info", "goodbye", { code: push.body.error.code });
+    }
+  }
+
+  async #takeRevocations(compact: string): Promise<void> {
+    if (!(await this.#trust.acceptRevocations(compact))) return;
+    this.#peers.closeRevoked();
+    this.#peers.gossipToAll();
+  }
+
+  /** The verified record of a frame's sender; asked anew when it does not list the device. */
+  async #senderOf(member: string, device: string): Promise<MemberView["verified"]> {
+    const known = this.#directory.known(member);
+    if (known?.verified.devices.has(device) === true && this.#peers.existing(device)?.boot !== undefined) return known.verified;
+    const view = await this.#directory.get(member);
+    this.#peers.peerOf(view);
+    this.#peers.onPresence(view);
+    return view.verified;
+  }
+
+  #onRelayed(frame: RelayedFrame): Promise<void> | void {
+    const peer = this.#peers.peer(frame.sender, frame.device);
+    return this.#sections.frame(peer, frame.frame, frame.mailbox === undefined ? "relay" : "mailbox");
+  }
+
+  #onLinkFrame(peer: Peer, bytes: Uint8Array, path: Path): void {
+    try {
+      const kept = this.#sections.frame(peer, bytes, path);
+      kept?.catch((error: unknown) => this.#refused(toParleyError(error), peer.member.name));
+    } catch (error) {
+      this.#refused(toParleyError(error), peer.member.name);
+    }
+  }
+
+  async #livePeer(to: string): Promise<Peer> {
+    const view = await this.memberOf(to);
+    if (view.member === this.member) throw new ParleyError("self_call");
+    if (!view.live) throw new ParleyError("not_connected", { message: `@${view.name} is not connected.` });
+    return this.#peers.peerOf(view);
+  }
+
+  /** The member to send to; one seen before also while the registry is away. */
+  async #memberToSend(to: string): Promise<MemberView> {
+    const view = this.#session.isOpen ? await this.memberOf(to) : this.#directory.known(to);
+    if (view === undefined) throw new ParleyError("unreachable", { message: "The registry is not connected, and this member was not met before." });
+    if (view.member === this.member) throw new ParleyError("self_call");
+    const peer = this.#peers.peerOf(view);
+    if (view.live) this.#peers.wantLink(peer);
+    return view;
+  }
+
+  async #holder(skill: string): Promise<MemberView> {
+    const [holder] = await this.#directory.holders(skill, this.member);
+    if (holder === undefined) throw new ParleyError("no_holder", { message: `No live agent offers ${skill}.` });
+    return holder;
+  }
+
+  /** Waits for a link on an allowed path, dialling at once. Rejects with `path_unavailable`. */
+  async #open(peer: Peer, paths: AllowedPaths | undefined, signal?: AbortSignal): Promise<void> {
+    const allowed = (): boolean => peer.link !== undefined && (paths ?? linkPaths).includes(peer.link.path);
+    if (allowed()) return;
+    if (!this.#peers.canLink(peer)) throw new ParleyError("path_unavailable", { message: "This device makes no links." });
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const unavailable = (message: string): void => reject(new ParleyError("path_unavailable", { message }));
+    const done = this.watch((event) => {
+      if (event.type !== "link" || event.link.device !== peer.device) return;
+      if (allowed()) resolve();
+      else if (event.link.state === "open") unavailable(`The link to @${peer.member.name} opened by ${event.link.path ?? "another path"}, which is not allowed.`);
+      else if (!this.#peers.isDialling(peer)) unavailable(`No link to @${peer.member.name} could be opened: ${event.reason ?? "unknown"}`);
+    });
+    const timer = this.#clock.setTimer(limits.linkOpenMs * 2, () => unavailable(`No link to @${peer.member.name} opened in time.`));
+    const onAbort = (): void => reject(toParleyError(signal?.reason));
+    signal?.addEventListener("abort", onAbort, { once: true });
+    this.#peers.wantLink(peer, true);
+    try {
+      await promise;
+    } finally {
+      done();
+      timer.cancel();
+      signal?.removeEventListener("abort", onAbort);
+    }
+  }
+
+  async #sendLive(peer: Peer, kind: number, value: unknown, paths: AllowedPaths | undefined): Promise<void> {
+    await peer.sendLive(splitBody(this.#liveHead(kind), bodyOf(value)), paths);
+  }
+
+  #liveHead(kind: number, ttl = liveTtlMs): Omit<Envelope, "body" | "more"> {
+    return { kind, critical: true, created: this.#clock.now(), ttl, hops: 0, trace: undefined, origin: undefined };
+  }
+
+  async #sendLiveMessage(to: string, body: Uint8Array, options: SendOptions): Promise<Sent> {
+    const peer = await this.#livePeer(to);
+    if (allowsLinks(options.paths)) {
+      if (allowsRelay(options.paths)) this.#peers.wantLink(peer);
+      else await this.#open(peer, options.paths, options.signal);
+    }
+    const started = this.#clock.monotonic();
+    const envelopes = splitBody(this.#liveHead(envelopeKinds.message, options.ttlMs), body);
+    while (!peer.pushLive(envelopes, options.paths)) await peer.room(options.paths);
+    return peer.trackLive(options.paths, { now: () => this.#clock.now(), started });
+  }
+
+  #onLiveMessage(envelope: LiveEnvelope): void {
+    const message = decodeJson(directMessageSchema, textOf(envelope.body), limits.envelopeBytes);
+    if (!message.ok) return this.#refused(new ParleyError(message.code, { message: message.message }), envelope.peer.member.name);
+    const { id, peer, path, created } = envelope;
+    const handled = this.#messageHandler?.({ id, from: peer.sender, text: message.value.text, created, path, class: "live", redelivered: false });
+    Promise.resolve(handled).catch((error: unknown) => this.#onError(error));
+  }
+
+  /** Hands a committed message to the program. */
+  async #handleEntry(entry: InboxEntry, path: Path | undefined): Promise<void> {
+    const message = decodeJson(directMessageSchema, textOf(entry.envelope.body), limits.envelopeBytes);
+    const { verified: sender } = this.#directory.known(entry.sender) ?? (await this.memberOf(entry.sender));
+    if (!message.ok) return this.#refused(new ParleyError(message.code, { message: message.message }), sender.name);
+    const { origin, created } = entry.envelope;
+    await this.#messageHandler?.({
+      id: envelopeId(origin?.epoch ?? entry.epoch, origin?.seq ?? entry.seq),
+      from: { member: sender.member, name: sender.name, device: entry.device, kind: sender.kind, roles: sender.roles },
+      text: message.value.text,
+      created,
+      path: path ?? "mailbox",
+      class: "durable",
+      redelivered: entry.redelivered,
+    });
+  }
+
+  /** Presence of one tick goes in one request; what fails is said again with the next session. */
+  #setPresence(presence: RequestBody<"presence.set">): void {
+    this.#presence = { ...this.#presence, ...presence };
+    if (this.#presenceScheduled) return;
+    this.#presenceScheduled = true;
+    this.#clock.setTimer(50, () => {
+      this.#presenceScheduled = false;
+      if (!this.#session.isOpen) return;
+      this.#session.request("presence.set", this.#presence).catch((error: unknown) => this.#log("debug", "presence", { code: toParleyError(error).code }));
+    });
+  }
+
+  /** Gives what is under way a moment to be acknowledged. */
+  async #drain(): Promise<void> {
+    const until = this.#clock.monotonic() + drainMs;
+    while (this.#peers.hasUnacked && this.#state === "connected" && this.#clock.monotonic() < until) await this.#settled();
+  }
+
+  /** Long enough for what this tick wrote to leave. */
+  #settled(): Promise<void> {
+    return new Promise((resolve) => this.#clock.setTimer(20, resolve));
+  }
+
+  #refused(error: ParleyError, from?: string): void {
+    this.#log("warn", "refused", { code: error.code });
+    this.#events.emit({ type: "refused", code: error.code, message: error.message, ...(from === undefined ? {} : { from }) });
+  }
+
+  #onError(error: unknown): void {
+    const { code, message, cause } = toParleyError(error);
+    this.#log(code === "internal" ? "error" : "warn", "error", { code, message, ...(cause instanceof Error ? { cause: cause.stack ?? cause.message } : {}) });
+  }
+}
+
+function errorOf(event: DeviceEvent & { type: "session" }): ParleyError {
+  return event.error === undefined ? new ParleyError("closed") : new ParleyError(event.error.code, { message: event.error.message });
+}

@@ -1,0 +1,150 @@
+/** Members as the registry tells of them, each verified against the pins before anybody sees it. */
+import { type MeshTrust, type VerifiedMember } from "@parley/core";
+import { type DevicePresence, limits, type MemberEntry, ParleyError, parseName, toParleyError } from "@parley/protocol";
+import type { FindQuery, FoundMembers, MemberView } from "./member-view.ts";
+import type { Session } from "./session.ts";
+
+const idPattern = /^[A-Za-z0-9_-]{43}$/;
+const presenceOrder = { connected: 0, stale: 1, offline: 2 } as const;
+
+function viewOf(verified: VerifiedMember, entry: MemberEntry): MemberView {
+  const devices = entry.devices.filter((device) => verified.devices.has(device.device)).toSorted((left, right) => presenceOrder[left.state] - presenceOrder[right.state]);
+  return {
+    member: verified.member,
+    name: verified.name,
+    kind: verified.kind,
+    roles: verified.roles,
+    card: verified.card,
+    devices,
+    availability: entry.availability,
+    live: devices.some((device) => device.state === "connected"),
+    verified,
+  };
+}
+
+/** The lowest load among a member's connected devices. */
+const loadOf = (member: MemberView): number => Math.min(...member.devices.filter((device) => device.state === "connected").map((device) => device.load));
+
+export class Directory {
+  readonly #session: Session;
+  readonly #trust: MeshTrust;
+  readonly #onRefused: (error: ParleyError) => void;
+  readonly #known = new Map<string, MemberView>();
+  readonly #asking = new Map<string, Promise<MemberView>>();
+  readonly #watched = new Set<string>();
+  #watchScheduled = false;
+
+  constructor(options: { session: Session; trust: MeshTrust; onRefused: (error: ParleyError) => void }) {
+    this.#session = options.session;
+    this.#trust = options.trust;
+    this.#onRefused = options.onRefused;
+  }
+
+  /** A member seen before, without asking. */
+  known(member: string): MemberView | undefined {
+    return this.#trust.isRevoked(member) ? undefined : this.#known.get(member);
+  }
+
+  /** `@name`, name or member id, asked from the registry and verified. Concurrent questions share one answer. */
+  get(who: string): Promise<MemberView> {
+    const name = idPattern.test(who) ? undefined : parseName(who);
+    if (name === undefined && !idPattern.test(who)) return Promise.reject(new ParleyError("invalid_name"));
+    const asking = this.#asking.get(who);
+    if (asking !== undefined) return asking;
+    const asked = this.#ask(name, who).finally(() => this.#asking.delete(who));
+    this.#asking.set(who, asked);
+    return asked;
+  }
+
+  async #ask(name: string | undefined, who: string): Promise<MemberView> {
+    const entry = await this.#session.request("directory.get", name === undefined ? { member: who } : { name });
+    return this.#accept(entry, name === undefined ? { member: who } : { name });
+  }
+
+  async #accept(entry: MemberEntry, expect: { name?: string; member?: string }): Promise<MemberView> {
+    try {
+      const view = viewOf(await this.#trust.acceptMember(entry.record, expect), entry);
+      this.#remember(view);
+      return view;
+    } catch (error) {
+      this.#onRefused(toParleyError(error));
+      throw error;
+    }
+  }
+
+  /** Entries whose statements do not hold, or whose card lacks the skill asked for, are refused and named. */
+  async find(query: FindQuery): Promise<FoundMembers> {
+    const { members: entries, next } = await this.#session.request("directory.find", definedOf(query));
+    const members: MemberView[] = [];
+    const refused: { code: string; message: string }[] = [];
+    for (const entry of entries) {
+      try {
+        const view = await this.#accept(entry, {});
+        const skill = query.skill;
+        if (skill !== undefined && view.card?.skills.some(({ id }) => id === skill) !== true) {
+          const error = new ParleyError("card_mismatch", { message: `The directory says that @${view.name} offers ${skill}; its signed card does not.` });
+          this.#onRefused(error);
+          throw error;
+        }
+        members.push(view);
+      } catch (error) {
+        const { code, message } = toParleyError(error);
+        refused.push({ code, message });
+      }
+    }
+    return { members, refused, next };
+  }
+
+  /** Live holders of a skill other than `except`, least loaded first. */
+  async holders(skill: string, except: string): Promise<readonly MemberView[]> {
+    const { members } = await this.find({ skill, live: true });
+    return members.filter((member) => member.member !== except && member.live).toSorted((left, right) => loadOf(left) - loadOf(right));
+  }
+
+  /** Hears of changes of this member's presence from now on. */
+  watch(member: string): void {
+    if (this.#watched.has(member) || this.#watched.size >= limits.links) return;
+    this.#watched.add(member);
+    this.#announce();
+  }
+
+  /** Tells the node again whom this device watches: a new session knows nothing. */
+  rewatch(): void {
+    if (this.#watched.size > 0) this.#announce();
+  }
+
+  /** Takes a presence push. Returns the member's new view when it is known. */
+  onPresence(member: string, devices: readonly DevicePresence[]): MemberView | undefined {
+    const before = this.#known.get(member);
+    if (before === undefined) return undefined;
+    const view = viewOf(before.verified, { record: before.verified.record, devices: [...devices], ...(before.availability === undefined ? {} : { availability: before.availability }) });
+    this.#remember(view);
+    return view;
+  }
+
+  /** Takes newer statements of a watched member. */
+  async onChanged(member: string, record: MemberEntry["record"]): Promise<void> {
+    const before = this.#known.get(member);
+    await this.#accept({ record, devices: [...(before?.devices ?? [])] }, { member });
+  }
+
+  #remember(view: MemberView): void {
+    if (!this.#known.has(view.member) && this.#known.size >= limits.members) this.#known.delete(this.#known.keys().next().value ?? "");
+    this.#known.set(view.member, view);
+  }
+
+  /** Many watches of one tick are one request. */
+  #announce(): void {
+    if (this.#watchScheduled) return;
+    this.#watchScheduled = true;
+    queueMicrotask(() => {
+      this.#watchScheduled = false;
+      if (this.#session.isOpen) this.#session.request("directory.watch", { members: [...this.#watched] }).catch((error: unknown) => this.#onRefused(toParleyError(error)));
+    });
+  }
+}
+
+/** Drops absent fields: the wire's objects are closed and know no `undefined`. */
+function definedOf(query: FindQuery): { [Key in keyof FindQuery]: Exclude<FindQuery[Key], undefined> } {
+  return Object.fromEntries(Object.entries(query).filter(([, value]) => value !== undefined));
+}

@@ -1,0 +1,379 @@
+/**
+ * One remote device: what waits for it, what comes from it, and the path in between. Frames are written when there is
+ * something to write, at the end of the tick that brought it, by the link when one is open, else sealed through the
+ * registry.
+ */
+import { InboundStream, type MeshTrust, type Random, type VerifiedMember } from "@parley/core";
+import { type AckSection, type DataSection, type DevicePresence, type Envelope, envelopeId, FrameWriter, limits, ParleyError, type Path, type RefusalSection, toParleyError } from "@parley/protocol";
+import type { AllowedPaths, Delivery, DeliveryState, Sender, Sent } from "./delivery.ts";
+import type { DurableStream } from "./durable-stream.ts";
+import { type LiveStream, LiveStreams, wake } from "./live-streams.ts";
+import type { OpenLink } from "./open-link.ts";
+import type { Relay } from "./relay.ts";
+import type { Session } from "./session.ts";
+
+export interface PeerOptions {
+  readonly member: VerifiedMember;
+  readonly device: string;
+  readonly trust: MeshTrust;
+  readonly session: Session;
+  readonly relay: () => Relay;
+  readonly random: Random;
+  readonly monotonic: () => number;
+  readonly durable: DurableStream;
+  readonly onError: (error: unknown) => void;
+}
+
+/** Frames that are sealed and under way to the registry at once, for one device. */
+const relayWindow = 8;
+/** Inbound live streams remembered per device: the newest ones. */
+const mostInbound = 32;
+const mostEphemeral = 256;
+const ephemeralLifeMs = 30_000;
+
+export class Peer {
+  readonly device: string;
+  readonly #options: PeerOptions;
+  #member: VerifiedMember;
+  #boot: string | undefined;
+  #connected = false;
+  #link: OpenLink | undefined;
+  readonly #live: LiveStreams;
+  readonly #inbound = new Map<string, InboundStream>();
+  readonly #acks = new Map<string, AckSection>();
+  readonly #refusals: RefusalSection[] = [];
+  readonly #ephemeral: { envelope: Envelope; relayOnly: boolean }[] = [];
+  readonly #linkWriter = new FrameWriter();
+  readonly #relayWriter = new FrameWriter();
+  #flushing = false;
+  #relaying = 0;
+  #lastAck = 0;
+  #sending = 0;
+  #sendOrder: Promise<void> = Promise.resolve();
+
+  constructor(options: PeerOptions) {
+    this.#options = options;
+    this.device = options.device;
+    this.#member = options.member;
+    this.#live = new LiveStreams(options.random);
+  }
+
+  get member(): VerifiedMember {
+    return this.#member;
+  }
+
+  get boot(): string | undefined {
+    return this.#boot;
+  }
+
+  /** Whether the registry says that the device is connected. */
+  get connected(): boolean {
+    return this.#connected;
+  }
+
+  get link(): OpenLink | undefined {
+    return this.#link;
+  }
+
+  get sender(): Sender {
+    const { member, name, kind, roles } = this.#member;
+    return { member, name, device: this.device, kind, roles };
+  }
+
+  get hasUnacked(): boolean {
+    return this.#live.unackedCount > 0 || (this.#options.durable.carrier === this && this.#options.durable.stream.unackedCount > 0);
+  }
+
+  /** Monotonic time of the last acknowledgement. */
+  get lastAck(): number {
+    return this.#lastAck;
+  }
+
+  /** Path that something sent now would take. */
+  get path(): Path {
+    return this.#link?.path ?? (this.#connected ? "relay" : "mailbox");
+  }
+
+  update(member: VerifiedMember): void {
+    this.#member = member;
+  }
+
+  /** Takes news of the device's presence. True when it started anew: what was live is gone on both sides. */
+  onPresence(presence: DevicePresence | undefined): boolean {
+    const restarted = presence !== undefined && this.#boot !== undefined && presence.boot !== this.#boot;
+    const back = presence?.state === "connected" && !this.#connected;
+    this.#connected = presence?.state === "connected";
+    if (presence !== undefined) this.#boot = presence.boot;
+    if (restarted) this.forgetLive();
+    if (back && this.#link === undefined) this.#live.rewind();
+    if (this.#connected) this.flush();
+    return restarted;
+  }
+
+  /** The other side lost what it had in memory. */
+  forgetLive(): void {
+    this.#live.reset();
+    this.#inbound.clear();
+    this.#acks.clear();
+    this.#ephemeral.length = 0;
+  }
+
+  /** Puts the envelopes of one body on the live stream of a rule. False when the stream is full: `room` says when not. */
+  pushLive(envelopes: readonly Envelope[], paths?: AllowedPaths): boolean {
+    const { stream } = this.#live.for(paths);
+    if (!stream.hasRoom) return false;
+    for (const envelope of envelopes) stream.push(envelope);
+    this.flush();
+    return true;
+  }
+
+  /** The same, in the order of the calls, waiting for room. Resolves when the stream took it. */
+  sendLive(envelopes: readonly Envelope[], paths?: AllowedPaths): Promise<void> {
+    if (this.#sending === 0 && this.pushLive(envelopes, paths)) return Promise.resolve();
+    this.#sending++;
+    const sent = this.#sendOrder.then(async () => {
+      while (!this.pushLive(envelopes, paths)) await this.room(paths);
+      this.#sending--;
+    });
+    this.#sendOrder = sent;
+    return sent;
+  }
+
+  /** Resolves when the live stream of a rule has room. */
+  async room(paths?: AllowedPaths): Promise<void> {
+    let live: LiveStream = this.#live.for(paths);
+    while (!live.stream.hasRoom) {
+      const full = live;
+      await new Promise<void>((resolve) => full.waiting.push(resolve));
+      live = this.#live.for(paths);
+    }
+  }
+
+  /** Follows what was pushed last on a rule's stream until it is acknowledged, or the other side starts anew. */
+  trackLive(paths: AllowedPaths | undefined, clock: { now: () => number; started: number }): Sent {
+    const live = this.#live.for(paths);
+    const seq = live.stream.nextSeq - 1;
+    const fact = (state: DeliveryState, facts: Partial<Delivery> = {}): Delivery => ({
+      id: envelopeId(live.stream.epoch, seq),
+      state,
+      at: clock.now(),
+      tookMs: this.#options.monotonic() - clock.started,
+      path: undefined,
+      device: undefined,
+      error: undefined,
+      ...facts,
+    });
+    const accepted = fact("accepted");
+    let newest = accepted;
+    const settled = (async () => {
+      while (live.stream.base <= seq) {
+        await new Promise<void>((resolve) => live.settling.push(resolve));
+        if (this.#live.ofEpoch(live.stream.epoch) === undefined) return (newest = fact("refused", { error: { code: "not_connected", message: "The recipient started anew before it took this." } }));
+      }
+      return (newest = fact("delivered", { path: this.path, device: this.device }));
+    })();
+    return { id: accepted.id, accepted, state: () => newest, settled };
+  }
+
+  /** Envelopes of a rule's live stream that are not acknowledged. */
+  unackedLive(paths?: AllowedPaths): number {
+    return this.#live.for(paths).stream.unackedCount;
+  }
+
+  /** Epoch and next number of a rule's live stream: the id of what is pushed next. */
+  liveStream(paths?: AllowedPaths): { readonly epoch: string; readonly nextSeq: number } {
+    return this.#live.for(paths).stream;
+  }
+
+  /** Sends outside all streams. `relayOnly` for what is about links. */
+  pushEphemeral(envelope: Envelope, relayOnly: boolean): void {
+    if (this.#ephemeral.length >= mostEphemeral) this.#ephemeral.shift();
+    this.#ephemeral.push({ envelope, relayOnly });
+    this.flush();
+  }
+
+  /** Acknowledges everything up to `seq` of a stream from the device, with the next frame. */
+  acknowledge(ack: AckSection): void {
+    this.#acks.set(`${ack.class}:${ack.epoch}`, ack);
+    this.flush();
+  }
+
+  refuse(refusal: RefusalSection): void {
+    if (this.#refusals.length < limits.sectionsPerFrame) this.#refusals.push(refusal);
+    this.flush();
+  }
+
+  /** The inbound live stream of an epoch. */
+  inboundLive(epoch: string): InboundStream {
+    const known = this.#inbound.get(epoch);
+    if (known !== undefined) return known;
+    if (this.#inbound.size >= mostInbound) this.#inbound.delete(this.#inbound.keys().next().value ?? "");
+    const stream = new InboundStream();
+    this.#inbound.set(epoch, stream);
+    return stream;
+  }
+
+  /** Takes a live data section and acknowledges it; returns what is in order now. */
+  receiveLive(section: DataSection): ReturnType<InboundStream["receive"]> {
+    const stream = this.inboundLive(section.epoch);
+    const ready = stream.receive(section);
+    this.acknowledge({ type: "ack", class: "live", epoch: section.epoch, seq: stream.received });
+    return ready;
+  }
+
+  /** The other side answers. */
+  noteAck(): void {
+    this.#lastAck = this.#options.monotonic();
+  }
+
+  onAck(ack: AckSection): void {
+    this.noteAck();
+    const live = this.#live.ofEpoch(ack.epoch);
+    if (live === undefined || live.stream.acknowledge(ack.seq) === 0) return;
+    wake(live);
+    this.flush();
+  }
+
+  /** A proven link: everything that is not acknowledged goes over it. */
+  attach(link: OpenLink): void {
+    this.#link = link;
+    this.#live.rewind();
+    this.#options.durable.takeOver(this);
+    this.flush();
+  }
+
+  /** The link is gone: everything that is not acknowledged goes another way. */
+  detach(): void {
+    if (this.#link === undefined) return;
+    this.#link = undefined;
+    this.#live.rewind();
+    this.#options.durable.giveUp(this);
+    this.flush();
+  }
+
+  /** A new session: what was under way through the old one may be lost. */
+  onSession(): void {
+    if (this.#link !== undefined) return;
+    this.#live.rewind();
+    this.flush();
+  }
+
+  onDrain(): void {
+    if (this.#link !== undefined) this.#link.blocked = false;
+    this.flush();
+  }
+
+  /** Writes what waits, at the end of this tick. */
+  flush(): void {
+    if (this.#flushing) return;
+    this.#flushing = true;
+    queueMicrotask(() => {
+      this.#flushing = false;
+      this.#flushLink();
+      this.#flushRelay();
+    });
+  }
+
+  #flushLink(): void {
+    const open = this.#link;
+    if (open === undefined) return;
+    while (!open.blocked) {
+      this.#fillLink(open.path);
+      if (this.#linkWriter.isEmpty) return;
+      const used = this.#options.monotonic();
+      open.lastUsed = used;
+      open.blocked = !open.link.send(this.#linkWriter.finish());
+    }
+  }
+
+  #fillLink(path: Path): void {
+    const out = this.#linkWriter;
+    this.#writeControl(out);
+    for (let index = 0; index < this.#ephemeral.length; ) {
+      const waiting = this.#ephemeral[index];
+      if (waiting === undefined || waiting.relayOnly) index++;
+      else if (out.ephemeral(waiting.envelope)) this.#ephemeral.splice(index, 1);
+      else return;
+    }
+    for (const { stream } of this.#live.on(path)) while (stream.write(out));
+    if (this.#options.durable.carrier === this) while (this.#options.durable.write(out, path));
+  }
+
+  #writeControl(out: FrameWriter): void {
+    for (const [key, ack] of this.#acks) {
+      if (!out.hasRoom) return;
+      out.ack(ack);
+      this.#acks.delete(key);
+    }
+    while (out.hasRoom) {
+      const refusal = this.#refusals.shift();
+      if (refusal === undefined) return;
+      out.refusal(refusal);
+    }
+  }
+
+  #flushRelay(): void {
+    const { session } = this.#options;
+    while (session.isOpen && this.#relaying < relayWindow) {
+      const stored = this.#link === undefined && !this.#connected;
+      if (stored) this.#fillStored();
+      else this.#fillRelay();
+      if (this.#relayWriter.isEmpty) return;
+      this.#relaying++;
+      void this.#relay(this.#relayWriter.finish(), stored);
+    }
+  }
+
+  /** A device that is away still gets its acknowledgements of durable streams: its outbox waits for them. */
+  #fillStored(): void {
+    for (const [key, ack] of this.#acks) {
+      if (ack.class !== "durable" || !this.#relayWriter.hasRoom) continue;
+      this.#relayWriter.ack(ack);
+      this.#acks.delete(key);
+    }
+  }
+
+  #fillRelay(): void {
+    if (this.#boot === undefined) return;
+    const out = this.#relayWriter;
+    if (this.#link === undefined) this.#writeControl(out);
+    for (let index = 0; index < this.#ephemeral.length; ) {
+      const waiting = this.#ephemeral[index];
+      if (waiting === undefined || (this.#link !== undefined && !waiting.relayOnly)) index++;
+      else if (out.ephemeral(waiting.envelope)) this.#ephemeral.splice(index, 1);
+      else return;
+    }
+    for (const { stream, paths } of this.#live.on("relay")) {
+      // A rule that allows links uses the open one.
+      if (this.#link !== undefined && (paths === undefined || paths.has(this.#link.path))) continue;
+      while (stream.write(out));
+    }
+  }
+
+  async #relay(frame: Uint8Array, stored: boolean): Promise<void> {
+    const { session, relay, onError } = this.#options;
+    try {
+      const result = await relay().send(frame, {
+        member: this.#member.member,
+        device: this.device,
+        encryption: this.#member.encryption,
+        boot: stored ? undefined : this.#boot,
+        store: stored,
+        expires: stored ? 0 : Math.round(session.registryTime) + ephemeralLifeMs,
+      });
+      if (result.state === "refused") this.#onRelayRefused(toParleyError(new ParleyError(result.error?.code ?? "refused")));
+    } catch (error) {
+      onError(error);
+    } finally {
+      this.#relaying--;
+      if (session.isOpen) this.flush();
+    }
+  }
+
+  /** Not connected: everything waits until the registry says that the device is back. */
+  #onRelayRefused(error: ParleyError): void {
+    if (error.code === "not_connected") this.#connected = false;
+    else if (error.code !== "closed") this.#options.onError(error);
+    if (this.#link === undefined) this.#live.rewind();
+  }
+}

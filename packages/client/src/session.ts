@@ -1,0 +1,263 @@
+/**
+ * A device's session with its registry node: connects, proves itself, asks, hears pushes, comes back after a break. The
+ * same code in Node and the browser.
+ */
+import { Backoff, type Clock, type MeshTrust, type Random, type Timer } from "@parley/core";
+import {
+  afterClose,
+  decodeNodeMessage,
+  type ErrorCode,
+  errorCodeOfClose,
+  type FrameResult,
+  limits,
+  ParleyError,
+  type PushMessage,
+  type ReplyBody,
+  type ReplyMessage,
+  type RequestBody,
+  requestTable,
+  type RequestType,
+  sessionPath,
+  sessionProtocol,
+  toBase64url,
+  toParleyError,
+} from "@parley/protocol";
+import type { SessionState } from "./device-api.ts";
+import type { LogLine } from "./device-options.ts";
+import type { Identity } from "./identity.ts";
+import { acceptWelcome, answerChallenge, type Proof, type ProofInput, type Welcome } from "./session-handshake.ts";
+
+/** What a session tells its owner. */
+export interface SessionEvents {
+  readonly onState: (state: SessionState, error?: ParleyError, retryInMs?: number) => void;
+  readonly onWelcome: (welcome: Welcome) => void;
+  readonly onPush: (push: Exclude<PushMessage, { type: "frame.results" }>) => void;
+  readonly onDelivery: (bytes: Uint8Array) => void;
+}
+
+export interface SessionOptions {
+  readonly identity: () => Identity;
+  readonly registry: string;
+  readonly trust: MeshTrust;
+  readonly boot: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: LogLine;
+  readonly events: SessionEvents;
+}
+
+interface Waiter {
+  readonly type: RequestType;
+  readonly resolve: (body: unknown) => void;
+  readonly reject: (error: ParleyError) => void;
+  readonly timer: Timer;
+}
+
+const requestTimeoutMs = 30_000;
+/** Bytes waiting in the socket above which frames wait. */
+const socketHighWater = 1024 * 1024;
+const socketPollMs = 5;
+
+export class Session {
+  readonly #options: SessionOptions;
+  readonly #backoff: Backoff;
+  readonly #waiters = new Map<number, Waiter>();
+  readonly #frames = new Map<string, (result: FrameResult) => void>();
+  #socket: WebSocket | undefined;
+  #phase: "closed" | "challenge" | "welcome" | "open" = "closed";
+  #state: SessionState = "stopped";
+  #nextId = 1;
+  #retry: Timer | undefined;
+  #welcome: Welcome | undefined;
+  #clockOffset = 0;
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    this.#backoff = new Backoff(options.random);
+  }
+
+  get state(): SessionState {
+    return this.#state;
+  }
+
+  get isOpen(): boolean {
+    return this.#phase === "open";
+  }
+
+  /** The newest welcome, kept through an outage. */
+  get welcome(): Welcome | undefined {
+    return this.#welcome;
+  }
+
+  /** Milliseconds since 1970 by the registry's clock, as last heard. */
+  get registryTime(): number {
+    return this.#options.clock.now() + this.#clockOffset;
+  }
+
+  start(): void {
+    if (this.#state === "stopped") this.#connect();
+  }
+
+  stop(): void {
+    this.#retry?.cancel();
+    this.#setState("stopped");
+    this.#socket?.close(1000);
+    this.#drop(new ParleyError("closed"));
+  }
+
+  /** Asks the node. Rejects with the node's error, `not_connected` while there is no session, `timeout` or `limit_reached`. */
+  request<Type extends RequestType>(type: Type, body: RequestBody<Type>): Promise<ReplyBody<Type>> {
+    const socket = this.#socket;
+    if (this.#phase !== "open" || socket === undefined) return Promise.reject(new ParleyError("unreachable", { message: "The registry is not connected at the moment." }));
+    if (this.#waiters.size >= limits.pendingRequests) return Promise.reject(new ParleyError("limit_reached"));
+    const id = this.#nextId++;
+    return new Promise((resolve, reject) => {
+      const timer = this.#options.clock.setTimer(requestTimeoutMs, () => this.#settle(id)?.reject(new ParleyError("timeout", { message: `The registry did not answer ${type} in time.` })));
+      this.#waiters.set(id, { type, resolve: (reply) => resolve(reply as ReplyBody<Type>), reject, timer });
+      socket.send(JSON.stringify({ id, type, body }));
+    });
+  }
+
+  /** Hands a routed frame to the node; resolves with what became of it. Rejects with `closed` when the session breaks first. */
+  async sendFrame(frameId: string, bytes: Uint8Array<ArrayBuffer>): Promise<FrameResult> {
+    while (this.isOpen && (this.#socket?.bufferedAmount ?? 0) > socketHighWater) {
+      await new Promise<void>((resolve) => this.#options.clock.setTimer(socketPollMs, resolve));
+    }
+    const socket = this.#socket;
+    if (!this.isOpen || socket === undefined) throw new ParleyError("unreachable", { message: "The registry is not connected at the moment." });
+    return new Promise((resolve) => {
+      this.#frames.set(frameId, resolve);
+      socket.send(bytes);
+    });
+  }
+
+  #setState(state: SessionState, error?: ParleyError, retryInMs?: number): void {
+    this.#state = state;
+    this.#options.events.onState(state, error, retryInMs);
+  }
+
+  #connect(): void {
+    this.#setState("connecting");
+    const url = new URL(sessionPath, this.#options.registry);
+    url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+    const socket = new WebSocket(url, [sessionProtocol]);
+    socket.binaryType = "arraybuffer";
+    this.#socket = socket;
+    this.#phase = "challenge";
+    const timeout = this.#options.clock.setTimer(limits.handshakeMs, () => {
+      if (this.#socket === socket && this.#phase !== "open") this.#fail(socket, new ParleyError("timeout", { message: "The registry did not answer the handshake in time." }));
+    });
+    let proof: Proof | undefined;
+    let handshake = Promise.resolve();
+    socket.addEventListener("message", (event: MessageEvent<unknown>) => {
+      if (this.#socket !== socket) return;
+      if (this.#phase === "open") return this.#onMessage(socket, event.data);
+      // One step after the other, and none after a failure.
+      handshake = handshake.then(async () => {
+        if (this.#socket !== socket) return;
+        if (this.#phase === "open") return this.#onMessage(socket, event.data);
+        proof = await this.#handshake(socket, event.data, proof);
+      });
+      handshake = handshake.catch((error: unknown) => this.#fail(socket, toParleyError(error)));
+    });
+    socket.addEventListener("close", (event) => {
+      timeout.cancel();
+      void handshake.then(() => this.#onClose(socket, event.code));
+    });
+    socket.addEventListener("error", () => {});
+  }
+
+  async #handshake(socket: WebSocket, data: unknown, proof: Proof | undefined): Promise<Proof | undefined> {
+    if (typeof data !== "string") throw new ParleyError("malformed_frame", { message: "The registry spoke out of turn." });
+    const { identity, trust, boot, clock, random } = this.#options;
+    const input: ProofInput = { identity: identity(), trust, boot, nonce: toBase64url(random.bytes(16)), now: clock.now() };
+    if (proof === undefined) {
+      const answer = await answerChallenge(data, input);
+      socket.send(answer.text);
+      return answer;
+    }
+    const welcome = await acceptWelcome(data, proof, input);
+    if (this.#socket !== socket) return proof;
+    this.#clockOffset = welcome.statement.time - clock.now();
+    this.#welcome = welcome;
+    this.#phase = "open";
+    this.#backoff.reset();
+    this.#setState("connected");
+    this.#options.events.onWelcome(welcome);
+    return proof;
+  }
+
+  #onMessage(socket: WebSocket, data: unknown): void {
+    if (data instanceof ArrayBuffer) return this.#options.events.onDelivery(new Uint8Array(data));
+    const message = decodeNodeMessage(typeof data === "string" ? data : "");
+    if (!message.ok) return this.#fail(socket, new ParleyError(message.code, { message: `The registry sent something that is no message: ${message.message}` }));
+    if ("reply" in message.value) return this.#onReply(message.value.reply);
+    if ("unknown" in message.value) return;
+    const { push } = message.value;
+    if (push.type === "frame.results") {
+      for (const result of push.body.results) {
+        const settle = this.#frames.get(result.frame);
+        this.#frames.delete(result.frame);
+        settle?.(result);
+      }
+      return;
+    }
+    this.#options.events.onPush(push);
+  }
+
+  #onReply({ re, body, error }: ReplyMessage): void {
+    const waiter = this.#settle(re);
+    if (waiter === undefined) return;
+    if (error !== undefined) {
+      waiter.reject(new ParleyError(error.code, { message: error.message, ...(error.data === undefined ? {} : { data: error.data }) }));
+      return;
+    }
+    const parsed = requestTable[waiter.type].reply.safeParse(body);
+    if (parsed.success) waiter.resolve(parsed.data);
+    else waiter.reject(new ParleyError("malformed_frame", { message: `The registry's answer to ${waiter.type} is not of the documented form.` }));
+  }
+
+  #settle(id: number): Waiter | undefined {
+    const waiter = this.#waiters.get(id);
+    this.#waiters.delete(id);
+    waiter?.timer.cancel();
+    return waiter;
+  }
+
+  /** Ends a connection from this side because of what the other side did. */
+  #fail(socket: WebSocket, error: ParleyError): void {
+    if (this.#socket !== socket) return;
+    this.#socket = undefined;
+    socket.close(1000);
+    this.#comeBack(error, error.retryable ? "retry" : "stop");
+  }
+
+  #onClose(socket: WebSocket, code: number): void {
+    if (this.#socket !== socket) return;
+    this.#socket = undefined;
+    if (this.#state === "stopped") return;
+    const known: ErrorCode = errorCodeOfClose(code) ?? (this.#phase === "open" ? "closed" : "unreachable");
+    const error =
+      known === "unreachable" ? new ParleyError("unreachable", { message: `No registry answers at ${this.#options.registry}; is it running?` }) : new ParleyError(known);
+    this.#comeBack(error, afterClose(code));
+  }
+
+  #comeBack(error: ParleyError, how: "retry" | "renew" | "stop"): void {
+    this.#drop(error);
+    if (how === "stop") return this.#setState("stopped", error);
+    const pause = this.#backoff.next();
+    this.#setState("waiting", error, pause);
+    this.#retry = this.#options.clock.setTimer(pause, () => {
+      if (this.#state === "waiting") this.#connect();
+    });
+  }
+
+  /** Everything that waited for this connection learns that it is gone. */
+  #drop(error: ParleyError): void {
+    this.#phase = "closed";
+    for (const id of this.#waiters.keys()) this.#settle(id)?.reject(error);
+    const frames = [...this.#frames];
+    this.#frames.clear();
+    for (const [frame, settle] of frames) settle({ frame, state: "refused", error: { code: "closed", message: "The session broke before the registry answered." } });
+  }
+}

@@ -1,0 +1,266 @@
+/** The caller's side of the A2A binding: numbers calls, follows their events, gives up in time. */
+import type { Clock, Random, Timer } from "@parley/core";
+import {
+  type Call,
+  type CallEvent,
+  callEventSchema,
+  decodeJson,
+  envelopeKinds,
+  limits,
+  type Message,
+  ParleyError,
+  type Part,
+  type Path,
+  type Task,
+  toBase64url,
+  toParleyError,
+} from "@parley/protocol";
+import { textOf } from "../body.ts";
+import type { AllowedPaths } from "../delivery.ts";
+import type { Peer } from "../peer.ts";
+import type { LiveEnvelope } from "../section-handler.ts";
+import { EventBuffer } from "./event-buffer.ts";
+import { TaskFold } from "./task-fold.ts";
+import type { DelegateRequest, TaskEvent, TaskOutcome, TaskRun } from "./task-run.ts";
+
+export interface TaskCallerOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Puts a body on the live stream to a peer; waits for room. */
+  readonly send: (peer: Peer, kind: number, body: unknown, paths: AllowedPaths | undefined) => Promise<void>;
+  /** Checks a typed output against the callee's card. Throws `invalid_output`. */
+  readonly onError: (error: unknown) => void;
+}
+
+interface OpenCall {
+  readonly number: number;
+  readonly peer: Peer;
+  readonly onEvent: (event: CallEvent, path: Path) => void;
+  readonly fail: (error: ParleyError) => void;
+}
+
+const defaultTimeLimitMs = 300_000;
+const mostBufferedEvents = 4096;
+
+/** The message that a delegation becomes: a data part for the input, a text part for words. */
+export function messageOf(request: DelegateRequest, messageId: string): Message {
+  const parts: Part[] = [];
+  if (request.input !== undefined) parts.push({ data: request.input as Part["data"] });
+  if (request.text !== undefined) parts.push({ text: request.text });
+  if (parts.length === 0) parts.push({ data: {} });
+  return { messageId, role: "ROLE_USER", parts, ...(request.contextId === undefined ? {} : { contextId: request.contextId }) };
+}
+
+export class TaskCaller {
+  readonly #options: TaskCallerOptions;
+  readonly #calls = new Map<number, OpenCall>();
+  #nextCall = 1;
+
+  constructor(options: TaskCallerOptions) {
+    this.#options = options;
+  }
+
+  get openCalls(): number {
+    return this.#calls.size;
+  }
+
+  /** Starts a task on a peer. `checkOutput` throws when a typed output does not fit the callee's card. */
+  start(peer: Peer, request: DelegateRequest, checkOutput: (output: unknown) => void): TaskRun {
+    if (this.#calls.size >= limits.taskCalls) throw new ParleyError("limit_reached", { message: `${limits.taskCalls} calls are under way already.` });
+    const run = new CallerRun({
+      caller: this,
+      clock: this.#options.clock,
+      peer,
+      request,
+      checkOutput,
+      number: this.#nextCall++,
+      messageId: toBase64url(this.#options.random.bytes(16)),
+      send: (body) => this.#options.send(peer, envelopeKinds.call, body, request.paths),
+    });
+    run.begin();
+    return run;
+  }
+
+  /** Asks for a task once. */
+  async ask(peer: Peer, method: "GetTask" | "CancelTask", id: string): Promise<Task> {
+    const number = this.#nextCall++;
+    const { promise, resolve, reject } = Promise.withResolvers<Task>();
+    const timer = this.#options.clock.setTimer(defaultTimeLimitMs, () => this.fail(number, new ParleyError("timeout")));
+    this.open({
+      number,
+      peer,
+      onEvent: (event) => {
+        if ("task" in event) resolve(event.task);
+        else if ("error" in event) reject(new ParleyError(event.error.code, { message: event.error.message }));
+      },
+      fail: reject,
+    });
+    try {
+      await this.#options.send(peer, envelopeKinds.call, { call: number, method, params: { id } } satisfies Call, undefined);
+      return await promise;
+    } finally {
+      timer.cancel();
+      this.close(number);
+    }
+  }
+
+  open(call: OpenCall): void {
+    this.#calls.set(call.number, call);
+  }
+
+  close(number: number): void {
+    this.#calls.delete(number);
+  }
+
+  fail(number: number, error: ParleyError): void {
+    this.#calls.get(number)?.fail(error);
+  }
+
+  /** Takes an event envelope; one for a call that ended or is another peer's is dropped. */
+  onEnvelope({ peer, body, path }: LiveEnvelope): void {
+    const event = decodeJson(callEventSchema, textOf(body), limits.envelopeBytes);
+    if (!event.ok) return this.#options.onError(new ParleyError(event.code, { message: `An event of @${peer.member.name} is not of the documented form: ${event.message}` }));
+    const call = this.#calls.get(event.value.call);
+    if (call?.peer === peer) call.onEvent(event.value, path);
+  }
+
+  /** The other side started anew: what it was doing is gone. */
+  onRestart(peer: Peer): void {
+    for (const call of this.#calls.values()) {
+      if (call.peer === peer) call.fail(new ParleyError("not_connected", { message: `@${peer.member.name} started anew while it worked on this; ask again.` }));
+    }
+  }
+
+  /** This side stops. */
+  stop(): void {
+    for (const call of this.#calls.values()) call.fail(new ParleyError("closed"));
+  }
+}
+
+interface CallerRunOptions {
+  readonly caller: TaskCaller;
+  readonly clock: Clock;
+  readonly peer: Peer;
+  readonly request: DelegateRequest;
+  readonly checkOutput: (output: unknown) => void;
+  readonly number: number;
+  readonly messageId: string;
+  readonly send: (body: Call) => Promise<void>;
+}
+
+class CallerRun implements TaskRun {
+  readonly to: TaskRun["to"];
+  readonly events = new EventBuffer<TaskEvent>(mostBufferedEvents);
+  readonly outcome: Promise<TaskOutcome>;
+  readonly #options: CallerRunOptions;
+  readonly #fold = new TaskFold();
+  readonly #settle: PromiseWithResolvers<TaskOutcome>;
+  readonly #started: number;
+  #path: Path = "relay";
+  #timer: Timer | undefined;
+  #canceled: ParleyError | undefined;
+  #done = false;
+
+  constructor(options: CallerRunOptions) {
+    this.#options = options;
+    this.to = options.peer.sender;
+    this.#settle = Promise.withResolvers<TaskOutcome>();
+    this.outcome = this.#settle.promise;
+    // Whoever follows the events only must not crash on an unobserved outcome.
+    this.outcome.catch(() => {});
+    this.#started = options.clock.monotonic();
+  }
+
+  get taskId(): string | undefined {
+    return this.#fold.id;
+  }
+
+  begin(): void {
+    const { caller, clock, number, peer, request, send, messageId } = this.#options;
+    const timeLimitMs = Math.min(request.timeLimitMs ?? defaultTimeLimitMs, limits.taskMs);
+    caller.open({ number, peer, onEvent: (event, path) => this.#onEvent(event, path), fail: (error) => this.#end(error) });
+    this.#timer = clock.setTimer(timeLimitMs, () => this.#giveUp(new ParleyError("timeout", { message: `@${peer.member.name} did not finish within ${timeLimitMs} ms.` })));
+    request.signal?.addEventListener("abort", () => this.cancel(), { once: true });
+    const { skill, paths } = request;
+    const call: Call = {
+      call: number,
+      method: "SendStreamingMessage",
+      skill,
+      timeLimitMs,
+      params: { message: messageOf(request, messageId) },
+      ...(paths === undefined ? {} : { paths: [...paths] }),
+    };
+    send(call).catch((error: unknown) => this.#end(toParleyError(error)));
+    if (request.signal?.aborted === true) this.cancel();
+  }
+
+  cancel(): void {
+    this.#giveUp(new ParleyError("canceled"));
+  }
+
+  /** Tells the agent, if it has begun, and ends here at once. */
+  #giveUp(error: ParleyError): void {
+    if (this.#done) return;
+    this.#canceled = error;
+    const id = this.#fold.id;
+    if (id === undefined) return;
+    const { caller, peer } = this.#options;
+    caller.ask(peer, "CancelTask", id).catch(() => {});
+    this.#end(error);
+  }
+
+  #onEvent(event: CallEvent, path: Path): void {
+    if (this.#done) return;
+    this.#path = path;
+    try {
+      if ("error" in event) this.#end(new ParleyError(event.error.code, { message: event.error.message, ...(event.error.data === undefined ? {} : { data: event.error.data }) }));
+      else if ("end" in event) this.#finish();
+      else if ("event" in event) {
+        this.#fold.apply(event.event);
+        this.events.push({ response: event.event, path });
+        if (this.#canceled !== undefined) this.#giveUp(this.#canceled);
+      }
+    } catch (error) {
+      this.#end(toParleyError(error));
+    }
+  }
+
+  #finish(): void {
+    const { task } = this.#fold;
+    const name = this.to.name;
+    switch (task.status.state) {
+      case "TASK_STATE_COMPLETED":
+        this.#options.checkOutput(this.#fold.output);
+        this.#done = true;
+        this.#settle.resolve({ task, output: this.#fold.output, text: this.#fold.text, path: this.#path, tookMs: this.#options.clock.monotonic() - this.#started });
+        this.#close();
+        this.events.end();
+        return;
+      case "TASK_STATE_CANCELED":
+        return this.#end(new ParleyError("canceled", { message: `@${name} stopped the task.` }));
+      case "TASK_STATE_REJECTED":
+        return this.#end(new ParleyError("refused", { message: noteOf(task) ?? `@${name} refused the task.` }));
+      default:
+        return this.#end(new ParleyError("task_failed", { message: noteOf(task) ?? `The skill failed at @${name}.` }));
+    }
+  }
+
+  #end(error: ParleyError): void {
+    if (this.#done) return;
+    this.#done = true;
+    this.#settle.reject(error);
+    this.#close();
+    this.events.end(error);
+  }
+
+  #close(): void {
+    this.#timer?.cancel();
+    this.#options.caller.close(this.#options.number);
+  }
+}
+
+/** The text of a task's last status message. */
+function noteOf(task: Task): string | undefined {
+  const text = task.status.message?.parts.flatMap((part) => (part.text === undefined ? [] : [part.text])).join("\n");
+  return text === undefined || text === "" ? undefined : text.slice(0, limits.errorCharacters);
+}

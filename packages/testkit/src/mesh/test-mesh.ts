@@ -1,0 +1,119 @@
+/**
+ * A whole mesh in one process: a real registry on loopback, real devices, real links when a factory is given. For
+ * integration tests and the bench.
+ */
+import { awaitAdmission, Device, type DeviceOptions, createIdentityDraft, type Identity, type JoinedMesh, Operator, pairWithLink } from "@parley/client";
+import { createSigner, type Journal, openMemoryJournal, openMemoryStores, type Signer, type Stores, systemClock } from "@parley/core";
+import { formatInviteLink, ParleyError, parseInviteLink } from "@parley/protocol";
+import { createRegistry, type Registry, type RegistryOptions } from "@parley/registry";
+
+export interface TestMeshOptions {
+  readonly stores?: Stores;
+  readonly registry?: Partial<RegistryOptions>;
+}
+
+export interface TestMember {
+  readonly device: Device;
+  readonly identity: Identity;
+  readonly joined: JoinedMesh;
+  readonly journal: Journal;
+}
+
+export type MemberOptions = Partial<Omit<DeviceOptions, "identity" | "registry" | "trust">> & { readonly kind?: "agent" | "person" };
+
+export class TestMesh {
+  readonly stores: Stores;
+  readonly nodeKey: Signer;
+  readonly #options: TestMeshOptions;
+  readonly #devices: Device[] = [];
+  #registry: Registry;
+  #port = 0;
+  #origin = "";
+  #operator: TestMember | undefined;
+
+  private constructor(stores: Stores, nodeKey: Signer, options: TestMeshOptions) {
+    this.stores = stores;
+    this.nodeKey = nodeKey;
+    this.#options = options;
+    this.#registry = this.#create();
+  }
+
+  /** A claimed mesh with its first operator connected. */
+  static async start(options: TestMeshOptions = {}): Promise<TestMesh> {
+    const stores = options.stores ?? openMemoryStores({ clock: systemClock });
+    const mesh = new TestMesh(stores, await createSigner("node"), options);
+    await mesh.startRegistry();
+    await mesh.#claim();
+    return mesh;
+  }
+
+  get origin(): string {
+    return this.#origin;
+  }
+
+  get operator(): TestMember {
+    if (this.#operator === undefined) throw new ParleyError("not_found");
+    return this.#operator;
+  }
+
+  /** Starts the registry again on the port it had. */
+  async startRegistry(): Promise<void> {
+    this.#registry = this.#create();
+    const { origin, port } = await this.#registry.start();
+    this.#origin = origin;
+    this.#port = port;
+  }
+
+  async stopRegistry(): Promise<void> {
+    await this.#registry.stop();
+  }
+
+  /** A new member, invited, approved and connected. */
+  async join(name: string, options: MemberOptions = {}): Promise<TestMember> {
+    const operator = this.#acts();
+    const { text } = await operator.createInvite({ kind: "link" });
+    const draft = await createIdentityDraft({ name, kind: options.kind ?? "agent", label: "test" });
+    const pending = await pairWithLink(draft, parseInviteLink(text));
+    if (!("pairing" in pending)) throw new ParleyError("internal");
+    await operator.approve(await operator.pendingOf(pending.pairing));
+    return this.open(await awaitAdmission(pending), options);
+  }
+
+  /** A device of a member that was let in. */
+  async open(joined: JoinedMesh, options: MemberOptions = {}): Promise<TestMember> {
+    const { kind: _, journal = openMemoryJournal(), ...rest } = options;
+    const device = await Device.open({ identity: joined.identity, registry: this.#origin, trust: joined.trust, journal, ...rest });
+    this.#devices.push(device);
+    await device.start();
+    return { device, identity: joined.identity, joined, journal };
+  }
+
+  /** Revokes a member. */
+  async revoke(name: string): Promise<void> {
+    await this.#acts().revoke(name);
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#devices.map((device) => device.stop()));
+    await this.#registry.stop();
+    await this.stores.close();
+  }
+
+  #acts(): Operator {
+    const { device, identity, joined } = this.operator;
+    return new Operator({ device, root: identity.root, trust: () => joined.trust, registry: this.#origin });
+  }
+
+  #create(): Registry {
+    return createRegistry({ stores: this.stores, nodeKey: this.nodeKey, port: this.#port, ...this.#options.registry });
+  }
+
+  async #claim(): Promise<void> {
+    const secret = this.#registry.claimSecret ?? "";
+    const link = formatInviteLink({ registry: this.#origin, payload: { v: 1, kind: "claim", secret, node: this.nodeKey.id } });
+    const draft = await createIdentityDraft({ name: "op", kind: "person", label: "test" });
+    const joined = await pairWithLink(draft, parseInviteLink(link));
+    if (!("admission" in joined)) throw new ParleyError("internal");
+    this.#operator = await this.open(joined);
+  }
+}

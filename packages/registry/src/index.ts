@@ -1,1 +1,8 @@
-export {};
+/**
+ * The registry: directory, admission, sessions, mailboxes. One node, embeddable: its stores, key, clock and randomness
+ * are handed in. Not here: which adapter the stores are (cli), WebRTC, anything inside a sealed frame.
+ */
+export { accessTable, type AccessRow, frameRoles } from "./access.ts";
+export { defaultBounds, type RegistryBounds } from "./bounds.ts";
+export type { IceOptions, LogLevel, RegistryLog, RegistryOptions } from "./options.ts";
+export { createRegistry, type Registry } from "./registry.ts";

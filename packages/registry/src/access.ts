@@ -1,0 +1,31 @@
+import { requestTable, type RequestType, type Role, type RouteName, routeTable } from "@parley/protocol";
+
+/** Roles that may send frames to other members. Observers only read. */
+export const frameRoles: readonly Role[] = ["operator", "admin", "member", "guest"];
+
+/** One way in, and who may take it. */
+export interface AccessRow {
+  readonly via: "http" | "session";
+  /** `GET /node`, `directory.find`, `frame`, `challenge`. */
+  readonly what: string;
+  /** `anyone` proves nothing; `secret` brings a one-time secret; else one of these roles, proved by a session. */
+  readonly needs: "anyone" | "secret" | readonly Role[];
+}
+
+/** Every route and frame type of the registry with what it needs. Nothing is served that is not in here. */
+export const accessTable: readonly AccessRow[] = [
+  ...Object.values(routeTable).map(({ method, path, access }): AccessRow => ({ via: "http", what: `${method.toUpperCase()} ${path}`, needs: access })),
+  { via: "http", what: "GET /join", needs: "anyone" },
+  { via: "http", what: "GET /session", needs: "anyone" },
+  { via: "session", what: "proof", needs: "anyone" },
+  ...Object.entries(requestTable).map(([type, { roles }]): AccessRow => ({ via: "session", what: type, needs: roles })),
+  { via: "session", what: "frame", needs: frameRoles },
+];
+
+/** Whether one of these roles is enough for a request. */
+export function mayRequest(type: RequestType, roles: readonly Role[]): boolean {
+  return requestTable[type].roles.some((role) => roles.includes(role));
+}
+
+/** Names of the routes, in the table's order. */
+export const routeNames = Object.keys(routeTable) as readonly RouteName[];

@@ -1,0 +1,109 @@
+import { limits, ParleyError, type ReplyBody, type RequestBody, type RequestMessage, type RequestType } from "@parley/protocol";
+
+import type { Directory, DirectoryEntry } from "./directory.ts";
+import { iceFor } from "./ice.ts";
+import type { Invites } from "./invites.ts";
+import { issueLease } from "./lease.ts";
+import type { Mailboxes } from "./mailboxes.ts";
+import type { Members } from "./members.ts";
+import type { MeshState } from "./mesh-state.ts";
+import type { IceOptions } from "./options.ts";
+import type { Pairings } from "./pairings.ts";
+import type { Presence } from "./presence.ts";
+import type { Session, SessionIdentity } from "./session.ts";
+import type { Signer } from "@parley/core";
+
+export interface AnswerServices {
+  readonly mesh: MeshState;
+  readonly members: Members;
+  readonly directory: Directory;
+  readonly presence: Presence;
+  readonly invites: Invites;
+  readonly pairings: Pairings;
+  readonly mailboxes: Mailboxes;
+  readonly nodeKey: Signer;
+  readonly now: () => number;
+  readonly leaseMs: number;
+  readonly ice: IceOptions;
+}
+
+type Answer<Type extends RequestType> = (caller: SessionIdentity, body: RequestBody<Type>, session: Session) => ReplyBody<Type> | Promise<ReplyBody<Type>>;
+type Answers = { readonly [Type in RequestType]: Answer<Type> };
+
+/** One answer for each type of request. Roles were checked before. */
+export function makeAnswers(services: AnswerServices): (session: Session, request: RequestMessage) => Promise<unknown> {
+  const { mesh, members, directory, presence, invites, pairings, mailboxes, now } = services;
+  const answers: Answers = {
+    "directory.find": (_caller, query) => directory.find(query, presence),
+    "directory.get": async (_caller, wanted) => {
+      const { record, member } = await findMember(services, wanted);
+      return { record, ...presence.entry(member) };
+    },
+    "directory.watch": (_caller, { members: watched }, session) => {
+      presence.watch(session, watched);
+      return {};
+    },
+    "card.publish": async (caller, { card }) => {
+      await members.publishCard(caller.member, card);
+      return {};
+    },
+    "devices.publish": async (caller, { devices }) => {
+      await members.publishDevices(caller.member, devices);
+      return {};
+    },
+    "presence.set": (caller, change) => {
+      presence.set(caller.member, caller.device, change);
+      return {};
+    },
+    "lease.renew": async (caller) => {
+      const { admissionExpires } = await findMember(services, caller);
+      const issuer = { mesh: mesh.require().mesh, nodeKey: services.nodeKey, now: now(), leaseMs: services.leaseMs };
+      return { lease: await issueLease(issuer, caller.member, caller.device, admissionExpires) };
+    },
+    "ice.get": (caller) => iceFor(caller.member, services.ice, now()),
+    "invite.create": (caller, wanted) => invites.create(caller.member, wanted),
+    "invite.list": (_caller, page) => invites.list(page.limit ?? limits.pageSize, page.after),
+    "invite.cancel": async (_caller, { invite }) => {
+      await invites.cancel(invite);
+      return {};
+    },
+    "pairing.list": (_caller, page) => pairings.list(page.limit ?? limits.pageSize, page.after),
+    "pairing.approve": async (_caller, { pairing, admission }) => {
+      await pairings.approve(pairing, admission);
+      return {};
+    },
+    "pairing.reject": async (_caller, { pairing, reason }) => {
+      await pairings.reject(pairing, reason);
+      return {};
+    },
+    "revocations.publish": async (_caller, { revocations }) => {
+      await mesh.publishRevocations(revocations, (member) => members.isAdmitted(member));
+      await members.revokeListed();
+      return {};
+    },
+    "mailbox.ack": async (caller, { offset }) => {
+      const { kind, devices } = await findMember(services, caller);
+      await mailboxes.ack({ member: caller.member, kind, devices }, caller.device, offset);
+      return {};
+    },
+    ping: () => ({ time: now() }),
+  };
+  return async (session, request) => {
+    if (session.identity === undefined) throw new ParleyError("unauthenticated");
+    // The table pairs each type with its body; the compiler cannot see that through a lookup by a union.
+    const answer = answers[request.type] as Answer<RequestType>;
+    return answer(session.identity, request.body, session);
+  };
+}
+
+/** By name or id. The directory may be late: the store has the last word before a member is called unknown. */
+async function findMember(services: AnswerServices, wanted: { name: string } | { member: string }): Promise<DirectoryEntry> {
+  const { directory, members } = services;
+  const known = "member" in wanted ? directory.get(wanted.member) : directory.byName(wanted.name);
+  if (known !== undefined) return known;
+  const id = "member" in wanted ? wanted.member : await members.holderOf(wanted.name);
+  if (id !== undefined) await members.refresh(id);
+  const found = id === undefined ? undefined : directory.get(id);
+  if (found === undefined) throw new ParleyError("unknown_member");
+  return found;
+}

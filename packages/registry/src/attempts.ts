@@ -1,0 +1,41 @@
+import { ParleyError } from "@parley/protocol";
+
+const windowMs = 60_000;
+/** Addresses remembered within one window. */
+const mostAddresses = 10_000;
+
+export interface AttemptBounds {
+  readonly perAddress: number;
+  readonly inTotal: number;
+}
+
+/** Attempts to use a secret, counted a minute at a time for each address and in total. */
+export class Attempts {
+  readonly #bounds: AttemptBounds;
+  readonly #monotonic: () => number;
+  #windowStart = -Infinity;
+  #total = 0;
+  readonly #byAddress = new Map<string, number>();
+
+  constructor(bounds: AttemptBounds, monotonic: () => number) {
+    this.#bounds = bounds;
+    this.#monotonic = monotonic;
+  }
+
+  /** Counts one. Throws `rate_limited` when there were too many. */
+  count(address: string): void {
+    const now = this.#monotonic();
+    if (now - this.#windowStart >= windowMs) {
+      this.#windowStart = now;
+      this.#total = 0;
+      this.#byAddress.clear();
+    }
+    const own = this.#byAddress.get(address) ?? 0;
+    const crowded = own === 0 && this.#byAddress.size >= mostAddresses;
+    if (own >= this.#bounds.perAddress || this.#total >= this.#bounds.inTotal || crowded) {
+      throw new ParleyError("rate_limited", { message: "Too many attempts; wait a minute." });
+    }
+    this.#byAddress.set(address, own + 1);
+    this.#total++;
+  }
+}

@@ -1,0 +1,47 @@
+import { limits } from "@parley/protocol";
+
+/** Every bound of one node: those of the wire that it enforces, and those of its own. */
+export const defaultBounds = {
+  handshakeMs: limits.handshakeMs as number,
+  requestsPerSecond: limits.requestsPerSecond as number,
+  pendingRequests: limits.pendingRequests as number,
+  sessionBufferBytes: limits.sessionBufferBytes as number,
+  mailboxFrames: limits.mailboxEnvelopes as number,
+  mailboxBytes: limits.mailboxBytes as number,
+  pairingTriesPerMinute: limits.pairingTriesPerMinute as number,
+  pairingTriesTotalPerMinute: limits.pairingTriesTotalPerMinute as number,
+  pendingPairings: limits.pendingPairings as number,
+  invites: limits.invites as number,
+  members: limits.members as number,
+  codeLifeMs: limits.codeLifeMs as number,
+  pairingLifeMs: limits.pairingLifeMs as number,
+  clockSkewMs: limits.clockSkewMs as number,
+  leaseMs: limits.leaseMs as number,
+  /** Sockets that have not proved a device yet; the oldest gives way. */
+  unprovenSockets: 512,
+  /** Sockets and connections of one node in all. */
+  sockets: 20_000,
+  /** Requests that wait for news of a pairing. */
+  pairingWaiters: 256,
+  /** Longest such wait. */
+  pairingWaitMs: 30_000,
+  /** Frames of one session that wait for the store; its socket is not read meanwhile. */
+  storingFrames: 1024,
+  /** Bytes in a socket's buffer above which the mailbox is not read on. */
+  mailboxAheadBytes: 1_048_576,
+  /** Pause between pings of a session. */
+  pingMs: 15_000,
+  /** Silence after which a device is `stale`. */
+  staleMs: 30_000,
+  /** Silence after which its session ends. */
+  lostMs: 45_000,
+  /** Time for an orderly stop. */
+  drainMs: 5000,
+  /** Pause between sweeps of what has expired. */
+  sweepMs: 60_000,
+  /** Receiving the headers, and the whole, of an HTTP request. */
+  httpHeadersMs: 10_000,
+  httpRequestMs: 20_000,
+};
+
+export type RegistryBounds = Readonly<typeof defaultBounds>;

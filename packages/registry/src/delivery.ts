@@ -1,0 +1,87 @@
+import { decodeRoutedFrame, encodeDelivery, type FrameResult, ParleyError, type RoutedFrame, toParleyError } from "@parley/protocol";
+
+import { frameRoles } from "./access.ts";
+import type { Directory } from "./directory.ts";
+import type { Mailboxes } from "./mailboxes.ts";
+import type { Members } from "./members.ts";
+import type { Session } from "./session.ts";
+import type { SessionTable } from "./session-table.ts";
+import { toWireError } from "./wire-error.ts";
+
+export interface DeliveryOptions {
+  readonly sessions: SessionTable;
+  readonly directory: Directory;
+  readonly members: Members;
+  readonly mailboxes: Mailboxes;
+  readonly now: () => number;
+}
+
+/**
+ * Where a routed frame goes: to the connection of its recipient's device at this node, or into the mailbox. Only the
+ * header is read. Devices at other nodes would be reached here, and nowhere else, by the Bus.
+ */
+export class Delivery {
+  readonly #options: DeliveryOptions;
+
+  constructor(options: DeliveryOptions) {
+    this.#options = options;
+  }
+
+  /** Carries one frame that a session sent. What the sender is told is the result; throws when the bytes are no frame. */
+  carry(from: Session, bytes: Uint8Array): FrameResult | Promise<FrameResult> {
+    const decoded = decodeRoutedFrame(bytes);
+    if (!decoded.ok) throw new ParleyError(decoded.code, { message: decoded.message });
+    const frame = decoded.value;
+    const refusal = this.#refusal(from, frame);
+    if (refusal !== undefined) return refused(frame, refusal);
+    return frame.store ? this.#store(frame, bytes) : this.#relay(frame, bytes);
+  }
+
+  #refusal(from: Session, frame: RoutedFrame): ParleyError | undefined {
+    const { identity } = from;
+    if (identity === undefined || frame.fromMember !== identity.member || frame.fromDevice !== identity.device) {
+      return new ParleyError("forbidden", { message: "A device sends frames in its own name only." });
+    }
+    if (!identity.roles.some((role) => frameRoles.includes(role))) return new ParleyError("forbidden");
+    if (frame.expires !== 0 && frame.expires <= this.#options.now()) return new ParleyError("expired", { message: "The frame has expired." });
+    return undefined;
+  }
+
+  #relay(frame: RoutedFrame, bytes: Uint8Array): FrameResult | Promise<FrameResult> {
+    const { sessions } = this.#options;
+    const to = frame.toDevice === undefined ? sessions.ofMember(frame.toMember)[0] : sessions.ofDevice(frame.toDevice);
+    // A device of another member than the header names is nobody's recipient.
+    if (to?.identity?.member !== frame.toMember) return this.#notConnected(frame);
+    to.deliver(encodeDelivery({ mailbox: undefined, frame: bytes }));
+    return { frame: frame.frameId, state: "relayed" };
+  }
+
+  async #notConnected(frame: RoutedFrame): Promise<FrameResult> {
+    const isKnown = await this.#isKnown(frame.toMember).catch(() => true);
+    return refused(frame, new ParleyError(isKnown ? "not_connected" : "unknown_member"));
+  }
+
+  async #store(frame: RoutedFrame, bytes: Uint8Array): Promise<FrameResult> {
+    const { sessions, mailboxes } = this.#options;
+    try {
+      if (!(await this.#isKnown(frame.toMember))) throw new ParleyError("unknown_member");
+      await mailboxes.append(frame, bytes);
+    } catch (error) {
+      return refused(frame, toParleyError(error));
+    }
+    for (const session of sessions.ofMember(frame.toMember)) session.mailboxChanged();
+    return { frame: frame.frameId, state: "stored" };
+  }
+
+  /** The directory may be late: the store has the last word before a member is called unknown. */
+  async #isKnown(member: string): Promise<boolean> {
+    const { directory, members } = this.#options;
+    if (directory.get(member) !== undefined) return true;
+    const stored = await members.get(member);
+    return stored !== undefined && stored.revoked === undefined && (await members.isAdmitted(member));
+  }
+}
+
+function refused(frame: RoutedFrame, error: ParleyError): FrameResult {
+  return { frame: frame.frameId, state: "refused", error: toWireError(error) };
+}

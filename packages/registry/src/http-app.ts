@@ -1,0 +1,122 @@
+import type { HttpBindings } from "@hono/node-server";
+import { decodeJson, errorTable, limits, ParleyError, type RouteName, type RouteReply, routeTable, toParleyError } from "@parley/protocol";
+import { type Context, Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import type { z } from "zod";
+
+import { checkHost, checkOrigin, type HostRules } from "./host-check.ts";
+import { joinPage } from "./join-page.ts";
+import type { RegistryLog } from "./options.ts";
+import { toWireError } from "./wire-error.ts";
+
+type Routes = typeof routeTable;
+type BodyOf<Name extends RouteName> = Routes[Name] extends { readonly body: infer Schema extends z.ZodType } ? z.infer<Schema> : undefined;
+
+/** What a route's handler gets of its request. */
+export interface RouteCall<Name extends RouteName> {
+  readonly body: BodyOf<Name>;
+  readonly address: string;
+  readonly param: (name: string) => string;
+  readonly query: (name: string) => string | undefined;
+}
+
+/** A reply, or one with another status than 200. */
+export type RouteAnswer<Name extends RouteName> = RouteReply<Name> | { readonly status: 503; readonly reply: RouteReply<Name> };
+
+export type RouteHandlers = { readonly [Name in RouteName]: (call: RouteCall<Name>) => RouteAnswer<Name> | Promise<RouteAnswer<Name>> };
+
+type Env = { Bindings: HttpBindings };
+
+const securityHeaders: Readonly<Record<string, string>> = {
+  "content-security-policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  "x-content-type-options": "nosniff",
+  "x-frame-options": "DENY",
+  "referrer-policy": "no-referrer",
+  "cross-origin-opener-policy": "same-origin",
+  "cross-origin-resource-policy": "same-origin",
+  "permissions-policy": "camera=(), geolocation=(), microphone=()",
+  "cache-control": "no-store",
+};
+
+export interface HttpAppOptions {
+  readonly handlers: RouteHandlers;
+  /** Asked at each request: the origin is known once the socket listens. */
+  readonly rules: () => HostRules;
+  readonly log: RegistryLog;
+}
+
+/** The HTTP side of the registry, made from the table of routes. */
+export function makeHttpApp(options: HttpAppOptions): Hono<Env> {
+  const app = new Hono<Env>();
+  app.use(async (context, next) => {
+    for (const [name, value] of Object.entries(securityHeaders)) context.header(name, value);
+    const rules = options.rules();
+    checkHost(context.req.header("host"), rules);
+    const origin = context.req.header("origin");
+    checkOrigin(origin, context.req.header("host"), rules);
+    if (origin !== undefined && rules.allowedOrigins.includes(origin)) allowOrigin(context, origin);
+    return next();
+  });
+  app.use(bodyLimit({ maxSize: limits.controlBytes, onError: () => { throw new ParleyError("too_large"); } }));
+  for (const name of Object.keys(routeTable) as RouteName[]) mount(app, name, options.handlers);
+  app.get("/join", (context) => context.html(joinPage));
+  for (const path of new Set([...Object.values(routeTable).map((route) => honoPath(route.path)), "/join"])) {
+    app.options(path, (context) => preflight(context, path));
+    app.all(path, () => {
+      throw new ParleyError("method_not_allowed");
+    });
+  }
+  app.notFound((context) => fail(context, new ParleyError("not_found", { message: "There is no such address; see /openapi.json." })));
+  app.onError((error, context) => {
+    const coded = toParleyError(error);
+    if (coded.code === "internal") options.log("error", "http.failed", { path: context.req.routePath, error: error.message });
+    return fail(context, coded);
+  });
+  return app;
+}
+
+function mount<Name extends RouteName>(app: Hono<Env>, name: Name, handlers: RouteHandlers): void {
+  const route = routeTable[name];
+  const handler = handlers[name] as (call: RouteCall<Name>) => RouteAnswer<Name> | Promise<RouteAnswer<Name>>;
+  app.on(route.method.toUpperCase(), honoPath(route.path), async (context) => {
+    const body = "body" in route ? await readBody(context, route.body) : undefined;
+    const answer = await handler({
+      body: body as BodyOf<Name>,
+      address: context.env.incoming.socket.remoteAddress ?? "",
+      param: (param) => context.req.param(param) ?? "",
+      query: (query) => context.req.query(query),
+    });
+    if ("reply" in answer && "status" in answer) return context.json(answer.reply as object, answer.status);
+    return context.json(answer as object);
+  });
+}
+
+/** Size, media type, nesting and shape, in that order. A page of another origin cannot send JSON without asking first. */
+async function readBody(context: Context<Env>, schema: z.ZodType): Promise<unknown> {
+  if (!/^application\/json\b/i.test(context.req.header("content-type") ?? "")) {
+    throw new ParleyError("invalid_argument", { message: "The body has to be application/json." });
+  }
+  const decoded = decodeJson(schema, await context.req.text());
+  if (!decoded.ok) throw new ParleyError(decoded.code, { message: decoded.message });
+  return decoded.value;
+}
+
+function fail(context: Context<Env>, error: ParleyError): Response {
+  return Response.json({ error: toWireError(error) }, { status: errorTable[error.code].status, headers: context.res.headers });
+}
+
+function allowOrigin(context: Context<Env>, origin: string): void {
+  context.header("access-control-allow-origin", origin);
+  context.header("vary", "origin");
+  context.header("cross-origin-resource-policy", "cross-origin");
+}
+
+/** Fetch standard, section 3.3: which methods and headers a page of an allowed origin may use. */
+function preflight(context: Context<Env>, path: string): Response {
+  const methods = Object.values(routeTable).filter((route) => honoPath(route.path) === path).map((route) => route.method.toUpperCase());
+  context.header("access-control-allow-methods", methods.join(", "));
+  context.header("access-control-allow-headers", "content-type");
+  return context.body(null, 204);
+}
+
+const honoPath = (path: string): string => path.replaceAll(/\{(\w+)\}/g, ":$1");

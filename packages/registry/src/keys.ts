@@ -1,0 +1,37 @@
+import { foldName } from "@parley/protocol";
+
+/**
+ * Where everything lies in the stores. Each invariant is in one record:
+ *
+ *   mesh/state               operator chain, node certificate, revocations: who was first, and which list is newest
+ *   mesh/pepper              random bytes that pairing codes are hashed with
+ *   member/<id>              statements of an admitted or revoked member
+ *   name/<folded name>       which member holds a name
+ *   invite/<hash of secret>  an invite with those who took it
+ *   pairing/<id>             a request to join and its decision
+ *   pairing-of/<member>      the newest request of a member
+ *   generation/<device>      which session of a device is the newest
+ *   mailbox-cursor/<member>  how far each device of a person took the mailbox
+ *
+ * and in the log: mailbox/<member>.
+ */
+export const keys = {
+  meshState: "mesh/state",
+  codePepper: "mesh/pepper",
+  member: (id: string) => `member/${id}`,
+  name: (name: string) => `name/${foldName(name)}`,
+  invite: (hash: string) => `invite/${hash}`,
+  pairing: (id: string) => `pairing/${id}`,
+  pairingOf: (member: string) => `pairing-of/${member}`,
+  generation: (device: string) => `generation/${device}`,
+  mailboxCursor: (member: string) => `mailbox-cursor/${member}`,
+  mailbox: (member: string) => `mailbox/${member}`,
+} as const;
+
+/** Prefixes for lists and watches. */
+export const prefixes = { mesh: "mesh/", member: "member/", invite: "invite/", pairing: "pairing/" } as const;
+
+/** What follows the prefix of a key. */
+export function afterPrefix(key: string, prefix: string): string {
+  return key.slice(prefix.length);
+}

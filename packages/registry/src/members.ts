@@ -1,0 +1,195 @@
+import { peekStatement, type Records, verifyCard, verifyDevices, type VerifiedMember, verifyMember, verifyRootKey } from "@parley/core";
+import { foldName, id32Schema, type MemberRecord, nameSchema, ParleyError } from "@parley/protocol";
+import { z } from "zod";
+
+import type { Directory } from "./directory.ts";
+import { JsonRecords, type Versioned } from "./json-records.ts";
+import { keys } from "./keys.ts";
+import type { MeshState } from "./mesh-state.ts";
+import { type StoredMember, storedMemberSchema } from "./stored-member.ts";
+
+const nameHolderSchema = z.object({ member: id32Schema, name: nameSchema, at: z.int().min(0) });
+type NameHolder = z.infer<typeof nameHolderSchema>;
+
+/** A name that was reserved for an admission that never came is free again after this. */
+const reservationMs = 60_000;
+/** A whole record fits into one control message with its presence. */
+const mostRecordCharacters = 96 * 1024;
+
+export interface MembersOptions {
+  readonly records: Records;
+  readonly mesh: MeshState;
+  readonly directory: Directory;
+  readonly now: () => number;
+  readonly mostMembers: number;
+}
+
+/** The admitted members: their records, the names they hold, and every change of their statements. */
+export class Members {
+  readonly #options: MembersOptions;
+  readonly #members: JsonRecords<StoredMember>;
+  readonly #names: JsonRecords<NameHolder>;
+
+  constructor(options: MembersOptions) {
+    this.#options = options;
+    this.#members = new JsonRecords(options.records, storedMemberSchema);
+    this.#names = new JsonRecords(options.records, nameHolderSchema);
+  }
+
+  async get(member: string): Promise<StoredMember | undefined> {
+    return (await this.#members.get(keys.member(member)))?.value;
+  }
+
+  /** Brings the directory up to what the store has of a member. */
+  async refresh(member: string): Promise<void> {
+    const stored = await this.#members.get(keys.member(member));
+    if (stored !== undefined) this.#options.directory.apply(member, stored.value, stored.revision);
+  }
+
+  /** The member that holds a name, asked of the store. */
+  async holderOf(name: string): Promise<string | undefined> {
+    const holder = await this.#names.get(keys.name(name));
+    return holder?.value.name === name ? holder.value.member : undefined;
+  }
+
+  /** Whether a member is in and its admission still runs. */
+  async isAdmitted(member: string): Promise<boolean> {
+    const stored = await this.get(member);
+    return stored !== undefined && peekStatement("admission", stored.record.admission).exp > this.#options.now();
+  }
+
+  /** Verifies everything that a record says, against the operators of now. */
+  verify(record: MemberRecord): Promise<VerifiedMember> {
+    return verifyMember(record, this.#options.mesh.require().operators, this.#options.now());
+  }
+
+  /** Whether a member could have this name: nobody else holds it or one that looks the same. */
+  async isNameFree(name: string, member: string): Promise<boolean> {
+    const holder = await this.#names.get(keys.name(name));
+    return holder === undefined || (await this.#mayTake(holder.value, member));
+  }
+
+  /** Reserves a name before an admission. Throws `name_taken`. */
+  async reserveName(name: string, member: string): Promise<void> {
+    const at = this.#options.now();
+    await this.#names.change(keys.name(name), async (current) => {
+      if (current?.member === member && current.name === name) return undefined;
+      if (current !== undefined && !(await this.#mayTake(current, member))) throw new ParleyError("name_taken");
+      return { member, name, at };
+    });
+  }
+
+  /** Gives a name back, if this member holds it. */
+  async releaseName(name: string, member: string): Promise<void> {
+    await this.#names.deleteIf(keys.name(name), (holder) => holder.member === member);
+  }
+
+  /** Puts a member in whose name is reserved. The same admission again changes nothing. */
+  async admit(record: MemberRecord): Promise<void> {
+    const { member, numbers } = await this.verify(record);
+    const { directory, mesh, mostMembers } = this.#options;
+    await this.#change(member, (current) => {
+      if (current === undefined) {
+        if (directory.size >= mostMembers) throw new ParleyError("limit_reached", { message: "The mesh has as many members as it can." });
+        return { record };
+      }
+      if (current.record.admission === record.admission) return undefined;
+      if (numbers.admission <= peekStatement("admission", current.record.admission).number) throw new ParleyError("stale_statement");
+      return { record };
+    });
+    // A list that came while the record was written did not find it.
+    if (mesh.isRevoked(member)) await this.#revoke(member);
+  }
+
+  /** Stores a newer device list. The same one again changes nothing; an older one is `stale_statement`. */
+  async publishDevices(member: string, compact: string): Promise<void> {
+    const { mesh } = this.#options.mesh.require();
+    await this.#change(member, async (current) => {
+      const { record } = requireMember(current);
+      if (record.devices === compact) return undefined;
+      const root = await verifyRootKey(mesh, record.root, record.rotations);
+      const list = await verifyDevices(mesh, member, root.key, compact);
+      refuseOlder("device list", list.number, peekStatement("devices", record.devices).number);
+      return { record: bounded({ ...record, devices: compact }) };
+    });
+  }
+
+  /** Stores a newer card. The same one again changes nothing; an older one is `stale_statement`. */
+  async publishCard(member: string, compact: string): Promise<void> {
+    const { mesh } = this.#options.mesh.require();
+    await this.#change(member, async (current) => {
+      const { record } = requireMember(current);
+      if (record.card === compact) return undefined;
+      const root = await verifyRootKey(mesh, record.root, record.rotations);
+      const { number } = await verifyCard(mesh, member, root.key, compact);
+      refuseOlder("card", number, record.card === undefined ? 0 : peekStatement("card", record.card).number);
+      return { record: bounded({ ...record, card: compact }) };
+    });
+  }
+
+  /** Stores rotations of the root key that a device brought along, with the device list that the new key signed. */
+  async publishRotations(member: string, rotations: readonly string[], devices: string): Promise<void> {
+    const { mesh } = this.#options.mesh.require();
+    await this.#change(member, async (current) => {
+      const { record } = requireMember(current);
+      const follows = record.rotations.every((compact, index) => compact === rotations[index]);
+      if (!follows) throw new ParleyError("stale_statement", { message: "The rotations of the root key leave out some that are known." });
+      if (rotations.length === record.rotations.length) return undefined;
+      const root = await verifyRootKey(mesh, record.root, rotations);
+      const list = await verifyDevices(mesh, member, root.key, devices);
+      refuseOlder("device list", list.number, peekStatement("devices", record.devices).number);
+      // A card signed by the key before is worth nothing now: its member publishes it again.
+      const { card: _before, ...rest } = record;
+      return { record: bounded({ ...rest, rotations: [...rotations], devices }) };
+    });
+  }
+
+  /** Marks every member of the newest revocation list and frees its name. Doing it again changes nothing. */
+  async revokeListed(): Promise<readonly string[]> {
+    const revoked = this.#options.mesh.claimed?.revocations?.list.revoked ?? [];
+    for (const { member } of revoked) await this.#revoke(member);
+    return revoked.map(({ member }) => member);
+  }
+
+  async #revoke(member: string): Promise<void> {
+    const { mesh, now } = this.#options;
+    const list = mesh.claimed?.revocations?.list.number ?? 1;
+    const stored = await this.#change(member, (current) =>
+      current === undefined || current.revoked !== undefined ? undefined : { ...current, revoked: { at: now(), list } },
+    );
+    if (stored !== undefined) await this.releaseName(peekStatement("admission", stored.value.record.admission).name, member);
+  }
+
+  async #mayTake(holder: NameHolder, member: string): Promise<boolean> {
+    if (holder.member === member) return true;
+    const stored = await this.get(holder.member);
+    if (stored === undefined) return this.#options.now() - holder.at > reservationMs;
+    if (stored.revoked !== undefined) return true;
+    return foldName(peekStatement("admission", stored.record.admission).name) !== foldName(holder.name);
+  }
+
+  async #change(
+    member: string,
+    next: (current: StoredMember | undefined) => StoredMember | undefined | Promise<StoredMember | undefined>,
+  ): Promise<Versioned<StoredMember> | undefined> {
+    const stored = await this.#members.change(keys.member(member), next);
+    if (stored !== undefined) this.#options.directory.apply(member, stored.value, stored.revision);
+    return stored;
+  }
+}
+
+function requireMember(current: StoredMember | undefined): StoredMember {
+  if (current === undefined) throw new ParleyError("not_admitted");
+  if (current.revoked !== undefined) throw new ParleyError("revoked");
+  return current;
+}
+
+function refuseOlder(what: string, number: number, known: number): void {
+  if (number > known) return;
+  throw new ParleyError("stale_statement", { message: `A ${what} with number ${number} was offered; number ${known} is known.` });
+}
+
+function bounded(record: MemberRecord): MemberRecord {
+  if (JSON.stringify(record).length <= mostRecordCharacters) return record;
+  throw new ParleyError("too_large", { message: "The statements of this member are together larger than the limit; shorten its card." });
+}

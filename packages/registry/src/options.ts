@@ -1,0 +1,47 @@
+import type { Clock, Random, Signer, Stores } from "@parley/core";
+
+import type { RegistryBounds } from "./bounds.ts";
+
+export type LogLevel = "debug" | "info" | "warn" | "error";
+
+/** One structured line. Fields carry ids and counts, never secrets or content. */
+export type RegistryLog = (level: LogLevel, event: string, fields: Readonly<Record<string, unknown>>) => void;
+
+export interface IceOptions {
+  /** Given to every device as they are. Default: none, so no third party learns of a dial. */
+  readonly servers?: readonly {
+    readonly urls: readonly string[];
+    readonly username?: string;
+    readonly credential?: string;
+  }[];
+  /** A TURN service that shares a secret with the registry (`use-auth-secret`). */
+  readonly turn?: {
+    readonly urls: readonly string[];
+    readonly secret: string;
+    /** Life of a credential in ms. Default 12 h. */
+    readonly lifeMs?: number;
+  };
+}
+
+export interface RegistryOptions {
+  /** The four ports. The caller opens and closes them. */
+  readonly stores: Stores;
+  /** Key of this node, made by `createSigner("node")` and kept between starts. */
+  readonly nodeKey: Signer;
+  /** Address to listen on. Default 127.0.0.1. */
+  readonly host?: string;
+  /** Default 8080; 0 is any free one. */
+  readonly port?: number;
+  /** Origin that devices reach it by when a proxy stands before it, for example `https://mesh.example.org`. */
+  readonly publicOrigin?: string;
+  /** Origins of web pages, other than its own, that may open sessions. Default: none. */
+  readonly allowedOrigins?: readonly string[];
+  /** Default: the platform's. */
+  readonly clock?: Clock;
+  readonly random?: Random;
+  readonly ice?: IceOptions;
+  /** Default: silent. */
+  readonly log?: RegistryLog;
+  /** Bounds other than the documented ones, for tests and small machines. */
+  readonly bounds?: Partial<RegistryBounds>;
+}

@@ -1,0 +1,287 @@
+import { peekStatement, type RecordChange, type Records, verifyByOperator, verifyDevices, verifyRootKey, verifyStatement } from "@parley/core";
+import type { Clock, Timer } from "@parley/core";
+import {
+  compactSchema,
+  id16Schema,
+  id32Schema,
+  labelSchema,
+  type MemberRecord,
+  type PairingState,
+  ParleyError,
+  type Pending,
+  type Statement,
+} from "@parley/protocol";
+import { z } from "zod";
+
+import type { RegistryBounds } from "./bounds.ts";
+import type { Invites } from "./invites.ts";
+import { JsonRecords } from "./json-records.ts";
+import { afterPrefix, keys, prefixes } from "./keys.ts";
+import type { Members } from "./members.ts";
+import type { MeshState } from "./mesh-state.ts";
+
+const time = z.int().min(0);
+const storedPairingSchema = z.object({
+  member: id32Schema,
+  request: compactSchema,
+  devices: compactSchema,
+  invite: id16Schema,
+  address: z.string().max(64),
+  since: time,
+  expires: time,
+  state: z.enum(["pending", "admitted", "rejected"]),
+  reason: labelSchema.optional(),
+  admission: compactSchema.optional(),
+});
+type StoredPairing = z.infer<typeof storedPairingSchema>;
+const pointerSchema = z.object({ pairing: id16Schema });
+
+/** Nonces of requests remembered, oldest dropped first; each is worth something for twice the clock skew only. */
+const mostNonces = 4096;
+
+export interface PairingsOptions {
+  readonly records: Records;
+  readonly mesh: MeshState;
+  readonly members: Members;
+  readonly invites: Invites;
+  readonly clock: Clock;
+  readonly bounds: RegistryBounds;
+  /** Somebody waits for approval. */
+  readonly onPending: (pending: Pending) => void;
+}
+
+export interface PairingRequest {
+  readonly secret: string;
+  readonly request: string;
+  readonly devices: string;
+}
+
+/** Requests to join, from the use of an invite to the operator's word. The word is one change of the pairing's record. */
+export class Pairings {
+  readonly #options: PairingsOptions;
+  readonly #pairings: JsonRecords<StoredPairing>;
+  readonly #pointers: JsonRecords<{ pairing: string }>;
+  /** A projection of the records, kept by watching. */
+  readonly #known = new Map<string, { readonly revision: number; readonly stored: StoredPairing }>();
+  readonly #waiters = new Map<string, Set<() => void>>();
+  #waiting = 0;
+  readonly #nonces = new Map<string, string>();
+
+  constructor(options: PairingsOptions) {
+    this.#options = options;
+    this.#pairings = new JsonRecords(options.records, storedPairingSchema);
+    this.#pointers = new JsonRecords(options.records, pointerSchema);
+  }
+
+  async open(signal: AbortSignal): Promise<void> {
+    await this.#options.records.watch(prefixes.pairing, (change) => this.#follow(change), { signal });
+    signal.addEventListener("abort", () => this.#wakeAll(), { once: true });
+  }
+
+  /** Takes a request to join. Asking again with the same invite gives the same pairing. */
+  async request(asked: PairingRequest, address: string): Promise<PairingState> {
+    const { clock, bounds, invites, members, mesh } = this.#options;
+    const { request, member } = await this.#verify(asked);
+    if (mesh.isRevoked(member)) throw new ParleyError("revoked");
+    const stored = await members.get(member);
+    if (stored !== undefined) throw new ParleyError(stored.revoked === undefined ? "already_exists" : "revoked", stored.revoked === undefined ? { message: "This member is in the mesh already." } : {});
+    if (!(await members.isNameFree(request.name, member))) throw new ParleyError("name_taken");
+    if (this.#pendingCount() >= bounds.pendingPairings) throw new ParleyError("limit_reached", { message: "Too many members wait for approval; ask an operator to answer them." });
+    const { invite, pairing } = await invites.redeem(asked.secret, member);
+    this.#refuseReplay(request.nonce, pairing);
+    const since = clock.now();
+    const fresh: StoredPairing = { member, request: asked.request, devices: asked.devices, invite, address: address.slice(0, 64), since, expires: since + bounds.pairingLifeMs, state: "pending" };
+    const kept = await this.#change(pairing, (current) => (current === undefined ? fresh : undefined));
+    await this.#pointers.change(keys.pairingOf(member), (current) => (current?.pairing === pairing ? undefined : { pairing }));
+    if (kept === fresh) this.#options.onPending(shown(pairing, fresh));
+    return this.#stateOf(pairing, kept);
+  }
+
+  /** A page of those who wait. */
+  list(limit: number, after?: string): { pending: Pending[]; next?: string } {
+    const ids = [...this.#known.keys()].filter((id) => after === undefined || id > after).sort();
+    const pending: Pending[] = [];
+    for (const id of ids) {
+      const stored = this.#known.get(id)?.stored;
+      if (stored === undefined || !this.#isPending(stored)) continue;
+      const last = pending.at(-1);
+      if (pending.length === limit && last !== undefined) return { pending, next: last.pairing };
+      pending.push(shown(id, stored));
+    }
+    return { pending };
+  }
+
+  /** What became of a request. With `waitMs` it waits that long for news of one that is pending. */
+  async state(pairing: string, waitMs: number): Promise<PairingState> {
+    const found = await this.#pairings.get(keys.pairing(pairing));
+    if (found === undefined) throw new ParleyError("not_found", { message: "There is no such request to join; ask again with a new invite." });
+    if (waitMs <= 0 || !this.#isPending(found.value)) return this.#stateOf(pairing, found.value);
+    await this.#news(pairing, Math.min(waitMs, this.#options.bounds.pairingWaitMs));
+    return this.state(pairing, 0);
+  }
+
+  /** Lets a member in by an operator-signed admission. Approving again with the same admission finishes what was cut short. */
+  async approve(pairing: string, compact: string): Promise<void> {
+    const { members, mesh, clock } = this.#options;
+    const stored = await this.#require(pairing);
+    const admission = await verifyByOperator("admission", compact, mesh.require().operators);
+    if (admission.member !== stored.member) throw new ParleyError("invalid_argument", { message: "The admission is for another member than the one that asks." });
+    if (mesh.isRevoked(stored.member)) throw new ParleyError("revoked");
+    const record = recordOf(stored, compact);
+    await members.verify(record);
+    await members.reserveName(admission.name, stored.member);
+    const kept = await this.#change(pairing, (current) => {
+      if (current === undefined || current.state !== "pending") return undefined;
+      if (current.expires <= clock.now()) return undefined;
+      return { ...current, state: "admitted", admission: compact };
+    });
+    if (kept?.admission !== compact) {
+      await this.#undoReservation(admission.name, stored.member, kept);
+      throw decided(kept);
+    }
+    await members.admit(record);
+  }
+
+  async reject(pairing: string, reason: string | undefined): Promise<void> {
+    await this.#require(pairing);
+    const kept = await this.#change(pairing, (current) => {
+      if (current === undefined || current.state !== "pending") return undefined;
+      return { ...current, state: "rejected", ...(reason === undefined ? {} : { reason }) };
+    });
+    if (kept?.state !== "rejected") throw decided(kept);
+  }
+
+  /**
+   * What a member without a record is: finishes an admission that was cut short, else throws `rejected` or
+   * `not_admitted`.
+   */
+  async finishFor(member: string): Promise<void> {
+    const pointer = await this.#pointers.get(keys.pairingOf(member));
+    const stored = pointer === undefined ? undefined : (await this.#pairings.get(keys.pairing(pointer.value.pairing)))?.value;
+    if (stored?.state === "rejected") throw new ParleyError("rejected");
+    if (stored?.state !== "admitted" || stored.admission === undefined) throw new ParleyError("not_admitted");
+    await this.#options.members.admit(recordOf(stored, stored.admission));
+  }
+
+  /** Forgets requests that nobody answered and, as long after, those that were. */
+  async sweep(): Promise<void> {
+    const now = this.#options.clock.now();
+    for (const [id, { stored }] of this.#known) {
+      if (stored.expires > now) continue;
+      // An admission that was cut short is finished before its request is forgotten.
+      if (stored.state === "admitted" && stored.admission !== undefined) await this.#options.members.admit(recordOf(stored, stored.admission));
+      await this.#pairings.deleteIf(keys.pairing(id), (current) => current.expires <= now);
+      const records = this.#pointers;
+      await records.deleteIf(keys.pairingOf(stored.member), (current) => current.pairing === id);
+      this.#known.delete(id);
+    }
+  }
+
+  async #verify(asked: PairingRequest): Promise<{ request: Statement<"pairing">; member: string }> {
+    const { mesh } = this.#options.mesh.require();
+    const claimed = peekStatement("pairing", asked.request);
+    if (claimed.mesh !== mesh) throw new ParleyError("wrong_mesh");
+    const request = await verifyStatement("pairing", asked.request, claimed.root);
+    if (Math.abs(request.iat - this.#options.clock.now()) > this.#options.bounds.clockSkewMs) throw new ParleyError("clock_skew");
+    const { member, key } = await verifyRootKey(mesh, request.root, []);
+    await verifyDevices(mesh, member, key, asked.devices);
+    return { request, member };
+  }
+
+  /** A signed request serves one pairing: with another invite it has to be signed anew. */
+  #refuseReplay(nonce: string, pairing: string): void {
+    const seen = this.#nonces.get(nonce);
+    if (seen !== undefined && seen !== pairing) throw new ParleyError("replayed");
+    if (this.#nonces.size >= mostNonces) this.#nonces.delete(this.#nonces.keys().next().value ?? "");
+    this.#nonces.set(nonce, pairing);
+  }
+
+  async #require(pairing: string): Promise<StoredPairing> {
+    const found = await this.#pairings.get(keys.pairing(pairing));
+    if (found === undefined) throw new ParleyError("not_found", { message: "Nobody waits under this id; see `parley member list --pending`." });
+    if (found.value.state === "pending" && !this.#isPending(found.value)) throw new ParleyError("expired", { message: "The request to join has expired; the member has to ask again." });
+    return found.value;
+  }
+
+  /** The name goes back unless the member holds it by the decision that stands. */
+  async #undoReservation(name: string, member: string, kept: StoredPairing | undefined): Promise<void> {
+    const standing = kept?.admission === undefined ? undefined : peekStatement("admission", kept.admission).name;
+    if (standing !== name) await this.#options.members.releaseName(name, member);
+  }
+
+  async #change(pairing: string, next: (current: StoredPairing | undefined) => StoredPairing | undefined): Promise<StoredPairing | undefined> {
+    const kept = await this.#pairings.change(keys.pairing(pairing), next);
+    if (kept !== undefined) this.#take(pairing, kept.value, kept.revision);
+    return kept?.value;
+  }
+
+  #follow(change: RecordChange): void {
+    const id = afterPrefix(change.key, prefixes.pairing);
+    const stored = this.#pairings.decode(change.value);
+    if (stored === undefined) this.#known.delete(id);
+    else this.#take(id, stored, change.revision);
+  }
+
+  #take(id: string, stored: StoredPairing, revision: number): void {
+    const before = this.#known.get(id);
+    if (before !== undefined && before.revision >= revision) return;
+    this.#known.set(id, { stored, revision });
+    if (stored.state !== "pending") for (const wake of this.#waiters.get(id) ?? []) wake();
+  }
+
+  #isPending(stored: StoredPairing): boolean {
+    return stored.state === "pending" && stored.expires > this.#options.clock.now();
+  }
+
+  #pendingCount(): number {
+    let count = 0;
+    for (const { stored } of this.#known.values()) if (this.#isPending(stored)) count++;
+    return count;
+  }
+
+  #stateOf(pairing: string, stored: StoredPairing | undefined): PairingState {
+    if (stored === undefined) throw new ParleyError("not_found");
+    const { state, reason, admission } = stored;
+    if (state === "pending" && !this.#isPending(stored)) return { pairing, state: "expired" };
+    return { pairing, state, ...(reason === undefined ? {} : { reason }), ...(admission === undefined ? {} : { admission }) };
+  }
+
+  async #news(pairing: string, waitMs: number): Promise<void> {
+    if (this.#waiting >= this.#options.bounds.pairingWaiters) throw new ParleyError("limit_reached", { message: "Too many wait for news; ask again without waiting." });
+    this.#waiting++;
+    const waiters = this.#waiters.get(pairing) ?? new Set();
+    this.#waiters.set(pairing, waiters);
+    let timer: Timer | undefined;
+    let wake: () => void = () => undefined;
+    await new Promise<void>((resolve) => {
+      wake = resolve;
+      timer = this.#options.clock.setTimer(waitMs, resolve);
+      waiters.add(wake);
+      // News may have come between the read and now.
+      if (this.#known.get(pairing)?.stored.state !== "pending" && this.#known.has(pairing)) resolve();
+    });
+    timer?.cancel();
+    waiters.delete(wake);
+    if (waiters.size === 0) this.#waiters.delete(pairing);
+    this.#waiting--;
+  }
+
+  #wakeAll(): void {
+    for (const waiters of this.#waiters.values()) for (const wake of waiters) wake();
+  }
+}
+
+function recordOf(stored: StoredPairing, admission: string): MemberRecord {
+  return { root: peekStatement("pairing", stored.request).root, rotations: [], admission, devices: stored.devices };
+}
+
+function shown(pairing: string, stored: StoredPairing): Pending {
+  const { request, invite, address, since } = stored;
+  return { pairing, request, invite, address, since };
+}
+
+function decided(stored: StoredPairing | undefined): ParleyError {
+  if (stored?.state === "rejected") return new ParleyError("conflict", { message: "This request to join was rejected already." });
+  if (stored?.state === "admitted") return new ParleyError("conflict", { message: "This member was let in already, by another admission." });
+  return new ParleyError("expired", { message: "The request to join has expired; the member has to ask again." });
+}

@@ -1,0 +1,391 @@
+import { type Clock, type Log, type Random, type Signer, signStatement, type Timer } from "@parley/core";
+import {
+  decodeRequest,
+  type DevicePresence,
+  type ErrorCode,
+  errorTable,
+  type FrameResult,
+  limits,
+  type MemberKind,
+  type MemberRecord,
+  ParleyError,
+  type PushBody,
+  type PushType,
+  type Role,
+  toBase64url,
+  toParleyError,
+  type RequestMessage,
+} from "@parley/protocol";
+
+import { mayRequest } from "./access.ts";
+import type { RegistryBounds } from "./bounds.ts";
+import type { Delivery } from "./delivery.ts";
+import type { Directory } from "./directory.ts";
+import type { Generations } from "./generations.ts";
+import { type HandshakeContext, makeChallenge, type Proven, verifyProof } from "./handshake.ts";
+import { issueLease } from "./lease.ts";
+import type { Mailboxes } from "./mailboxes.ts";
+import { MailboxReader } from "./mailbox-reader.ts";
+import type { RegistryLog } from "./options.ts";
+import type { Presence, PresenceWatcher } from "./presence.ts";
+import type { SessionSocket } from "./session-socket.ts";
+import type { SessionTable } from "./session-table.ts";
+import { Tick } from "./tick.ts";
+import { TokenBucket } from "./token-bucket.ts";
+import { toWireError } from "./wire-error.ts";
+
+/** Who a session speaks for. The roles follow the newest admission. */
+export interface SessionIdentity {
+  readonly member: string;
+  readonly device: string;
+  readonly name: string;
+  readonly kind: MemberKind;
+  readonly roles: readonly Role[];
+}
+
+/** What every session of a node shares. */
+export interface SessionServices extends HandshakeContext {
+  readonly nodeKey: Signer;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly bounds: RegistryBounds;
+  readonly log: RegistryLog;
+  readonly store: Log;
+  readonly table: SessionTable;
+  readonly directory: Directory;
+  readonly presence: Presence;
+  readonly mailboxes: Mailboxes;
+  readonly generations: Generations;
+  readonly delivery: Delivery;
+  /** Answers one request that the session may make. */
+  readonly answer: (session: Session, request: RequestMessage) => Promise<unknown>;
+}
+
+/** `proof`: the challenge is out. `verifying`: the proof is in. `open`: the welcome is out. `closed`: nothing more. */
+type Phase = "proof" | "verifying" | "open" | "closed";
+
+/** Results in one push. */
+const resultsPerPush = 512;
+
+/** One device's connection to this node, from the challenge to the close. Knows no sockets. */
+export class Session implements PresenceWatcher {
+  readonly #socket: SessionSocket;
+  readonly #services: SessionServices;
+  readonly #challenge: string;
+  readonly #bucket: TokenBucket;
+  readonly #flush = new Tick(() => this.#sendResults());
+  #phase: Phase = "proof";
+  #handshakeTimer: Timer | undefined;
+  #identity: SessionIdentity | undefined;
+  #cursor: number | undefined;
+  #reader: MailboxReader | undefined;
+  #results: FrameResult[] = [];
+  #pendingRequests = 0;
+  #storing = 0;
+  #generation = 0;
+  #heardAt: number;
+  #pingedAt: number;
+  #stale = false;
+
+  constructor(socket: SessionSocket, services: SessionServices) {
+    this.#socket = socket;
+    this.#services = services;
+    const { clock, random, bounds, mesh, nodeKey } = services;
+    const now = clock.monotonic();
+    this.#heardAt = now;
+    this.#pingedAt = now;
+    this.#bucket = new TokenBucket(bounds.requestsPerSecond, bounds.requestsPerSecond * 5, now);
+    this.#challenge = makeChallenge(mesh.claimed?.mesh, nodeKey.id, toBase64url(random.bytes(16)), clock.now());
+  }
+
+  /** Undefined until the device has proved itself. */
+  get identity(): SessionIdentity | undefined {
+    return this.#identity;
+  }
+
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** Work that a stop waits for: requests and frames that are being written. */
+  get isBusy(): boolean {
+    return this.#pendingRequests > 0 || this.#storing > 0;
+  }
+
+  start(): void {
+    const { clock, bounds, table } = this.#services;
+    table.addUnproven(this);
+    this.#handshakeTimer = clock.setTimer(bounds.handshakeMs, () => this.end("timeout"));
+    this.#socket.sendText(this.#challenge);
+    if (this.#services.mesh.claimed === undefined) this.end("not_admitted");
+  }
+
+  onText(text: string): void {
+    if (this.#phase === "closed") return;
+    this.#heard();
+    if (text.length > limits.controlBytes) this.end("too_large");
+    else if (this.#phase === "open") this.#request(text);
+    else if (this.#phase === "proof") void this.#prove(text);
+    else this.end("unauthenticated");
+  }
+
+  onBytes(bytes: Uint8Array): void {
+    if (this.#phase === "closed") return;
+    this.#heard();
+    if (this.#phase === "open") this.#frame(bytes);
+    else this.end("unauthenticated");
+  }
+
+  onPong(): void {
+    this.#heard();
+  }
+
+  /** The socket is gone. */
+  onClosed(): void {
+    if (this.#phase !== "closed") this.#leave("closed");
+  }
+
+  push<Type extends PushType>(type: Type, body: PushBody<Type>): void {
+    if (this.#phase === "open") this.#send(JSON.stringify({ type, body }));
+  }
+
+  /** Hands bytes to the device. One that does not read is closed. */
+  deliver(bytes: Uint8Array): void {
+    if (this.#phase !== "open") return;
+    this.#socket.sendBytes(bytes);
+    this.#checkBuffer();
+  }
+
+  presenceChanged(member: string, devices: DevicePresence[]): void {
+    this.push("presence", { member, devices: devices.slice(0, limits.devices) });
+  }
+
+  memberChanged(member: string, record: MemberRecord): void {
+    this.push("member.changed", { member, record });
+  }
+
+  /** Says that the mailbox of this session's member has more. */
+  mailboxChanged(): void {
+    if (this.#holdsMailbox()) this.#openReader();
+  }
+
+  /** A newer admission may bring other roles. */
+  setRoles(roles: readonly Role[]): void {
+    if (this.#identity !== undefined) this.#identity = { ...this.#identity, roles };
+  }
+
+  /** Pings, and notices silence. Called regularly. */
+  beat(): void {
+    if (this.#phase !== "open" || this.#identity === undefined) return;
+    const { clock, bounds, presence } = this.#services;
+    const now = clock.monotonic();
+    const silence = now - this.#heardAt;
+    if (silence >= bounds.lostMs) return this.#leave("timeout", () => this.#socket.terminate());
+    if (silence >= bounds.staleMs && !this.#stale) {
+      this.#stale = true;
+      presence.heard(this.#identity.member, this.#identity.device, "stale");
+    }
+    if (now - this.#pingedAt < bounds.pingMs) return;
+    this.#pingedAt = now;
+    this.#socket.ping();
+  }
+
+  /** Closes with the code of the table. */
+  end(code: ErrorCode, message: string = errorTable[code].says): void {
+    if (this.#phase === "closed") return;
+    // RFC 6455 section 5.5.1: the reason has at most 123 bytes.
+    this.#leave(code, () => this.#socket.close(errorTable[code].close, `${code}: ${message}`.replaceAll(/[^\x20-\x7e]/g, "?").slice(0, 123)));
+  }
+
+  #leave(why: ErrorCode, close: () => void = () => undefined): void {
+    const { table, presence, log } = this.#services;
+    this.#sendResults();
+    this.#phase = "closed";
+    this.#handshakeTimer?.cancel();
+    this.#reader?.stop();
+    table.removeUnproven(this);
+    presence.unwatch(this);
+    const identity = this.#identity;
+    if (identity !== undefined && table.remove(identity.member, identity.device, this)) {
+      presence.disconnect(identity.member, identity.device);
+      for (const other of table.ofMember(identity.member)) other.mailboxChanged();
+    }
+    log(identity === undefined ? "debug" : "info", "session.closed", { code: why, ...(identity === undefined ? {} : { member: identity.member, device: identity.device }) });
+    close();
+  }
+
+  #heard(): void {
+    this.#heardAt = this.#services.clock.monotonic();
+    if (!this.#stale || this.#identity === undefined) return;
+    this.#stale = false;
+    this.#services.presence.heard(this.#identity.member, this.#identity.device, "connected");
+  }
+
+  async #prove(text: string): Promise<void> {
+    this.#phase = "verifying";
+    try {
+      const proven = await verifyProof(text, this.#challenge, this.#services);
+      await this.#welcome(proven);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  async #welcome(proven: Proven): Promise<void> {
+    const { nodeKey, clock, random, mesh, mailboxes, generations, bounds } = this.#services;
+    const claimed = mesh.require();
+    const { member, device, proofHash, version, suite } = proven;
+    const id = toBase64url(random.bytes(16));
+    const generation = await generations.next(device, id);
+    const time = clock.now();
+    const [statement, lease, mailbox] = await Promise.all([
+      signStatement("welcome", { mesh: claimed.mesh, node: nodeKey.id, proof: proofHash, version, suite, session: id, generation, time }, nodeKey),
+      issueLease({ mesh: claimed.mesh, nodeKey, now: time, leaseMs: bounds.leaseMs }, member.member, device, member.admissionExpires),
+      mailboxes.bounds(member.member),
+    ]);
+    const owner = { member: member.member, kind: member.kind, devices: [...member.devices.keys()] };
+    const cursor = await mailboxes.cursor(owner, device);
+    // A list that came while this was under way has the last word.
+    if (mesh.isRevoked(member.member)) throw new ParleyError("revoked");
+    this.#open(proven, generation, cursor, {
+      type: "welcome",
+      statement,
+      node: claimed.certificate,
+      operators: [...claimed.operators.chain],
+      admission: member.record.admission,
+      lease,
+      ...(mesh.claimed?.revocations === undefined ? {} : { revocations: mesh.claimed.revocations.compact }),
+      mailbox,
+    });
+  }
+
+  #open(proven: Proven, generation: number, cursor: number | undefined, welcome: object): void {
+    if (this.#phase !== "verifying") return;
+    const { table, presence, log } = this.#services;
+    const { member, device, boot } = proven;
+    const older = table.ofDevice(device);
+    if (older !== undefined && older.generation > generation) return this.end("superseded");
+    this.#handshakeTimer?.cancel();
+    table.removeUnproven(this);
+    this.#generation = generation;
+    this.#identity = { member: member.member, device, name: member.name, kind: member.kind, roles: member.roles };
+    this.#phase = "open";
+    this.#socket.sendText(JSON.stringify(welcome));
+    table.put(member.member, device, this)?.end("superseded");
+    presence.connect(member.member, device, boot);
+    this.#cursor = cursor;
+    this.mailboxChanged();
+    log("info", "session.opened", { member: member.member, device, generation });
+  }
+
+  /** An agent's mailbox goes to one of its devices, the longest connected; a person's to all. */
+  #holdsMailbox(): boolean {
+    const identity = this.#identity;
+    if (this.#phase !== "open" || identity === undefined) return false;
+    return identity.kind === "person" || this.#services.table.ofMember(identity.member)[0] === this;
+  }
+
+  #openReader(): void {
+    const { store, bounds, now } = this.#services;
+    const member = this.#identity?.member ?? "";
+    this.#reader ??= new MailboxReader({
+      log: store,
+      member,
+      cursor: this.#cursor,
+      now,
+      deliver: (bytes) => this.deliver(bytes),
+      isFull: () => this.#socket.bufferedBytes > bounds.mailboxAheadBytes,
+      onceDrained: (go) => this.#socket.onceDrained(go),
+      onTrimmed: (from, to) => this.push("mailbox.trimmed", { from, to }),
+      onError: (error) => this.#fail(error),
+    });
+    this.#reader.kick();
+  }
+
+  #request(text: string): void {
+    const { clock, bounds } = this.#services;
+    const request = decodeRequest(text);
+    if (request.id === undefined) {
+      if (!request.ok) this.end(request.code, request.message);
+      return;
+    }
+    const { id } = request;
+    if (!this.#bucket.take(clock.monotonic())) return this.#refuse(id, new ParleyError("rate_limited"));
+    if (!request.ok) return this.#refuse(id, new ParleyError(request.code, { message: request.message }));
+    if (!mayRequest(request.value.type, this.#identity?.roles ?? [])) return this.#refuse(id, new ParleyError("forbidden"));
+    if (this.#pendingRequests >= bounds.pendingRequests) return this.#refuse(id, new ParleyError("limit_reached"));
+    void this.#answer(id, request.value);
+  }
+
+  async #answer(id: number, request: RequestMessage): Promise<void> {
+    this.#pendingRequests++;
+    try {
+      const body = await this.#services.answer(this, request);
+      this.#send(JSON.stringify({ re: id, body }));
+    } catch (error) {
+      const coded = this.#coded(error, request.type);
+      this.#refuse(id, coded);
+    } finally {
+      this.#pendingRequests--;
+    }
+  }
+
+  #refuse(id: number, error: ParleyError): void {
+    this.#send(JSON.stringify({ re: id, error: toWireError(error) }));
+  }
+
+  #frame(bytes: Uint8Array): void {
+    try {
+      const result = this.#services.delivery.carry(this, bytes);
+      if (result instanceof Promise) void this.#await(result);
+      else this.#result(result);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** Frames that wait for the store hold up the socket of who sends them, once they are many. */
+  async #await(result: Promise<FrameResult>): Promise<void> {
+    const { storingFrames } = this.#services.bounds;
+    if (++this.#storing === storingFrames) this.#socket.pause();
+    try {
+      this.#result(await result);
+    } catch (error) {
+      this.#fail(error);
+    } finally {
+      if (this.#storing-- === storingFrames) this.#socket.resume();
+    }
+  }
+
+  #result(result: FrameResult): void {
+    this.#results.push(result);
+    this.#flush.schedule();
+  }
+
+  #sendResults(): void {
+    const results = this.#results;
+    this.#results = [];
+    for (let from = 0; from < results.length; from += resultsPerPush) this.push("frame.results", { results: results.slice(from, from + resultsPerPush) });
+  }
+
+  #send(text: string): void {
+    if (this.#phase !== "open") return;
+    this.#socket.sendText(text);
+    this.#checkBuffer();
+  }
+
+  #checkBuffer(): void {
+    if (this.#socket.bufferedBytes > this.#services.bounds.sessionBufferBytes) this.end("slow_reader");
+  }
+
+  #fail(error: unknown): void {
+    const coded = this.#coded(error, "session");
+    this.end(coded.code, coded.message);
+  }
+
+  #coded(error: unknown, during: string): ParleyError {
+    const coded = toParleyError(error);
+    if (coded.code === "internal") this.#services.log("error", "session.failed", { during, error: error instanceof Error ? error.message : "not an error" });
+    return coded;
+  }
+}

@@ -1,0 +1,87 @@
+import type { IncomingMessage, Server } from "node:http";
+import type { Duplex } from "node:stream";
+
+import { errorTable, isParleyError, limits, ParleyError, sessionPath, sessionProtocol, toParleyError } from "@parley/protocol";
+import { WebSocketServer } from "ws";
+
+import { checkHost, checkOrigin, type HostRules } from "./host-check.ts";
+import type { RegistryLog } from "./options.ts";
+import { Session, type SessionServices } from "./session.ts";
+import { CoalescingSocket } from "./session-socket.ts";
+import { toWireError } from "./wire-error.ts";
+
+export interface UpgradeOptions {
+  readonly services: SessionServices;
+  readonly rules: () => HostRules;
+  /** Throws while no sessions are taken. */
+  readonly checkReady: () => void;
+  readonly log: RegistryLog;
+}
+
+/** Larger messages are cut off while they come (close code 1009); smaller ones that pass a limit get the table's code. */
+const mostMessageBytes = 2 * limits.controlBytes;
+
+/** Turns HTTP upgrades of the session path into sessions. Returns what closes the sockets that are left. */
+export function acceptSessions(http: Server, options: UpgradeOptions): WebSocketServer {
+  const sockets = new WebSocketServer({
+    noServer: true,
+    perMessageDeflate: false,
+    maxPayload: mostMessageBytes,
+    clientTracking: true,
+    handleProtocols: () => sessionProtocol,
+  });
+  http.on("upgrade", (request, wire, head) => {
+    wire.on("error", () => wire.destroy());
+    try {
+      check(request, options);
+      sockets.handleUpgrade(request, wire, head, (socket) => openSession(new CoalescingSocket(socket, wire, request.socket.remoteAddress ?? ""), socket, options));
+    } catch (error) {
+      if (!isParleyError(error)) options.log("error", "upgrade.failed", { error: error instanceof Error ? error.message : "not an error" });
+      refuse(wire, toParleyError(error));
+    }
+  });
+  return sockets;
+}
+
+function check(request: IncomingMessage, options: UpgradeOptions): void {
+  const { headers } = request;
+  const rules = options.rules();
+  checkHost(headers.host, rules);
+  checkOrigin(headers.origin, headers.host, rules);
+  if (request.url !== sessionPath) throw new ParleyError("not_found");
+  const offered = headers["sec-websocket-protocol"]?.split(",").map((name) => name.trim()) ?? [];
+  if (!offered.includes(sessionProtocol)) throw new ParleyError("unsupported_version", { message: `Sessions speak the sub-protocol ${sessionProtocol}.` });
+  options.checkReady();
+}
+
+type Socket = Parameters<Parameters<WebSocketServer["handleUpgrade"]>[3]>[0];
+
+function openSession(own: CoalescingSocket, socket: Socket, options: UpgradeOptions): void {
+  const { table, bounds } = options.services;
+  // The oldest gives way: a device proves itself in milliseconds, so what hangs about is not one.
+  while (table.unprovenCount >= bounds.unprovenSockets) table.oldestUnproven()?.end("limit_reached");
+  const session = new Session(own, options.services);
+  socket.on("message", (data, isBinary) => {
+    const bytes = data as Buffer;
+    if (isBinary) session.onBytes(bytes);
+    else session.onText(bytes.toString());
+  });
+  socket.on("pong", () => session.onPong());
+  socket.on("ping", () => session.onPong());
+  socket.on("close", () => session.onClosed());
+  socket.on("error", (error) => options.log("debug", "socket.failed", { error: error.message }));
+  session.start();
+}
+
+/** An HTTP answer on a socket that will not become a WebSocket (RFC 6455 section 4.2.2). */
+function refuse(wire: Duplex, error: ParleyError): void {
+  const body = JSON.stringify({ error: toWireError(error) });
+  const head = [
+    `HTTP/1.1 ${errorTable[error.code].status} Refused`,
+    "content-type: application/json",
+    `content-length: ${Buffer.byteLength(body)}`,
+    "cache-control: no-store",
+    "connection: close",
+  ];
+  wire.end(`${head.join("\r\n")}\r\n\r\n${body}`);
+}

@@ -14,7 +14,11 @@ export interface AccessRow {
 
 /** Every route and frame type of the registry with what it needs. Nothing is served that is not in here. */
 export const accessTable: readonly AccessRow[] = [
-  ...Object.values(routeTable).map(({ method, path, access }): AccessRow => ({ via: "http", what: `${method.toUpperCase()} ${path}`, needs: access })),
+  ...Object.values(routeTable).map(({ method, path, access }): AccessRow => ({
+    via: "http",
+    what: `${method.toUpperCase()} ${path}`,
+    needs: access,
+  })),
   { via: "http", what: "GET /join", needs: "anyone" },
   { via: "http", what: "GET /session", needs: "anyone" },
   { via: "session", what: "proof", needs: "anyone" },

@@ -1,4 +1,12 @@
-import { limits, ParleyError, type ReplyBody, type RequestBody, type RequestMessage, type RequestType } from "@parley/protocol";
+import type { Signer } from "@parley/core";
+import {
+  limits,
+  ParleyError,
+  type ReplyBody,
+  type RequestBody,
+  type RequestMessage,
+  type RequestType,
+} from "@parley/protocol";
 
 import type { Directory, DirectoryEntry } from "./directory.ts";
 import { iceFor } from "./ice.ts";
@@ -11,7 +19,6 @@ import type { IceOptions } from "./options.ts";
 import type { Pairings } from "./pairings.ts";
 import type { Presence } from "./presence.ts";
 import type { Session, SessionIdentity } from "./session.ts";
-import type { Signer } from "@parley/core";
 
 export interface AnswerServices {
   readonly mesh: MeshState;
@@ -27,7 +34,11 @@ export interface AnswerServices {
   readonly ice: IceOptions;
 }
 
-type Answer<Type extends RequestType> = (caller: SessionIdentity, body: RequestBody<Type>, session: Session) => ReplyBody<Type> | Promise<ReplyBody<Type>>;
+type Answer<Type extends RequestType> = (
+  caller: SessionIdentity,
+  body: RequestBody<Type>,
+  session: Session,
+) => ReplyBody<Type> | Promise<ReplyBody<Type>>;
 type Answers = { readonly [Type in RequestType]: Answer<Type> };
 
 /** One answer for each type of request. Roles were checked before. */
@@ -97,7 +108,10 @@ export function makeAnswers(services: AnswerServices): (session: Session, reques
 }
 
 /** By name or id. The directory may be late: the store has the last word before a member is called unknown. */
-async function findMember(services: AnswerServices, wanted: { name: string } | { member: string }): Promise<DirectoryEntry> {
+async function findMember(
+  services: AnswerServices,
+  wanted: { name: string } | { member: string },
+): Promise<DirectoryEntry> {
   const { directory, members } = services;
   const known = "member" in wanted ? directory.get(wanted.member) : directory.byName(wanted.name);
   if (known !== undefined) return known;

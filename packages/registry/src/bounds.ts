@@ -2,21 +2,21 @@ import { limits } from "@parley/protocol";
 
 /** Every bound of one node: those of the wire that it enforces, and those of its own. */
 export const defaultBounds = {
-  handshakeMs: limits.handshakeMs as number,
-  requestsPerSecond: limits.requestsPerSecond as number,
-  pendingRequests: limits.pendingRequests as number,
-  sessionBufferBytes: limits.sessionBufferBytes as number,
-  mailboxFrames: limits.mailboxEnvelopes as number,
-  mailboxBytes: limits.mailboxBytes as number,
-  pairingTriesPerMinute: limits.pairingTriesPerMinute as number,
-  pairingTriesTotalPerMinute: limits.pairingTriesTotalPerMinute as number,
-  pendingPairings: limits.pendingPairings as number,
-  invites: limits.invites as number,
-  members: limits.members as number,
-  codeLifeMs: limits.codeLifeMs as number,
-  pairingLifeMs: limits.pairingLifeMs as number,
-  clockSkewMs: limits.clockSkewMs as number,
-  leaseMs: limits.leaseMs as number,
+  handshakeMs: limits.handshakeMs,
+  requestsPerSecond: limits.requestsPerSecond,
+  pendingRequests: limits.pendingRequests,
+  sessionBufferBytes: limits.sessionBufferBytes,
+  mailboxFrames: limits.mailboxEnvelopes,
+  mailboxBytes: limits.mailboxBytes,
+  pairingTriesPerMinute: limits.pairingTriesPerMinute,
+  pairingTriesTotalPerMinute: limits.pairingTriesTotalPerMinute,
+  pendingPairings: limits.pendingPairings,
+  invites: limits.invites,
+  members: limits.members,
+  codeLifeMs: limits.codeLifeMs,
+  pairingLifeMs: limits.pairingLifeMs,
+  clockSkewMs: limits.clockSkewMs,
+  leaseMs: limits.leaseMs,
   /** Sockets that have not proved a device yet; the oldest gives way. */
   unprovenSockets: 512,
   /** Sockets and connections of one node in all. */
@@ -44,4 +44,5 @@ export const defaultBounds = {
   httpRequestMs: 20_000,
 };
 
-export type RegistryBounds = Readonly<typeof defaultBounds>;
+/** The same names with other values. */
+export type RegistryBounds = { readonly [Name in keyof typeof defaultBounds]: number };

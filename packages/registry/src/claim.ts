@@ -30,6 +30,8 @@ export class ClaimSecret {
     if (this.#secret === undefined) throw new ParleyError("already_claimed");
     const [own, theirs] = await Promise.all([sha256(this.#secret), sha256(offered)]);
     if (timingSafeEqual(Buffer.from(own), Buffer.from(theirs))) return;
-    throw new ParleyError("unauthenticated", { message: "This is not the one-time secret that the registry printed at its last start." });
+    throw new ParleyError("unauthenticated", {
+      message: "This is not the one-time secret that the registry printed at its last start.",
+    });
   }
 }

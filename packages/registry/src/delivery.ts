@@ -1,11 +1,18 @@
-import { decodeRoutedFrame, encodeDelivery, type FrameResult, ParleyError, type RoutedFrame, toParleyError } from "@parley/protocol";
+import {
+  decodeRoutedFrame,
+  encodeDelivery,
+  type FrameResult,
+  ParleyError,
+  type RoutedFrame,
+  toParleyError,
+} from "@parley/protocol";
 
 import { frameRoles } from "./access.ts";
 import type { Directory } from "./directory.ts";
 import type { Mailboxes } from "./mailboxes.ts";
 import type { Members } from "./members.ts";
-import type { Session } from "./session.ts";
 import type { SessionTable } from "./session-table.ts";
+import type { Session } from "./session.ts";
 import { toWireError } from "./wire-error.ts";
 
 export interface DeliveryOptions {
@@ -43,7 +50,8 @@ export class Delivery {
       return new ParleyError("forbidden", { message: "A device sends frames in its own name only." });
     }
     if (!identity.roles.some((role) => frameRoles.includes(role))) return new ParleyError("forbidden");
-    if (frame.expires !== 0 && frame.expires <= this.#options.now()) return new ParleyError("expired", { message: "The frame has expired." });
+    if (frame.expires !== 0 && frame.expires <= this.#options.now())
+      return new ParleyError("expired", { message: "The frame has expired." });
     return undefined;
   }
 

@@ -1,5 +1,12 @@
 import { peekStatement, type RecordChange, type Records } from "@parley/core";
-import { type MemberEntry, type MemberKind, type MemberRecord, ParleyError, type RequestBody, type Role } from "@parley/protocol";
+import {
+  type MemberEntry,
+  type MemberKind,
+  type MemberRecord,
+  ParleyError,
+  type RequestBody,
+  type Role,
+} from "@parley/protocol";
 
 import { JsonRecords } from "./json-records.ts";
 import { afterPrefix, prefixes } from "./keys.ts";
@@ -109,7 +116,8 @@ export class Directory {
     for (const [position, one] of ranked.entries()) {
       const entry = { record: one.entry.record, ...liveness.entry(one.entry.member) };
       characters += JSON.stringify(entry).length;
-      const full = members.length >= (query.limit ?? defaultPage) || (members.length > 0 && characters > mostPageCharacters);
+      const full =
+        members.length >= (query.limit ?? defaultPage) || (members.length > 0 && characters > mostPageCharacters);
       const last = ranked[position - 1];
       if (full && last !== undefined) return { members, next: cursorOf(last) };
       members.push(entry);
@@ -120,7 +128,8 @@ export class Directory {
   #matching(query: RequestBody<"directory.find">): Indexed[] {
     const text = query.text === undefined ? undefined : fold(query.text);
     const holders = query.skill === undefined ? undefined : (this.#skills.get(query.skill) ?? new Set<string>());
-    const candidates = holders === undefined ? this.#members.values() : [...holders].flatMap((id) => this.#members.get(id) ?? []);
+    const candidates =
+      holders === undefined ? this.#members.values() : [...holders].flatMap((id) => this.#members.get(id) ?? []);
     return [...candidates].filter(
       (entry) =>
         this.#isListed(entry) &&
@@ -187,6 +196,7 @@ function cursorOf(one: Position): string {
 
 function parseCursor(text: string): Position {
   const match = /^([01])\.(\d{1,7})\.(.+)$/.exec(text);
-  if (match === null) throw new ParleyError("invalid_argument", { message: "after: is not the `next` of an earlier page" });
+  if (match === null)
+    throw new ParleyError("invalid_argument", { message: "after: is not the `next` of an earlier page" });
   return { live: match[1] === "1", load: Number(match[2]), entry: { name: match[3] ?? "" } };
 }

@@ -16,7 +16,10 @@ export class Generations {
   }
 
   async next(device: string, session: string): Promise<number> {
-    const kept = await this.#records.change(keys.generation(device), (current) => ({ generation: (current?.generation ?? 0) + 1, session }));
+    const kept = await this.#records.change(keys.generation(device), (current) => ({
+      generation: (current?.generation ?? 0) + 1,
+      session,
+    }));
     return kept?.value.generation ?? 1;
   }
 }

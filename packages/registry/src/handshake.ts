@@ -1,5 +1,20 @@
-import { peekStatement, sha256, verifyDevices, type VerifiedMember, verifyRootKey, verifyStatement } from "@parley/core";
-import { type Challenge, decodeJson, ParleyError, proofSchema, protocolSuites, protocolVersions, type Statement } from "@parley/protocol";
+import {
+  peekStatement,
+  sha256,
+  verifyDevices,
+  type VerifiedMember,
+  verifyRootKey,
+  verifyStatement,
+} from "@parley/core";
+import {
+  type Challenge,
+  decodeJson,
+  ParleyError,
+  proofSchema,
+  protocolSuites,
+  protocolVersions,
+  type Statement,
+} from "@parley/protocol";
 
 import type { Members } from "./members.ts";
 import type { MeshState } from "./mesh-state.ts";
@@ -47,32 +62,60 @@ export async function verifyProof(text: string, challenge: string, context: Hand
   const claimed = peekStatement("session", statement);
   if (claimed.mesh !== mesh) throw new ParleyError("wrong_mesh");
   const { member, key } = await verifyRootKey(mesh, root, rotations);
-  if (member !== claimed.member) throw new ParleyError("unauthenticated", { message: "The proof is for another member than its root key belongs to." });
+  if (member !== claimed.member)
+    throw new ParleyError("unauthenticated", {
+      message: "The proof is for another member than its root key belongs to.",
+    });
   const list = await verifyDevices(mesh, member, key, devices);
   const device = list.devices.get(claimed.device);
-  if (device === undefined) throw new ParleyError("unauthenticated", { message: "The device is not on its member's device list." });
+  if (device === undefined)
+    throw new ParleyError("unauthenticated", { message: "The device is not on its member's device list." });
   const session = await verifyStatement("session", statement, device.key);
   await checkSession(session, challenge, context);
   const verified = await admitted(member, rotations, devices, context);
   if (verified.devices.get(session.device)?.key !== device.key) {
-    throw new ParleyError("unauthenticated", { message: "The device is not on its member's newest device list; it was taken off." });
+    throw new ParleyError("unauthenticated", {
+      message: "The device is not on its member's newest device list; it was taken off.",
+    });
   }
-  return { member: verified, device: session.device, boot: session.boot, version: session.version, suite: session.suite, proofHash: await sha256(statement) };
+  return {
+    member: verified,
+    device: session.device,
+    boot: session.boot,
+    version: session.version,
+    suite: session.suite,
+    proofHash: await sha256(statement),
+  };
 }
 
-async function checkSession(session: Statement<"session">, challenge: string, context: HandshakeContext): Promise<void> {
-  if (session.challenge !== (await sha256(challenge))) throw new ParleyError("replayed", { message: "The proof answers another challenge." });
+async function checkSession(
+  session: Statement<"session">,
+  challenge: string,
+  context: HandshakeContext,
+): Promise<void> {
+  if (session.challenge !== (await sha256(challenge)))
+    throw new ParleyError("replayed", { message: "The proof answers another challenge." });
   const skew = session.iat - context.now();
   if (Math.abs(skew) > context.clockSkewMs) {
-    throw new ParleyError("clock_skew", { message: `This device's clock is ${Math.round(Math.abs(skew) / 1000)} s ${skew > 0 ? "ahead of" : "behind"} the registry's; set it.` });
+    throw new ParleyError("clock_skew", {
+      message: `This device's clock is ${Math.round(Math.abs(skew) / 1000)} s ${skew > 0 ? "ahead of" : "behind"} the registry's; set it.`,
+    });
   }
   const common = session.versions.filter((version) => protocolVersions.includes(version));
   if (common.length === 0 || !protocolSuites.includes(session.suite)) throw new ParleyError("unsupported_version");
-  if (session.version !== Math.max(...common)) throw new ParleyError("version_downgrade", { message: "The device did not choose the newest version that both sides speak." });
+  if (session.version !== Math.max(...common))
+    throw new ParleyError("version_downgrade", {
+      message: "The device did not choose the newest version that both sides speak.",
+    });
 }
 
 /** The member's record as it stands after what the proof brought along. */
-async function admitted(member: string, rotations: readonly string[], devices: string, context: HandshakeContext): Promise<VerifiedMember> {
+async function admitted(
+  member: string,
+  rotations: readonly string[],
+  devices: string,
+  context: HandshakeContext,
+): Promise<VerifiedMember> {
   const { members, mesh, pairings } = context;
   if (mesh.isRevoked(member)) throw new ParleyError("revoked");
   let stored = await members.get(member);

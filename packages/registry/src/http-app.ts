@@ -1,5 +1,14 @@
 import type { HttpBindings } from "@hono/node-server";
-import { decodeJson, errorTable, limits, ParleyError, type RouteName, type RouteReply, routeTable, toParleyError } from "@parley/protocol";
+import {
+  decodeJson,
+  errorTable,
+  limits,
+  ParleyError,
+  type RouteName,
+  type RouteReply,
+  routeTable,
+  toParleyError,
+} from "@parley/protocol";
 import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import type { z } from "zod";
@@ -10,7 +19,9 @@ import type { RegistryLog } from "./options.ts";
 import { toWireError } from "./wire-error.ts";
 
 type Routes = typeof routeTable;
-type BodyOf<Name extends RouteName> = Routes[Name] extends { readonly body: infer Schema extends z.ZodType } ? z.infer<Schema> : undefined;
+type BodyOf<Name extends RouteName> = Routes[Name] extends { readonly body: infer Schema extends z.ZodType }
+  ? z.infer<Schema>
+  : undefined;
 
 /** What a route's handler gets of its request. */
 export interface RouteCall<Name extends RouteName> {
@@ -21,9 +32,13 @@ export interface RouteCall<Name extends RouteName> {
 }
 
 /** A reply, or one with another status than 200. */
-export type RouteAnswer<Name extends RouteName> = RouteReply<Name> | { readonly status: 503; readonly reply: RouteReply<Name> };
+export type RouteAnswer<Name extends RouteName> =
+  | RouteReply<Name>
+  | { readonly status: 503; readonly reply: RouteReply<Name> };
 
-export type RouteHandlers = { readonly [Name in RouteName]: (call: RouteCall<Name>) => RouteAnswer<Name> | Promise<RouteAnswer<Name>> };
+export type RouteHandlers = {
+  readonly [Name in RouteName]: (call: RouteCall<Name>) => RouteAnswer<Name> | Promise<RouteAnswer<Name>>;
+};
 
 type Env = { Bindings: HttpBindings };
 
@@ -57,7 +72,14 @@ export function makeHttpApp(options: HttpAppOptions): Hono<Env> {
     if (origin !== undefined && rules.allowedOrigins.includes(origin)) allowOrigin(context, origin);
     return next();
   });
-  app.use(bodyLimit({ maxSize: limits.controlBytes, onError: () => { throw new ParleyError("too_large"); } }));
+  app.use(
+    bodyLimit({
+      maxSize: limits.controlBytes,
+      onError: () => {
+        throw new ParleyError("too_large");
+      },
+    }),
+  );
   for (const name of Object.keys(routeTable) as RouteName[]) mount(app, name, options.handlers);
   app.get("/join", (context) => context.html(joinPage));
   for (const path of new Set([...Object.values(routeTable).map((route) => honoPath(route.path)), "/join"])) {
@@ -66,29 +88,37 @@ export function makeHttpApp(options: HttpAppOptions): Hono<Env> {
       throw new ParleyError("method_not_allowed");
     });
   }
-  app.notFound((context) => fail(context, new ParleyError("not_found", { message: "There is no such address; see /openapi.json." })));
+  app.notFound((context) =>
+    fail(context, new ParleyError("not_found", { message: "There is no such address; see /openapi.json." })),
+  );
   app.onError((error, context) => {
     const coded = toParleyError(error);
-    if (coded.code === "internal") options.log("error", "http.failed", { path: context.req.routePath, error: error.message });
+    if (coded.code === "internal")
+      options.log("error", "http.failed", { path: context.req.routePath, error: error.message });
     return fail(context, coded);
   });
   return app;
 }
 
-function mount<Name extends RouteName>(app: Hono<Env>, name: Name, handlers: RouteHandlers): void {
+function mount(app: Hono<Env>, name: RouteName, handlers: RouteHandlers): void {
   const route = routeTable[name];
-  const handler = handlers[name] as (call: RouteCall<Name>) => RouteAnswer<Name> | Promise<RouteAnswer<Name>>;
+  // The table pairs each name with its body; the compiler cannot see that through a lookup by a union.
+  const handler = handlers[name] as (call: RouteCall<RouteName>) => object | Promise<object>;
   app.on(route.method.toUpperCase(), honoPath(route.path), async (context) => {
     const body = "body" in route ? await readBody(context, route.body) : undefined;
     const answer = await handler({
-      body: body as BodyOf<Name>,
+      body: body as BodyOf<RouteName>,
       address: context.env.incoming.socket.remoteAddress ?? "",
       param: (param) => context.req.param(param) ?? "",
       query: (query) => context.req.query(query),
     });
-    if ("reply" in answer && "status" in answer) return context.json(answer.reply as object, answer.status);
-    return context.json(answer as object);
+    if (isUnready(answer)) return context.json(answer.reply, answer.status);
+    return context.json(answer);
   });
+}
+
+function isUnready(answer: object): answer is { readonly status: 503; readonly reply: object } {
+  return "status" in answer && answer.status === 503 && "reply" in answer;
 }
 
 /** Size, media type, nesting and shape, in that order. A page of another origin cannot send JSON without asking first. */
@@ -102,7 +132,10 @@ async function readBody(context: Context<Env>, schema: z.ZodType): Promise<unkno
 }
 
 function fail(context: Context<Env>, error: ParleyError): Response {
-  return Response.json({ error: toWireError(error) }, { status: errorTable[error.code].status, headers: context.res.headers });
+  return Response.json(
+    { error: toWireError(error) },
+    { status: errorTable[error.code].status, headers: context.res.headers },
+  );
 }
 
 function allowOrigin(context: Context<Env>, origin: string): void {
@@ -113,7 +146,9 @@ function allowOrigin(context: Context<Env>, origin: string): void {
 
 /** Fetch standard, section 3.3: which methods and headers a page of an allowed origin may use. */
 function preflight(context: Context<Env>, path: string): Response {
-  const methods = Object.values(routeTable).filter((route) => honoPath(route.path) === path).map((route) => route.method.toUpperCase());
+  const methods = Object.values(routeTable)
+    .filter((route) => honoPath(route.path) === path)
+    .map((route) => route.method.toUpperCase());
   context.header("access-control-allow-methods", methods.join(", "));
   context.header("access-control-allow-headers", "content-type");
   return context.body(null, 204);

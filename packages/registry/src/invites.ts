@@ -1,5 +1,15 @@
 import { type Clock, type Random, type Records, sha256 } from "@parley/core";
-import { fromBase64url, id16Schema, id32Schema, type Invite, labelSchema, limits, ParleyError, parsePairingCode, toBase64url } from "@parley/protocol";
+import {
+  fromBase64url,
+  id16Schema,
+  id32Schema,
+  type Invite,
+  labelSchema,
+  limits,
+  ParleyError,
+  parsePairingCode,
+  toBase64url,
+} from "@parley/protocol";
 import { z } from "zod";
 
 import type { RegistryBounds } from "./bounds.ts";
@@ -59,10 +69,13 @@ export class Invites {
   /** Opens an invite and answers its secret, which is nowhere else from then on. */
   async create(createdBy: string, wanted: NewInvite): Promise<{ invite: Invite; secret: string }> {
     const { clock, random, bounds } = this.#options;
-    if ((await this.sweep()) >= bounds.invites) throw new ParleyError("limit_reached", { message: "Too many invites are open; cancel some." });
+    if ((await this.sweep()) >= bounds.invites)
+      throw new ParleyError("limit_reached", { message: "Too many invites are open; cancel some." });
     const isCode = wanted.kind === "code";
     const created = clock.now();
-    const lifeMs = isCode ? Math.min(wanted.lifeMs ?? bounds.codeLifeMs, bounds.codeLifeMs) : (wanted.lifeMs ?? defaultLinkLifeMs);
+    const lifeMs = isCode
+      ? Math.min(wanted.lifeMs ?? bounds.codeLifeMs, bounds.codeLifeMs)
+      : (wanted.lifeMs ?? defaultLinkLifeMs);
     const stored: StoredInvite = {
       invite: toBase64url(random.bytes(16)),
       kind: wanted.kind,
@@ -113,10 +126,13 @@ export class Invites {
     const { clock, random } = this.#options;
     const pairing = toBase64url(random.bytes(16));
     const kept = await this.#invites.change(keys.invite(await this.#hash(secret)), (current) => {
-      if (current === undefined) throw new ParleyError("invalid_link", { message: "No such invite is open; ask for a new one." });
+      if (current === undefined)
+        throw new ParleyError("invalid_link", { message: "No such invite is open; ask for a new one." });
       if (current.claimants.some((claimant) => claimant.member === member)) return undefined;
-      if (current.expires <= clock.now()) throw new ParleyError("expired", { message: "The invite has expired; ask for a new one." });
-      if (current.claimants.length >= current.uses) throw new ParleyError("expired", { message: "The invite is used up; ask for a new one." });
+      if (current.expires <= clock.now())
+        throw new ParleyError("expired", { message: "The invite has expired; ask for a new one." });
+      if (current.claimants.length >= current.uses)
+        throw new ParleyError("expired", { message: "The invite is used up; ask for a new one." });
       return { ...current, claimants: [...current.claimants, { member, pairing }] };
     });
     const claimant = kept?.value.claimants.find((one) => one.member === member);
@@ -128,7 +144,8 @@ export class Invites {
   async sweep(): Promise<number> {
     let open = 0;
     for await (const { key, value } of this.#invites.all(prefixes.invite, this.#options.bounds.invites * 4)) {
-      if (value.expires <= this.#options.clock.now()) await this.#invites.deleteIf(key, (current) => current.invite === value.invite);
+      if (value.expires <= this.#options.clock.now())
+        await this.#invites.deleteIf(key, (current) => current.invite === value.invite);
       else if (this.#isOpen(value)) open++;
     }
     return open;
@@ -149,7 +166,9 @@ export class Invites {
   async #codePepper(): Promise<string> {
     const fresh = toBase64url(this.#options.random.bytes(32));
     const records = new JsonRecords(this.#options.records, pepperSchema);
-    this.#pepper ??= (await records.change(keys.codePepper, (current) => (current === undefined ? { pepper: fresh } : undefined)))?.value.pepper;
+    this.#pepper ??= (
+      await records.change(keys.codePepper, (current) => (current === undefined ? { pepper: fresh } : undefined))
+    )?.value.pepper;
     return this.#pepper ?? fresh;
   }
 }

@@ -38,7 +38,8 @@ export class JsonRecords<Value> {
     const found = await this.#records.get(key);
     if (found === undefined) return undefined;
     const value = this.decode(found.value);
-    if (value === undefined) throw new ParleyError("storage_unavailable", { message: `The record ${key.split("/")[0] ?? ""} is damaged.` });
+    if (value === undefined)
+      throw new ParleyError("storage_unavailable", { message: `The record ${key.split("/")[0] ?? ""} is damaged.` });
     return { value, revision: found.revision };
   }
 
@@ -54,7 +55,9 @@ export class JsonRecords<Value> {
       const current = await this.get(key);
       const value = await next(current?.value);
       if (value === undefined) return current;
-      const put = await this.#records.put(key, encoder.encode(JSON.stringify(value)), { ifRevision: current?.revision ?? "absent" });
+      const put = await this.#records.put(key, encoder.encode(JSON.stringify(value)), {
+        ifRevision: current?.revision ?? "absent",
+      });
       if (put.ok) return { value, revision: put.revision };
     }
     throw new ParleyError("conflict");

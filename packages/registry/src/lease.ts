@@ -9,7 +9,16 @@ export interface LeaseIssuer {
 }
 
 /** A membership lease for a device: never longer than its member's admission. */
-export function issueLease(issuer: LeaseIssuer, member: string, device: string, admissionExpires: number): Promise<string> {
+export function issueLease(
+  issuer: LeaseIssuer,
+  member: string,
+  device: string,
+  admissionExpires: number,
+): Promise<string> {
   const { mesh, nodeKey, now, leaseMs } = issuer;
-  return signStatement("lease", { mesh, member, device, iat: now, exp: Math.min(now + leaseMs, admissionExpires) }, nodeKey);
+  return signStatement(
+    "lease",
+    { mesh, member, device, iat: now, exp: Math.min(now + leaseMs, admissionExpires) },
+    nodeKey,
+  );
 }

@@ -113,13 +113,19 @@ export class Mailboxes {
     const taken = new Map(acks.waiting);
     acks.waiting.clear();
     const { epoch, last } = await this.bounds(owner.member);
-    const upTo = owner.kind === "agent" ? Math.max(...taken.values()) : await this.#moveCursors(owner, taken, epoch, last);
+    const upTo =
+      owner.kind === "agent" ? Math.max(...taken.values()) : await this.#moveCursors(owner, taken, epoch, last);
     const { first } = await this.#options.log.trim(keys.mailbox(owner.member), Math.min(upTo, last));
     const box = await this.#boxes.get(owner.member);
     if (box !== undefined) release(box, first);
   }
 
-  async #moveCursors(owner: MailboxOwner, taken: ReadonlyMap<string, number>, epoch: string, last: number): Promise<number> {
+  async #moveCursors(
+    owner: MailboxOwner,
+    taken: ReadonlyMap<string, number>,
+    epoch: string,
+    last: number,
+  ): Promise<number> {
     const kept = await this.#cursors.change(keys.mailboxCursor(owner.member), (current) => {
       const before = current?.epoch === epoch ? current.devices : {};
       const devices: Record<string, number> = {};
@@ -146,7 +152,9 @@ export class Mailboxes {
 
   #fits(box: Box, bytes: number): boolean {
     const { mailboxFrames, mailboxBytes } = this.#options.bounds;
-    return box.held.length + box.pendingFrames < mailboxFrames && box.heldBytes + box.pendingBytes + bytes <= mailboxBytes;
+    return (
+      box.held.length + box.pendingFrames < mailboxFrames && box.heldBytes + box.pendingBytes + bytes <= mailboxBytes
+    );
   }
 
   #box(member: string): Promise<Box> {
@@ -161,8 +169,12 @@ export class Mailboxes {
 
   async #count(member: string): Promise<Box> {
     const box: Box = { held: [], heldBytes: 0, pendingFrames: 0, pendingBytes: 0 };
-    for (let from = 1; ; ) {
-      const page = await this.#options.log.read(keys.mailbox(member), { from, limit: 1000, maxBytes: limits.routedFrameBytes * 32 });
+    for (let from = 1; ;) {
+      const page = await this.#options.log.read(keys.mailbox(member), {
+        from,
+        limit: 1000,
+        maxBytes: limits.routedFrameBytes * 32,
+      });
       for (const { offset, bytes } of page.entries) {
         const frame = decodeRoutedFrame(bytes);
         hold(box, { offset, bytes: bytes.length, expires: frame.ok ? frame.value.expires : 0 });

@@ -1,4 +1,12 @@
-import { peekStatement, type Records, verifyCard, verifyDevices, type VerifiedMember, verifyMember, verifyRootKey } from "@parley/core";
+import {
+  peekStatement,
+  type Records,
+  verifyCard,
+  verifyDevices,
+  type VerifiedMember,
+  verifyMember,
+  verifyRootKey,
+} from "@parley/core";
 import { foldName, id32Schema, type MemberRecord, nameSchema, ParleyError } from "@parley/protocol";
 import { z } from "zod";
 
@@ -90,11 +98,13 @@ export class Members {
     const { directory, mesh, mostMembers } = this.#options;
     await this.#change(member, (current) => {
       if (current === undefined) {
-        if (directory.size >= mostMembers) throw new ParleyError("limit_reached", { message: "The mesh has as many members as it can." });
+        if (directory.size >= mostMembers)
+          throw new ParleyError("limit_reached", { message: "The mesh has as many members as it can." });
         return { record };
       }
       if (current.record.admission === record.admission) return undefined;
-      if (numbers.admission <= peekStatement("admission", current.record.admission).number) throw new ParleyError("stale_statement");
+      if (numbers.admission <= peekStatement("admission", current.record.admission).number)
+        throw new ParleyError("stale_statement");
       return { record };
     });
     // A list that came while the record was written did not find it.
@@ -133,7 +143,10 @@ export class Members {
     await this.#change(member, async (current) => {
       const { record } = requireMember(current);
       const follows = record.rotations.every((compact, index) => compact === rotations[index]);
-      if (!follows) throw new ParleyError("stale_statement", { message: "The rotations of the root key leave out some that are known." });
+      if (!follows)
+        throw new ParleyError("stale_statement", {
+          message: "The rotations of the root key leave out some that are known.",
+        });
       if (rotations.length === record.rotations.length) return undefined;
       const root = await verifyRootKey(mesh, record.root, rotations);
       const list = await verifyDevices(mesh, member, root.key, devices);
@@ -157,7 +170,8 @@ export class Members {
     const stored = await this.#change(member, (current) =>
       current === undefined || current.revoked !== undefined ? undefined : { ...current, revoked: { at: now(), list } },
     );
-    if (stored !== undefined) await this.releaseName(peekStatement("admission", stored.value.record.admission).name, member);
+    if (stored !== undefined)
+      await this.releaseName(peekStatement("admission", stored.value.record.admission).name, member);
   }
 
   async #mayTake(holder: NameHolder, member: string): Promise<boolean> {
@@ -186,10 +200,14 @@ function requireMember(current: StoredMember | undefined): StoredMember {
 
 function refuseOlder(what: string, number: number, known: number): void {
   if (number > known) return;
-  throw new ParleyError("stale_statement", { message: `A ${what} with number ${number} was offered; number ${known} is known.` });
+  throw new ParleyError("stale_statement", {
+    message: `A ${what} with number ${number} was offered; number ${known} is known.`,
+  });
 }
 
 function bounded(record: MemberRecord): MemberRecord {
   if (JSON.stringify(record).length <= mostRecordCharacters) return record;
-  throw new ParleyError("too_large", { message: "The statements of this member are together larger than the limit; shorten its card." });
+  throw new ParleyError("too_large", {
+    message: "The statements of this member are together larger than the limit; shorten its card.",
+  });
 }

@@ -1,5 +1,22 @@
-import { type OperatorSet, type RecordChange, type Records, type Signer, verifyByOperator, verifyMember, verifyOperators } from "@parley/core";
-import { compactSchema, limits, type MemberRecord, memberRecordSchema, type NodeInfo, operatorChainSchema, ParleyError, type Statement } from "@parley/protocol";
+import {
+  type OperatorSet,
+  type RecordChange,
+  type Records,
+  type Signer,
+  verifyByOperator,
+  verifyMember,
+  verifyOperators,
+} from "@parley/core";
+import {
+  compactSchema,
+  limits,
+  type MemberRecord,
+  memberRecordSchema,
+  type NodeInfo,
+  operatorChainSchema,
+  ParleyError,
+  type Statement,
+} from "@parley/protocol";
 import { z } from "zod";
 
 import { JsonRecords } from "./json-records.ts";
@@ -66,7 +83,9 @@ export class MeshState {
   /** Throws `not_admitted` while nobody has claimed the mesh. */
   require(): ClaimedMesh {
     if (this.#claimed !== undefined) return this.#claimed;
-    throw new ParleyError("not_admitted", { message: "Nobody has claimed this mesh yet; open the one-time link that the registry printed." });
+    throw new ParleyError("not_admitted", {
+      message: "Nobody has claimed this mesh yet; open the one-time link that the registry printed.",
+    });
   }
 
   isRevoked(member: string): boolean {
@@ -76,7 +95,10 @@ export class MeshState {
   nodeInfo(): NodeInfo {
     const { nodeKey, now } = this.#options;
     const claimed = this.#claimed;
-    const pins = claimed === undefined ? {} : { mesh: claimed.mesh, operators: [...claimed.operators.chain], certificate: claimed.certificate };
+    const pins =
+      claimed === undefined
+        ? {}
+        : { mesh: claimed.mesh, operators: [...claimed.operators.chain], certificate: claimed.certificate };
     return { node: nodeKey.id, key: nodeKey.publicKey, ...pins, time: now() };
   }
 
@@ -88,7 +110,9 @@ export class MeshState {
     const member = await verifyMember(founder, operators, this.#options.now());
     const isOperator = operators.keys.get(member.member) === member.rootKey;
     if (!isOperator || !member.roles.includes("operator") || !member.roles.includes("admin")) {
-      throw new ParleyError("forbidden", { message: "The first member of a mesh is its operator, with the roles operator and admin." });
+      throw new ParleyError("forbidden", {
+        message: "The first member of a mesh is its operator, with the roles operator and admin.",
+      });
     }
     const wanted: StoredMesh = { operators: [genesis], certificate, founder };
     const stored = await this.#stored.change(keys.meshState, (current) => (current === undefined ? wanted : undefined));
@@ -104,7 +128,9 @@ export class MeshState {
     if (list.iat > this.#options.now() + limits.clockSkewMs) throw new ParleyError("clock_skew");
     for (const { member } of list.revoked) {
       if (operators.keys.has(member)) {
-        throw new ParleyError("forbidden", { message: "An operator is taken out of the operator set before it is revoked." });
+        throw new ParleyError("forbidden", {
+          message: "An operator is taken out of the operator set before it is revoked.",
+        });
       }
     }
     const stored = await this.#stored.change(keys.meshState, async (current) => {
@@ -124,12 +150,16 @@ export class MeshState {
     const last = before === undefined ? undefined : await verifyByOperator("revocations", before, operators);
     const number = (last?.number ?? 0) + 1;
     if (list.number !== number) {
-      throw new ParleyError("stale_statement", { message: `Revocation list ${list.number} was offered where list ${number} comes next.` });
+      throw new ParleyError("stale_statement", {
+        message: `Revocation list ${list.number} was offered where list ${number} comes next.`,
+      });
     }
     const named = new Set(list.revoked.map(({ member }) => member));
     for (const { member } of last?.revoked ?? []) {
       if (!named.has(member) && (await isAdmitted(member))) {
-        throw new ParleyError("stale_statement", { message: "A revocation list left out a member that is revoked and whose admission still runs." });
+        throw new ParleyError("stale_statement", {
+          message: "A revocation list left out a member that is revoked and whose admission still runs.",
+        });
       }
     }
   }
@@ -138,9 +168,12 @@ export class MeshState {
     const { nodeKey, now } = this.#options;
     const node = await verifyByOperator("node", certificate, operators);
     if (node.node !== nodeKey.id || node.key !== nodeKey.publicKey) {
-      throw new ParleyError("registry_key_mismatch", { message: "The mesh's certificate names another node key than this registry holds; restore its key file." });
+      throw new ParleyError("registry_key_mismatch", {
+        message: "The mesh's certificate names another node key than this registry holds; restore its key file.",
+      });
     }
-    if (node.exp <= now()) throw new ParleyError("expired", { message: "The node's certificate has expired; an operator has to renew it." });
+    if (node.exp <= now())
+      throw new ParleyError("expired", { message: "The node's certificate has expired; an operator has to renew it." });
   }
 
   #follow(change: RecordChange): void {
@@ -156,7 +189,10 @@ export class MeshState {
       const operators = await verifyOperators(stored.operators);
       if (this.#claimed === undefined) await this.#verifyCertificate(stored.certificate, operators);
       const { revocations: compact, certificate, founder } = stored;
-      const revocations = compact === undefined ? undefined : { compact, list: await verifyByOperator("revocations", compact, operators) };
+      const revocations =
+        compact === undefined
+          ? undefined
+          : { compact, list: await verifyByOperator("revocations", compact, operators) };
       const before = this.#claimed?.revocations?.compact;
       this.#claimed = { mesh: operators.mesh, operators, certificate, founder, revocations };
       this.#revoked = new Set(revocations?.list.revoked.map(({ member }) => member));

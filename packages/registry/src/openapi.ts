@@ -9,9 +9,23 @@ export function makeOpenApi(version: string, origin: string): JsonObject {
   const schemas: JsonObject = {};
   const paths: JsonObject = {};
   for (const [name, route] of Object.entries(routeTable)) {
-    const parameters = [...route.path.matchAll(/\{(\w+)\}/g)].map((match): Json => ({ name: match[1] ?? "", in: "path", required: true, schema: { type: "string" } }));
-    if (name === "pairing") parameters.push({ name: "wait", in: "query", required: false, schema: { type: "integer", minimum: 0, maximum: 30 } });
-    const body = "body" in route ? { requestBody: { required: true, content: json(toSchema(route.body, `${name}Request`, schemas)) } } : {};
+    const parameters = [...route.path.matchAll(/\{(\w+)\}/g)].map((match): Json => ({
+      name: match[1] ?? "",
+      in: "path",
+      required: true,
+      schema: { type: "string" },
+    }));
+    if (name === "pairing")
+      parameters.push({
+        name: "wait",
+        in: "query",
+        required: false,
+        schema: { type: "integer", minimum: 0, maximum: 30 },
+      });
+    const body =
+      "body" in route
+        ? { requestBody: { required: true, content: json(toSchema(route.body, `${name}Request`, schemas)) } }
+        : {};
     const operation: JsonObject = {
       operationId: name,
       summary: route.says,
@@ -27,7 +41,11 @@ export function makeOpenApi(version: string, origin: string): JsonObject {
   schemas["Error"] = toSchema(httpErrorSchema, "Error", schemas);
   return {
     openapi: "3.1.0",
-    info: { title: "Parley registry", version, description: `What a device needs before it holds a session. Error codes: ${Object.keys(errorTable).join(", ")}.` },
+    info: {
+      title: "Parley registry",
+      version,
+      description: `What a device needs before it holds a session. Error codes: ${Object.keys(errorTable).join(", ")}.`,
+    },
     servers: [{ url: origin }],
     paths,
     components: { schemas },
@@ -46,10 +64,13 @@ function toSchema(schema: z.ZodType, name: string, schemas: JsonObject): JsonObj
     return Object.fromEntries(
       Object.entries(value).map(([key, inner]) => [
         key,
-        key === "$ref" && typeof inner === "string" ? inner.replace("#/$defs/", `#/components/schemas/${name}_`) : rename(inner),
+        key === "$ref" && typeof inner === "string"
+          ? inner.replace("#/$defs/", `#/components/schemas/${name}_`)
+          : rename(inner),
       ]),
     );
   };
-  for (const [part, inner] of Object.entries((parts as JsonObject | undefined) ?? {})) schemas[`${name}_${part}`] = rename(inner);
+  for (const [part, inner] of Object.entries((parts as JsonObject | undefined) ?? {}))
+    schemas[`${name}_${part}`] = rename(inner);
   return rename(rest) as JsonObject;
 }

@@ -1,4 +1,12 @@
-import { peekStatement, type RecordChange, type Records, verifyByOperator, verifyDevices, verifyRootKey, verifyStatement } from "@parley/core";
+import {
+  peekStatement,
+  type RecordChange,
+  type Records,
+  verifyByOperator,
+  verifyDevices,
+  verifyRootKey,
+  verifyStatement,
+} from "@parley/core";
 import type { Clock, Timer } from "@parley/core";
 import {
   compactSchema,
@@ -84,15 +92,33 @@ export class Pairings {
     const { request, member } = await this.#verify(asked);
     if (mesh.isRevoked(member)) throw new ParleyError("revoked");
     const stored = await members.get(member);
-    if (stored !== undefined) throw new ParleyError(stored.revoked === undefined ? "already_exists" : "revoked", stored.revoked === undefined ? { message: "This member is in the mesh already." } : {});
+    if (stored !== undefined)
+      throw new ParleyError(
+        stored.revoked === undefined ? "already_exists" : "revoked",
+        stored.revoked === undefined ? { message: "This member is in the mesh already." } : {},
+      );
     if (!(await members.isNameFree(request.name, member))) throw new ParleyError("name_taken");
-    if (this.#pendingCount() >= bounds.pendingPairings) throw new ParleyError("limit_reached", { message: "Too many members wait for approval; ask an operator to answer them." });
+    if (this.#pendingCount() >= bounds.pendingPairings)
+      throw new ParleyError("limit_reached", {
+        message: "Too many members wait for approval; ask an operator to answer them.",
+      });
     const { invite, pairing } = await invites.redeem(asked.secret, member);
     this.#refuseReplay(request.nonce, pairing);
     const since = clock.now();
-    const fresh: StoredPairing = { member, request: asked.request, devices: asked.devices, invite, address: address.slice(0, 64), since, expires: since + bounds.pairingLifeMs, state: "pending" };
+    const fresh: StoredPairing = {
+      member,
+      request: asked.request,
+      devices: asked.devices,
+      invite,
+      address: address.slice(0, 64),
+      since,
+      expires: since + bounds.pairingLifeMs,
+      state: "pending",
+    };
     const kept = await this.#change(pairing, (current) => (current === undefined ? fresh : undefined));
-    await this.#pointers.change(keys.pairingOf(member), (current) => (current?.pairing === pairing ? undefined : { pairing }));
+    await this.#pointers.change(keys.pairingOf(member), (current) =>
+      current?.pairing === pairing ? undefined : { pairing },
+    );
     if (kept === fresh) this.#options.onPending(shown(pairing, fresh));
     return this.#stateOf(pairing, kept);
   }
@@ -114,7 +140,8 @@ export class Pairings {
   /** What became of a request. With `waitMs` it waits that long for news of one that is pending. */
   async state(pairing: string, waitMs: number): Promise<PairingState> {
     const found = await this.#pairings.get(keys.pairing(pairing));
-    if (found === undefined) throw new ParleyError("not_found", { message: "There is no such request to join; ask again with a new invite." });
+    if (found === undefined)
+      throw new ParleyError("not_found", { message: "There is no such request to join; ask again with a new invite." });
     if (waitMs <= 0 || !this.#isPending(found.value)) return this.#stateOf(pairing, found.value);
     await this.#news(pairing, Math.min(waitMs, this.#options.bounds.pairingWaitMs));
     return this.state(pairing, 0);
@@ -125,7 +152,10 @@ export class Pairings {
     const { members, mesh, clock } = this.#options;
     const stored = await this.#require(pairing);
     const admission = await verifyByOperator("admission", compact, mesh.require().operators);
-    if (admission.member !== stored.member) throw new ParleyError("invalid_argument", { message: "The admission is for another member than the one that asks." });
+    if (admission.member !== stored.member)
+      throw new ParleyError("invalid_argument", {
+        message: "The admission is for another member than the one that asks.",
+      });
     if (mesh.isRevoked(stored.member)) throw new ParleyError("revoked");
     const record = recordOf(stored, compact);
     await members.verify(record);
@@ -157,7 +187,8 @@ export class Pairings {
    */
   async finishFor(member: string): Promise<void> {
     const pointer = await this.#pointers.get(keys.pairingOf(member));
-    const stored = pointer === undefined ? undefined : (await this.#pairings.get(keys.pairing(pointer.value.pairing)))?.value;
+    const stored =
+      pointer === undefined ? undefined : (await this.#pairings.get(keys.pairing(pointer.value.pairing)))?.value;
     if (stored?.state === "rejected") throw new ParleyError("rejected");
     if (stored?.state !== "admitted" || stored.admission === undefined) throw new ParleyError("not_admitted");
     await this.#options.members.admit(recordOf(stored, stored.admission));
@@ -169,7 +200,8 @@ export class Pairings {
     for (const [id, { stored }] of this.#known) {
       if (stored.expires > now) continue;
       // An admission that was cut short is finished before its request is forgotten.
-      if (stored.state === "admitted" && stored.admission !== undefined) await this.#options.members.admit(recordOf(stored, stored.admission));
+      if (stored.state === "admitted" && stored.admission !== undefined)
+        await this.#options.members.admit(recordOf(stored, stored.admission));
       await this.#pairings.deleteIf(keys.pairing(id), (current) => current.expires <= now);
       const records = this.#pointers;
       await records.deleteIf(keys.pairingOf(stored.member), (current) => current.pairing === id);
@@ -182,7 +214,8 @@ export class Pairings {
     const claimed = peekStatement("pairing", asked.request);
     if (claimed.mesh !== mesh) throw new ParleyError("wrong_mesh");
     const request = await verifyStatement("pairing", asked.request, claimed.root);
-    if (Math.abs(request.iat - this.#options.clock.now()) > this.#options.bounds.clockSkewMs) throw new ParleyError("clock_skew");
+    if (Math.abs(request.iat - this.#options.clock.now()) > this.#options.bounds.clockSkewMs)
+      throw new ParleyError("clock_skew");
     const { member, key } = await verifyRootKey(mesh, request.root, []);
     await verifyDevices(mesh, member, key, asked.devices);
     return { request, member };
@@ -198,8 +231,12 @@ export class Pairings {
 
   async #require(pairing: string): Promise<StoredPairing> {
     const found = await this.#pairings.get(keys.pairing(pairing));
-    if (found === undefined) throw new ParleyError("not_found", { message: "Nobody waits under this id; see `parley member list --pending`." });
-    if (found.value.state === "pending" && !this.#isPending(found.value)) throw new ParleyError("expired", { message: "The request to join has expired; the member has to ask again." });
+    if (found === undefined)
+      throw new ParleyError("not_found", {
+        message: "Nobody waits under this id; see `parley member list --pending`.",
+      });
+    if (found.value.state === "pending" && !this.#isPending(found.value))
+      throw new ParleyError("expired", { message: "The request to join has expired; the member has to ask again." });
     return found.value;
   }
 
@@ -209,7 +246,10 @@ export class Pairings {
     if (standing !== name) await this.#options.members.releaseName(name, member);
   }
 
-  async #change(pairing: string, next: (current: StoredPairing | undefined) => StoredPairing | undefined): Promise<StoredPairing | undefined> {
+  async #change(
+    pairing: string,
+    next: (current: StoredPairing | undefined) => StoredPairing | undefined,
+  ): Promise<StoredPairing | undefined> {
     const kept = await this.#pairings.change(keys.pairing(pairing), next);
     if (kept !== undefined) this.#take(pairing, kept.value, kept.revision);
     return kept?.value;
@@ -243,11 +283,17 @@ export class Pairings {
     if (stored === undefined) throw new ParleyError("not_found");
     const { state, reason, admission } = stored;
     if (state === "pending" && !this.#isPending(stored)) return { pairing, state: "expired" };
-    return { pairing, state, ...(reason === undefined ? {} : { reason }), ...(admission === undefined ? {} : { admission }) };
+    return {
+      pairing,
+      state,
+      ...(reason === undefined ? {} : { reason }),
+      ...(admission === undefined ? {} : { admission }),
+    };
   }
 
   async #news(pairing: string, waitMs: number): Promise<void> {
-    if (this.#waiting >= this.#options.bounds.pairingWaiters) throw new ParleyError("limit_reached", { message: "Too many wait for news; ask again without waiting." });
+    if (this.#waiting >= this.#options.bounds.pairingWaiters)
+      throw new ParleyError("limit_reached", { message: "Too many wait for news; ask again without waiting." });
     this.#waiting++;
     const waiters = this.#waiters.get(pairing) ?? new Set();
     this.#waiters.set(pairing, waiters);
@@ -281,7 +327,9 @@ function shown(pairing: string, stored: StoredPairing): Pending {
 }
 
 function decided(stored: StoredPairing | undefined): ParleyError {
-  if (stored?.state === "rejected") return new ParleyError("conflict", { message: "This request to join was rejected already." });
-  if (stored?.state === "admitted") return new ParleyError("conflict", { message: "This member was let in already, by another admission." });
+  if (stored?.state === "rejected")
+    return new ParleyError("conflict", { message: "This request to join was rejected already." });
+  if (stored?.state === "admitted")
+    return new ParleyError("conflict", { message: "This member was let in already, by another admission." });
   return new ParleyError("expired", { message: "The request to join has expired; the member has to ask again." });
 }

@@ -61,7 +61,11 @@ export class Presence implements Liveness {
     const presence = this.#members.get(member);
     const before = presence?.devices.get(device);
     if (presence === undefined || before === undefined) return;
-    presence.devices.set(device, { ...before, load: change.load ?? before.load, consumer: change.consumer ?? before.consumer });
+    presence.devices.set(device, {
+      ...before,
+      load: change.load ?? before.load,
+      consumer: change.consumer ?? before.consumer,
+    });
     presence.availability = change.availability ?? presence.availability;
     this.#change(member);
   }
@@ -81,7 +85,9 @@ export class Presence implements Liveness {
 
   /** Tasks at work on the least loaded connected device; 0 when there is none. */
   load(member: string): number {
-    const loads = this.of(member).filter(({ state }) => state === "connected").map(({ load }) => load);
+    const loads = this.of(member)
+      .filter(({ state }) => state === "connected")
+      .map(({ load }) => load);
     return loads.length === 0 ? 0 : Math.min(...loads);
   }
 

@@ -1,5 +1,5 @@
-import { type AddressInfo } from "node:net";
 import type { Server } from "node:http";
+import { type AddressInfo } from "node:net";
 
 import { createAdaptorServer } from "@hono/node-server";
 import { peekStatement, systemClock, systemRandom, type Timer } from "@parley/core";
@@ -24,8 +24,8 @@ import { makeOpenApi } from "./openapi.ts";
 import type { RegistryLog, RegistryOptions } from "./options.ts";
 import { Pairings } from "./pairings.ts";
 import { Presence } from "./presence.ts";
-import type { Session, SessionServices } from "./session.ts";
 import { SessionTable } from "./session-table.ts";
+import type { Session, SessionServices } from "./session.ts";
 import { acceptSessions } from "./upgrade.ts";
 import { toWireError } from "./wire-error.ts";
 
@@ -82,14 +82,23 @@ class RegistryNode implements Registry {
     this.#log = options.log ?? (() => undefined);
     this.#port = options.port ?? 8080;
     this.#claim = new ClaimSecret(random);
-    const attempts = { perAddress: this.#bounds.pairingTriesPerMinute, inTotal: this.#bounds.pairingTriesTotalPerMinute };
+    const attempts = {
+      perAddress: this.#bounds.pairingTriesPerMinute,
+      inTotal: this.#bounds.pairingTriesTotalPerMinute,
+    };
     this.#claimAttempts = new Attempts(attempts, () => clock.monotonic());
     this.#pairAttempts = new Attempts(attempts, () => clock.monotonic());
     const onError = (error: unknown): void => this.#failed("background", error);
     this.#mesh = new MeshState({ records, nodeKey, now, onRevocations: (mesh) => this.#revoked(mesh), onError });
     this.#presence = new Presence(now);
     this.#directory = new Directory(records, now, (entry) => this.#memberChanged(entry));
-    this.#members = new Members({ records, mesh: this.#mesh, directory: this.#directory, now, mostMembers: this.#bounds.members });
+    this.#members = new Members({
+      records,
+      mesh: this.#mesh,
+      directory: this.#directory,
+      now,
+      mostMembers: this.#bounds.members,
+    });
     this.#invites = new Invites({ records, clock, random, bounds: this.#bounds });
     this.#pairings = new Pairings({
       records,
@@ -101,7 +110,16 @@ class RegistryNode implements Registry {
       onPending: (pending) => this.#toOperators((session) => session.push("pairing.pending", pending)),
     });
     this.#mailboxes = new Mailboxes({ log: store, records, clock, bounds: this.#bounds });
-    const shared = { mesh: this.#mesh, members: this.#members, directory: this.#directory, presence: this.#presence, pairings: this.#pairings, mailboxes: this.#mailboxes, nodeKey, now };
+    const shared = {
+      mesh: this.#mesh,
+      members: this.#members,
+      directory: this.#directory,
+      presence: this.#presence,
+      pairings: this.#pairings,
+      mailboxes: this.#mailboxes,
+      nodeKey,
+      now,
+    };
     this.#services = {
       ...shared,
       clockSkewMs: this.#bounds.clockSkewMs,
@@ -137,7 +155,11 @@ class RegistryNode implements Registry {
     this.#state = "ready";
     this.#beat();
     this.#sweep();
-    this.#log("info", "registry.ready", { origin: this.origin, members: this.#directory.size, claimed: this.#mesh.claimed !== undefined });
+    this.#log("info", "registry.ready", {
+      origin: this.origin,
+      members: this.#directory.size,
+      claimed: this.#mesh.claimed !== undefined,
+    });
     return { origin: this.origin, port: this.#port };
   }
 
@@ -160,10 +182,20 @@ class RegistryNode implements Registry {
     const { httpHeadersMs, httpRequestMs, sockets } = this.#bounds;
     const rules = (): HostRules => ({ origin: this.origin, host, allowedOrigins: this.#options.allowedOrigins ?? [] });
     const app = makeHttpApp({ handlers: this.#routes(), rules, log: this.#log });
-    const serverOptions = { headersTimeout: httpHeadersMs, requestTimeout: httpRequestMs, maxHeaderSize: 16_384, connectionsCheckingInterval: 1000 };
+    const serverOptions = {
+      headersTimeout: httpHeadersMs,
+      requestTimeout: httpRequestMs,
+      maxHeaderSize: 16_384,
+      connectionsCheckingInterval: 1000,
+    };
     const http = createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false, serverOptions }) as Server;
     http.maxConnections = sockets;
-    this.#sockets = acceptSessions(http, { services: this.#services, rules, checkReady: () => this.#checkReady(), log: this.#log });
+    this.#sockets = acceptSessions(http, {
+      services: this.#services,
+      rules,
+      checkReady: () => this.#checkReady(),
+      log: this.#log,
+    });
     await new Promise<void>((resolve, reject) => {
       http.once("error", (cause: NodeJS.ErrnoException) => reject(listenError(cause, host, port)));
       http.listen(port, host, resolve);
@@ -202,7 +234,8 @@ class RegistryNode implements Registry {
       },
       pairing: async ({ param, query }) => {
         const wait = query("wait") ?? "0";
-        if (!/^\d{1,2}$/.test(wait)) throw new ParleyError("invalid_argument", { message: "wait: is not a number of seconds below 100" });
+        if (!/^\d{1,2}$/.test(wait))
+          throw new ParleyError("invalid_argument", { message: "wait: is not a number of seconds below 100" });
         return this.#pairings.state(requireId(param("pairing")), Number(wait) * 1000);
       },
     };
@@ -294,7 +327,11 @@ class RegistryNode implements Registry {
   }
 
   #failed(what: string, error: unknown): void {
-    this.#log("error", "registry.failed", { what, code: toParleyError(error).code, error: error instanceof Error ? error.message : "not an error" });
+    this.#log("error", "registry.failed", {
+      what,
+      code: toParleyError(error).code,
+      error: error instanceof Error ? error.message : "not an error",
+    });
   }
 }
 
@@ -304,7 +341,18 @@ function requireId(text: string): string {
 }
 
 function listenError(cause: NodeJS.ErrnoException, host: string, port: number): ParleyError {
-  if (cause.code === "EADDRINUSE") return new ParleyError("address_in_use", { message: `Port ${port} on ${host} is in use; choose another with --port.`, cause });
-  if (cause.code === "EACCES") return new ParleyError("invalid_config", { message: `Port ${port} needs more rights; choose one above 1023 with --port.`, cause });
-  return new ParleyError("invalid_config", { message: `Cannot listen on ${host}: ${cause.code ?? "unknown"}; set another address with --host.`, cause });
+  if (cause.code === "EADDRINUSE")
+    return new ParleyError("address_in_use", {
+      message: `Port ${port} on ${host} is in use; choose another with --port.`,
+      cause,
+    });
+  if (cause.code === "EACCES")
+    return new ParleyError("invalid_config", {
+      message: `Port ${port} needs more rights; choose one above 1023 with --port.`,
+      cause,
+    });
+  return new ParleyError("invalid_config", {
+    message: `Cannot listen on ${host}: ${cause.code ?? "unknown"}; set another address with --host.`,
+    cause,
+  });
 }

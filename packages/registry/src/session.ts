@@ -24,8 +24,8 @@ import type { Directory } from "./directory.ts";
 import type { Generations } from "./generations.ts";
 import { type HandshakeContext, makeChallenge, type Proven, verifyProof } from "./handshake.ts";
 import { issueLease } from "./lease.ts";
-import type { Mailboxes } from "./mailboxes.ts";
 import { MailboxReader } from "./mailbox-reader.ts";
+import type { Mailboxes } from "./mailboxes.ts";
 import type { RegistryLog } from "./options.ts";
 import type { Presence, PresenceWatcher } from "./presence.ts";
 import type { SessionSocket } from "./session-socket.ts";
@@ -194,7 +194,9 @@ export class Session implements PresenceWatcher {
   end(code: ErrorCode, message: string = errorTable[code].says): void {
     if (this.#phase === "closed") return;
     // RFC 6455 section 5.5.1: the reason has at most 123 bytes.
-    this.#leave(code, () => this.#socket.close(errorTable[code].close, `${code}: ${message}`.replaceAll(/[^\x20-\x7e]/g, "?").slice(0, 123)));
+    this.#leave(code, () =>
+      this.#socket.close(errorTable[code].close, `${code}: ${message}`.replaceAll(/[^\x20-\x7e]/g, "?").slice(0, 123)),
+    );
   }
 
   #leave(why: ErrorCode, close: () => void = () => undefined): void {
@@ -210,7 +212,10 @@ export class Session implements PresenceWatcher {
       presence.disconnect(identity.member, identity.device);
       for (const other of table.ofMember(identity.member)) other.mailboxChanged();
     }
-    log(identity === undefined ? "debug" : "info", "session.closed", { code: why, ...(identity === undefined ? {} : { member: identity.member, device: identity.device }) });
+    log(identity === undefined ? "debug" : "info", "session.closed", {
+      code: why,
+      ...(identity === undefined ? {} : { member: identity.member, device: identity.device }),
+    });
     close();
   }
 
@@ -239,8 +244,17 @@ export class Session implements PresenceWatcher {
     const generation = await generations.next(device, id);
     const time = clock.now();
     const [statement, lease, mailbox] = await Promise.all([
-      signStatement("welcome", { mesh: claimed.mesh, node: nodeKey.id, proof: proofHash, version, suite, session: id, generation, time }, nodeKey),
-      issueLease({ mesh: claimed.mesh, nodeKey, now: time, leaseMs: bounds.leaseMs }, member.member, device, member.admissionExpires),
+      signStatement(
+        "welcome",
+        { mesh: claimed.mesh, node: nodeKey.id, proof: proofHash, version, suite, session: id, generation, time },
+        nodeKey,
+      ),
+      issueLease(
+        { mesh: claimed.mesh, nodeKey, now: time, leaseMs: bounds.leaseMs },
+        member.member,
+        device,
+        member.admissionExpires,
+      ),
       mailboxes.bounds(member.member),
     ]);
     const owner = { member: member.member, kind: member.kind, devices: [...member.devices.keys()] };
@@ -312,7 +326,8 @@ export class Session implements PresenceWatcher {
     const { id } = request;
     if (!this.#bucket.take(clock.monotonic())) return this.#refuse(id, new ParleyError("rate_limited"));
     if (!request.ok) return this.#refuse(id, new ParleyError(request.code, { message: request.message }));
-    if (!mayRequest(request.value.type, this.#identity?.roles ?? [])) return this.#refuse(id, new ParleyError("forbidden"));
+    if (!mayRequest(request.value.type, this.#identity?.roles ?? []))
+      return this.#refuse(id, new ParleyError("forbidden"));
     if (this.#pendingRequests >= bounds.pendingRequests) return this.#refuse(id, new ParleyError("limit_reached"));
     void this.#answer(id, request.value);
   }
@@ -365,7 +380,8 @@ export class Session implements PresenceWatcher {
   #sendResults(): void {
     const results = this.#results;
     this.#results = [];
-    for (let from = 0; from < results.length; from += resultsPerPush) this.push("frame.results", { results: results.slice(from, from + resultsPerPush) });
+    for (let from = 0; from < results.length; from += resultsPerPush)
+      this.push("frame.results", { results: results.slice(from, from + resultsPerPush) });
   }
 
   #send(text: string): void {
@@ -385,7 +401,11 @@ export class Session implements PresenceWatcher {
 
   #coded(error: unknown, during: string): ParleyError {
     const coded = toParleyError(error);
-    if (coded.code === "internal") this.#services.log("error", "session.failed", { during, error: error instanceof Error ? error.message : "not an error" });
+    if (coded.code === "internal")
+      this.#services.log("error", "session.failed", {
+        during,
+        error: error instanceof Error ? error.message : "not an error",
+      });
     return coded;
   }
 }

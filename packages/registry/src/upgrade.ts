@@ -1,13 +1,21 @@
 import type { IncomingMessage, Server } from "node:http";
 import type { Duplex } from "node:stream";
 
-import { errorTable, isParleyError, limits, ParleyError, sessionPath, sessionProtocol, toParleyError } from "@parley/protocol";
+import {
+  errorTable,
+  isParleyError,
+  limits,
+  ParleyError,
+  sessionPath,
+  sessionProtocol,
+  toParleyError,
+} from "@parley/protocol";
 import { WebSocketServer } from "ws";
 
 import { checkHost, checkOrigin, type HostRules } from "./host-check.ts";
 import type { RegistryLog } from "./options.ts";
-import { Session, type SessionServices } from "./session.ts";
 import { CoalescingSocket } from "./session-socket.ts";
+import { Session, type SessionServices } from "./session.ts";
 import { toWireError } from "./wire-error.ts";
 
 export interface UpgradeOptions {
@@ -34,9 +42,12 @@ export function acceptSessions(http: Server, options: UpgradeOptions): WebSocket
     wire.on("error", () => wire.destroy());
     try {
       check(request, options);
-      sockets.handleUpgrade(request, wire, head, (socket) => openSession(new CoalescingSocket(socket, wire, request.socket.remoteAddress ?? ""), socket, options));
+      sockets.handleUpgrade(request, wire, head, (socket) =>
+        openSession(new CoalescingSocket(socket, wire, request.socket.remoteAddress ?? ""), socket, options),
+      );
     } catch (error) {
-      if (!isParleyError(error)) options.log("error", "upgrade.failed", { error: error instanceof Error ? error.message : "not an error" });
+      if (!isParleyError(error))
+        options.log("error", "upgrade.failed", { error: error instanceof Error ? error.message : "not an error" });
       refuse(wire, toParleyError(error));
     }
   });
@@ -50,7 +61,8 @@ function check(request: IncomingMessage, options: UpgradeOptions): void {
   checkOrigin(headers.origin, headers.host, rules);
   if (request.url !== sessionPath) throw new ParleyError("not_found");
   const offered = headers["sec-websocket-protocol"]?.split(",").map((name) => name.trim()) ?? [];
-  if (!offered.includes(sessionProtocol)) throw new ParleyError("unsupported_version", { message: `Sessions speak the sub-protocol ${sessionProtocol}.` });
+  if (!offered.includes(sessionProtocol))
+    throw new ParleyError("unsupported_version", { message: `Sessions speak the sub-protocol ${sessionProtocol}.` });
   options.checkReady();
 }
 

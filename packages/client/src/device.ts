@@ -217,11 +217,10 @@ export class Device implements DeviceApi {
   }
 
   async delegate(to: string | undefined, request: DelegateRequest): Promise<TaskRun> {
-    const view = to === undefined ? await this.#holder(request.skill) : await this.memberOf(to);
-    if (view.member === this.member) throw new ParleyError("self_call");
-    if (!view.live) throw new ParleyError(to === undefined ? "no_holder" : "not_connected", { message: `@${view.name} is not connected.` });
-    checkSkillInput(view, request);
+    const view = to === undefined ? await this.#holder(request.skill) : await this.#other(to);
     const peer = this.#peers.peerOf(view);
+    if (!view.live && peer.link === undefined) throw new ParleyError("not_connected", { message: `@${view.name} is not connected.` });
+    checkSkillInput(view, request);
     if (allowsLinks(request.paths)) {
       if (allowsRelay(request.paths)) this.#peers.wantLink(peer);
       else await this.#open(peer, request.paths, request.signal);
@@ -417,18 +416,24 @@ export class Device implements DeviceApi {
     }
   }
 
-  async #livePeer(to: string): Promise<Peer> {
-    const view = await this.memberOf(to);
-    if (view.member === this.member) throw new ParleyError("self_call");
-    if (!view.live) throw new ParleyError("not_connected", { message: `@${view.name} is not connected.` });
-    return this.#peers.peerOf(view);
-  }
-
-  /** The member to send to; one seen before also while the registry is away. */
-  async #memberToSend(to: string): Promise<MemberView> {
+  /** Another member; one met before also while the registry is away. */
+  async #other(to: string): Promise<MemberView> {
     const view = this.#session.isOpen ? await this.memberOf(to) : this.#directory.known(to);
     if (view === undefined) throw new ParleyError("unreachable", { message: "The registry is not connected, and this member was not met before." });
     if (view.member === this.member) throw new ParleyError("self_call");
+    return view;
+  }
+
+  /** The device of a member that can be talked to now: connected at the registry, or linked. */
+  async #livePeer(to: string): Promise<Peer> {
+    const view = await this.#other(to);
+    const peer = this.#peers.peerOf(view);
+    if (!view.live && peer.link === undefined) throw new ParleyError("not_connected", { message: `@${view.name} is not connected.` });
+    return peer;
+  }
+
+  async #memberToSend(to: string): Promise<MemberView> {
+    const view = await this.#other(to);
     const peer = this.#peers.peerOf(view);
     if (view.live) this.#peers.wantLink(peer);
     return view;

@@ -31,7 +31,10 @@ export class Directory {
   readonly #onRefused: (error: ParleyError) => void;
   readonly #known = new Map<string, MemberView>();
   readonly #asking = new Map<string, Promise<MemberView>>();
+  readonly #byName = new Map<string, string>();
   readonly #watched = new Set<string>();
+  /** Members whose changes the present session pushes: what is known of them is up to date. */
+  #current: ReadonlySet<string> = new Set();
   #watchScheduled = false;
 
   constructor(options: { session: Session; trust: MeshTrust; onRefused: (error: ParleyError) => void }) {
@@ -40,15 +43,21 @@ export class Directory {
     this.#onRefused = options.onRefused;
   }
 
-  /** A member seen before, without asking. */
-  known(member: string): MemberView | undefined {
-    return this.#trust.isRevoked(member) ? undefined : this.#known.get(member);
+  /** A member seen before, by id or name, without asking. */
+  known(who: string): MemberView | undefined {
+    const member = this.#known.has(who) ? who : this.#byName.get(parseName(who) ?? "");
+    return member === undefined || this.#trust.isRevoked(member) ? undefined : this.#known.get(member);
   }
 
-  /** `@name`, name or member id, asked from the registry and verified. Concurrent questions share one answer. */
+  /**
+   * `@name`, name or member id, verified. Asked from the registry unless the session pushes the member's changes
+   * already. Concurrent questions share one answer.
+   */
   get(who: string): Promise<MemberView> {
     const name = idPattern.test(who) ? undefined : parseName(who);
     if (name === undefined && !idPattern.test(who)) return Promise.reject(new ParleyError("invalid_name"));
+    const known = this.known(who);
+    if (known !== undefined && this.#session.isOpen && this.#current.has(known.member)) return Promise.resolve(known);
     const asking = this.#asking.get(who);
     if (asking !== undefined) return asking;
     const asked = this.#ask(name, who).finally(() => this.#asking.delete(who));
@@ -110,6 +119,7 @@ export class Directory {
 
   /** Tells the node again whom this device watches: a new session knows nothing. */
   rewatch(): void {
+    this.#current = new Set();
     if (this.#watched.size > 0) this.#announce();
   }
 
@@ -131,6 +141,7 @@ export class Directory {
   #remember(view: MemberView): void {
     if (!this.#known.has(view.member) && this.#known.size >= limits.members) this.#known.delete(this.#known.keys().next().value ?? "");
     this.#known.set(view.member, view);
+    this.#byName.set(view.name, view.member);
   }
 
   /** Many watches of one tick are one request. */
@@ -139,8 +150,18 @@ export class Directory {
     this.#watchScheduled = true;
     queueMicrotask(() => {
       this.#watchScheduled = false;
-      if (this.#session.isOpen) this.#session.request("directory.watch", { members: [...this.#watched] }).catch((error: unknown) => this.#onRefused(toParleyError(error)));
+      this.#tellWatched().catch((error: unknown) => this.#onRefused(toParleyError(error)));
     });
+  }
+
+  /** A member that changed between its first answer and the watch is asked again. */
+  async #tellWatched(): Promise<void> {
+    if (!this.#session.isOpen) return;
+    const members = [...this.#watched];
+    const before = this.#current;
+    await this.#session.request("directory.watch", { members });
+    for (const member of members) if (!before.has(member)) await this.#ask(undefined, member).catch(() => {});
+    this.#current = new Set(members);
   }
 }
 

@@ -83,11 +83,13 @@ export class Peers {
   /** The device of a member to talk to: the least loaded connected one, else the one seen last. */
   peerOf(view: MemberView): Peer {
     const connected = view.devices.filter((device) => device.state === "connected").toSorted((left, right) => left.load - right.load);
-    const chosen = connected[0] ?? view.devices[0];
+    const linked = view.devices.find((device) => this.existing(device.device)?.link !== undefined);
+    const chosen = connected[0] ?? linked ?? view.devices[0];
     const device = chosen?.device ?? [...view.verified.devices.keys()][0];
     if (device === undefined) throw new ParleyError("not_connected");
     const peer = this.peer(view.verified, device);
-    this.#presence(peer, chosen);
+    // While the registry is away, what it said of presence says nothing.
+    if (this.#options.session.isOpen) this.#presence(peer, chosen);
     this.#options.directory.watch(view.member);
     return peer;
   }

@@ -1,1 +1,40 @@
-export {};
+/**
+ * Agents: what an author writes (skills, agent.yaml), and what runs it on a device. Not here: homes, pairing and the
+ * choice of adapters (cli), sessions and links (client).
+ */
+export { type Agent, type AgentDefinition, agentOf, createAgent, loadAgent, type MessageHandler } from "./agent.ts";
+export { cardOf, type CardOwner } from "./agent-card.ts";
+export { call, callAny } from "./call.ts";
+export { type Environment, loadEnvFile, maxEnvFileBytes } from "./env-file.ts";
+export { initAgent, type InitAgentOptions, type InitAgentResult } from "./init-agent.ts";
+export { createLog, type LogLevel, type LogOptions } from "./log.ts";
+export { loadManifest, type Manifest, maxManifestBytes } from "./manifest.ts";
+export { type ManifestProblem, type ManifestResult, readManifest } from "./manifest-reader.ts";
+export { type ManifestContent, type ManifestInput } from "./manifest-schema.ts";
+export {
+  type AgentQuery,
+  type AgentSummary,
+  type BroadcastState,
+  type CallOptions,
+  createMesh,
+  type Delegation,
+  type DelegationResult,
+  type Mesh,
+  type MeshOptions,
+  progressOf,
+} from "./mesh.ts";
+export { meshSkills } from "./mesh-skills.ts";
+export { provideModules } from "./module-resolution.ts";
+export { runAgent, type RunAgentOptions, type RunningAgent } from "./running-agent.ts";
+export {
+  type AnySkill,
+  defineSkill,
+  isSkill,
+  type Skill,
+  type SkillDefinition,
+  type SkillInput,
+  type SkillOutput,
+} from "./skill.ts";
+export { type SkillArtifact, type SkillContext } from "./skill-context.ts";
+/** For authors: the error that reaches a caller with its code and words. */
+export { type ErrorCode, ParleyError } from "@parley/protocol";

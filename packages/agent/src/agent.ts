@@ -1,0 +1,105 @@
+import { readFile, stat } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+
+import type { IncomingMessage } from "@parley/client";
+import { limits, ParleyError } from "@parley/protocol";
+
+import { type Environment, loadEnvFile, requireVariables } from "./env-file.ts";
+import { type ManifestContent, type ManifestInput, manifestSchema } from "./manifest-schema.ts";
+import { loadManifest, type Manifest } from "./manifest.ts";
+import type { Mesh } from "./mesh.ts";
+import { importModule, loadSkills } from "./skill-modules.ts";
+import type { AnySkill } from "./skill.ts";
+
+/** Marks an agent across copies of this package. */
+const brand = Symbol.for("parley.agent");
+
+/** Handles a direct message. What it throws is logged by code, and the message counts as handled. */
+export type MessageHandler = (message: IncomingMessage, mesh: Mesh) => void | Promise<void>;
+
+/** An agent that is ready to run on a device. */
+export interface Agent {
+  readonly [brand]: true;
+  readonly manifest: ManifestContent;
+  readonly skills: readonly AnySkill[];
+  /** Text of AGENT.md. */
+  readonly instructions: string | undefined;
+  readonly onMessage: MessageHandler | undefined;
+}
+
+/** An agent in one file: what agent.yaml would say, and the skills themselves. */
+export interface AgentDefinition extends Omit<ManifestInput, "skills"> {
+  readonly skills: readonly AnySkill[];
+  readonly instructions?: string;
+  readonly onMessage?: MessageHandler;
+}
+
+/** Characters of AGENT.md. */
+const maxInstructions = 64 * 1024;
+
+/**
+ * An agent in one file, for `parley run my-agent.ts`; the file exports what this returns, under any name. Throws
+ * `invalid_manifest`.
+ */
+export function createAgent(definition: AgentDefinition): Agent {
+  const { skills, instructions, onMessage, ...rest } = definition;
+  const parsed = manifestSchema.safeParse(rest);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    throw invalid(`createAgent: ${issue?.path.map(String).join(".") ?? ""}: ${issue?.message ?? "not valid"}`);
+  }
+  const ids = skills.map(({ id }) => id);
+  const twice = ids.find((id, index) => ids.indexOf(id) !== index);
+  if (twice !== undefined) throw invalid(`createAgent: two skills have the id ${twice}.`);
+  if (skills.length > limits.skills) throw invalid(`createAgent: more than ${limits.skills} skills.`);
+  return { [brand]: true, manifest: parsed.data, skills, instructions, onMessage };
+}
+
+/**
+ * Loads an agent from a folder, an agent.yaml or a module that exports what `createAgent` returned; first the `.env`
+ * beside it. Throws `invalid_manifest` or `invalid_config`.
+ */
+export async function loadAgent(path: string, env: Environment = process.env): Promise<Agent> {
+  const absolute = resolve(path);
+  if (/\.[mc]?[tj]s$/.test(absolute)) return loadModule(absolute, env);
+  return agentOf(await loadManifest(absolute), env);
+}
+
+/** The agent that a manifest describes: loads `.env`, AGENT.md and the skills beside it. */
+export async function agentOf(manifest: Manifest, env: Environment = process.env): Promise<Agent> {
+  await loadEnvFile(join(manifest.folder, ".env"), env);
+  requireVariables(manifest.env, env);
+  return {
+    [brand]: true,
+    manifest,
+    skills: await loadSkills(manifest),
+    instructions: await readInstructions(join(manifest.folder, "AGENT.md")),
+    onMessage: undefined,
+  };
+}
+
+async function loadModule(path: string, env: Environment): Promise<Agent> {
+  if ((await stat(path).catch(() => undefined))?.isFile() !== true) throw invalid(`There is no file ${path}.`);
+  await loadEnvFile(join(dirname(path), ".env"), env);
+  const agents = [...new Set(Object.values(await importModule(path)).filter(isAgent))];
+  const [agent] = agents;
+  if (agent === undefined) throw invalid(`${path} exports no agent; export what createAgent returns.`);
+  if (agents.length > 1) throw invalid(`${path} exports ${agents.length} agents; a file runs one.`);
+  requireVariables(agent.manifest.env, env);
+  return agent;
+}
+
+async function readInstructions(path: string): Promise<string | undefined> {
+  const info = await stat(path).catch(() => undefined);
+  if (info?.isFile() !== true) return undefined;
+  if (info.size > maxInstructions) throw invalid(`AGENT.md is larger than ${maxInstructions} bytes.`);
+  return readFile(path, "utf8");
+}
+
+function isAgent(value: unknown): value is Agent {
+  return typeof value === "object" && value !== null && brand in value;
+}
+
+function invalid(message: string): ParleyError {
+  return new ParleyError("invalid_manifest", { message, data: { problems: [] } });
+}

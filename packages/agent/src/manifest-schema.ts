@@ -1,0 +1,67 @@
+import { errorTable, labelSchema, limits, nameSchema, skillIdSchema } from "@parley/protocol";
+import { z } from "zod";
+
+const name = z.string().refine((text) => nameSchema.safeParse(text).success, errorTable.invalid_name.says);
+const label = z
+  .string()
+  .refine(
+    (text) => labelSchema.safeParse(text).success,
+    `has 1-${limits.labelCharacters} characters, none of them control characters`,
+  );
+const skillId = z.string().refine((text) => skillIdSchema.safeParse(text).success, "is not a skill's id");
+const variable = z
+  .string()
+  .regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, "is not a name of an environment variable, for example OPENAI_API_KEY");
+const registry = z.url({ protocol: /^https?$/, error: "is not an address such as http://127.0.0.1:8080" }).max(2048);
+const port = z.int().min(1).max(65_535);
+
+/** `skills: folder` is short for `skills: { folder: folder }`. */
+const skills = z.preprocess(
+  (value) => (typeof value === "string" ? { folder: value } : value),
+  z.strictObject({
+    folder: z.string().min(1).max(1024).default("skills"),
+    disable: z.array(skillId).max(limits.skills).default([]),
+  }),
+);
+
+const bounds = z.strictObject({
+  concurrentTasks: z.int().min(1).max(limits.taskCalls).default(8),
+  taskSeconds: z
+    .number()
+    .min(0.1)
+    .max(limits.taskMs / 1000)
+    .default(300),
+  drainSeconds: z.number().min(0).max(300).default(10),
+});
+
+const links = z.strictObject({
+  policy: z.enum(["all", "relay"]).optional(),
+  bindAddress: z.union([z.ipv4(), z.ipv6()], { error: "is not an IP address" }).optional(),
+  portRange: z
+    .tuple([port, port])
+    .refine(([low, high]) => low <= high, "begins above its end")
+    .optional(),
+});
+
+/**
+ * agent.yaml. Closed: an unknown key is an error. Times are in seconds, because people write them; in code they are
+ * milliseconds.
+ */
+export const manifestSchema = z.strictObject({
+  name,
+  description: z.string().max(4096).default(""),
+  version: z.string().min(1).max(64).default("0.1.0"),
+  /** Added to the tags of every skill. */
+  tags: z.array(label).max(8).default([]),
+  registry: registry.optional(),
+  skills: skills.prefault({}),
+  /** Environment variables without which the agent does not start. */
+  env: z.array(variable).max(64).default([]),
+  limits: bounds.prefault({}),
+  links: links.prefault({}),
+});
+
+/** What agent.yaml says, with its defaults filled in. */
+export type ManifestContent = z.infer<typeof manifestSchema>;
+/** What an author may write. */
+export type ManifestInput = z.input<typeof manifestSchema>;

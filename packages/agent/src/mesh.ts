@@ -1,0 +1,250 @@
+import type {
+  AllowedPaths,
+  Delivery,
+  DeviceApi,
+  MemberView,
+  SendOptions,
+  Sent,
+  TaskEvent,
+  TaskRun,
+} from "@parley/client";
+import { type ErrorCode, limits, ParleyError, type Path, toParleyError } from "@parley/protocol";
+
+import { knownWithin } from "./delivery-wait.ts";
+import type { AnySkill, SkillInput, SkillOutput } from "./skill.ts";
+
+/** A member as a skill or a model chooses among them. */
+export interface AgentSummary {
+  /** Without the `@`. */
+  readonly name: string;
+  readonly member: string;
+  readonly description: string;
+  readonly skills: readonly { readonly id: string; readonly description: string; readonly tags: readonly string[] }[];
+  /** One of its devices is connected. */
+  readonly live: boolean;
+  /** It is the agent that asks. */
+  readonly self: boolean;
+}
+
+export interface AgentQuery {
+  readonly skill?: string;
+  readonly tag?: string;
+  readonly text?: string;
+  /** Only those with a connected device. */
+  readonly live?: boolean;
+}
+
+/** What to ask for. With a skill's type (`Delegation<typeof search>`) id and input are held to it. */
+export interface Delegation<Of extends AnySkill = AnySkill> {
+  readonly skill: Of["id"];
+  /** `@name`, name or member id. Default: the least loaded live holder of the skill. */
+  readonly to?: string;
+  readonly input?: SkillInput<Of>;
+  readonly text?: string;
+  readonly timeLimitMs?: number;
+  readonly paths?: AllowedPaths;
+  readonly signal?: AbortSignal;
+  /** Each progress note of the other agent. */
+  readonly onProgress?: (text: string) => void;
+}
+
+export interface DelegationResult<Output = unknown> {
+  /** The other agent's name. */
+  readonly by: string;
+  readonly member: string;
+  readonly taskId: string;
+  readonly output: Output;
+  readonly text: string;
+  readonly path: Path;
+  readonly tookMs: number;
+}
+
+/** What became of a broadcast to one member. */
+export interface BroadcastState {
+  readonly name: string;
+  readonly member: string;
+  readonly state: Delivery["state"];
+  readonly path: Path | undefined;
+  readonly error: { readonly code: ErrorCode; readonly message: string } | undefined;
+}
+
+/** Options of a typed call. */
+export type CallOptions = Pick<Delegation, "timeLimitMs" | "paths" | "signal" | "onProgress">;
+
+/** The other members, as an agent's code reaches them. */
+export interface Mesh {
+  /** Every agent that fits, this one included. */
+  listAgents(query?: AgentQuery): Promise<readonly AgentSummary[]>;
+  /** The least loaded live holder of a skill, never the caller. Throws `no_holder`. */
+  findAgent(skill: string): Promise<AgentSummary>;
+  /** Gives work to another agent and waits for the result. Throws what the task ended with. */
+  delegate<Of extends AnySkill = AnySkill>(delegation: Delegation<Of>): Promise<DelegationResult<SkillOutput<Of>>>;
+  /** `delegate` for the output alone: `mesh.call<typeof search>("search", "@librarian", { query })`. Without `to`, any live holder. */
+  call<Of extends AnySkill>(
+    skill: Of | Of["id"],
+    to: string | undefined,
+    input: SkillInput<Of>,
+    options?: CallOptions,
+  ): Promise<SkillOutput<Of>>;
+  /** Sends a direct message and says what became of it within `waitMs` (ten seconds by default). */
+  send(to: string, text: string, options?: SendOptions & { readonly waitMs?: number }): Promise<Delivery>;
+  /** Sends to every other member that policy allows, linked or not, and says what became of each within `waitMs`. */
+  broadcast(
+    text: string,
+    options?: { readonly waitMs?: number; readonly kind?: "agent" | "person" },
+  ): Promise<readonly BroadcastState[]>;
+}
+
+export interface MeshOptions {
+  /** Ends every delegation with it. */
+  readonly signal?: AbortSignal;
+  /** Milliseconds since 1970 by which delegations have to be done. */
+  readonly deadline?: number;
+}
+
+/** Default of `waitMs`. */
+const settleMs = 10_000;
+/** Messages of one broadcast under way at the same time. */
+const broadcastAtOnce = 32;
+
+/** Wraps a device. `options` tie what is done through it to a task. */
+export function createMesh(device: DeviceApi, options: MeshOptions = {}): Mesh {
+  const delegate = (delegation: Delegation): Promise<DelegationResult> => runDelegation(device, delegation, options);
+  return {
+    listAgents: async (query = {}) =>
+      (await everyMember(device, { ...query, kind: "agent" })).map((member) => summarise(member, device)),
+    findAgent: (skill) => findHolder(device, skill),
+    delegate,
+    call: async (skill, to, input, callOptions = {}) => {
+      const id = typeof skill === "string" ? skill : skill.id;
+      const { output } = await delegate({ ...callOptions, skill: id, input, ...(to === undefined ? {} : { to }) });
+      // The other agent's word: its library checked it against the skill's schema, this side's against the card's.
+      return output;
+    },
+    send: async (to, text, { waitMs = settleMs, ...sendOptions } = {}) => {
+      const sent = await device.send(to, text, sendOptions);
+      await knownWithin(device, [sent], waitMs);
+      return sent.state();
+    },
+    broadcast: (text, { waitMs = settleMs, kind } = {}) => broadcast(device, text, waitMs, kind),
+  };
+}
+
+async function everyMember(
+  device: DeviceApi,
+  query: AgentQuery & { readonly kind?: "agent" | "person" },
+): Promise<readonly MemberView[]> {
+  const members: MemberView[] = [];
+  let after: string | undefined;
+  do {
+    const page = await device.find({ ...query, limit: limits.pageSize, ...(after === undefined ? {} : { after }) });
+    members.push(...page.members);
+    after = page.next;
+  } while (after !== undefined && members.length < limits.members);
+  return members;
+}
+
+function summarise(view: MemberView, device: DeviceApi): AgentSummary {
+  const { name, member, card, live } = view;
+  const skills = card?.skills ?? [];
+  return {
+    name,
+    member,
+    description: card?.description ?? "",
+    skills: skills.map(({ id, description, tags }) => ({ id, description, tags })),
+    live,
+    self: member === device.member,
+  };
+}
+
+async function findHolder(device: DeviceApi, skill: string): Promise<AgentSummary> {
+  const holders = (await everyMember(device, { skill, live: true, kind: "agent" })).filter(
+    ({ member }) => member !== device.member,
+  );
+  const load = (view: MemberView): number =>
+    Math.min(...view.devices.filter(({ state }) => state === "connected").map((place) => place.load));
+  const [best] = holders.toSorted((a, b) => load(a) - load(b));
+  if (best === undefined)
+    throw new ParleyError("no_holder", { message: `No other live agent offers the skill ${skill}.` });
+  return summarise(best, device);
+}
+
+async function runDelegation(
+  device: DeviceApi,
+  delegation: Delegation,
+  options: MeshOptions,
+): Promise<DelegationResult> {
+  const { to, onProgress, signal, timeLimitMs, ...rest } = delegation;
+  const left = options.deadline === undefined ? undefined : Math.max(1, options.deadline - Date.now());
+  const limit = timeLimitMs === undefined || left === undefined ? (timeLimitMs ?? left) : Math.min(timeLimitMs, left);
+  const signals = [signal, options.signal].filter((each) => each !== undefined);
+  const run = await device.delegate(to, {
+    ...rest,
+    ...(limit === undefined ? {} : { timeLimitMs: Math.min(limit, limits.taskMs) }),
+    ...(signals.length === 0 ? {} : { signal: AbortSignal.any(signals) }),
+  });
+  // Notes that came before the end are told before the end is.
+  const told = onProgress === undefined ? undefined : tellProgress(run, onProgress).catch(() => undefined);
+  const outcome = await run.outcome;
+  await told;
+  return {
+    by: run.to.name,
+    member: run.to.member,
+    taskId: outcome.task.id,
+    output: outcome.output,
+    text: outcome.text,
+    path: outcome.path,
+    tookMs: outcome.tookMs,
+  };
+}
+
+async function tellProgress(run: TaskRun, tell: (text: string) => void): Promise<void> {
+  for await (const event of run.events) {
+    const text = progressOf(event);
+    if (text !== undefined) tell(text);
+  }
+}
+
+/** The words of a progress note; undefined for other events. */
+export function progressOf({ response }: TaskEvent): string | undefined {
+  const status = response.statusUpdate?.status;
+  if (status?.state !== "TASK_STATE_WORKING" || status.message === undefined) return undefined;
+  const text = status.message.parts.map((part) => part.text ?? "").join("");
+  return text === "" ? undefined : text;
+}
+
+/** Sends to everybody first and then waits once for all, so that those who are away do not add up. */
+async function broadcast(
+  device: DeviceApi,
+  text: string,
+  waitMs: number,
+  kind: "agent" | "person" | undefined,
+): Promise<readonly BroadcastState[]> {
+  const everyone = await everyMember(device, kind === undefined ? {} : { kind });
+  const others = everyone.filter(({ member }) => member !== device.member);
+  const accepted = new Map<string, Sent>();
+  const refused = new Map<string, BroadcastState["error"]>();
+  const waiting = [...others];
+  const work = async (): Promise<void> => {
+    for (let view = waiting.shift(); view !== undefined; view = waiting.shift()) {
+      try {
+        accepted.set(view.member, await device.send(view.member, text));
+      } catch (thrown) {
+        const { code, message } = toParleyError(thrown);
+        refused.set(view.member, { code, message });
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: broadcastAtOnce }, work));
+  await knownWithin(device, [...accepted.values()], waitMs);
+  return others.map(({ name, member }) => {
+    const fact = accepted.get(member)?.state();
+    return {
+      name,
+      member,
+      state: fact?.state ?? "refused",
+      path: fact?.path,
+      error: fact?.error ?? refused.get(member),
+    };
+  });
+}

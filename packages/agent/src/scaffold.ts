@@ -1,0 +1,85 @@
+/** The files of a new agent. `greet` works as it is; everything else says where to go on. */
+
+/** Path within the folder, and content. */
+export type ScaffoldFile = readonly [path: string, content: string];
+
+export interface ScaffoldOptions {
+  readonly name: string;
+  /** Address of the registry, if it is known already. */
+  readonly registry?: string;
+}
+
+/** What `parley init` writes. */
+export function scaffoldOf(options: ScaffoldOptions): readonly ScaffoldFile[] {
+  return [
+    ["agent.yaml", manifest(options)],
+    ["AGENT.md", instructions(options.name)],
+    [".env.example", envExample],
+    [".gitignore", gitignore],
+    ["skills/greet.ts", skill],
+  ];
+}
+
+const manifest = ({
+  name,
+  registry,
+}: ScaffoldOptions): string => `# What this agent is. An unknown key is an error; \`parley validate\` names it with its line.
+name: ${name}
+description: Greets whoever asks
+version: 0.1.0
+tags: []
+${registry === undefined ? "# registry: http://127.0.0.1:8080   # default: the one this home was paired with" : `registry: ${registry}`}
+
+# Every module of this folder that exports what defineSkill returns is a skill.
+skills:
+  folder: skills
+  # disable: [greet]
+
+# Variables without which the agent does not start; put them in .env.
+env: []
+
+limits:
+  concurrentTasks: 8
+  taskSeconds: 300
+  drainSeconds: 10
+`;
+
+const instructions = (name: string): string => `# ${name}
+
+What this agent is for, in the words that a model would need. A skill reads this page as \`context.instructions\`.
+
+## Goals
+
+- Greet everyone by name.
+
+## Rules
+
+- Say who asked, never guess it: the sender is in \`context.from\`, not in the text.
+`;
+
+const envExample = `# Copy to .env. Variables that are set already are left as they are.
+# OPENAI_API_KEY=
+`;
+
+const gitignore = `.env
+.parley/
+node_modules/
+`;
+
+const skill = `import { defineSkill } from "@parley/agent";
+import { z } from "zod";
+
+export const greet = defineSkill({
+  id: "greet",
+  name: "Greet",
+  description: "Says hello, and who asked for it",
+  tags: ["sample"],
+  examples: ['{"name": "Ada"}'],
+  input: z.object({ name: z.string().min(1).max(80) }),
+  output: z.object({ greeting: z.string() }),
+  run: ({ name }, { from, progress }) => {
+    progress("thinking of something kind");
+    return { greeting: \`Hello \${name}, says @\${from.name}'s agent.\` };
+  },
+});
+`;

@@ -1,0 +1,41 @@
+import type { LogLine, Sender } from "@parley/client";
+import type { Part } from "@parley/protocol";
+
+import type { Mesh } from "./mesh.ts";
+
+/** Something that a skill hands over beside its result, or before it. */
+export interface SkillArtifact {
+  /** The same id again with `append` adds a chunk. Default: a number. */
+  readonly artifactId?: string;
+  readonly name?: string;
+  readonly description?: string;
+  /** Exactly one of `text`, `data` and `parts`. */
+  readonly text?: string;
+  readonly data?: unknown;
+  readonly parts?: readonly Part[];
+}
+
+/** What a skill works with besides its input. */
+export interface SkillContext {
+  /** Aborted when the caller cancels, the time is up or the agent stops; its reason is a coded error. */
+  readonly signal: AbortSignal;
+  /** Milliseconds since 1970 at which the time is up. */
+  readonly deadline: number;
+  /** Who asks, verified: structure beside the text, never part of it. */
+  readonly from: Sender;
+  /** The task's id: the same when a task is handed out again after a crash. */
+  readonly idempotencyKey: string;
+  /** Tells the caller how far the work is. */
+  readonly progress: (text: string) => void;
+  /** Hands something over at once. Throws `too_large` above `limits.artifactBytes`. */
+  readonly artifact: (
+    artifact: SkillArtifact,
+    options?: { readonly append?: boolean; readonly lastChunk?: boolean },
+  ) => void;
+  /** Structured log line; leave content and secrets out. */
+  readonly log: LogLine;
+  /** The other members. Delegations end with this task. */
+  readonly mesh: Mesh;
+  /** Text of the agent's `AGENT.md`, for skills that instruct a model. */
+  readonly instructions: string | undefined;
+}

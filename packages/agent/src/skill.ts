@@ -1,0 +1,106 @@
+import { type AgentSkill, limits, ParleyError, skillIdSchema } from "@parley/protocol";
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+
+import type { SkillContext } from "./skill-context.ts";
+import { inputSchemaOf, outputSchemaOf } from "./skill-json-schema.ts";
+
+/** Marks a skill across copies of this package: an agent's own folder may bring one. */
+const brand = Symbol.for("parley.skill");
+
+/** What an author writes. `Input` and `Output` are any Standard Schema: Zod 4, Valibot, ArkType, ... */
+export interface SkillDefinition<Id extends string, Input extends StandardSchemaV1, Output extends StandardSchemaV1> {
+  /** Letters, digits, `-`, `_`, `.`; at most 64 characters. */
+  readonly id: Id;
+  /** For people. Default: the id. */
+  readonly name?: string;
+  /** What it does, for people and models that choose among skills. Default: the name. */
+  readonly description?: string;
+  readonly tags?: readonly string[];
+  /** Default `1.0.0`. */
+  readonly version?: string;
+  /** Sample questions. */
+  readonly examples?: readonly string[];
+  readonly input: Input;
+  readonly output: Output;
+  /** JSON Schema of the input, for schema libraries that cannot write one themselves. */
+  readonly inputJsonSchema?: Readonly<Record<string, unknown>>;
+  /** JSON Schema of the output, likewise. */
+  readonly outputJsonSchema?: Readonly<Record<string, unknown>>;
+  /** Works on one task. `input` has passed the schema; what is returned passes the other one on its way out. */
+  run(
+    input: StandardSchemaV1.InferOutput<Input>,
+    context: SkillContext,
+  ): StandardSchemaV1.InferInput<Output> | Promise<StandardSchemaV1.InferInput<Output>>;
+}
+
+/** A skill: its description, its schemas in both forms, and the function. */
+export interface Skill<
+  Id extends string = string,
+  Input extends StandardSchemaV1 = StandardSchemaV1,
+  Output extends StandardSchemaV1 = StandardSchemaV1,
+> {
+  readonly [brand]: true;
+  readonly id: Id;
+  readonly version: string;
+  /** As it stands on the agent's card. */
+  readonly described: AgentSkill;
+  readonly input: Input;
+  readonly output: Output;
+  readonly inputJsonSchema: Readonly<Record<string, unknown>>;
+  readonly outputJsonSchema: Readonly<Record<string, unknown>>;
+  readonly run: (input: StandardSchemaV1.InferOutput<Input>, context: SkillContext) => unknown;
+}
+
+/** Any skill, whatever its types. */
+export interface AnySkill extends Omit<Skill, "run"> {
+  readonly run: (input: never, context: SkillContext) => unknown;
+}
+
+/** What a caller of the skill passes. */
+export type SkillInput<Of extends AnySkill> = StandardSchemaV1.InferInput<Of["input"]>;
+/** What a caller of the skill gets. */
+export type SkillOutput<Of extends AnySkill> = StandardSchemaV1.InferOutput<Of["output"]>;
+
+/**
+ * Defines a skill. Throws `invalid_manifest` when its id, texts or schemas cannot stand on a card, naming the skill.
+ *
+ *     export const add = defineSkill({
+ *       id: "add",
+ *       input: z.object({ a: z.number(), b: z.number() }),
+ *       output: z.number(),
+ *       run: ({ a, b }) => a + b,
+ *     });
+ */
+export function defineSkill<const Id extends string, Input extends StandardSchemaV1, Output extends StandardSchemaV1>(
+  definition: SkillDefinition<Id, Input, Output>,
+): Skill<Id, Input, Output> {
+  const { id, input, output } = definition;
+  if (!skillIdSchema.safeParse(id).success) {
+    throw new ParleyError("invalid_manifest", {
+      message: `"${id.slice(0, 80)}" is not a skill id: 1-${limits.skillCharacters} letters, digits, '-', '_' or '.', starting with a letter or digit.`,
+    });
+  }
+  const name = definition.name ?? id;
+  return {
+    [brand]: true,
+    id,
+    version: definition.version ?? "1.0.0",
+    described: {
+      id,
+      name,
+      description: definition.description ?? name,
+      tags: [...(definition.tags ?? [])],
+      ...(definition.examples === undefined ? {} : { examples: [...definition.examples] }),
+    },
+    input,
+    output,
+    inputJsonSchema: definition.inputJsonSchema ?? inputSchemaOf(id, input),
+    outputJsonSchema: definition.outputJsonSchema ?? outputSchemaOf(id, output),
+    run: (value, context) => definition.run(value, context),
+  };
+}
+
+/** Whether a module's export is a skill. */
+export function isSkill(value: unknown): value is AnySkill {
+  return typeof value === "object" && value !== null && brand in value;
+}

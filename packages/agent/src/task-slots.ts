@@ -1,0 +1,93 @@
+import type { Clock } from "@parley/core";
+import { ParleyError } from "@parley/protocol";
+
+interface Slot {
+  readonly controller: AbortController;
+  readonly done: Promise<void>;
+}
+
+/** After the reason to end is known, this long a skill may tidy up before a stop goes on without it. */
+const tidyMs = 1_000;
+
+/** The tasks at work: how many at once, until when, and their end when the agent stops. */
+export class TaskSlots {
+  readonly #clock: Clock;
+  readonly #most: number;
+  readonly #slots = new Set<Slot>();
+  #stopping = false;
+
+  constructor(clock: Clock, most: number) {
+    this.#clock = clock;
+    this.#most = most;
+  }
+
+  get size(): number {
+    return this.#slots.size;
+  }
+
+  /** Throws `limit_reached` when every slot is taken and `closed` once the agent stops. */
+  check(): void {
+    if (this.#stopping) throw new ParleyError("closed", { message: "The agent is stopping; ask another one." });
+    if (this.#slots.size < this.#most) return;
+    throw new ParleyError("limit_reached", {
+      message: `The agent works on ${this.#most} tasks, its limit; try again soon.`,
+    });
+  }
+
+  /**
+   * Runs work in a slot, for at most `limitMs`. Rejects with `timeout` or the reason of `signal` even when the work does
+   * not listen; the slot stays taken until the work has really ended, so that what hangs cannot pile up.
+   */
+  async run<Result>(
+    limitMs: number,
+    signal: AbortSignal,
+    work: (signal: AbortSignal) => Promise<Result>,
+  ): Promise<Result> {
+    this.check();
+    const controller = new AbortController();
+    const timer = this.#clock.setTimer(limitMs, () =>
+      controller.abort(
+        new ParleyError("timeout", { message: `The agent gives a task ${limitMs / 1000} s; it took longer.` }),
+      ),
+    );
+    const either = AbortSignal.any([signal, controller.signal]);
+    const working = work(either);
+    const slot = { controller, done: working.then(ignore, ignore) };
+    this.#slots.add(slot);
+    void slot.done.then(() => {
+      timer.cancel();
+      this.#slots.delete(slot);
+    });
+    return Promise.race([working, rejectionOf(either)]);
+  }
+
+  /** Takes no more; waits `drainMs` for what is at work, then ends it with `closed`. Returns how many were ended. */
+  async drain(drainMs: number): Promise<number> {
+    this.#stopping = true;
+    await this.#endOf(drainMs);
+    const left = this.#slots.size;
+    for (const { controller } of this.#slots) {
+      controller.abort(new ParleyError("closed", { message: "The agent stopped before it was done." }));
+    }
+    await this.#endOf(tidyMs);
+    return left;
+  }
+
+  async #endOf(withinMs: number): Promise<void> {
+    const all = Promise.all([...this.#slots].map(({ done }) => done));
+    const late = Promise.withResolvers<void>();
+    const timer = this.#clock.setTimer(withinMs, late.resolve);
+    await Promise.race([all, late.promise]);
+    timer.cancel();
+  }
+}
+
+function ignore(): void {}
+
+function rejectionOf(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const stop = (): void => reject(signal.reason instanceof Error ? signal.reason : new ParleyError("canceled"));
+    if (signal.aborted) stop();
+    else signal.addEventListener("abort", stop, { once: true });
+  });
+}

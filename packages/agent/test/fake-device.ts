@@ -1,0 +1,211 @@
+import type {
+  DelegateRequest,
+  Delivery,
+  DeviceApi,
+  DeviceEvent,
+  FindQuery,
+  IncomingMessage,
+  IncomingTask,
+  MemberView,
+  Sender,
+  Sent,
+  TaskAdmission,
+  TaskEvent,
+  TaskHandler,
+  TaskRun,
+} from "@parley/client";
+import { type AgentCard, type Artifact, ParleyError, toParleyError } from "@parley/protocol";
+
+export const caller: Sender = {
+  member: "m-caller",
+  name: "caller",
+  device: "d-caller",
+  kind: "agent",
+  roles: ["member"],
+};
+
+/** What a fake task shows from outside. */
+export interface FakeTask {
+  readonly progress: string[];
+  readonly artifacts: Artifact[];
+  readonly cancel: (reason?: ParleyError) => void;
+  readonly result: Promise<unknown>;
+}
+
+type Fake = Omit<DeviceApi, "name" | "member">;
+
+/** A device without a mesh: members are a list, what is sent is written down, and tasks are handed in by hand. */
+export class FakeDevice implements Fake {
+  readonly member = "m-self";
+  readonly device = "d-self";
+  readonly name: string;
+  readonly mesh = "mesh";
+  readonly state = "connected";
+  readonly sent: { to: string; text: string }[] = [];
+  readonly delegated: { to: string | undefined; request: DelegateRequest }[] = [];
+  members: MemberView[] = [];
+  card: AgentCard | undefined;
+  /** Answers to `delegate`. */
+  answer: (request: DelegateRequest) => { output: unknown; progress?: readonly string[] } = () => ({ output: null });
+  /** How `send` ends; `waiting` never does. */
+  fate: (to: string) => "delivered" | "stored" | "waiting" | ParleyError = () => "delivered";
+  #handler: TaskHandler | undefined;
+  #admission: TaskAdmission | undefined;
+  #onMessage: ((message: IncomingMessage) => void | Promise<void>) | undefined;
+  #tasks = 0;
+
+  constructor(name = "self") {
+    this.name = name;
+  }
+
+  async start(): Promise<void> {}
+  async stop(): Promise<void> {}
+
+  watch(_listener: (event: DeviceEvent) => void): () => void {
+    return () => {};
+  }
+
+  async memberOf(who: string): Promise<MemberView> {
+    const found = this.members.find(({ name, member }) => who === name || who === `@${name}` || who === member);
+    if (found === undefined) throw new ParleyError("unknown_member");
+    return found;
+  }
+
+  async find({ skill, live, kind, limit = 100, after }: FindQuery) {
+    const from = after === undefined ? 0 : Number(after);
+    const fitting = this.members.filter(
+      (view) =>
+        (kind === undefined || view.kind === kind) &&
+        (live !== true || view.live) &&
+        (skill === undefined || view.card?.skills.some(({ id }) => id === skill) === true),
+    );
+    const next = from + limit < fitting.length ? String(from + limit) : undefined;
+    return { members: fitting.slice(from, from + limit), refused: [], next };
+  }
+
+  async request(): Promise<never> {
+    throw new ParleyError("unsupported_operation");
+  }
+
+  async send(to: string, text: string): Promise<Sent> {
+    const fate = this.fate(to);
+    if (fate instanceof ParleyError) throw fate;
+    this.sent.push({ to, text });
+    const fact = (state: Delivery["state"]): Delivery => ({
+      id: `e-${this.sent.length}`,
+      state,
+      at: 0,
+      tookMs: 1,
+      path: state === "delivered" ? "direct" : state === "stored" ? "mailbox" : undefined,
+      device: undefined,
+      error: undefined,
+    });
+    const known = fact(fate === "waiting" ? "accepted" : fate);
+    return {
+      id: known.id,
+      accepted: fact("accepted"),
+      state: () => known,
+      settled: fate === "delivered" ? Promise.resolve(known) : new Promise(() => {}),
+    };
+  }
+
+  onMessage(handler: (message: IncomingMessage) => void | Promise<void>): () => void {
+    this.#onMessage = handler;
+    return () => {
+      this.#onMessage = undefined;
+    };
+  }
+
+  async ping(): Promise<never> {
+    throw new ParleyError("unsupported_operation");
+  }
+
+  async connect(): Promise<never> {
+    throw new ParleyError("unsupported_operation");
+  }
+
+  links(): readonly [] {
+    return [];
+  }
+
+  async delegate(to: string | undefined, request: DelegateRequest): Promise<TaskRun> {
+    this.delegated.push({ to, request });
+    const { output, progress = [] } = this.answer(request);
+    const holder = to === undefined ? caller : { ...caller, name: to.replace("@", "") };
+    async function* events(): AsyncIterable<TaskEvent> {
+      for (const text of progress) {
+        yield { response: { statusUpdate: { taskId: "t", status: workingStatus(text) } }, path: "direct" };
+      }
+    }
+    const task = { id: "t", status: { state: "TASK_STATE_COMPLETED" as const } };
+    return {
+      to: holder,
+      taskId: "t",
+      events: events(),
+      outcome: Promise.resolve({ task, output, text: "", path: "direct" as const, tookMs: 5 }),
+      cancel: () => {},
+    };
+  }
+
+  serve(handler: TaskHandler, admit?: TaskAdmission): void {
+    this.#handler = handler;
+    this.#admission = admit;
+  }
+
+  async publishCard(card: AgentCard): Promise<void> {
+    this.card = card;
+  }
+
+  async setAvailability(): Promise<void> {}
+
+  /** Hands a direct message to the agent. */
+  async receive(text: string): Promise<void> {
+    const message: IncomingMessage = {
+      id: "e-in",
+      from: caller,
+      text,
+      created: 0,
+      path: "relay",
+      class: "durable",
+      redelivered: false,
+    };
+    await this.#onMessage?.(message);
+  }
+
+  /** Gives the agent a task, as the client's library would after it has come in. */
+  async give(skill: string, input: unknown, text = "", deadline = Date.now() + 60_000): Promise<FakeTask> {
+    await this.#admission?.({ skill, input, from: caller });
+    const controller = new AbortController();
+    const progress: string[] = [];
+    const artifacts: Artifact[] = [];
+    const task: IncomingTask = {
+      id: `t-${++this.#tasks}`,
+      contextId: "c",
+      skill,
+      message: { messageId: "m", role: "ROLE_USER", parts: [{ text: "-" }] },
+      input,
+      text,
+      from: caller,
+      path: "direct",
+      signal: controller.signal,
+      deadline,
+      progress: (note) => void progress.push(note),
+      artifact: (artifact) => void artifacts.push(artifact),
+    };
+    const handler = this.#handler;
+    if (handler === undefined) throw new ParleyError("internal", { message: "nothing serves tasks" });
+    const result = handler(task).catch((error: unknown) => {
+      throw toParleyError(error);
+    });
+    // Whoever gives a task may look at its result late.
+    result.catch(() => {});
+    return { progress, artifacts, cancel: (reason = new ParleyError("canceled")) => controller.abort(reason), result };
+  }
+}
+
+function workingStatus(text: string) {
+  return {
+    state: "TASK_STATE_WORKING" as const,
+    message: { messageId: "p", role: "ROLE_AGENT" as const, parts: [{ text }] },
+  };
+}

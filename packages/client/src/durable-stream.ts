@@ -23,6 +23,7 @@ export interface DurableStreamOptions {
   readonly isLive: () => boolean;
   readonly now: () => number;
   readonly monotonic: () => number;
+  readonly soon: (run: () => void) => void;
   readonly onDelivery: (delivery: Delivery) => void;
   readonly onError: (error: unknown) => void;
 }
@@ -192,7 +193,7 @@ export class DurableStream {
     if (this.#carrier !== undefined) return this.#carrier.flush();
     if (this.#scheduled || this.#stopped) return;
     this.#scheduled = true;
-    queueMicrotask(() => {
+    this.#options.soon(() => {
       this.#scheduled = false;
       this.#flushMailbox();
     });

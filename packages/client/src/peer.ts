@@ -20,6 +20,7 @@ export interface PeerOptions {
   readonly relay: () => Relay;
   readonly random: Random;
   readonly monotonic: () => number;
+  readonly soon: (run: () => void) => void;
   readonly durable: DurableStream;
   readonly onError: (error: unknown) => void;
 }
@@ -267,7 +268,7 @@ export class Peer {
   flush(): void {
     if (this.#flushing) return;
     this.#flushing = true;
-    queueMicrotask(() => {
+    this.#options.soon(() => {
       this.#flushing = false;
       this.#flushLink();
       this.#flushRelay();

@@ -117,6 +117,7 @@ export class Peers {
         isLive: () => directory.known(member)?.live ?? false,
         now: () => clock.now(),
         monotonic: () => clock.monotonic(),
+        soon: (run) => clock.soon(run),
         onDelivery: (delivery: Delivery) => emit({ type: "delivery", delivery, to: member }),
         onError,
       },
@@ -200,7 +201,7 @@ export class Peers {
   #meet(member: VerifiedMember, device: string): Contact {
     const { trust, session, relay, random, clock, onError } = this.#options;
     const durable = this.durable(member.member);
-    const peer = new Peer({ member, device, trust, session, relay, random, monotonic: () => clock.monotonic(), durable, onError });
+    const peer = new Peer({ member, device, trust, session, relay, random, monotonic: () => clock.monotonic(), soon: (run) => clock.soon(run), durable, onError });
     const contact: Contact = { peer, dialer: this.#dialer(peer), waitingSince: undefined };
     this.#contacts.set(device, contact);
     return contact;

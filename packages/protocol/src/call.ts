@@ -44,11 +44,12 @@ export const wireErrorSchema = z.object({
 });
 export type WireError = z.infer<typeof wireErrorSchema>;
 
-/** `event` of a stream, `task` that a call asked for, the `end` of a stream, or an `error`. */
-export const callEventSchema = z.union([
-  z.object({ call, event: streamResponseSchema }),
-  z.object({ call, task: taskSchema }),
-  z.object({ call, end: z.literal(true) }),
-  z.object({ call, error: wireErrorSchema }),
-]);
+/** An `event` of a stream, which may be its `end` too, a `task` that a call asked for, or an `error`. */
+export const callEventSchema = z.object({
+  call,
+  event: streamResponseSchema.optional(),
+  task: taskSchema.optional(),
+  end: z.literal(true).optional(),
+  error: wireErrorSchema.optional(),
+});
 export type CallEvent = z.infer<typeof callEventSchema>;

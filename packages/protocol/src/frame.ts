@@ -62,6 +62,8 @@ const sectionCodes = { data: 1, ack: 2, refusal: 3, hello: 4, ephemeral: 5 } as 
 const flagBits = { more: 1, critical: 2, ttl: 4, hops: 8, trace: 16, origin: 32 } as const;
 const knownFlags = 63;
 const traceBytes = 25;
+/** As in statements and control messages: the year 6429. Whatever passes fits a `Date`. */
+const latestTime = 2 ** 47;
 const epochByteCount = 16;
 
 const encoder = new TextEncoder();
@@ -231,6 +233,7 @@ function readEnvelope(input: ByteReader, sectionCreated: number): Envelope {
   const kind = input.u8();
   const zigzag = input.varint();
   const created = sectionCreated + (zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2);
+  if (created < 0 || created > latestTime) throw new Malformed("a time is out of range");
   const length = input.varint();
   const ttl = flags & flagBits.ttl ? input.varint() : 0;
   if (ttl > limits.expiryMs) throw new Malformed("an envelope lives too long");
@@ -256,7 +259,9 @@ function readData(input: ByteReader): DataSection {
   const epoch = toBase64url(input.bytes(epochByteCount));
   const base = readSeq(input, 1);
   const firstSeq = readSeq(input, base);
-  return { type: "data", class: deliveryClass, epoch, base, firstSeq, envelopes: readEnvelopes(input) };
+  const envelopes = readEnvelopes(input);
+  if (!Number.isSafeInteger(firstSeq + envelopes.length - 1)) throw new Malformed("a seq is out of range");
+  return { type: "data", class: deliveryClass, epoch, base, firstSeq, envelopes };
 }
 
 function readText(input: ByteReader, most: number): string {

@@ -8,7 +8,9 @@ import { labelSchema, skillIdSchema } from "./names.ts";
 
 const text = (most: number) => z.string().max(most);
 const id = z.string().min(1).max(128);
-const metadata = z.record(z.string().max(256), z.json()).optional();
+/** Anything: it comes out of JSON whose size and depth were checked. */
+const anyJson = z.unknown();
+const metadata = z.record(z.string().max(256), anyJson).optional();
 const mediaTypes = z.array(z.string().min(1).max(128)).max(32);
 
 /** One piece of content: exactly one of `text`, `raw` (base64), `url`, `data`. */
@@ -17,7 +19,7 @@ export const partSchema = z
     text: text(limits.envelopeBytes).optional(),
     raw: text(limits.envelopeBytes).optional(),
     url: text(2048).optional(),
-    data: z.json().optional(),
+    data: anyJson.optional(),
     mediaType: z.string().max(128).optional(),
     filename: z.string().max(256).optional(),
     metadata,
@@ -126,7 +128,7 @@ const extensionSchema = z.object({
   uri: z.string().min(1).max(256),
   description: z.string().max(1024).optional(),
   required: z.boolean().optional(),
-  params: z.record(z.string().max(256), z.json()).optional(),
+  params: z.record(z.string().max(256), anyJson).optional(),
 });
 
 export const agentCardSchema = z.object({

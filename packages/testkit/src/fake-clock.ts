@@ -34,6 +34,11 @@ export class FakeClock implements Clock {
     return { cancel: () => void this.#pending.delete(timer) };
   }
 
+  /** Does not wait for time to move: the next task comes also while it stands. */
+  soon(run: () => void): void {
+    setImmediate(run);
+  }
+
   /** Timers that have not fired. */
   get pendingTimers(): number {
     return this.#pending.size;

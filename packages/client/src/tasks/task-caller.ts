@@ -90,8 +90,8 @@ export class TaskCaller {
       number,
       peer,
       onEvent: (event) => {
-        if ("task" in event) resolve(event.task);
-        else if ("error" in event) reject(new ParleyError(event.error.code, { message: event.error.message }));
+        if (event.task !== undefined) resolve(event.task);
+        else if (event.error !== undefined) reject(new ParleyError(event.error.code, { message: event.error.message }));
       },
       fail: reject,
     });
@@ -213,13 +213,16 @@ class CallerRun implements TaskRun {
     if (this.#done) return;
     this.#path = path;
     try {
-      if ("error" in event) this.#end(new ParleyError(event.error.code, { message: event.error.message, ...(event.error.data === undefined ? {} : { data: event.error.data }) }));
-      else if ("end" in event) this.#finish();
-      else if ("event" in event) {
+      if (event.error !== undefined) {
+        const { code, message, data } = event.error;
+        return this.#end(new ParleyError(code, { message, ...(data === undefined ? {} : { data }) }));
+      }
+      if (event.event !== undefined) {
         this.#fold.apply(event.event);
         this.events.push({ response: event.event, path });
-        if (this.#canceled !== undefined) this.#giveUp(this.#canceled);
       }
+      if (event.end === true) this.#finish();
+      else if (this.#canceled !== undefined) this.#giveUp(this.#canceled);
     } catch (error) {
       this.#end(toParleyError(error));
     }

@@ -20,6 +20,8 @@ export interface Clock {
   monotonic(): number;
   /** Calls `run` once after `delayMs`, which is clamped to 0 … `maxTimerMs`. */
   setTimer(delayMs: number, run: () => void): Timer;
+  /** Calls `run` once, from a fresh task, as soon as the current one and what it left to settle are done. */
+  soon(run: () => void): void;
 }
 
 export interface Random {

@@ -1,6 +1,20 @@
 import type { Clock, Random } from "./clock.ts";
 import { maxTimerMs } from "./clock.ts";
 
+/** Browsers have no `setImmediate`, and clamp nested timers to 4 ms: a message to oneself is the next task. */
+function throughChannel(): (run: () => void) => void {
+  const waiting: (() => void)[] = [];
+  const { port1, port2 } = new MessageChannel();
+  port1.addEventListener("message", () => waiting.shift()?.());
+  port1.start();
+  return (run) => {
+    waiting.push(run);
+    port2.postMessage(undefined);
+  };
+}
+
+const soon: (run: () => void) => void = typeof setImmediate === "function" ? (run) => void setImmediate(run) : throughChannel();
+
 /** The platform's clock and timers. Works in browsers and Node. */
 export const systemClock: Clock = {
   now: () => Date.now(),
@@ -9,6 +23,7 @@ export const systemClock: Clock = {
     const handle = setTimeout(run, Math.min(Math.max(delayMs, 0), maxTimerMs));
     return { cancel: () => clearTimeout(handle) };
   },
+  soon,
 };
 
 /** WebCrypto gives at most this many bytes in one call (W3C Web Cryptography, section 10.1.1). */

@@ -1,0 +1,162 @@
+/** One task as its agent holds it: what happened so far, who follows, and how it may end. */
+import type { Clock, Random } from "@parley/core";
+import { type Artifact, type CallEvent, limits, ParleyError, type Part, type StreamResponse, type Task, type TaskState, toBase64url, toParleyError, type WireError } from "@parley/protocol";
+
+import type { AllowedPaths } from "../delivery.ts";
+import type { Peer } from "../peer.ts";
+import { TaskFold } from "./task-fold.ts";
+
+/** A call whose events go to a device. */
+export interface Follower {
+  readonly peer: Peer;
+  readonly call: number;
+  readonly paths: AllowedPaths | undefined;
+}
+
+export interface HeldTaskOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Member that asked; nobody else may see or cancel it. */
+  readonly owner: string;
+  readonly contextId: string;
+  readonly timeLimitMs: number;
+  readonly tell: (follower: Follower, event: CallEvent) => void;
+}
+
+/** Longest note in a status. */
+const mostNoteCharacters = 8192;
+
+/** What of an error crosses the wire: code and a text bounded in length. */
+export function wireErrorOf(error: unknown): WireError {
+  const { code, message } = toParleyError(error);
+  return { code, message: message.slice(0, limits.errorCharacters) };
+}
+
+export class HeldTask {
+  readonly id: string;
+  readonly contextId: string;
+  readonly owner: string;
+  readonly #options: HeldTaskOptions;
+  readonly #controller = new AbortController();
+  readonly #fold = new TaskFold();
+  readonly #followers = new Set<Follower>();
+  readonly #timer: { cancel(): void };
+  #announced = false;
+
+  constructor(options: HeldTaskOptions, first: Follower) {
+    const { clock, random, timeLimitMs } = options;
+    this.#options = options;
+    this.id = toBase64url(random.bytes(12));
+    this.contextId = options.contextId;
+    this.owner = options.owner;
+    this.#followers.add(first);
+    this.#fold.apply({ task: { id: this.id, contextId: this.contextId, status: this.#status("TASK_STATE_WORKING") } });
+    this.#timer = clock.setTimer(timeLimitMs, () => this.abort(new ParleyError("timeout", { message: `The task took longer than ${timeLimitMs} ms.` })));
+    // A task that ends at once is told in one event; one that goes on is announced with the next task.
+    clock.soon(() => this.#announce());
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  get ended(): boolean {
+    return this.#fold.ended;
+  }
+
+  get task(): Task {
+    return this.#fold.task;
+  }
+
+  abort(reason: ParleyError): void {
+    if (!this.ended) this.#controller.abort(reason);
+  }
+
+  progress(text: string): void {
+    this.#publish({ statusUpdate: { taskId: this.id, contextId: this.contextId, status: this.#status("TASK_STATE_WORKING", text) } });
+  }
+
+  artifact(artifact: Artifact, options: { append?: boolean; lastChunk?: boolean } = {}): void {
+    this.#publish({ artifactUpdate: { taskId: this.id, contextId: this.contextId, artifact, ...options } });
+  }
+
+  /** Ends well; a defined output becomes the last artifact. */
+  complete(output: unknown): void {
+    if (output !== undefined) {
+      const artifact: Artifact = { artifactId: "output", parts: [{ data: output as Part["data"] }] };
+      const event: StreamResponse = { artifactUpdate: { taskId: this.id, contextId: this.contextId, artifact, lastChunk: true } };
+      if (this.#announced) this.#publish(event);
+      else this.#fold.apply(event);
+    }
+    this.#end("TASK_STATE_COMPLETED");
+  }
+
+  /** Ends badly: canceled when that is why, with a code where the caller can act on it, else failed with a note. */
+  fail(error: ParleyError): void {
+    if (error.code === "canceled") this.#end("TASK_STATE_CANCELED");
+    else if (error.code === "task_failed" || error.code === "internal") this.#end("TASK_STATE_FAILED", error.message);
+    else this.#endWith(error);
+  }
+
+  /** One more follower: a snapshot first, then what happens from now on. */
+  follow(follower: Follower): void {
+    this.#tell(follower, { event: { task: this.task } });
+    this.#followers.add(follower);
+  }
+
+  /** A device started anew: it does not wait for this any more. True when nobody does. */
+  unfollow(peer: Peer): boolean {
+    for (const follower of this.#followers) if (follower.peer === peer) this.#followers.delete(follower);
+    return this.#followers.size === 0;
+  }
+
+  #announce(): void {
+    if (this.#announced || this.ended) return;
+    this.#announced = true;
+    this.#tellAll({ event: { task: this.task } });
+  }
+
+  /** Nothing leaves a terminal state. */
+  #publish(event: StreamResponse): void {
+    if (this.ended) return;
+    this.#announce();
+    this.#fold.apply(event);
+    this.#tellAll({ event });
+  }
+
+  #end(state: TaskState, note?: string): void {
+    if (this.ended) return;
+    const event: StreamResponse = { statusUpdate: { taskId: this.id, contextId: this.contextId, status: this.#status(state, note) } };
+    this.#fold.apply(event);
+    this.#tellAll(this.#announced ? { event, end: true } : { event: { task: this.task }, end: true });
+    this.#close();
+  }
+
+  #endWith(error: ParleyError): void {
+    if (this.ended) return;
+    this.#fold.apply({ statusUpdate: { taskId: this.id, contextId: this.contextId, status: this.#status("TASK_STATE_FAILED", error.message) } });
+    this.#tellAll({ error: wireErrorOf(error) });
+    this.#close();
+  }
+
+  #close(): void {
+    this.#timer.cancel();
+    this.#followers.clear();
+  }
+
+  #status(state: TaskState, note?: string): Task["status"] {
+    const { clock, random } = this.#options;
+    const timestamp = new Date(clock.now()).toISOString();
+    if (note === undefined) return { state, timestamp };
+    const messageId = toBase64url(random.bytes(12));
+    return { state, timestamp, message: { messageId, role: "ROLE_AGENT", parts: [{ text: note.slice(0, mostNoteCharacters) }] } };
+  }
+
+  #tellAll(event: Omit<CallEvent, "call">): void {
+    for (const follower of this.#followers) this.#tell(follower, event);
+  }
+
+  #tell(follower: Follower, event: Omit<CallEvent, "call">): void {
+    this.#options.tell(follower, { call: follower.call, ...event });
+  }
+}

@@ -1,7 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 
-import type { Clock, Timer } from "@parley/core";
 import { envelopeBinding, limits, ParleyError, skillSchemasExtension } from "@parley/protocol";
+import { FakeClock } from "@parley/testkit";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 
@@ -10,25 +10,6 @@ import { runAgent } from "../src/running-agent.ts";
 import type { SkillContext } from "../src/skill-context.ts";
 import { defineSkill } from "../src/skill.ts";
 import { FakeDevice } from "./fake-device.ts";
-
-/** Time that moves by hand. */
-class HandClock implements Clock {
-  #now = 1_000_000;
-  #timers: { at: number; run: () => void }[] = [];
-  now = (): number => this.#now;
-  monotonic = (): number => this.#now;
-  setTimer(delayMs: number, run: () => void): Timer {
-    const timer = { at: this.#now + delayMs, run };
-    this.#timers.push(timer);
-    return { cancel: () => void (this.#timers = this.#timers.filter((other) => other !== timer)) };
-  }
-  advance(ms: number): void {
-    this.#now += ms;
-    const due = this.#timers.filter(({ at }) => at <= this.#now);
-    this.#timers = this.#timers.filter(({ at }) => at > this.#now);
-    for (const { run } of due) run();
-  }
-}
 
 const double = defineSkill({
   id: "double",
@@ -57,7 +38,7 @@ function handSkill() {
 
 async function start(definition: Partial<AgentDefinition>) {
   const device = new FakeDevice();
-  const clock = new HandClock();
+  const clock = new FakeClock();
   const lines: { level: string; event: string; fields: Readonly<Record<string, unknown>> | undefined }[] = [];
   const agent = createAgent({ name: "self", skills: [double], ...definition });
   const running = await runAgent({

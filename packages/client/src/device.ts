@@ -42,6 +42,7 @@ import type { DelegateRequest, TaskAdmission, TaskHandler, TaskRun } from "./tas
 const liveTtlMs = 60_000;
 const defaultPingMs = 10_000;
 const drainMs = 2000;
+const presencePauseMs = 100;
 const linkPaths: readonly Path[] = ["direct", "turn"];
 const allowsLinks = (paths: AllowedPaths | undefined): boolean => paths === undefined || paths.some((path) => linkPaths.includes(path));
 const allowsRelay = (paths: AllowedPaths | undefined): boolean => paths === undefined || paths.includes("relay");
@@ -72,6 +73,7 @@ export class Device implements DeviceApi {
   #cardNumber = 0;
   #presence: RequestBody<"presence.set"> = {};
   #presenceScheduled = false;
+  #presenceSaid = "";
   #state: SessionState = "stopped";
 
   private constructor(options: DeviceOptions, state: JournalState, leftover: readonly InboxEntry[]) {
@@ -356,6 +358,7 @@ export class Device implements DeviceApi {
   }
 
   #onWelcome(): void {
+    this.#presenceSaid = "";
     this.#setPresence({ load: this.#callee.working, consumer: this.#messageHandler === undefined ? "idle" : "reading" });
     this.#peers.closeRevoked();
     this.#peers.onSession();
@@ -516,14 +519,16 @@ export class Device implements DeviceApi {
     });
   }
 
-  /** Presence of one tick goes in one request; what fails is said again with the next session. */
+  /** Changes within a moment go in one request, and only when they say something new. */
   #setPresence(presence: RequestBody<"presence.set">): void {
     this.#presence = { ...this.#presence, ...presence };
     if (this.#presenceScheduled) return;
     this.#presenceScheduled = true;
-    this.#clock.setTimer(50, () => {
+    this.#clock.setTimer(presencePauseMs, () => {
       this.#presenceScheduled = false;
-      if (!this.#session.isOpen) return;
+      const saying = JSON.stringify(this.#presence);
+      if (!this.#session.isOpen || saying === this.#presenceSaid) return;
+      this.#presenceSaid = saying;
       this.#session.request("presence.set", this.#presence).catch((error: unknown) => this.#log("debug", "presence", { code: toParleyError(error).code }));
     });
   }

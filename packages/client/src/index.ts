@@ -57,3 +57,4 @@ export {
   type SkillSchemas,
   skillSchemasOf,
 } from "./tasks/skill-schema.ts";
+export { TaskFold } from "./tasks/task-fold.ts";

@@ -29,9 +29,23 @@ export const systemClock: Clock = {
 /** WebCrypto gives at most this many bytes in one call (W3C Web Cryptography, section 10.1.1). */
 const bytesPerCall = 65_536;
 
+const pooledBytes = 4096;
+const largestPooled = 64;
+let pool = new Uint8Array();
+
+/** Small draws come out of one larger one: asking the system costs more than the bytes. Nothing is given twice. */
+function fromPool(count: number): Uint8Array<ArrayBuffer> {
+  if (pool.length < count) pool = crypto.getRandomValues(new Uint8Array(pooledBytes));
+  const bytes = pool.slice(0, count);
+  pool.fill(0, 0, count);
+  pool = pool.subarray(count);
+  return bytes;
+}
+
 /** The platform's cryptographic generator. */
 export const systemRandom: Random = {
   bytes(count) {
+    if (count <= largestPooled) return fromPool(count);
     const bytes = new Uint8Array(count);
     for (let at = 0; at < count; at += bytesPerCall) crypto.getRandomValues(bytes.subarray(at, at + bytesPerCall));
     return bytes;

@@ -22,11 +22,12 @@ export class ChunkJoiner {
     return this.#parts.length > 0;
   }
 
-  /** The whole body when `envelope` completes one, else undefined. Throws `too_large` when the parts exceed the limit. */
+  /** The whole body when `envelope` completes one, else undefined. Throws `too_large` when the parts exceed a limit. */
   take(envelope: Envelope): Uint8Array | undefined {
     if (!envelope.more && this.#parts.length === 0) return envelope.body;
     this.#bytes += envelope.body.length;
-    if (this.#bytes > limits.envelopeBytes) {
+    // Chunks without bytes would otherwise pile up without end.
+    if (this.#bytes > limits.envelopeBytes || this.#parts.length >= limits.chunks) {
       this.reset();
       throw new ParleyError("too_large");
     }

@@ -45,20 +45,21 @@ export class InboundStream {
    */
   receive(section: DataSection): readonly NumberedEnvelope[] {
     this.#settleBelow(section.base);
-    if (section.firstSeq > this.#received + 1) {
-      this.#hold(section);
-      return [];
-    }
-    const skip = this.#received + 1 - section.firstSeq;
     const ready: NumberedEnvelope[] = [];
-    for (let index = skip; index < section.envelopes.length; index++) {
+    if (section.firstSeq > this.#received + 1) this.#hold(section);
+    else this.#take(section, ready);
+    if (this.#held.size > 0) this.#release(ready);
+    return ready;
+  }
+
+  #take(section: DataSection, ready: NumberedEnvelope[]): void {
+    for (let index = this.#received + 1 - section.firstSeq; index < section.envelopes.length; index++) {
       const envelope = section.envelopes[index];
       if (envelope === undefined) break;
       this.#received++;
+      if (this.#held.size > 0) this.#drop(this.#received);
       ready.push({ seq: this.#received, envelope });
     }
-    if (this.#held.size > 0) this.#release(ready);
-    return ready;
   }
 
   /** What the sender calls settled will never come: an earlier life of this side took it. */
@@ -73,13 +74,12 @@ export class InboundStream {
       const seq = section.firstSeq + index;
       if (this.#held.has(seq)) continue;
       if (this.#held.size >= this.#mostHeld || this.#heldBytes + envelope.body.length > this.#mostHeldBytes) return;
-      this.#held.set(seq, { ...envelope, body: envelope.body.slice() });
+      this.#held.set(seq, { ...envelope, body: envelope.body.slice(), trace: envelope.trace?.slice() });
       this.#heldBytes += envelope.body.length;
     }
   }
 
   #release(ready: NumberedEnvelope[]): void {
-    for (const seq of this.#held.keys()) if (seq <= this.#received) this.#drop(seq);
     for (let envelope = this.#held.get(this.#received + 1); envelope !== undefined; envelope = this.#held.get(this.#received + 1)) {
       this.#received++;
       this.#drop(this.#received);

@@ -17,6 +17,7 @@ import type {
   TaskOutcome,
   TaskRun,
 } from "@parley/client";
+import { TaskFold } from "@parley/client";
 import {
   type AgentCard,
   type Availability,
@@ -32,7 +33,6 @@ import {
 import { EventBuffer } from "./event-buffer.ts";
 import { LocalCalls } from "./local-calls.ts";
 import type { OperationBody } from "./operations.ts";
-import { TaskFold } from "./task-fold.ts";
 
 /** Events of one task that wait for their reader before the socket rests. */
 const mostTaskEvents = 1024;
@@ -236,12 +236,18 @@ class Attached implements AttachedDevice {
       .call("delegate", body, {
         onEvent: (event) => {
           if ("to" in event) return first.resolve(event.to);
-          fold.add(event.task.response);
+          fold.apply(event.task.response);
           events.push(event.task);
         },
         signal: signal === undefined ? abort.signal : AbortSignal.any([signal, abort.signal]),
       })
-      .then(({ task, path, tookMs }): TaskOutcome => ({ ...fold.end(task), path, tookMs }));
+      .then(({ path, tookMs }): TaskOutcome => ({
+        task: fold.task,
+        output: fold.output,
+        text: fold.text,
+        path,
+        tookMs,
+      }));
     outcome.then(
       () => events.end(),
       (error: unknown) => {
@@ -252,7 +258,7 @@ class Attached implements AttachedDevice {
     return {
       to: await first.promise,
       get taskId() {
-        return fold.taskId;
+        return fold.id;
       },
       events,
       outcome,

@@ -106,8 +106,8 @@ export const operationHandlers: Handlers = {
     run.outcome.catch(() => undefined);
     await emit({ to: { ...run.to, roles: [...run.to.roles] } });
     for await (const task of run.events) await emit({ task });
-    const { task, path, tookMs } = await run.outcome;
-    return { task: { ...task, artifacts: [], history: [] }, path, tookMs };
+    const { path, tookMs } = await run.outcome;
+    return { path, tookMs };
   },
 
   async publishCard({ device, body }) {

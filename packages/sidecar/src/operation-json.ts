@@ -1,5 +1,5 @@
 /** The JSON of what operations carry, in the shapes of the device's own surface. */
-import { errorCodeSchema, memberKindSchema, pathSchema, streamResponseSchema, taskSchema } from "@parley/protocol";
+import { errorCodeSchema, memberKindSchema, pathSchema, streamResponseSchema } from "@parley/protocol";
 import { z } from "zod";
 
 const maybe = <Schema extends z.ZodType>(schema: Schema) => schema.optional().transform((value) => value);
@@ -62,7 +62,7 @@ export const deviceEventSchema = z.discriminatedUnion("type", [
   }),
   z.object({ type: z.literal("link"), link: linkViewSchema, reason: z.exactOptional(z.string()) }),
   z.object({ type: z.literal("delivery"), delivery: deliverySchema, to: z.string() }),
-  z.object({ type: z.literal("pairing-pending"), pairing: z.string(), name: z.string(), words: z.string() }),
+  z.object({ type: z.literal("pairing-pending"), pairing: z.string(), request: z.string() }),
   z.object({
     type: z.literal("refused"),
     code: errorCodeSchema,
@@ -74,4 +74,4 @@ export const deviceEventSchema = z.discriminatedUnion("type", [
 
 export const taskEventSchema = z.object({ response: streamResponseSchema, path: pathSchema });
 /** How a task ended; its artifacts came as events, which the caller folds. */
-export const taskEndSchema = z.object({ task: taskSchema, path: pathSchema, tookMs: z.number() });
+export const taskEndSchema = z.object({ path: pathSchema, tookMs: z.number() });

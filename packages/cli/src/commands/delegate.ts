@@ -1,0 +1,102 @@
+import type { TaskEvent, TaskRun } from "@parley/client";
+import { type Artifact, ParleyError, skillIdSchema } from "@parley/protocol";
+
+import { allowedPaths } from "../allowed-paths.ts";
+import type { CommandContext } from "../command-context.ts";
+import type { CommandModule } from "../command.ts";
+import { formatDuration } from "../duration.ts";
+import { Explanation } from "../explanation.ts";
+import { withDevice } from "../open-device.ts";
+import { visible } from "../presenter.ts";
+
+/** Gives work to an agent, streams what comes and prints the result. */
+export const run: CommandModule["run"] = async (context) => {
+  const { input, settings, signal, out } = context;
+  const { to, skill } = parseTarget(input.argument("skill"));
+  const json = input.optionalArgument("input");
+  const text = input.text("text");
+  const request = {
+    skill,
+    ...(json === undefined ? {} : { input: parseInput(json) }),
+    ...(text === undefined ? {} : { text }),
+    timeLimitMs: settings.get("time-limit"),
+    ...allowedPaths(settings),
+    signal,
+  };
+  return withDevice(context, async ({ device }) => {
+    const explanation = input.switch("explain") ? await Explanation.before(device, to, skill) : undefined;
+    out.progress(`asking for ${skill}…`);
+    const task = await device.delegate(to, request);
+    // Read below, after the events, which fail with the same error.
+    task.outcome.catch(() => undefined);
+    const who = task.to;
+    out.event(
+      { type: "started", to: { name: who.name, member: who.member, device: who.device }, skill },
+      out.style("dim", `@${device.name} -> @${who.name}/${skill}`),
+    );
+    await follow(context, task);
+    const { path, tookMs, output, text: words } = await task.outcome;
+    if (explanation !== undefined) {
+      const reasons = explanation.after(device, task.to, path, settings.get("path"));
+      if (out.json) out.event({ type: "explanation", ...reasons }, "");
+      else for (const line of reasons.lines) out.note(line);
+    }
+    if (out.json)
+      out.event(
+        {
+          type: "result",
+          state: "TASK_STATE_COMPLETED",
+          taskId: task.taskId,
+          to: who.name,
+          path,
+          tookMs,
+          output: output ?? null,
+          text: words,
+        },
+        "",
+      );
+    else if (output !== undefined)
+      out.line(visible(typeof output === "string" ? output : JSON.stringify(output, undefined, 2)));
+    out.note(out.style("dim", `path: ${path}  took: ${formatDuration(tookMs)}`));
+    return 0;
+  });
+};
+
+/** `search`, or `@librarian/search`. */
+function parseTarget(text: string): { to: string | undefined; skill: string } {
+  const match = /^(?:(@[^/]+)\/)?([^/]+)$/.exec(text);
+  const skill = skillIdSchema.safeParse(match?.[2]);
+  if (match === null || !skill.success || text.startsWith("@") !== (match[1] !== undefined))
+    throw new ParleyError("invalid_argument", { message: `"${text}" is neither a skill nor @member/skill.` });
+  return { to: match[1], skill: skill.data };
+}
+
+function parseInput(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new ParleyError("invalid_argument", {
+      message: `The input is not JSON: ${cause instanceof Error ? cause.message : ""}; for words use --text.`,
+      cause,
+    });
+  }
+}
+
+async function follow(context: CommandContext, task: TaskRun): Promise<void> {
+  for await (const event of task.events) print(context, event);
+}
+
+function print({ out }: CommandContext, { response, path }: TaskEvent): void {
+  if (out.json) {
+    out.event({ type: "event", path, ...response }, "");
+    return;
+  }
+  const status = response.statusUpdate?.status ?? response.task?.status;
+  const note = status?.message?.parts.map((part) => part.text ?? "").join(" ") ?? "";
+  if (note !== "") out.note(out.style("dim", `· ${visible(note)}`));
+  const artifact = response.artifactUpdate?.artifact;
+  if (artifact !== undefined) for (const text of textsOf(artifact)) out.line(visible(text));
+}
+
+const textsOf = (artifact: Artifact): readonly string[] =>
+  artifact.parts.flatMap((part) => (part.text === undefined ? [] : [part.text]));

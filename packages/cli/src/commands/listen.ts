@@ -1,0 +1,68 @@
+import type { IncomingMessage } from "@parley/client";
+import { ParleyError } from "@parley/protocol";
+
+import type { CommandContext } from "../command-context.ts";
+import type { CommandModule } from "../command.ts";
+import { openDevice, type OpenDevice } from "../open-device.ts";
+import { visible } from "../presenter.ts";
+import { untilAborted } from "../until-aborted.ts";
+
+const mostMessages = 1_000_000;
+const mostTimeoutMs = 30 * 86_400_000;
+
+/** Prints messages until the bound, the time limit or a signal. */
+export const run: CommandModule["run"] = async (context) => {
+  const { input, signal } = context;
+  const max = input.integer("max", 1, mostMessages);
+  const timeoutMs = input.duration("timeout", mostTimeoutMs);
+  const enough = new AbortController();
+  const timeout = timeoutMs === undefined ? [] : [AbortSignal.timeout(timeoutMs)];
+  const end = AbortSignal.any([signal, enough.signal, ...timeout]);
+  let count = 0;
+  const onMessage = (message: IncomingMessage): void => {
+    if (max !== undefined && count >= max) return;
+    count++;
+    print(context, message);
+    if (count === max) enough.abort();
+  };
+  // A holder that goes hands over: this process attaches to the next one, or becomes it.
+  while (!end.aborted) await listenOnce(await openDevice(context), onMessage, end, context);
+  return max !== undefined && count < max && !signal.aborted ? 1 : 0;
+};
+
+async function listenOnce(
+  opened: OpenDevice,
+  onMessage: (message: IncomingMessage) => void,
+  end: AbortSignal,
+  { out }: CommandContext,
+): Promise<void> {
+  const { device, holderGone } = opened;
+  const ended = Promise.withResolvers<ParleyError>();
+  const unwatch = device.watch((event) => {
+    if (event.type === "session" && event.state === "stopped" && event.error !== undefined && holderGone === undefined)
+      ended.resolve(new ParleyError(event.error.code, { message: event.error.message }));
+  });
+  const leave = device.onMessage(onMessage);
+  try {
+    out.note(
+      `@${device.name} listens${holderGone === undefined ? "" : " through the process that holds the device"}. Ctrl-C stops it.`,
+    );
+    const failure = await Promise.race([
+      untilAborted(end),
+      ended.promise,
+      ...(holderGone === undefined ? [] : [holderGone.then(() => undefined)]),
+    ]);
+    if (failure !== undefined) throw failure;
+  } finally {
+    leave();
+    unwatch();
+    await opened.close();
+  }
+}
+
+function print({ out }: CommandContext, message: IncomingMessage): void {
+  const { from, text, created, path, redelivered } = message;
+  const time = new Date(created).toLocaleTimeString("en-GB");
+  const head = `${out.style("dim", time)} ${out.style("bold", `@${from.name}`)} ${out.style("dim", `(${path}${redelivered ? ", redelivered" : ""})`)}`;
+  out.event({ type: "message", ...message }, `${head} ${visible(text)}`);
+}

@@ -1,0 +1,39 @@
+import type { PingResult } from "@parley/client";
+import { toParleyError } from "@parley/protocol";
+
+import { allowedPaths } from "../allowed-paths.ts";
+import type { CommandModule } from "../command.ts";
+import { formatDuration } from "../duration.ts";
+import { withDevice } from "../open-device.ts";
+
+const mostPings = 1000;
+
+export const run: CommandModule["run"] = async (context) => {
+  const { input, out, signal } = context;
+  const who = input.argument("member");
+  const count = input.integer("count", 1, mostPings) ?? 3;
+  return withDevice(context, async ({ device }) => {
+    const results: PingResult[] = [];
+    let last: unknown;
+    for (let number = 1; number <= count && !signal.aborted; number++) {
+      try {
+        const result = await device.ping(who, allowedPaths(context.settings));
+        results.push(result);
+        const { path, rttMs, route } = result;
+        out.event(
+          { number, ...result },
+          `${number}  path: ${path}  round trip: ${formatDuration(rttMs)}${route === undefined ? "" : `  ${route.local} -> ${route.remote}`}`,
+        );
+      } catch (error) {
+        last = error;
+        const { code, message, retryable } = toParleyError(error);
+        out.event({ number, error: { code, message } }, `${number}  ${message} (${code})`);
+        if (!retryable) break;
+      }
+    }
+    if (results.length === 0 && last !== undefined) throw last;
+    const best = Math.min(...results.map(({ rttMs }) => rttMs));
+    out.note(`${results.length} of ${count} answered, best ${formatDuration(best)}`);
+    return 0;
+  });
+};

@@ -1,0 +1,31 @@
+import { resolve } from "node:path";
+
+import { loadManifest } from "@parley/agent";
+import { findAgentFolder } from "@parley/client/node";
+import { errorTable, isParleyError, ParleyError } from "@parley/protocol";
+
+import type { CommandModule } from "../command.ts";
+
+/** Checks a manifest; every problem is a line of its own. */
+export const run: CommandModule["run"] = async ({ input, out, cwd }) => {
+  const given = input.optionalArgument("file");
+  const path = given === undefined ? findAgentFolder(cwd) : resolve(cwd, given);
+  if (path === undefined)
+    throw new ParleyError("invalid_manifest", {
+      message: "There is no agent.yaml here or above; `parley init` writes one.",
+    });
+  try {
+    const manifest = await loadManifest(path);
+    out.result({ valid: true, path: manifest.path, name: manifest.name }, () =>
+      out.line(`${manifest.path} is valid: @${manifest.name}`),
+    );
+    return 0;
+  } catch (error) {
+    const problems = isParleyError(error) ? error.data?.["problems"] : undefined;
+    if (out.json || !isParleyError(error) || !Array.isArray(problems) || problems.length === 0) throw error;
+    for (const { line, column, message } of problems as { line: number; column: number; message: string }[]) {
+      out.note(`${String(error.data?.["path"] ?? path)}:${line}:${column}: ${message}`);
+    }
+    return errorTable[error.code].exit;
+  }
+};

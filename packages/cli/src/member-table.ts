@@ -1,0 +1,57 @@
+import type { MemberView } from "@parley/client";
+import { type AgentSkill, skillSchemasExtension } from "@parley/protocol";
+
+/** The best that is known of a member's devices. */
+export function presenceOf(member: MemberView): string {
+  const states = member.devices.map((device) => device.state);
+  return (["connected", "stale"] as const).find((state) => states.includes(state)) ?? "offline";
+}
+
+/** Tasks at work on its connected devices. */
+export function loadOf(member: MemberView): number {
+  return member.devices.filter((device) => device.state === "connected").reduce((sum, device) => sum + device.load, 0);
+}
+
+export const skillsOf = (member: MemberView): readonly AgentSkill[] => member.card?.skills ?? [];
+
+/** The JSON Schemas that a card declares for a skill. */
+export function schemasOf(member: MemberView, skill: string): unknown {
+  const extension = member.card?.capabilities.extensions?.find(({ uri }) => uri === skillSchemasExtension);
+  const skills = extension?.params?.["skills"];
+  return typeof skills === "object" && skills !== null && !Array.isArray(skills)
+    ? (skills as Record<string, unknown>)[skill]
+    : undefined;
+}
+
+/** A member for programs. */
+export function memberJson(member: MemberView) {
+  const { name, kind, roles, devices, availability, live, verified } = member;
+  return {
+    member: member.member,
+    name,
+    kind,
+    roles,
+    live,
+    presence: presenceOf(member),
+    ...(availability === undefined ? {} : { availability }),
+    devices: devices.map(({ device, state, load, consumer, since }) => ({
+      device,
+      label: verified.devices.get(device)?.label,
+      state,
+      load,
+      consumer,
+      since,
+    })),
+    skills: skillsOf(member).map(({ id, name: title, description, tags }) => ({
+      id,
+      name: title,
+      description,
+      tags,
+      schemas: schemasOf(member, id),
+    })),
+    admittedUntil: verified.admissionExpires,
+  };
+}
+
+/** What an operator sees of a member when there is no more room. */
+export const shortId = (id: string): string => id.slice(0, 8);

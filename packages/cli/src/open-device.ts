@@ -1,0 +1,218 @@
+/** How commands reach the home's device: through the process that holds it, else by holding it themselves. */
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+
+import { checkPairing, Device, type DeviceApi, type LinkSettings, type LogLine, Operator } from "@parley/client";
+import { DeviceLock, Home, type HomeMesh, prepareSocketFolder } from "@parley/client/node";
+import { type ExitCode, isParleyError, ParleyError } from "@parley/protocol";
+import { type AttachedDevice, attachDevice, DeviceSocket } from "@parley/sidecar";
+import { openSqliteJournal } from "@parley/store-sqlite";
+
+import type { CommandContext } from "./command-context.ts";
+import { processLog } from "./log-line.ts";
+
+/** A device that a command may use until it closes it. */
+export interface OpenDevice {
+  readonly device: DeviceApi;
+  readonly home: Home;
+  /** Set when another process holds the device; resolves when that one goes. */
+  readonly holderGone: Promise<ParleyError> | undefined;
+  readonly operator: Operator;
+  close(): Promise<void>;
+}
+
+export interface OpenDeviceOptions {
+  /** Refuses a device that another process holds, as one that serves tasks must. Default false. */
+  readonly hold?: boolean;
+}
+
+/** A holder opens its socket within this of taking the lock. */
+const attachWaitMs = 5000;
+const attachPauseMs = 50;
+/** Without a session after this the registry counts as not reachable. */
+const connectMs = 10_000;
+/** How long a command that is done goes on for others that wait for a reply through it. */
+const lingerMs = 5000;
+
+export const openHome = (context: CommandContext): Promise<Home> => Home.open(context.settings.home.path);
+
+/** Opens the home's device and waits until it is connected. Throws `not_admitted`, `unreachable`, `device_in_use`, ... */
+export async function openDevice(context: CommandContext, options: OpenDeviceOptions = {}): Promise<OpenDevice> {
+  const home = await openHome(context);
+  await settlePairing(home, context.signal);
+  const opened = await attachOrHold(home, context, options.hold === true);
+  try {
+    await connect(opened.device, context);
+    return opened;
+  } catch (error) {
+    await opened.close();
+    throw error;
+  }
+}
+
+/** A home that waits for approval asks once what became of it. */
+async function settlePairing(home: Home, signal: AbortSignal): Promise<void> {
+  const { state, registry, trust, identity, pairing } = await home.mesh();
+  if (state === "admitted") return;
+  if (state === "unconfirmed" || pairing === undefined) {
+    throw new ParleyError("not_admitted", {
+      message:
+        "The six words of this pairing were not compared yet; run `parley pair --words '…'` with the operator's.",
+    });
+  }
+  const outcome = await checkPairing({ registry, trust, identity, pairing }, { signal });
+  if (outcome.state === "pending")
+    throw new ParleyError("not_admitted", {
+      message: `An operator has not approved @${identity.name} yet; ask for \`parley member approve ${identity.name}\`.`,
+    });
+  await home.saveJoined(outcome.joined);
+}
+
+async function attachOrHold(home: Home, context: CommandContext, hold: boolean): Promise<OpenDevice> {
+  const deadline = performance.now() + attachWaitMs;
+  for (;;) {
+    const attached = hold ? undefined : await tryAttach(home);
+    if (attached !== undefined) return attachedDevice(home, attached);
+    const lock = DeviceLock.tryTake(home.path);
+    if (lock !== undefined) return holdDevice(home, lock, context);
+    if (hold || performance.now() > deadline)
+      throw new ParleyError("device_in_use", {
+        message: `Another process holds the device of ${home.path}; stop it, or use another home folder.`,
+      });
+    await pause(attachPauseMs, undefined, { signal: context.signal });
+  }
+}
+
+async function tryAttach(home: Home): Promise<AttachedDevice | undefined> {
+  try {
+    return await attachDevice(home.socketPath);
+  } catch (error) {
+    if (isParleyError(error) && (error.code === "not_connected" || error.code === "closed")) return undefined;
+    throw error;
+  }
+}
+
+async function attachedDevice(home: Home, device: AttachedDevice): Promise<OpenDevice> {
+  const { registry, identity } = await home.mesh();
+  const trust = async () => (await home.mesh()).trust;
+  return {
+    device,
+    home,
+    holderGone: device.closed,
+    operator: new Operator({ device, root: identity.root, trust, registry }),
+    close: () => device.stop(),
+  };
+}
+
+/** What has to be undone, last thing first. */
+type Undo = () => void | Promise<void>;
+
+async function holdDevice(home: Home, lock: DeviceLock, context: CommandContext): Promise<OpenDevice> {
+  const undo: Undo[] = [() => lock.release()];
+  const close = async (): Promise<void> => {
+    const results: PromiseSettledResult<void>[] = [];
+    // Each step runs even when one before it failed: the lock comes last.
+    for (const step of undo.splice(0).reverse()) results.push(...(await Promise.allSettled([(async () => step())()])));
+    const failed = results.find((result) => result.status === "rejected");
+    if (failed !== undefined) throw failed.reason;
+  };
+  try {
+    const mesh = await home.heldMesh();
+    undo.push(() => home.flush());
+    const log = processLog(context.settings.get("log"), context.out.json);
+    const device = await openHeld(mesh, home, undo, context, log);
+    await prepareSocketFolder(home.socketPath);
+    const socket = await DeviceSocket.open({ device, path: home.socketPath });
+    undo.push(async () => {
+      await socket.settle(lingerMs);
+      await socket.close();
+    });
+    const operator = new Operator({
+      device,
+      root: mesh.identity.root,
+      trust: () => mesh.trust,
+      registry: mesh.registry,
+    });
+    return { device, home, holderGone: undefined, operator, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function openHeld(
+  mesh: HomeMesh,
+  home: Home,
+  undo: Undo[],
+  context: CommandContext,
+  log: LogLine,
+): Promise<DeviceApi> {
+  const journal = openSqliteJournal({ dir: join(home.path, "journal") });
+  undo.push(() => journal.close());
+  const links = await linkSettings(context, log);
+  if (links !== undefined) undo.push(() => links.factory.close());
+  const device = await Device.open({
+    identity: mesh.identity,
+    registry: mesh.registry,
+    trust: mesh.trust,
+    journal,
+    log,
+    ...(links === undefined ? {} : { links }),
+  });
+  undo.push(() => device.stop());
+  return device;
+}
+
+/** Links on node-datachannel; none, and so relay and mailbox only, on a platform without its binary. */
+async function linkSettings({ settings }: CommandContext, log: LogLine): Promise<LinkSettings | undefined> {
+  const bindAddress = settings.get("link-address");
+  const portRange = settings.get("link-ports");
+  const policy = settings.get("link-policy") === "relay" ? "relay" : "all";
+  try {
+    const { NodeLinkFactory } = await import("@parley/peer/node");
+    return {
+      factory: new NodeLinkFactory(),
+      policy,
+      ...(bindAddress === undefined ? {} : { bindAddress }),
+      ...(portRange === undefined ? {} : { portRange }),
+    };
+  } catch (error) {
+    log("warn", "links.unavailable", { reason: error instanceof Error ? error.message : "unknown" });
+    return undefined;
+  }
+}
+
+async function connect(device: DeviceApi, context: CommandContext): Promise<void> {
+  if (device.state === "connected") return;
+  let last: { code: ParleyError["code"]; message: string } | undefined;
+  const unwatch = device.watch((event) => {
+    if (event.type === "session" && event.error !== undefined) last = event.error;
+  });
+  const timeout = AbortSignal.timeout(connectMs);
+  try {
+    context.out.progress("connecting to the registry…");
+    await device.start({ signal: AbortSignal.any([context.signal, timeout]) });
+  } catch (error) {
+    if (!timeout.aborted || context.signal.aborted) throw error;
+    throw last === undefined
+      ? new ParleyError("unreachable", {
+          message: "The registry does not answer; check that `parley up` runs, and see `parley doctor`.",
+        })
+      : new ParleyError(last.code, { message: last.message });
+  } finally {
+    unwatch();
+  }
+}
+
+/** Opens the device, works with it, and closes it whatever happens. */
+export async function withDevice(
+  context: CommandContext,
+  work: (opened: OpenDevice) => Promise<ExitCode | undefined>,
+): Promise<ExitCode | undefined> {
+  const opened = await openDevice(context);
+  try {
+    return await work(opened);
+  } finally {
+    await opened.close();
+  }
+}

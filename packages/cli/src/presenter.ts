@@ -1,0 +1,116 @@
+/** Everything that commands print goes through here: results to the standard output, the rest to the standard error output. */
+import { styleText } from "node:util";
+
+import type { ParleyError } from "@parley/protocol";
+
+type Style = Parameters<typeof styleText>[0];
+
+/** A stream that text goes to, and whether a person reads it. */
+export interface TextSink {
+  readonly isTTY?: boolean | undefined;
+  readonly columns?: number | undefined;
+  write(text: string): unknown;
+}
+
+export interface PresenterOptions {
+  readonly json: boolean;
+  readonly out: TextSink;
+  readonly err: TextSink;
+  /** `NO_COLOR` set to anything forbids colour (no-color.org). */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+/** Text from others must not steer the terminal: control and bidirectional formatting characters become visible. */
+export function visible(text: string): string {
+  return text.replaceAll(
+    /[^\P{Cc}\n\t]|[\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/gu,
+    (character) => `\\u{${character.codePointAt(0)?.toString(16) ?? ""}}`,
+  );
+}
+
+export class Presenter {
+  readonly json: boolean;
+  readonly #options: PresenterOptions;
+  #progress = false;
+
+  constructor(options: PresenterOptions) {
+    this.json = options.json;
+    this.#options = options;
+  }
+
+  /** The result of a command: one JSON object, or what `human` prints. */
+  result(value: unknown, human: () => void): void {
+    if (this.json) this.#out(JSON.stringify(value));
+    else human();
+  }
+
+  /** One of several results: one JSON object per line, or one line. */
+  event(value: unknown, line: string): void {
+    this.#out(this.json ? JSON.stringify(value) : line);
+  }
+
+  /** A line of a human result. */
+  line(text = ""): void {
+    this.#out(text);
+  }
+
+  /** Something to know beside the result; not in JSON mode. */
+  note(text: string): void {
+    if (!this.json) this.#err(text);
+  }
+
+  /** What is under way: one line that is replaced by the next, on a terminal only. */
+  progress(text: string): void {
+    const { err } = this.#options;
+    if (this.json || err.isTTY !== true) return;
+    err.write(`\r\u001B[K${text.slice(0, (err.columns ?? 80) - 1)}`);
+    this.#progress = true;
+  }
+
+  /** Rows in aligned columns under their headings. */
+  table(headings: readonly string[], rows: readonly (readonly string[])[]): void {
+    const cells = rows.map((row) => row.map((cell) => visible(cell).replaceAll("\n", " ")));
+    const widths = headings.map((heading, column) =>
+      Math.max(heading.length, ...cells.map((row) => row[column]?.length ?? 0)),
+    );
+    const lineOf = (row: readonly string[]): string =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join("  ")
+        .trimEnd();
+    this.line(this.style("dim", lineOf(headings)));
+    for (const row of cells) this.line(lineOf(row));
+  }
+
+  error({ code, message, data }: ParleyError): void {
+    if (this.json) {
+      this.#err(JSON.stringify({ error: { code, message, ...(data === undefined ? {} : { data }) } }));
+      return;
+    }
+    this.#err(`${this.#styled(this.#options.err, "red", "error:")} ${visible(message)} (${code})`);
+  }
+
+  style(style: Style, text: string): string {
+    return this.#styled(this.#options.out, style, text);
+  }
+
+  #styled(sink: TextSink, style: Style, text: string): string {
+    const plain = sink.isTTY !== true || (this.#options.environment["NO_COLOR"] ?? "") !== "";
+    return plain ? text : styleText(style, text, { validateStream: false });
+  }
+
+  #out(text: string): void {
+    this.#clear();
+    this.#options.out.write(`${text}\n`);
+  }
+
+  #err(text: string): void {
+    this.#clear();
+    this.#options.err.write(`${text}\n`);
+  }
+
+  #clear(): void {
+    if (this.#progress) this.#options.err.write("\r\u001B[K");
+    this.#progress = false;
+  }
+}

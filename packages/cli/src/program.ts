@@ -1,0 +1,145 @@
+/** The table of commands as a commander program. Loads nothing of the product: help has to be fast. */
+import { Command, CommanderError, Option } from "commander";
+
+import type { CommandRow } from "./command.ts";
+import { commonSettings, type SettingName, type SettingRow, settingTable } from "./setting-table.ts";
+
+/** A command as it was typed. */
+export interface Invocation {
+  readonly row: CommandRow;
+  readonly arguments: ReadonlyMap<string, string>;
+  readonly options: ReadonlyMap<string, string | boolean>;
+  readonly flags: ReadonlyMap<SettingName, string>;
+}
+
+/** What parsing came to: a command, or text to print, with the exit code. */
+export type Parsed = { readonly invocation: Invocation } | { readonly text: string } | { readonly usage: string };
+
+const groupSummaries: Readonly<Record<string, string>> = {
+  invite: "Open, list and cancel invites",
+  member: "Let members in, turn them away, revoke them",
+  identity: "Show, export and import this member's keys",
+  config: "Show the settings and where they come from",
+};
+
+/** Refuses a table that names a command twice, or a command that is a group as well. */
+export function checkTable(rows: readonly CommandRow[]): void {
+  const names = rows.map((row) => row.path.join(" "));
+  for (const name of names) {
+    if (names.filter((other) => other === name).length > 1)
+      throw new Error(`The command "${name}" is in the table twice.`);
+    if (names.some((other) => other.startsWith(`${name} `)))
+      throw new Error(`"${name}" is both a command and a group.`);
+  }
+}
+
+function settingOption(name: SettingName): Option {
+  const row: SettingRow = settingTable[name];
+  const given = row.default === undefined || row.kind === "flag" ? row.defaultMeans : row.default;
+  const tail = given === undefined ? "" : ` (default: ${given.replaceAll("`", "")})`;
+  return new Option(
+    row.kind === "flag" ? `--${name}` : `--${name} <${row.value ?? name}>`,
+    `${row.means.replaceAll("`", "").replace(/\.$/, "")}${tail}`,
+  );
+}
+
+function leafOf(row: CommandRow, onRun: (command: Command) => void): Command {
+  const command = new Command(row.path.at(-1)).summary(row.summary).description(row.summary);
+  for (const { name, means, optional } of row.arguments ?? [])
+    command.argument(optional === true ? `[${name}]` : `<${name}>`, means);
+  for (const { name, means, value, short } of row.options ?? []) {
+    command.addOption(
+      new Option(
+        `${short === undefined ? "" : `-${short}, `}--${name}${value === undefined ? "" : ` <${value}>`}`,
+        means,
+      ),
+    );
+  }
+  for (const name of row.settings ?? []) command.addOption(settingOption(name));
+  command.addHelpText("after", `\nExamples:\n${row.examples.map((example) => `  ${example}`).join("\n")}`);
+  return command.action(() => onRun(command));
+}
+
+const camel = (name: string): string => name.replaceAll(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+
+/** Commander keeps `--no-wait` as `wait: false`. */
+function optionOf(values: Readonly<Record<string, unknown>>, name: string): string | boolean | undefined {
+  if (name.startsWith("no-")) return values[camel(name.slice(3))] === false;
+  const value = values[camel(name)];
+  return typeof value === "string" || typeof value === "boolean" ? value : undefined;
+}
+
+function invocationOf(row: CommandRow, command: Command): Invocation {
+  const values = command.optsWithGlobals<Record<string, unknown>>();
+  const args = new Map<string, string>();
+  for (const [index, { name }] of (row.arguments ?? []).entries()) {
+    const value = command.args[index];
+    if (value !== undefined) args.set(name, value);
+  }
+  const options = new Map<string, string | boolean>();
+  for (const { name } of row.options ?? []) {
+    const value = optionOf(values, name);
+    if (value !== undefined) options.set(name, value);
+  }
+  const flags = new Map<SettingName, string>();
+  for (const name of [...commonSettings, ...(row.settings ?? [])]) {
+    const value = values[camel(name)];
+    if (value !== undefined) flags.set(name, String(value));
+  }
+  return { row, arguments: args, options, flags };
+}
+
+/** Parses a command line against the table. */
+export function parseCommandLine(rows: readonly CommandRow[], argv: readonly string[], version: string): Parsed {
+  checkTable(rows);
+  let text = "";
+  let problem = "";
+  let invocation: Invocation | undefined;
+  const program = new Command("parley").description(
+    "A private mesh where AI agents and the people who run them find each other, talk directly, and get work done.",
+  );
+  program.version(version, "-V, --version", "prints the version");
+  const prepare = (command: Command): Command =>
+    command
+      .exitOverride()
+      .configureOutput({ writeOut: (part) => (text += part), writeErr: (part) => (problem += part) })
+      .configureHelp({ showGlobalOptions: true })
+      .showSuggestionAfterError()
+      .helpOption("-h, --help", "prints this help");
+  prepare(program);
+  for (const name of commonSettings) program.addOption(settingOption(name));
+  const groups = new Map<string, Command>();
+  for (const row of rows) {
+    const leaf = prepare(leafOf(row, (command) => (invocation = invocationOf(row, command))));
+    const [first = "", second] = row.path;
+    if (second === undefined) program.addCommand(leaf);
+    else {
+      const group =
+        groups.get(first) ?? prepare(new Command(first).description(groupSummaries[first] ?? "").helpCommand(false));
+      if (!groups.has(first)) program.addCommand(group);
+      groups.set(first, group.addCommand(leaf));
+    }
+  }
+  program.helpCommand("help [command]", "prints help for a command");
+  try {
+    program.parse(argv, { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return { text };
+    return { usage: sentenceOf(problem) };
+  }
+  if (invocation === undefined) return { text: program.helpInformation() };
+  return { invocation };
+}
+
+/** Commander's complaint as one sentence. */
+function sentenceOf(problem: string): string {
+  if (/^Usage:/.test(problem)) {
+    const usage = /^Usage: (.*)$/m.exec(problem)?.[1] ?? "parley";
+    return `A command is missing; ${usage.replace(/\s*\[options\]/g, "")}: see \`parley --help\`.`;
+  }
+  const [first = "", second = ""] = problem.trim().split("\n");
+  const complaint = first.replace(/^error: /, "").replaceAll("'", "`");
+  const hint = second === "" ? "" : ` ${second}`;
+  return `${complaint.charAt(0).toUpperCase()}${complaint.slice(1)}.${hint}`;
+}

@@ -1,0 +1,150 @@
+/**
+ * Every setting, once: its name is the flag (`--data`), the variable (`PARLEY_DATA`) and the key of parley.yaml (`data`).
+ * docs/configuration.md is generated from this table.
+ */
+export interface SettingRow {
+  readonly kind: "text" | "path" | "url" | "integer" | "duration" | "flag" | "list" | "choice" | "ports";
+  readonly means: string;
+  /** As it would be written; undefined for none. */
+  readonly default?: string;
+  /** What stands for the value in help. */
+  readonly value?: string;
+  readonly least?: number;
+  readonly most?: number;
+  /** For `choice`, and for the entries of a `list`. */
+  readonly choices?: readonly string[];
+  /** Kept off the command line, where other processes could read it; never printed. */
+  readonly secret?: true;
+  /** When the default is not a fixed value: what it is. */
+  readonly defaultMeans?: string;
+}
+
+export const settingTable = {
+  home: {
+    kind: "path",
+    value: "DIR",
+    means: "Home folder of the device: its keys, its mesh, its journal.",
+    defaultMeans: "`.parley` beside the nearest agent.yaml, else `~/.parley`",
+  },
+  json: {
+    kind: "flag",
+    means: "Prints JSON for programs: one object, or one per line for what streams.",
+    default: "false",
+  },
+  registry: {
+    kind: "url",
+    value: "URL",
+    means: "Registry to pair with when a code, which has no address in it, is given.",
+    default: "http://127.0.0.1:8080",
+  },
+  host: { kind: "text", value: "ADDRESS", means: "Address on which `up` listens.", default: "127.0.0.1" },
+  port: {
+    kind: "integer",
+    value: "N",
+    least: 0,
+    most: 65_535,
+    means: "Port on which `up` listens; 0 takes a free one.",
+    default: "8080",
+  },
+  data: {
+    kind: "path",
+    value: "DIR",
+    means: "Data folder of `up`: the registry's database and its node key.",
+    default: "~/.parley-registry",
+  },
+  origin: {
+    kind: "url",
+    value: "URL",
+    means: "Address under which others reach the registry, when a proxy stands before it.",
+    defaultMeans: "the address on which it listens",
+  },
+  "stun-urls": {
+    kind: "list",
+    value: "URLS",
+    means: "STUN servers that the registry names to devices, as `stun:host:port`.",
+    defaultMeans: "none, so that no third party learns of a dial",
+  },
+  "turn-urls": {
+    kind: "list",
+    value: "URLS",
+    means: "TURN servers that share `turn-secret` with the registry, as `turn:host:port`.",
+    defaultMeans: "none",
+  },
+  "turn-secret": {
+    kind: "text",
+    secret: true,
+    means: "Secret that the TURN servers share with the registry (`use-auth-secret` of coturn).",
+    defaultMeans: "none",
+  },
+  label: {
+    kind: "text",
+    value: "TEXT",
+    means: "What this device is called in lists.",
+    defaultMeans: "the machine's name",
+  },
+  path: {
+    kind: "list",
+    value: "PATHS",
+    choices: ["direct", "turn", "relay", "mailbox"],
+    means: "Paths that may be used, separated by commas.",
+    defaultMeans: "all",
+  },
+  "time-limit": {
+    kind: "duration",
+    value: "TIME",
+    least: 1,
+    most: 3_600_000,
+    means: "How long a delegated task may take, for example `90s` or `10m`.",
+    default: "5m",
+  },
+  "link-address": { kind: "text", value: "ADDRESS", means: "Local address to which links bind.", defaultMeans: "all" },
+  "link-ports": { kind: "ports", value: "FROM-TO", means: "UDP ports that links may use.", defaultMeans: "any" },
+  "link-policy": {
+    kind: "choice",
+    value: "POLICY",
+    choices: ["all", "relay"],
+    means: "`relay` makes links through TURN only.",
+    default: "all",
+  },
+  log: {
+    kind: "choice",
+    value: "LEVEL",
+    choices: ["error", "warn", "info", "debug"],
+    means: "How much is logged to the standard error output.",
+    default: "warn",
+  },
+  passphrase: {
+    kind: "text",
+    secret: true,
+    means: "Passphrase of an exported identity, where nobody can be asked for it.",
+    defaultMeans: "asked for on the terminal",
+  },
+} as const satisfies Record<string, SettingRow>;
+
+export type SettingName = keyof typeof settingTable;
+export const settingNames = Object.keys(settingTable) as readonly SettingName[];
+
+/** Settings of every command. */
+export const commonSettings: readonly SettingName[] = ["home", "json"];
+
+interface KindValues {
+  readonly text: string;
+  readonly path: string;
+  readonly url: string;
+  readonly integer: number;
+  /** Milliseconds. */
+  readonly duration: number;
+  readonly flag: boolean;
+  readonly list: readonly string[];
+  readonly choice: string;
+  readonly ports: readonly [number, number];
+}
+type Row<Name extends SettingName> = (typeof settingTable)[Name];
+
+/** What a setting's value is in the program; undefined when it has no default. */
+export type SettingValue<Name extends SettingName> =
+  | KindValues[Row<Name>["kind"]]
+  | (Row<Name> extends { default: string } ? never : undefined);
+
+/** The variable of a setting: `time-limit` is `PARLEY_TIME_LIMIT`. */
+export const variableOf = (name: string): string => `PARLEY_${name.replaceAll("-", "_").toUpperCase()}`;

@@ -27,6 +27,10 @@ export const defaultBounds = {
   pairingWaitMs: 30_000,
   /** Frames of one session that wait for the store; its socket is not read meanwhile. */
   storingFrames: 1024,
+  /** Bytes in a socket's buffer above which those who send to it are not read on. */
+  congestedBytes: 2_097_152,
+  /** Time that a device has to catch up from there before it is closed as a slow reader. */
+  slowReaderMs: 5000,
   /** Bytes in a socket's buffer above which the mailbox is not read on. */
   mailboxAheadBytes: 1_048_576,
   /** Pause between pings of a session. */

@@ -41,7 +41,7 @@ export class Delivery {
     const frame = decoded.value;
     const refusal = this.#refusal(from, frame);
     if (refusal !== undefined) return refused(frame, refusal);
-    return frame.store ? this.#store(frame, bytes) : this.#relay(frame, bytes);
+    return frame.store ? this.#store(frame, bytes) : this.#relay(from, frame, bytes);
   }
 
   #refusal(from: Session, frame: RoutedFrame): ParleyError | undefined {
@@ -55,12 +55,13 @@ export class Delivery {
     return undefined;
   }
 
-  #relay(frame: RoutedFrame, bytes: Uint8Array): FrameResult | Promise<FrameResult> {
+  #relay(from: Session, frame: RoutedFrame, bytes: Uint8Array): FrameResult | Promise<FrameResult> {
     const { sessions } = this.#options;
     const to = frame.toDevice === undefined ? sessions.ofMember(frame.toMember)[0] : sessions.ofDevice(frame.toDevice);
     // A device of another member than the header names is nobody's recipient.
     if (to?.identity?.member !== frame.toMember) return this.#notConnected(frame);
     to.deliver(encodeDelivery({ mailbox: undefined, frame: bytes }));
+    if (to.isCongested && to !== from) to.holdUp(from);
     return { frame: frame.frameId, state: "relayed" };
   }
 

@@ -82,6 +82,10 @@ export class Session implements PresenceWatcher {
   #results: FrameResult[] = [];
   #pendingRequests = 0;
   #storing = 0;
+  /** Reasons for not reading the socket. */
+  #holds = 0;
+  readonly #heldUp = new Set<Session>();
+  #slowTimer: Timer | undefined;
   #generation = 0;
   #heardAt: number;
   #pingedAt: number;
@@ -156,6 +160,22 @@ export class Session implements PresenceWatcher {
     this.#checkBuffer();
   }
 
+  /** Whether more waits for this device than it should. Then whoever sends to it waits too, by `holdUp`. */
+  get isCongested(): boolean {
+    return this.#phase === "open" && this.#socket.bufferedBytes > this.#services.bounds.congestedBytes;
+  }
+
+  /** Stops reading from a session that sends to this one, until this one has caught up or is closed for not reading. */
+  holdUp(sender: Session): void {
+    if (this.#heldUp.has(sender)) return;
+    this.#heldUp.add(sender);
+    sender.#hold();
+    if (this.#heldUp.size > 1) return;
+    const { clock, bounds } = this.#services;
+    this.#slowTimer = clock.setTimer(bounds.slowReaderMs, () => this.end("slow_reader"));
+    this.#socket.onceDrained(() => this.#letGo());
+  }
+
   presenceChanged(member: string, devices: DevicePresence[]): void {
     this.push("presence", { member, devices: devices.slice(0, limits.devices) });
   }
@@ -199,12 +219,27 @@ export class Session implements PresenceWatcher {
     );
   }
 
+  #letGo(): void {
+    this.#slowTimer?.cancel();
+    for (const sender of this.#heldUp) sender.#release();
+    this.#heldUp.clear();
+  }
+
+  #hold(): void {
+    if (this.#holds++ === 0) this.#socket.pause();
+  }
+
+  #release(): void {
+    if (--this.#holds === 0) this.#socket.resume();
+  }
+
   #leave(why: ErrorCode, close: () => void = () => undefined): void {
     const { table, presence, log } = this.#services;
     this.#sendResults();
     this.#phase = "closed";
     this.#handshakeTimer?.cancel();
     this.#reader?.stop();
+    this.#letGo();
     table.removeUnproven(this);
     presence.unwatch(this);
     const identity = this.#identity;
@@ -362,13 +397,13 @@ export class Session implements PresenceWatcher {
   /** Frames that wait for the store hold up the socket of who sends them, once they are many. */
   async #await(result: Promise<FrameResult>): Promise<void> {
     const { storingFrames } = this.#services.bounds;
-    if (++this.#storing === storingFrames) this.#socket.pause();
+    if (++this.#storing === storingFrames) this.#hold();
     try {
       this.#result(await result);
     } catch (error) {
       this.#fail(error);
     } finally {
-      if (this.#storing-- === storingFrames) this.#socket.resume();
+      if (this.#storing-- === storingFrames) this.#release();
     }
   }
 

@@ -260,7 +260,7 @@ function readData(input: ByteReader): DataSection {
   const base = readSeq(input, 1);
   const firstSeq = readSeq(input, base);
   const envelopes = readEnvelopes(input);
-  if (!Number.isSafeInteger(firstSeq + envelopes.length - 1)) throw new Malformed("a seq is out of range");
+  if (firstSeq > Number.MAX_SAFE_INTEGER - (envelopes.length - 1)) throw new Malformed("a seq is out of range");
   return { type: "data", class: deliveryClass, epoch, base, firstSeq, envelopes };
 }
 

@@ -15,7 +15,8 @@ const table = {
   frameBytes: { value: 64 * 1024, unit: "bytes", means: "one frame on a link, or one sealed frame's content" },
   routedFrameBytes: { value: 66 * 1024, unit: "bytes", means: "one sealed frame with its routing header, as the registry carries it" },
   envelopesPerFrame: { value: 4096, unit: "count", means: "envelopes in one data section of a frame" },
-  sectionsPerFrame: { value: 64, unit: "count", means: "sections (data, ack, refusal) of one frame" },
+  chunks: { value: 64, unit: "count", means: "envelopes that one chunked body is split into" },
+  sectionsPerFrame: { value: 64, unit: "count", means: "sections of one frame" },
   hops: { value: 16, unit: "count", means: "times an envelope may be passed on" },
   expiryMs: { value: 30 * 86_400_000, unit: "ms", means: "longest life of an envelope" },
   // Streams.

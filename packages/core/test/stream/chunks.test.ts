@@ -1,0 +1,93 @@
+import { ChunkJoiner, splitBody } from "@parley/core";
+import { limits, maxChunkBytes } from "@parley/protocol";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+
+import { envelopeOf } from "./envelopes.ts";
+
+const head = envelopeOf(new Uint8Array());
+const pattern = (length: number): Uint8Array => Uint8Array.from({ length }, (_, index) => index % 251);
+
+function joined(body: Uint8Array): Uint8Array | undefined {
+  const joiner = new ChunkJoiner();
+  return splitBody(head, body)
+    .map((envelope) => joiner.take(envelope))
+    .at(-1);
+}
+
+describe("a long body", () => {
+  it.each([
+    0,
+    1,
+    maxChunkBytes - 1,
+    maxChunkBytes,
+    maxChunkBytes + 1,
+    2 * maxChunkBytes,
+    limits.envelopeBytes - 1,
+    limits.envelopeBytes,
+  ])("of %i bytes comes together again", (length) => {
+    const body = pattern(length);
+    expect(joined(body)).toEqual(body);
+  });
+
+  it("above the limit is refused before it is sent", () => {
+    expect(() => splitBody(head, new Uint8Array(limits.envelopeBytes + 1))).toThrow(
+      expect.objectContaining({ code: "too_large" }),
+    );
+  });
+
+  it("goes in chunks that are all marked but the last", () => {
+    const chunks = splitBody(head, new Uint8Array(maxChunkBytes + 1));
+    expect(chunks.map(({ more }) => more)).toEqual([true, false]);
+  });
+});
+
+describe("joining chunks", () => {
+  it("gives each body once, in order, for any row of bodies", () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 0, max: 3 * maxChunkBytes }), { maxLength: 6 }), (lengths) => {
+        const joiner = new ChunkJoiner();
+        const out = lengths
+          .flatMap((length) => splitBody(head, pattern(length)))
+          .map((envelope) => joiner.take(envelope));
+        expect(out.filter((body) => body !== undefined).map((body) => body.length)).toEqual(lengths);
+        expect(joiner.isOpen).toBe(false);
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it.each([
+    [limits.envelopeBytes, true],
+    [limits.envelopeBytes + 1, false],
+  ])("takes %i bytes in all: %s", (total, ok) => {
+    const joiner = new ChunkJoiner();
+    const chunk = { ...head, more: true, body: new Uint8Array(limits.envelopeBytes / 8) };
+    for (let count = 0; count < 7; count++) joiner.take(chunk);
+    const last = { ...head, body: new Uint8Array(total - 7 * (limits.envelopeBytes / 8)) };
+    if (ok) expect(joiner.take(last)?.length).toBe(total);
+    else expect(() => joiner.take(last)).toThrow(expect.objectContaining({ code: "too_large" }));
+    expect(joiner.isOpen).toBe(false);
+  });
+
+  it.each([
+    [limits.chunks - 1, true],
+    [limits.chunks, true],
+    [limits.chunks + 1, false],
+  ])("takes a body of %i chunks: %s", (count, ok) => {
+    const joiner = new ChunkJoiner();
+    const take = (): void => {
+      for (let index = 1; index <= count; index++)
+        joiner.take({ ...head, more: index < count, body: new Uint8Array() });
+    };
+    if (ok) expect(take).not.toThrow();
+    else expect(take).toThrow(expect.objectContaining({ code: "too_large" }));
+  });
+
+  it("starts afresh after a half body is forgotten", () => {
+    const joiner = new ChunkJoiner();
+    joiner.take({ ...head, more: true, body: pattern(5) });
+    joiner.reset();
+    expect(joiner.take({ ...head, body: pattern(3) })).toEqual(pattern(3));
+  });
+});

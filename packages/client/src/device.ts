@@ -407,7 +407,12 @@ export class Device implements DeviceApi {
 
   #onRelayed(frame: RelayedFrame): Promise<void> | void {
     const peer = this.#peers.peer(frame.sender, frame.device);
-    return this.#sections.frame(peer, frame.frame, frame.mailbox === undefined ? "relay" : "mailbox");
+    return this.#sections.frame(peer, frame.frame, this.#wasStored(frame) ? "mailbox" : "relay");
+  }
+
+  /** What was stored before this session began waited for it; what came later only passed through. */
+  #wasStored({ mailbox }: RelayedFrame): boolean {
+    return mailbox !== undefined && mailbox.offset <= (this.#session.welcome?.mailbox.last ?? 0);
   }
 
   #onLinkFrame(peer: Peer, bytes: Uint8Array, path: Path): void {

@@ -262,7 +262,8 @@ export class DurableStream {
 
   #settle(tracked: Tracked, state: "delivered" | "refused" | "expired", facts: { device?: string; error?: ParleyError } = {}): void {
     this.#tracked.delete(tracked.seq);
-    const path = state === "delivered" ? this.#lastPath : undefined;
+    const throughRegistry = this.#carrier === undefined ? tracked.newest.path : undefined;
+    const path = state === "delivered" ? (throughRegistry ?? this.#lastPath) : undefined;
     tracked.settle(this.#change(tracked, state, { ...facts, ...(path === undefined ? {} : { path }) }));
   }
 }

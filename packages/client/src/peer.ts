@@ -30,6 +30,8 @@ const relayWindow = 8;
 /** Inbound live streams remembered per device: the newest ones. */
 const mostInbound = 32;
 const mostEphemeral = 256;
+/** Calls and events that are sent without waiting for the end of the turn: the other side begins while this one goes on. */
+const burst = 16;
 const ephemeralLifeMs = 30_000;
 
 export class Peer {
@@ -50,6 +52,7 @@ export class Peer {
   #relaying = 0;
   #lastAck = 0;
   #sending = 0;
+  #pushed = 0;
   #sendOrder: Promise<void> = Promise.resolve();
 
   constructor(options: PeerOptions) {
@@ -130,7 +133,10 @@ export class Peer {
 
   /** The same, in the order of the calls, waiting for room. Resolves when the stream took it. */
   sendLive(envelopes: readonly Envelope[], paths?: AllowedPaths): Promise<void> {
-    if (this.#sending === 0 && this.pushLive(envelopes, paths)) return Promise.resolve();
+    if (this.#sending === 0 && this.pushLive(envelopes, paths)) {
+      if (++this.#pushed >= burst) this.#flushNow();
+      return Promise.resolve();
+    }
     this.#sending++;
     const sent = this.#sendOrder.then(async () => {
       while (!this.pushLive(envelopes, paths)) await this.room(paths);
@@ -264,15 +270,20 @@ export class Peer {
     this.flush();
   }
 
-  /** Writes what waits, at the end of this tick. */
+  /** Writes what waits, at the end of this turn. */
   flush(): void {
     if (this.#flushing) return;
     this.#flushing = true;
     this.#options.soon(() => {
       this.#flushing = false;
-      this.#flushLink();
-      this.#flushRelay();
+      this.#flushNow();
     });
+  }
+
+  #flushNow(): void {
+    this.#pushed = 0;
+    this.#flushLink();
+    this.#flushRelay();
   }
 
   #flushLink(): void {

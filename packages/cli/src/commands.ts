@@ -13,8 +13,13 @@ export const commandTable: readonly CommandRow[] = [
     path: ["demo"],
     summary: "Runs a mesh with two sample agents on this machine and shows a direct delegate",
     arguments: [{ name: "topic", means: "what the reporter writes about", optional: true }],
+    options: [
+      { name: "topic", value: "TEXT", means: "the same, for `npm start -- --topic TEXT`" },
+      { name: "once", means: "ends after the first report" },
+      { name: "fresh", means: "forgets the mesh that an earlier demo left" },
+    ],
     settings: ["port"],
-    examples: ["parley demo", "parley demo 'delivery states' --json"],
+    examples: ["parley demo", "parley demo 'delivery states' --json", "parley demo --once --fresh"],
     load: () => import("./commands/demo.ts"),
   },
   {
@@ -184,7 +189,7 @@ export const commandTable: readonly CommandRow[] = [
       { name: "no-wait", means: "returns once it is accepted, which says nothing about delivery" },
       { name: "timeout", value: "TIME", means: "how long to wait for delivery (default: 30s)" },
     ],
-    settings: ["path", "link-address", "link-ports", "link-policy", "log"],
+    settings: ["link-address", "link-ports", "link-policy", "log"],
     examples: ["parley send @ada 'the build is green'", "parley send @ada 'later is fine' --no-wait"],
     load: () => import("./commands/send.ts"),
   },
@@ -229,7 +234,7 @@ export const commandTable: readonly CommandRow[] = [
   {
     path: ["doctor"],
     summary: "Looks for what is wrong with this device, its registry and its network, and says what to do",
-    settings: ["registry", "port", "host", "data"],
+    settings: ["registry", "port", "host", "data", "link-address"],
     examples: ["parley doctor", "parley doctor --json"],
     load: () => import("./commands/doctor.ts"),
   },

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 
+import type { ManifestContent } from "@parley/agent";
 import { checkPairing, Device, type DeviceApi, type LinkSettings, type LogLine, Operator } from "@parley/client";
 import { DeviceLock, Home, type HomeMesh, prepareSocketFolder } from "@parley/client/node";
 import { type ExitCode, isParleyError, ParleyError } from "@parley/protocol";
@@ -24,6 +25,8 @@ export interface OpenDevice {
 export interface OpenDeviceOptions {
   /** Refuses a device that another process holds, as one that serves tasks must. Default false. */
   readonly hold?: boolean;
+  /** What agent.yaml says of links; flags, variables and parley.yaml go before it. */
+  readonly links?: ManifestContent["links"];
 }
 
 /** A holder opens its socket within this of taking the lock. */
@@ -40,7 +43,7 @@ export const openHome = (context: CommandContext): Promise<Home> => Home.open(co
 export async function openDevice(context: CommandContext, options: OpenDeviceOptions = {}): Promise<OpenDevice> {
   const home = await openHome(context);
   await settlePairing(home, context.signal);
-  const opened = await attachOrHold(home, context, options.hold === true);
+  const opened = await attachOrHold(home, context, options);
   try {
     await connect(opened.device, context);
     return opened;
@@ -68,13 +71,14 @@ async function settlePairing(home: Home, signal: AbortSignal): Promise<void> {
   await home.saveJoined(outcome.joined);
 }
 
-async function attachOrHold(home: Home, context: CommandContext, hold: boolean): Promise<OpenDevice> {
+async function attachOrHold(home: Home, context: CommandContext, options: OpenDeviceOptions): Promise<OpenDevice> {
+  const hold = options.hold === true;
   const deadline = performance.now() + attachWaitMs;
   for (;;) {
     const attached = hold ? undefined : await tryAttach(home);
     if (attached !== undefined) return attachedDevice(home, attached);
     const lock = DeviceLock.tryTake(home.path);
-    if (lock !== undefined) return holdDevice(home, lock, context);
+    if (lock !== undefined) return holdDevice(home, lock, context, options);
     if (hold || performance.now() > deadline)
       throw new ParleyError("device_in_use", {
         message: `Another process holds the device of ${home.path}; stop it, or use another home folder.`,
@@ -107,7 +111,17 @@ async function attachedDevice(home: Home, device: AttachedDevice): Promise<OpenD
 /** What has to be undone, last thing first. */
 type Undo = () => void | Promise<void>;
 
-async function holdDevice(home: Home, lock: DeviceLock, context: CommandContext): Promise<OpenDevice> {
+/** A command that ends by itself reports what went wrong once, as its error. */
+function logLevel({ settings }: CommandContext, long: boolean): string {
+  return long || settings.isSet("log") ? settings.get("log") : "error";
+}
+
+async function holdDevice(
+  home: Home,
+  lock: DeviceLock,
+  context: CommandContext,
+  options: OpenDeviceOptions,
+): Promise<OpenDevice> {
   const undo: Undo[] = [() => lock.release()];
   const close = async (): Promise<void> => {
     const results: PromiseSettledResult<void>[] = [];
@@ -119,8 +133,8 @@ async function holdDevice(home: Home, lock: DeviceLock, context: CommandContext)
   try {
     const mesh = await home.heldMesh();
     undo.push(() => home.flush());
-    const log = processLog(context.settings.get("log"), context.out.json);
-    const device = await openHeld(mesh, home, undo, context, log);
+    const log = processLog(logLevel(context, options.hold === true), context.out.json);
+    const device = await openHeld(mesh, home, undo, context, log, options.links ?? {});
     await prepareSocketFolder(home.socketPath);
     const socket = await DeviceSocket.open({ device, path: home.socketPath });
     undo.push(async () => {
@@ -146,10 +160,11 @@ async function openHeld(
   undo: Undo[],
   context: CommandContext,
   log: LogLine,
+  own: ManifestContent["links"],
 ): Promise<DeviceApi> {
   const journal = openSqliteJournal({ dir: join(home.path, "journal") });
   undo.push(() => journal.close());
-  const links = await linkSettings(context, log);
+  const links = await linkSettings(context, log, own);
   if (links !== undefined) undo.push(() => links.factory.close());
   const device = await Device.open({
     identity: mesh.identity,
@@ -164,10 +179,15 @@ async function openHeld(
 }
 
 /** Links on node-datachannel; none, and so relay and mailbox only, on a platform without its binary. */
-async function linkSettings({ settings }: CommandContext, log: LogLine): Promise<LinkSettings | undefined> {
-  const bindAddress = settings.get("link-address");
-  const portRange = settings.get("link-ports");
-  const policy = settings.get("link-policy") === "relay" ? "relay" : "all";
+async function linkSettings(
+  { settings }: CommandContext,
+  log: LogLine,
+  own: ManifestContent["links"],
+): Promise<LinkSettings | undefined> {
+  const bindAddress = settings.get("link-address") ?? own.bindAddress;
+  const portRange = settings.get("link-ports") ?? own.portRange;
+  const wanted = settings.isSet("link-policy") ? settings.get("link-policy") : (own.policy ?? "all");
+  const policy = wanted === "relay" ? "relay" : "all";
   try {
     const { NodeLinkFactory } = await import("@parley/peer/node");
     return {

@@ -56,7 +56,7 @@ function leafOf(row: CommandRow, onRun: (command: Command) => void): Command {
     );
   }
   for (const name of row.settings ?? []) command.addOption(settingOption(name));
-  command.addHelpText("after", `\nExamples:\n${row.examples.map((example) => `  ${example}`).join("\n")}`);
+  command.addHelpText("after", `\nExamples:\n${row.examples.map((example) => `  ${example}`).join("\n")}\n`);
   return command.action(() => onRun(command));
 }
 

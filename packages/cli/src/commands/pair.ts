@@ -55,12 +55,19 @@ async function pairByCode(context: CommandContext, home: Home, code: string): Pr
   const draft = await draftOf(context, home);
   const pending = await requestPairing(
     draft,
-    { registry: context.settings.get("registry"), secret: code },
+    { registry: await registryOf(context), secret: code },
     { signal: context.signal },
   );
   await home.savePending(pending, "unconfirmed");
   await confirmWords(context, home, pending);
   return wait(context, home, pending);
+}
+
+/** Where a code is good: the setting, else what agent.yaml says, else the default. */
+async function registryOf({ settings, cwd }: CommandContext): Promise<string> {
+  const folder = settings.isSet("registry") ? undefined : findAgentFolder(cwd);
+  const named = folder === undefined ? undefined : (await loadManifest(folder)).registry;
+  return named === undefined ? settings.get("registry") : new URL(named).origin;
 }
 
 /** Goes on where an earlier `pair` stopped. */

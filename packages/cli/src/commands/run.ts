@@ -19,7 +19,7 @@ export const run: CommandModule["run"] = async (context) => {
       message: "There is no agent.yaml here or above; `parley init` writes one.",
     });
   const agent = await loadAgent(path);
-  const opened = await openDevice(context, { hold: true });
+  const opened = await openDevice(context, { hold: true, links: agent.manifest.links });
   try {
     const { device } = opened;
     const log = processLog(settings.get("log"), out.json);

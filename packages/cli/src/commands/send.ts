@@ -3,7 +3,6 @@ import { setTimeout as after } from "node:timers/promises";
 import type { Delivery } from "@parley/client";
 import { errorTable, type ExitCode, limits } from "@parley/protocol";
 
-import { allowedPaths } from "../allowed-paths.ts";
 import type { CommandContext } from "../command-context.ts";
 import type { CommandModule } from "../command.ts";
 import { formatDuration } from "../duration.ts";
@@ -15,11 +14,11 @@ const defaultWaitMs = 30_000;
 
 /** Sends a message. What it prints is a fact: `accepted`, `stored`, `delivered`, `expired` or `refused`. */
 export const run: CommandModule["run"] = async (context) => {
-  const { input, settings, signal } = context;
+  const { input, signal } = context;
   const waitMs = input.duration("timeout", limits.taskMs) ?? defaultWaitMs;
   const to = input.argument("member");
   return withDevice(context, async ({ device }) => {
-    const sent = await device.send(to, input.argument("text"), { ...allowedPaths(settings), signal });
+    const sent = await device.send(to, input.argument("text"), { signal });
     if (input.switch("no-wait")) return report(context, to, sent.accepted, true);
     context.out.progress(`accepted; waiting until ${to} has it…`);
     const giveUp = new AbortController();

@@ -1,0 +1,36 @@
+import { callRoute } from "@parley/client";
+import { Home } from "@parley/client/node";
+
+import type { CommandContext } from "../command-context.ts";
+import type { DoctorFacts } from "./finding.ts";
+import { lookAtSession } from "./session-facts.ts";
+
+/** Calls a function once and remembers what came of it, an error included. */
+function once<Value>(look: () => Promise<Value>): () => Promise<Value> {
+  let seen: Promise<Value> | undefined;
+  return () => (seen ??= look());
+}
+
+/** The facts of this machine and its registry, looked at when they are first asked for. */
+export function factsOf(context: CommandContext): DoctorFacts {
+  const { settings, signal } = context;
+  const home = once(() => Home.open(settings.home.path));
+  const mesh = once(async () => {
+    const opened = await home();
+    return (await opened.meshFile()) === undefined || (await opened.identityFile()) === undefined
+      ? undefined
+      : opened.mesh();
+  });
+  // A home that cannot be read has checks of its own; the registry can be looked at all the same.
+  const registry = once(async () => (await mesh().catch(() => undefined))?.registry ?? settings.get("registry"));
+  const node = once(async () => {
+    const origin = await registry();
+    const before = performance.now();
+    const { body, date } = await callRoute(origin, "node", {}, { signal, timeoutMs: 5000 });
+    const halfTripMs = (performance.now() - before) / 2;
+    // The body's time is exact to a millisecond; the header, to a second, would show a proxy's clock.
+    const time = body.time > 0 ? body.time : (date ?? Date.now());
+    return { info: body, skewMs: Math.round(Date.now() - halfTripMs - time) };
+  });
+  return { context, home, mesh, registry, node, session: once(() => lookAtSession(context)) };
+}

@@ -24,14 +24,13 @@ export function chooseSentences(
 ): readonly ChosenSentence[] {
   const wanted = stemsOf(topic);
   const seen = new Set<string>();
-  return sources.flatMap(({ text }, source) => {
-    const rated = sentencesOf(text).map((sentence, position) => ({
-      sentence,
-      position,
-      rate: rateOf(sentence, wanted),
-    }));
-    const best = rated
-      .filter(({ rate, sentence }) => rate > 0 && !seen.has(sentence))
+  const rated = sources.map(({ text }) =>
+    sentencesOf(text).map((sentence, position) => ({ sentence, position, rate: rateOf(sentence, wanted) })),
+  );
+  const least = Math.max(0, ...rated.flat().map(({ rate }) => rate)) * leastShare;
+  return rated.flatMap((sentences, source) => {
+    const best = sentences
+      .filter(({ rate, sentence }) => rate > 0 && rate >= least && !seen.has(sentence))
       .toSorted((a, b) => b.rate - a.rate || a.position - b.position)
       .slice(0, perSource)
       .toSorted((a, b) => a.position - b.position);

@@ -6,7 +6,8 @@ import type { search } from "../../librarian/skills/search.ts";
 import { writeReport } from "../report/markdown.ts";
 import { chooseSentences } from "../report/sentences.ts";
 
-const delegation = z.object({ skill: z.string(), to: z.string(), path: z.string(), tookMs: z.number() });
+const path = z.enum(["direct", "turn", "relay", "mailbox"]);
+const delegation = z.object({ skill: z.string(), to: z.string(), path, tookMs: z.number() });
 
 const sentencesPerSource = 2;
 
@@ -16,9 +17,15 @@ export const report = defineSkill({
   description: "Finds a librarian by skill, delegates search and reading, and writes a short report with citations",
   tags: ["report", "citations"],
   examples: ['{"topic": "who may admit a member"}'],
-  input: z.object({ topic: z.string().trim().min(1).max(200), sources: z.int().min(1).max(8).default(4) }),
+  input: z.object({
+    topic: z.string().trim().min(1).max(200),
+    sources: z.int().min(1).max(8).default(4),
+    /** Paths that the delegations may take. Default: all. */
+    paths: z.array(path).min(1).optional(),
+  }),
   output: z.object({ markdown: z.string(), sources: z.array(z.string()), delegations: z.array(delegation) }),
-  run: async ({ topic, sources: most }, { mesh, progress }) => {
+  run: async ({ topic, sources: most, paths }, { mesh, progress }) => {
+    const allowed = paths === undefined ? {} : { paths };
     const librarian = await mesh.findAgent("search");
     const to = `@${librarian.name}`;
     progress(`asking ${to}, who offers search`);
@@ -26,12 +33,13 @@ export const report = defineSkill({
       skill: "search",
       to,
       input: { query: topic, most },
+      ...allowed,
       onProgress: (text) => progress(`${to}: ${text}`),
     });
     progress(`reading ${found.output.passages.length} sections from ${to}`);
     const sections = await Promise.all(
       found.output.passages.map(async ({ citation }) => {
-        const section = await mesh.delegate<typeof read>({ skill: "read", to, input: { citation } });
+        const section = await mesh.delegate<typeof read>({ skill: "read", to, input: { citation }, ...allowed });
         return { citation, section };
       }),
     );

@@ -455,6 +455,7 @@ export class Device implements DeviceApi {
 
   /** Waits for a link on an allowed path, dialling at once. Rejects with `path_unavailable`. */
   async #open(peer: Peer, paths: AllowedPaths | undefined, signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
     const allowed = (): boolean => peer.link !== undefined && (paths ?? linkPaths).includes(peer.link.path);
     if (allowed()) return;
     if (!this.#peers.canLink(peer)) throw new ParleyError("path_unavailable", { message: "This device makes no links." });

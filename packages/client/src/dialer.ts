@@ -38,6 +38,8 @@ interface Attempt {
   readonly link: Link;
   readonly started: number;
   readonly timeout: Timer;
+  /** The other side has taken up this attempt: an offer that it sends after that is for a new one. */
+  answered: boolean;
   /** Both hellos are needed before anything else passes. */
   state: "signalling" | "hello" | "open" | "closed";
   openLink: OpenLink | undefined;
@@ -45,6 +47,14 @@ interface Attempt {
   early: Uint8Array[];
   proving: boolean;
   lease: Timer | undefined;
+}
+
+/** An attempt that waits for the list of servers, with the signals that came for it meanwhile. */
+interface Preparation {
+  readonly dial: string;
+  readonly role: Attempt["role"];
+  readonly peerBoot: string;
+  readonly signals: LinkSignal[];
 }
 
 const mostEarlyFrames = 64;
@@ -58,9 +68,7 @@ export class Dialer {
   /** The open link, which stays while a newer attempt is under way. */
   #open: Attempt | undefined;
   #notBefore = 0;
-  #starting = false;
-  /** Candidates that came ahead of the servers' list that the answer waits for. */
-  #waiting: { dial: string; signals: LinkSignal[] } | undefined;
+  #preparing: Preparation | undefined;
 
   constructor(options: DialerOptions) {
     this.#options = options;
@@ -72,7 +80,7 @@ export class Dialer {
   }
 
   get isDialling(): boolean {
-    return this.#attempt !== undefined || this.#starting;
+    return this.#attempt !== undefined || this.#preparing !== undefined;
   }
 
   /** Starts an attempt, unless one is under way, a link is open, or the last failure is too fresh and `eager` is false. */
@@ -81,7 +89,7 @@ export class Dialer {
     if (this.isOpen || this.isDialling || (!eager && clock.monotonic() < this.#notBefore)) return;
     const boot = peerBoot();
     if (boot === undefined) return;
-    void this.#begin("offer", toBase64url(this.#options.random.bytes(16)), boot);
+    void this.#begin({ role: "offer", dial: toBase64url(this.#options.random.bytes(16)), peerBoot: boot, signals: [] });
   }
 
   /** Takes a signal, already opened and verified to come from the device. */
@@ -94,12 +102,15 @@ export class Dialer {
       if (this.#open?.dial === dial) this.#end(this.#open, new ParleyError("closed", { message: `The other side closed the link: ${step.reason}.` }));
       return;
     }
-    if (this.#attempt?.dial === dial) this.#attempt.link.signal(step);
-    else if (this.#waiting?.dial === dial && this.#waiting.signals.length < limits.candidates) this.#waiting.signals.push(step);
+    if (this.#attempt?.dial === dial) {
+      if (step.type === "answer") this.#attempt.answered = true;
+      this.#attempt.link.signal(step);
+    } else if (this.#preparing?.dial === dial && this.#preparing.signals.length < limits.candidates) this.#preparing.signals.push(step);
   }
 
   /** Closes whatever there is. */
   close(reason: string): void {
+    this.#preparing = undefined;
     for (const attempt of [this.#attempt, this.#open]) {
       if (attempt === undefined) continue;
       this.#options.sendSignal({ dial: attempt.dial, from: this.#options.ownBoot, to: attempt.peerBoot, signal: { type: "bye", reason } });
@@ -112,31 +123,32 @@ export class Dialer {
     if (this.#seen.size >= mostSeenDials) this.#seen.delete(this.#seen.values().next().value ?? "");
     this.#seen.add(dial);
     const impolite = this.#options.ownDevice > this.#options.peerDevice;
-    if (this.#attempt !== undefined) {
-      if (this.#attempt.role === "offer" && impolite) return;
-      this.#end(this.#attempt, new ParleyError("closed", { message: "Gave way to the other side's offer." }), true);
-    }
-    void this.#begin("answer", dial, from, offer);
+    const own = this.#attempt ?? this.#preparing;
+    const isGlare = own?.role === "offer" && this.#attempt?.answered !== true;
+    if (isGlare && impolite) return;
+    if (this.#attempt !== undefined) this.#end(this.#attempt, new ParleyError("closed", { message: "Gave way to the other side's offer." }), true);
+    void this.#begin({ role: "answer", dial, peerBoot: from, signals: [offer] });
   }
 
-  async #begin(role: Attempt["role"], dial: string, peerBoot: string, offer?: LinkSignal): Promise<void> {
+  async #begin(preparation: Preparation): Promise<void> {
     const { iceServers, settings, clock } = this.#options;
-    this.#starting = true;
-    if (offer !== undefined) this.#waiting = { dial, signals: [offer] };
+    this.#preparing = preparation;
+    // An offer that comes meanwhile and goes first, or the end, takes its place.
+    const isWanted = (): boolean => this.#preparing === preparation;
     try {
       const servers = [...(await iceServers()), ...(settings.iceServers ?? [])];
-      // An offer that came meanwhile goes first, by the rule of glare.
-      if (this.#attempt !== undefined || (role === "answer" && this.#waiting?.dial !== dial)) return;
+      if (!isWanted()) return;
+      const { role, dial, peerBoot, signals } = preparation;
       const attempt = this.#create(role, dial, peerBoot, servers);
+      this.#preparing = undefined;
       this.#attempt = attempt;
       if (role === "offer") attempt.link.offer();
-      for (const signal of this.#waiting?.signals ?? []) attempt.link.signal(signal);
+      for (const signal of signals) attempt.link.signal(signal);
     } catch (error) {
+      if (!isWanted()) return;
+      this.#preparing = undefined;
       this.#notBefore = clock.monotonic() + this.#backoff.next();
       this.#options.onClosed(toParleyError(error), false);
-    } finally {
-      this.#starting = false;
-      if (this.#waiting?.dial === dial) this.#waiting = undefined;
     }
   }
 
@@ -163,7 +175,7 @@ export class Dialer {
       },
     );
     const timeout = clock.setTimer(limits.linkOpenMs, () => whenReady((attempt) => this.#end(attempt, new ParleyError("timeout", { message: "The link did not open in time." }))));
-    const attempt: Attempt = { dial, role, peerBoot, link, started: clock.monotonic(), timeout, state: "signalling", openLink: undefined, early: [], proving: false, lease: undefined };
+    const attempt: Attempt = { dial, role, peerBoot, link, started: clock.monotonic(), timeout, answered: false, state: "signalling", openLink: undefined, early: [], proving: false, lease: undefined };
     holder.attempt = attempt;
     return attempt;
   }

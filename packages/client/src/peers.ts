@@ -58,6 +58,7 @@ export class Peers {
   readonly #outbox = new Map<string, { seq: number; envelope: Envelope }[]>();
   #ice: { servers: readonly IceServer[]; until: number } | undefined;
   #sweep: Timer | undefined;
+  #stopped = false;
 
   constructor(options: PeersOptions) {
     this.#options = options;
@@ -131,7 +132,7 @@ export class Peers {
   wantLink(peer: Peer, eager = false): void {
     const { session } = this.#options;
     const dialer = this.#contacts.get(peer.device)?.dialer;
-    if (dialer === undefined || dialer.isOpen || !peer.connected || !session.isOpen) return;
+    if (this.#stopped || dialer === undefined || dialer.isOpen || !peer.connected || !session.isOpen) return;
     this.#makeRoom();
     dialer.dial(eager);
   }
@@ -145,6 +146,7 @@ export class Peers {
   }
 
   onSignal(peer: Peer, signal: Signal): void {
+    if (this.#stopped) return;
     // The sender's start is proven by its signature: newer than what presence told.
     this.#contacts.get(peer.device)?.dialer?.onSignal(signal);
   }
@@ -193,6 +195,7 @@ export class Peers {
   }
 
   stop(): void {
+    this.#stopped = true;
     this.#sweep?.cancel();
     for (const { dialer } of this.#contacts.values()) dialer?.close("stopped");
     for (const stream of this.#streams.values()) stream.stop();

@@ -84,7 +84,7 @@ export class DurableStream {
   }
 
   takeOver(peer: Peer): void {
-    if (this.#carrier !== undefined && this.#carrier.link !== undefined) return;
+    if (this.#carrier !== undefined && this.#carrier !== peer && this.#carrier.link !== undefined) return;
     this.#carrier = peer;
     this.stream.rewind();
   }

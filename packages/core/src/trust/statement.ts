@@ -3,6 +3,7 @@ import { CompactSign, compactVerify, decodeProtectedHeader } from "jose";
 import { fromBase64url, issueOf, limits, parseJson, ParleyError, type Statement, statementSchemas, statementTyp, type StatementType } from "@parley/protocol";
 import { type Signer, verifyKey } from "./keys.ts";
 
+const signatureBytes = 64;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -39,9 +40,13 @@ export function peekStatement<Type extends StatementType>(type: Type, compact: s
   throw new ParleyError("bad_signature", { message: `Expected a ${type} statement and got another.` });
 }
 
+/** Statements are known by their hashes: a signature must not have a second spelling (padding, unused bits of base64url). */
+const hasOneForm = (compact: string): boolean => fromBase64url(compact.slice(compact.lastIndexOf(".") + 1))?.length === signatureBytes;
+
 /** Verifies a statement with a raw public key. Throws `bad_signature` whatever is wrong with it. */
 export async function verifyStatement<Type extends StatementType>(type: Type, compact: string, publicKey: string): Promise<Statement<Type>> {
   if (compact.length > limits.statementBytes) throw new ParleyError("too_large", { message: `A ${type} statement is larger than the limit.` });
+  if (!hasOneForm(compact)) throw new ParleyError("bad_signature", { message: `The signature of a ${type} statement is not in its one form.` });
   const key = await verifyKey(publicKey);
   try {
     const { payload, protectedHeader } = await compactVerify(compact, key, { algorithms: ["EdDSA"] });

@@ -1,0 +1,78 @@
+import {
+  formatInviteLink,
+  type InvitePayload,
+  isParleyError,
+  limits,
+  parseInviteLink,
+  parsePairingCode,
+  toBase64url,
+} from "@parley/protocol";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+
+const id16 = toBase64url(new Uint8Array(16).fill(1));
+const id32 = toBase64url(new Uint8Array(32).fill(2));
+const claim: InvitePayload = { v: 1, kind: "claim", secret: id16, node: id32 };
+const invite: InvitePayload = { v: 1, kind: "invite", secret: id16, mesh: id32, operators: { number: 3, hash: id32 } };
+const registry = "http://127.0.0.1:8080";
+
+const linkOf = (payload: unknown): string =>
+  `${registry}/join#${toBase64url(new TextEncoder().encode(JSON.stringify(payload)))}`;
+const refuses = (text: string): void =>
+  expect(() => parseInviteLink(text)).toThrow(expect.objectContaining({ code: "invalid_link" }));
+
+describe("an invite link", () => {
+  it.each([claim, invite])("reads back as it was made: $kind", (payload) => {
+    expect(parseInviteLink(formatInviteLink({ registry, payload }))).toEqual({ registry, payload });
+  });
+
+  it("keeps its secret in the fragment, which no request carries", () => {
+    const url = new URL(formatInviteLink({ registry, payload: invite }));
+    expect(url.href.replace(url.hash, "")).toBe(`${registry}/join`);
+  });
+
+  it.each([claim, invite])("needs each of its fields, of the right type: $kind", (payload) => {
+    for (const field of Object.keys(payload)) {
+      const { [field as "v"]: _, ...rest } = payload;
+      refuses(linkOf(rest));
+      for (const wrong of [null, 7.5, "", "x".repeat(100), [], {}]) refuses(linkOf({ ...payload, [field]: wrong }));
+    }
+    refuses(linkOf({ ...payload, extra: 1 }));
+  });
+
+  it.each([
+    "",
+    "hello",
+    registry,
+    `${registry}/join`,
+    `${registry}/join#`,
+    `${registry}/join#!!!`,
+    `${registry}/other#${toBase64url(new Uint8Array(4))}`,
+    `ftp://host/join#${toBase64url(new Uint8Array(4))}`,
+    "javascript:alert(1)//join#AAAA",
+    `${registry}/join#${toBase64url(new TextEncoder().encode("[".repeat(100)))}`,
+    `${registry}/join#${toBase64url(new Uint8Array(limits.controlBytes + 1))}`,
+  ])("is refused when it is something else (%#)", (text) => refuses(text));
+
+  it("is read totally", () => {
+    fc.assert(
+      fc.property(fc.string(), fc.string(), (path, fragment) => {
+        try {
+          parseInviteLink(`${registry}/${path}#${fragment}`);
+        } catch (error) {
+          expect(isParleyError(error)).toBe(true);
+        }
+      }),
+    );
+  });
+});
+
+describe("a pairing code", () => {
+  it("is six digits, however a person groups them", () => {
+    for (const text of ["123456", "123 456", "12-34-56", " 123456 "]) expect(parsePairingCode(text)).toBe("123456");
+  });
+
+  it.each(["", "12345", "1234567", "12345a", "１２３４５６", "123456\u0000"])("is not %j", (text) => {
+    expect(parsePairingCode(text)).toBeUndefined();
+  });
+});

@@ -1,0 +1,210 @@
+import type {
+  Call,
+  CallEvent,
+  Challenge,
+  DevicePresence,
+  ErrorCode,
+  MemberEntry,
+  PushBody,
+  PushType,
+  ReplyBody,
+  RequestBody,
+  RequestType,
+  RouteName,
+  Signal,
+  StatementType,
+} from "@parley/protocol";
+
+import { fixedId, type FixedSigners, vectorExpiry, vectorTime } from "./identities.ts";
+import type { StatementVector } from "./statements.ts";
+
+const id16 = fixedId(16, 32);
+const time = vectorTime;
+
+/** The statements as compact text, by type. */
+type Compacts = Readonly<Record<StatementType, string>>;
+
+function facts(signers: FixedSigners, compacts: Compacts) {
+  const { member, device } = signers;
+  const record = {
+    root: member.publicKey,
+    rotations: [],
+    admission: compacts.admission,
+    devices: compacts.devices,
+    card: compacts.card,
+  };
+  const presence: DevicePresence = { device: device.id, state: "connected", boot: id16, since: time, load: 0, consumer: "reading" };
+  const entry: MemberEntry = { record, devices: [presence], availability: "available" };
+  const invite = { invite: id16, kind: "link", createdBy: signers.operator.id, created: time, expires: vectorExpiry, uses: 1, used: 0, label: "for the library" } as const;
+  const pending = { pairing: id16, request: compacts.pairing, invite: id16, address: "127.0.0.1", since: time };
+  const error = { code: "not_connected", message: "The recipient is not connected.", data: { retryAfterMs: 1000 } } as const;
+  return { record, presence, entry, invite, pending, error };
+}
+
+type Facts = ReturnType<typeof facts>;
+
+function requestBodies(signers: FixedSigners, compacts: Compacts): { readonly [Type in RequestType]: RequestBody<Type> } {
+  return {
+    "directory.find": { skill: "search", tag: "documents", text: "library", kind: "agent", live: true, limit: 10, after: "abc" },
+    "directory.get": { name: "librarian" },
+    "directory.watch": { members: [signers.member.id] },
+    "card.publish": { card: compacts.card },
+    "devices.publish": { devices: compacts.devices },
+    "presence.set": { load: 3, consumer: "idle", availability: "away" },
+    "lease.renew": {},
+    "ice.get": {},
+    "invite.create": { kind: "code", lifeMs: 60_000, uses: 1, label: "for the library" },
+    "invite.list": { limit: 10, after: "abc" },
+    "invite.cancel": { invite: id16 },
+    "pairing.list": { limit: 10, after: "abc" },
+    "pairing.approve": { pairing: id16, admission: compacts.admission },
+    "pairing.reject": { pairing: id16, reason: "unknown" },
+    "revocations.publish": { revocations: compacts.revocations },
+    "mailbox.ack": { offset: 17 },
+    ping: {},
+  };
+}
+
+function replyBodies({ entry, invite, pending }: Facts, compacts: Compacts): { readonly [Type in RequestType]: ReplyBody<Type> } {
+  return {
+    "directory.find": { members: [entry], next: "abc" },
+    "directory.get": entry,
+    "directory.watch": {},
+    "card.publish": {},
+    "devices.publish": {},
+    "presence.set": {},
+    "lease.renew": { lease: compacts.lease },
+    "ice.get": { servers: [{ urls: ["turn:127.0.0.1:3478"], username: "1767225600:a", credential: "secret" }], expires: vectorExpiry },
+    "invite.create": { invite, secret: fixedId(16, 33) },
+    "invite.list": { invites: [invite], next: "abc" },
+    "invite.cancel": {},
+    "pairing.list": { pending: [pending], next: "abc" },
+    "pairing.approve": {},
+    "pairing.reject": {},
+    "revocations.publish": {},
+    "mailbox.ack": {},
+    ping: { time },
+  };
+}
+
+function pushBodies(signers: FixedSigners, { record, presence, pending, error }: Facts, compacts: Compacts): { readonly [Type in PushType]: PushBody<Type> } {
+  const member = signers.member.id;
+  return {
+    "frame.results": { results: [{ frame: id16, state: "refused", error }] },
+    presence: { member, devices: [presence] },
+    "member.changed": { member, record },
+    revocations: { revocations: compacts.revocations },
+    operators: { operators: [compacts.genesis, compacts.operators] },
+    "pairing.pending": pending,
+    "mailbox.trimmed": { from: 3, to: 9 },
+    goodbye: { error },
+  };
+}
+
+function handshake(signers: FixedSigners, compacts: Compacts): object {
+  const challenge: Challenge = { type: "challenge", mesh: fixedId(32, 34), node: signers.node.id, nonce: id16, versions: [1], suites: [1], time };
+  return {
+    challenge,
+    proof: { type: "proof", statement: compacts.session, root: signers.member.publicKey, rotations: [], devices: compacts.devices },
+    welcome: {
+      type: "welcome",
+      statement: compacts.welcome,
+      node: compacts.node,
+      operators: [compacts.genesis],
+      admission: compacts.admission,
+      lease: compacts.lease,
+      revocations: compacts.revocations,
+      mailbox: { epoch: "e1", first: 0, last: 0 },
+    },
+  };
+}
+
+function routeBodies(signers: FixedSigners, compacts: Compacts): { readonly [Name in RouteName]?: object } {
+  return {
+    claim: {
+      secret: id16,
+      genesis: compacts.genesis,
+      certificate: compacts.node,
+      root: signers.operator.publicKey,
+      admission: compacts.admission,
+      devices: compacts.devices,
+    },
+    pair: { secret: "123456", request: compacts.pairing, devices: compacts.devices },
+  };
+}
+
+function routeReplies(signers: FixedSigners, compacts: Compacts): { readonly [Name in RouteName]: object } {
+  const { id: node, publicKey: key } = signers.node;
+  const nodeInfo = { node, key, mesh: fixedId(32, 34), operators: [compacts.genesis], certificate: compacts.node, time };
+  const pairing = { pairing: id16, state: "admitted", reason: "known", admission: compacts.admission };
+  return {
+    healthz: { status: "ok" },
+    readyz: { status: "starting" },
+    version: { name: "parley", version: "0.1.0", protocol: [1], node },
+    openapi: { openapi: "3.1.0" },
+    node: nodeInfo,
+    claim: nodeInfo,
+    pair: pairing,
+    pairing,
+  };
+}
+
+/** Bodies of envelopes. */
+function envelopeBodies(error: Facts["error"]): object {
+  const message = { messageId: "m1", role: "ROLE_USER", parts: [{ data: { query: "parley" }, mediaType: "application/json" }] } as const;
+  const calls: readonly Call[] = [
+    { call: 1, method: "SendStreamingMessage", skill: "search", paths: ["direct", "relay"], timeLimitMs: 60_000, params: { message: { ...message, parts: [...message.parts] } } },
+    { call: 2, method: "GetTask", params: { id: "t1" } },
+    { call: 3, method: "CancelTask", params: { id: "t1" } },
+    { call: 4, method: "SubscribeToTask", params: { id: "t1" } },
+  ];
+  const events: readonly CallEvent[] = [
+    { call: 1, event: { task: { id: "t1", status: { state: "TASK_STATE_SUBMITTED" } } } },
+    { call: 1, event: { statusUpdate: { taskId: "t1", status: { state: "TASK_STATE_WORKING", timestamp: "2026-01-01T00:00:00Z" } } } },
+    { call: 1, event: { artifactUpdate: { taskId: "t1", artifact: { artifactId: "a1", parts: [{ text: "hi" }] }, append: false, lastChunk: true } } },
+    { call: 2, task: { id: "t1", status: { state: "TASK_STATE_COMPLETED" } } },
+    { call: 1, end: true },
+    { call: 1, error: { ...error } },
+  ];
+  const dial = { dial: id16, from: fixedId(16, 35), to: fixedId(16, 36) };
+  const signals: readonly Signal[] = [
+    { ...dial, signal: { type: "offer", sdp: "v=0" } },
+    { ...dial, signal: { type: "answer", sdp: "v=0" } },
+    { ...dial, signal: { type: "candidate", candidate: "candidate:1 1 UDP 1 127.0.0.1 9 typ host", mid: "0" } },
+    { ...dial, signal: { type: "bye", reason: "idle" } },
+  ];
+  return { call: calls, callEvent: events, signal: signals, message: [{ text: "hello" }], gossip: [{}] };
+}
+
+/** Texts that a decoder must refuse, with the code. */
+function invalidRequests(): readonly { readonly name: string; readonly text: string; readonly code: ErrorCode; readonly id?: number }[] {
+  return [
+    { name: "not JSON", text: "{", code: "invalid_argument" },
+    { name: "not an object", text: "[]", code: "invalid_argument" },
+    { name: "no id", text: '{"type":"ping","body":{}}', code: "invalid_argument" },
+    { name: "id 0", text: '{"id":0,"type":"ping","body":{}}', code: "invalid_argument" },
+    { name: "id above 2^31", text: '{"id":2147483649,"type":"ping","body":{}}', code: "invalid_argument" },
+    { name: "unknown type", text: '{"id":1,"type":"nothing","body":{}}', code: "unsupported_operation", id: 1 },
+    { name: "type of every object", text: '{"id":1,"type":"toString","body":{}}', code: "unsupported_operation", id: 1 },
+    { name: "no body", text: '{"id":1,"type":"ping"}', code: "invalid_argument", id: 1 },
+    { name: "unknown field beside the body", text: '{"id":1,"type":"ping","body":{},"extra":1}', code: "invalid_argument" },
+    { name: "unknown field in the body", text: '{"id":1,"type":"ping","body":{"extra":1}}', code: "invalid_argument", id: 1 },
+    { name: "nested deeper than 32", text: `{"id":1,"type":"ping","body":${"[".repeat(40)}${"]".repeat(40)}}`, code: "too_large" },
+  ];
+}
+
+/** One valid message of every kind, and texts that are not. */
+export function messageVectors(signers: FixedSigners, statements: Readonly<Record<StatementType, StatementVector>>): object {
+  const compacts = Object.fromEntries(Object.entries(statements).map(([type, { compact }]) => [type, compact])) as Compacts;
+  const known = facts(signers, compacts);
+  return {
+    handshake: handshake(signers, compacts),
+    requests: requestBodies(signers, compacts),
+    replies: replyBodies(known, compacts),
+    pushes: pushBodies(signers, known, compacts),
+    routeBodies: routeBodies(signers, compacts),
+    routeReplies: routeReplies(signers, compacts),
+    envelopeBodies: envelopeBodies(known.error),
+    invalidRequests: invalidRequests(),
+  };
+}

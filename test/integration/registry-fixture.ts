@@ -1,4 +1,5 @@
 import { createSigner, openMemoryStores, type Signer, type Stores, systemClock, systemRandom } from "@parley/core";
+import { toParleyError } from "@parley/protocol";
 import { createRegistry, type Registry, type RegistryOptions } from "@parley/registry";
 import { WireMesh } from "@parley/testkit";
 
@@ -53,4 +54,12 @@ export async function startRegistry(options: Partial<RegistryOptions> = {}): Pro
       if (options.stores === undefined) await stores.close();
     },
   };
+}
+
+/** The code of a failure, or `done`. */
+export function outcomeOf(work: Promise<unknown>): Promise<string> {
+  return work.then(
+    () => "done",
+    (error: unknown) => toParleyError(error).code,
+  );
 }

@@ -10,7 +10,6 @@ import {
   toParleyError,
 } from "@parley/protocol";
 import { type Context, Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import type { z } from "zod";
 
 import { checkHost, checkOrigin, type HostRules } from "./host-check.ts";
@@ -72,14 +71,6 @@ export function makeHttpApp(options: HttpAppOptions): Hono<Env> {
     if (origin !== undefined && rules.allowedOrigins.includes(origin)) allowOrigin(context, origin);
     return next();
   });
-  app.use(
-    bodyLimit({
-      maxSize: limits.controlBytes,
-      onError: () => {
-        throw new ParleyError("too_large");
-      },
-    }),
-  );
   for (const name of Object.keys(routeTable) as RouteName[]) mount(app, name, options.handlers);
   app.get("/join", (context) => context.html(joinPage));
   for (const path of new Set([...Object.values(routeTable).map((route) => honoPath(route.path)), "/join"])) {
@@ -126,9 +117,22 @@ async function readBody(context: Context<Env>, schema: z.ZodType): Promise<unkno
   if (!/^application\/json\b/i.test(context.req.header("content-type") ?? "")) {
     throw new ParleyError("invalid_argument", { message: "The body has to be application/json." });
   }
-  const decoded = decodeJson(schema, await context.req.text());
+  const decoded = decodeJson(schema, await readText(context));
   if (!decoded.ok) throw new ParleyError(decoded.code, { message: decoded.message });
   return decoded.value;
+}
+
+/** The body as text. What is larger than a control message is not read to its end. */
+async function readText(context: Context<Env>): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  let size = 0;
+  for await (const chunk of context.env.incoming.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>) {
+    size += chunk.length;
+    if (size > limits.controlBytes) throw new ParleyError("too_large");
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
 }
 
 function fail(context: Context<Env>, error: ParleyError): Response {

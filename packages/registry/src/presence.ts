@@ -1,3 +1,4 @@
+import type { Clock } from "@parley/core";
 import type { Availability, DevicePresence, MemberEntry, MemberRecord } from "@parley/protocol";
 
 import type { Liveness } from "./directory.ts";
@@ -27,10 +28,14 @@ export class Presence implements Liveness {
   readonly #watchers = new Map<string, Set<PresenceWatcher>>();
   readonly #watched = new Map<PresenceWatcher, readonly string[]>();
   #changed = new Set<string>();
-  readonly #tick = new Tick(() => this.#tell());
+  readonly #tick: Tick;
 
-  constructor(now: () => number) {
-    this.#now = now;
+  constructor(clock: Clock) {
+    this.#now = () => clock.now();
+    this.#tick = new Tick(
+      (run) => clock.soon(run),
+      () => this.#tell(),
+    );
   }
 
   connect(member: string, device: string, boot: string): void {

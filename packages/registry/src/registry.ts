@@ -90,7 +90,7 @@ class RegistryNode implements Registry {
     this.#pairAttempts = new Attempts(attempts, () => clock.monotonic());
     const onError = (error: unknown): void => this.#failed("background", error);
     this.#mesh = new MeshState({ records, nodeKey, now, onRevocations: (mesh) => this.#revoked(mesh), onError });
-    this.#presence = new Presence(now);
+    this.#presence = new Presence(clock);
     this.#directory = new Directory(records, now, (entry) => this.#memberChanged(entry));
     this.#members = new Members({
       records,

@@ -27,7 +27,7 @@ export class CoalescingSocket implements SessionSocket {
   readonly address: string;
   readonly #socket: WebSocket;
   readonly #wire: Duplex;
-  readonly #uncork = new Tick(() => this.#flush());
+  readonly #uncork = new Tick(setImmediate, () => this.#flush());
   #corked = false;
 
   constructor(socket: WebSocket, wire: Duplex, address: string) {

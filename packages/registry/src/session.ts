@@ -73,7 +73,7 @@ export class Session implements PresenceWatcher {
   readonly #services: SessionServices;
   readonly #challenge: string;
   readonly #bucket: TokenBucket;
-  readonly #flush = new Tick(() => this.#sendResults());
+  readonly #flush: Tick;
   #phase: Phase = "proof";
   #handshakeTimer: Timer | undefined;
   #identity: SessionIdentity | undefined;
@@ -98,6 +98,10 @@ export class Session implements PresenceWatcher {
     const now = clock.monotonic();
     this.#heardAt = now;
     this.#pingedAt = now;
+    this.#flush = new Tick(
+      (run) => clock.soon(run),
+      () => this.#sendResults(),
+    );
     this.#bucket = new TokenBucket(bounds.requestsPerSecond, bounds.requestsPerSecond * 5, now);
     this.#challenge = makeChallenge(mesh.claimed?.mesh, nodeKey.id, toBase64url(random.bytes(16)), clock.now());
   }

@@ -1,0 +1,89 @@
+import { errorTable, requestTable, type Role } from "@parley/protocol";
+import { accessTable, frameRoles } from "@parley/registry";
+import { callRegistry, TestDevice, TestSocket, type WireMesh } from "@parley/testkit";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+import { outcomeOf, type RunningRegistry, startRegistry } from "./registry-fixture.ts";
+
+const roles: readonly Role[] = ["operator", "admin", "member", "guest", "observer"];
+
+let registry: RunningRegistry;
+let mesh: WireMesh;
+
+beforeAll(async () => {
+  registry = await startRegistry();
+  mesh = await registry.claim();
+});
+
+afterAll(() => registry[Symbol.asyncDispose]());
+
+const requests = accessTable
+  .filter(({ via, needs }) => via === "session" && Array.isArray(needs))
+  .map(({ what }) => what)
+  .filter((what) => what !== "frame");
+
+describe("the table of access", () => {
+  it("has every request of the protocol, frames, and every route of the registry's own description", async () => {
+    expect(requests.toSorted()).toEqual(Object.keys(requestTable).toSorted());
+    const { paths } = await callRegistry<{ paths: Record<string, object> }>(mesh.origin, "GET", "/openapi.json");
+    const described = Object.entries(paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+    );
+    const http = accessTable.filter(({ via }) => via === "http").map(({ what }) => what);
+    expect(http.toSorted()).toEqual([...described, "GET /join", "GET /session"].toSorted());
+  });
+
+  it.each(roles)("holds for a member with the role %s only", async (role) => {
+    const device = await mesh.join(`role-${role}`, { roles: [role] });
+    for (const row of accessTable) {
+      if (!requests.includes(row.what)) continue;
+      const isAllowed = Array.isArray(row.needs) && row.needs.includes(role);
+      // A body of the right form that does no harm; whether it is then found wanting is not the question here.
+      const ask = device.request.bind(device) as (type: string, body: unknown) => Promise<unknown>;
+      const code = await outcomeOf(ask(row.what, bodies[row.what] ?? {}));
+      expect(code === "forbidden", `${role} asks ${row.what}: ${code}`).toBe(!isAllowed);
+      expect(["invalid_argument", "internal"], `${row.what}: ${code}`).not.toContain(code);
+    }
+    const to = await mesh.admit(`to-${role}`);
+    device.sendFrame(to, new Uint8Array([1]), { store: true });
+    const { state } = await device.nextResult();
+    expect(state).toBe(frameRoles.includes(role) ? "stored" : "refused");
+  });
+
+  it.each(requests)("answers no %s to who proved nothing", async (what) => {
+    const socket = await TestSocket.open(mesh.origin);
+    await socket.nextText();
+    socket.send(JSON.stringify({ id: 1, type: what, body: bodies[what] ?? {} }));
+    expect((await socket.closed).code).toBe(errorTable.invalid_argument.close);
+  });
+
+  it("lets nobody in who was revoked", async () => {
+    const bob = await mesh.admit("bob");
+    await mesh.operator.request("revocations.publish", {
+      revocations: await mesh.operator.identity.revoke(mesh.mesh, 1, [bob.member]),
+    });
+    await expect(mesh.open(bob)).rejects.toMatchObject({ code: "revoked" });
+  });
+
+  it("lets no member of another mesh in", async () => {
+    await using other = await startRegistry();
+    const foreign = await other.claim();
+    const eve = await foreign.admit("eve");
+    await expect(mesh.open(eve)).rejects.toMatchObject({ code: "not_admitted" });
+    await expect(TestDevice.open(mesh.origin, eve, foreign.mesh)).rejects.toMatchObject({ code: "wrong_mesh" });
+  });
+});
+
+const id16 = "AAAAAAAAAAAAAAAAAAAAAA";
+const bodies: Readonly<Record<string, unknown>> = {
+  "directory.get": { name: "olivia" },
+  "directory.watch": { members: [] },
+  "card.publish": { card: "a.b.c" },
+  "devices.publish": { devices: "a.b.c" },
+  "invite.create": { kind: "link" },
+  "invite.cancel": { invite: id16 },
+  "pairing.approve": { pairing: id16, admission: "a.b.c" },
+  "pairing.reject": { pairing: id16 },
+  "revocations.publish": { revocations: "a.b.c" },
+  "mailbox.ack": { offset: 0 },
+};

@@ -219,7 +219,7 @@ export class Device implements DeviceApi {
   }
 
   async delegate(to: string | undefined, request: DelegateRequest): Promise<TaskRun> {
-    const view = to === undefined ? await this.#holder(request.skill) : await this.#other(to);
+    const view = to === undefined ? await this.#holder(request.skill) : await this.#offering(to, request.skill);
     const peer = this.#peers.peerOf(view);
     if (!view.live && peer.link === undefined) throw new ParleyError("not_connected", { message: `@${view.name} is not connected.` });
     checkSkillInput(view, request);
@@ -430,6 +430,13 @@ export class Device implements DeviceApi {
     if (view === undefined) throw new ParleyError("unreachable", { message: "The registry is not connected, and this member was not met before." });
     if (view.member === this.member) throw new ParleyError("self_call");
     return view;
+  }
+
+  /** A card that lacks the skill may have been published anew a moment ago, ahead of the push that says so: asked once more. */
+  async #offering(to: string, skill: string): Promise<MemberView> {
+    const view = await this.#other(to);
+    if (!this.#session.isOpen || view.card?.skills.some(({ id }) => id === skill) === true) return view;
+    return this.#directory.refresh(view.member);
   }
 
   /** The device of a member that can be talked to now: connected at the registry, or linked. */

@@ -65,6 +65,11 @@ export class Directory {
     return asked;
   }
 
+  /** Asks the registry for a member, whatever is known of it. */
+  refresh(member: string): Promise<MemberView> {
+    return this.#ask(undefined, member);
+  }
+
   async #ask(name: string | undefined, who: string): Promise<MemberView> {
     const entry = await this.#session.request("directory.get", name === undefined ? { member: who } : { name });
     return this.#accept(entry, name === undefined ? { member: who } : { name });

@@ -1,0 +1,157 @@
+/** A device in a page, as a test drives it. The bundle of this file is what an application would ship. */
+import {
+  awaitAdmission,
+  createIdentityDraft,
+  Device,
+  type Identity,
+  type PendingPairing,
+  pairWithLink,
+} from "@parley/client";
+import { openMemoryJournal } from "@parley/core";
+import { BrowserLinkFactory } from "@parley/peer/browser";
+import {
+  type AgentCard,
+  envelopeBinding,
+  ParleyError,
+  type Path,
+  parseInviteLink,
+  toParleyError,
+} from "@parley/protocol";
+
+import type { PageAnswer, PageApi, PageDelegation, PageKeys, PageMessage, PageOutcome } from "./page-api.ts";
+
+declare global {
+  interface Window {
+    readonly askPage: (method: keyof PageApi, args: readonly unknown[]) => Promise<PageAnswer<unknown>>;
+  }
+}
+
+/** Things that happen, and those who wait for them. */
+class Seen<Item> {
+  readonly items: Item[] = [];
+  #waiting: (() => void)[] = [];
+
+  add(item: Item): void {
+    this.items.push(item);
+    for (const look of this.#waiting.splice(0)) look();
+  }
+
+  async until(holds: (items: readonly Item[]) => boolean): Promise<readonly Item[]> {
+    while (!holds(this.items)) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    return this.items;
+  }
+}
+
+let pending: PendingPairing | undefined;
+let identity: Identity | undefined;
+let opened: Device | undefined;
+const sessions = new Seen<string>();
+const received = new Seen<PageMessage>();
+const refused: string[] = [];
+
+function device(): Device {
+  if (opened === undefined) throw new ParleyError("not_found", { message: "The page has no device yet." });
+  return opened;
+}
+
+async function open(): Promise<string> {
+  if (pending === undefined) throw new ParleyError("not_found", { message: "The page has not paired." });
+  const joined = await awaitAdmission(pending);
+  identity = joined.identity;
+  opened = await Device.open({
+    identity,
+    registry: joined.registry,
+    trust: joined.trust,
+    journal: openMemoryJournal(),
+    links: { factory: new BrowserLinkFactory() },
+  });
+  opened.watch((event) => {
+    if (event.type === "session") sessions.add(event.state);
+    if (event.type === "refused") refused.push(event.code);
+  });
+  opened.onMessage(({ from, text, path }) => received.add({ from: from.name, text, path }));
+  await opened.start();
+  return opened.member;
+}
+
+async function leakKeys(): Promise<PageKeys> {
+  const { root, device: own, encryptionKeys = [] } = identity ?? {};
+  const keys = [root, own, ...encryptionKeys].flatMap((key) => (key === undefined ? [] : [key.privateKey]));
+  const tries = await Promise.allSettled(keys.map((key) => crypto.subtle.exportKey("pkcs8", key)));
+  return { held: keys.length, leaked: tries.filter(({ status }) => status === "fulfilled").length };
+}
+
+async function delegate({ to, ...request }: PageDelegation): Promise<PageOutcome> {
+  const run = await device().delegate(to, request);
+  const notes: string[] = [];
+  const paths: Path[] = [];
+  for await (const { response, path } of run.events) {
+    const parts = response.statusUpdate?.status.message?.parts ?? [];
+    for (const part of parts) if (part.text !== undefined) notes.push(part.text);
+    paths.push(path);
+  }
+  const { output, path } = await run.outcome;
+  return { from: run.to.name, output, path, notes, paths };
+}
+
+async function serve(): Promise<void> {
+  device().serve(async (task) => {
+    const words = String(task.input).split(" ");
+    for (const word of words) task.progress(word);
+    return words.toReversed().join(" ");
+  });
+  await device().publishCard(cardOf(device()));
+}
+
+function cardOf({ name, member }: Device): AgentCard {
+  return {
+    name,
+    description: "Turns text round in a page",
+    version: "1.0.0",
+    supportedInterfaces: [{ url: `parley:${member}`, protocolBinding: envelopeBinding, protocolVersion: "1.0" }],
+    capabilities: { streaming: true },
+    defaultInputModes: ["application/json"],
+    defaultOutputModes: ["application/json"],
+    skills: [{ id: "reverse", name: "Reverse", description: "Turns the words of a text round", tags: ["text"] }],
+  };
+}
+
+const api: PageApi = {
+  async pair(invite, name) {
+    const draft = await createIdentityDraft({ name, kind: "agent", label: "page", extractable: false });
+    const asked = await pairWithLink(draft, parseInviteLink(invite));
+    if (!("pairing" in asked)) throw new ParleyError("internal");
+    pending = asked;
+    return asked.words;
+  },
+  open,
+  stop: () => device().stop(),
+  leakKeys,
+  delegate,
+  serve,
+  async send(to, text) {
+    const { state, path } = await (await device().send(to, text)).settled;
+    return { state, path };
+  },
+  messages: (count) => received.until((items) => items.length >= count),
+  ping: (to, paths) => device().ping(to, paths === undefined ? {} : { paths }),
+  connect: (to) => device().connect(to),
+  links: async () => device().links(),
+  mark: async () => sessions.items.length,
+  async session(state, from) {
+    await sessions.until((items) => items.slice(from).includes(state));
+  },
+  refusals: async () => refused,
+};
+
+Object.defineProperty(globalThis, "askPage", {
+  value: async (method: keyof PageApi, args: readonly unknown[]): Promise<PageAnswer<unknown>> => {
+    try {
+      const call = api[method] as (...args: readonly unknown[]) => Promise<unknown>;
+      return { ok: true, value: await call(...args) };
+    } catch (error) {
+      const { code, message } = toParleyError(error);
+      return { ok: false, code, message: error instanceof Error ? `${message} (${String(error)})` : message };
+    }
+  },
+});

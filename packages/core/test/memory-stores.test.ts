@@ -30,6 +30,7 @@ function withRealTimers(clock: FakeClock): Clock {
     now: () => clock.now(),
     monotonic: () => clock.monotonic(),
     setTimer: (delayMs, run) => systemClock.setTimer(delayMs, run),
+    soon: (run) => systemClock.soon(run),
   };
 }
 

@@ -84,7 +84,7 @@ function invocationOf(row: CommandRow, command: Command): Invocation {
   const flags = new Map<SettingName, string>();
   for (const name of [...commonSettings, ...(row.settings ?? [])]) {
     const value = values[camel(name)];
-    if (value !== undefined) flags.set(name, String(value));
+    if (typeof value === "string" || typeof value === "boolean") flags.set(name, String(value));
   }
   return { row, arguments: args, options, flags };
 }
@@ -121,20 +121,20 @@ export function parseCommandLine(rows: readonly CommandRow[], argv: readonly str
     }
   }
   program.helpCommand("help [command]", "prints help for a command");
+  if (argv.length === 0) return { text: program.helpInformation() };
   try {
-    program.parse(argv, { from: "user" });
+    program.parse(["node", "parley", ...argv]);
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return { text };
     return { usage: sentenceOf(problem) };
   }
-  if (invocation === undefined) return { text: program.helpInformation() };
-  return { invocation };
+  return invocation === undefined ? { text } : { invocation };
 }
 
 /** Commander's complaint as one sentence. */
 function sentenceOf(problem: string): string {
-  if (/^Usage:/.test(problem)) {
+  if (problem.startsWith("Usage:")) {
     const usage = /^Usage: (.*)$/m.exec(problem)?.[1] ?? "parley";
     return `A command is missing; ${usage.replace(/\s*\[options\]/g, "")}: see \`parley --help\`.`;
   }

@@ -9,32 +9,43 @@ import type { SettingRow } from "./setting-table.ts";
 const wrong = (where: string, problem: string): ParleyError =>
   new ParleyError("invalid_config", { message: `${where} ${problem}.` });
 
+type Reader = (row: SettingRow, text: string, where: string, base: string) => unknown;
+
+const readers: Readonly<Record<SettingRow["kind"], Reader>> = {
+  text: readText,
+  path: readPath,
+  url: (_row, text, where) => readOrigin(text, where),
+  integer: readInteger,
+  duration: readDuration,
+  flag: readFlag,
+  list: readList,
+  choice: readChoice,
+  ports: (_row, text, where) => readPorts(text, where),
+};
+
 /** Reads a setting's text. `where` names the flag, variable or key for the error; `base` is where relative paths start. */
 export function readSetting(row: SettingRow, text: string, where: string, base: string): unknown {
-  switch (row.kind) {
-    case "text":
-      if (text === "" || /[\p{Cc}]/u.test(text)) throw wrong(where, "must be one line of text");
-      return text;
-    case "path":
-      if (text === "") throw wrong(where, "must name a folder");
-      return resolve(base, text.startsWith("~/") ? join(homedir(), text.slice(2)) : text);
-    case "url":
-      return readOrigin(text, where);
-    case "integer":
-      return readInteger(row, text, where);
-    case "duration":
-      return readDuration(row, text, where);
-    case "flag":
-      if (text !== "true" && text !== "false") throw wrong(where, "must be true or false");
-      return text === "true";
-    case "list":
-      return readList(row, text, where);
-    case "choice":
-      if (row.choices?.includes(text) !== true) throw wrong(where, `must be one of ${row.choices?.join(", ") ?? ""}`);
-      return text;
-    case "ports":
-      return readPorts(text, where);
-  }
+  return readers[row.kind](row, text, where, base);
+}
+
+function readText(_row: SettingRow, text: string, where: string): string {
+  if (text === "" || /[\p{Cc}]/u.test(text)) throw wrong(where, "must be one line of text");
+  return text;
+}
+
+function readPath(_row: SettingRow, text: string, where: string, base: string): string {
+  if (text === "") throw wrong(where, "must name a folder");
+  return resolve(base, text.startsWith("~/") ? join(homedir(), text.slice(2)) : text);
+}
+
+function readFlag(_row: SettingRow, text: string, where: string): boolean {
+  if (text !== "true" && text !== "false") throw wrong(where, "must be true or false");
+  return text === "true";
+}
+
+function readChoice(row: SettingRow, text: string, where: string): string {
+  if (row.choices?.includes(text) !== true) throw wrong(where, `must be one of ${row.choices?.join(", ") ?? ""}`);
+  return text;
 }
 
 function readOrigin(text: string, where: string): string {

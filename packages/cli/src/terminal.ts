@@ -4,7 +4,7 @@ import { Writable } from "node:stream";
 
 import { ParleyError } from "@parley/protocol";
 
-export const isInteractive = (): boolean => process.stdin.isTTY === true && process.stderr.isTTY === true;
+export const isInteractive = (): boolean => process.stdin.isTTY && process.stderr.isTTY;
 
 function readAnswer(question: string, echo: boolean, signal: AbortSignal): Promise<string> {
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() });

@@ -205,20 +205,17 @@ export async function checkPairing(
   };
   const timeoutMs = (wait ?? 0) * 1000 + waitSlackMs;
   const { body } = await callRoute(pending.registry, "pairing", call, { ...options, timeoutMs });
-  switch (body.state) {
-    case "pending":
-      return { state: "pending" };
-    case "rejected":
-      throw new ParleyError("rejected", {
-        message: `An operator rejected this request to join${body.reason === undefined ? "." : `: ${body.reason}`}`,
-      });
-    case "expired":
-      throw new ParleyError("expired", {
-        message: "The request to join expired before an operator answered; pair again.",
-      });
-    case "admitted":
-      return { state: "admitted", joined: await acceptAdmission(pending, body.admission, options) };
+  if (body.state === "pending") return { state: "pending" };
+  if (body.state === "rejected") {
+    const reason = body.reason === undefined ? "." : `: ${body.reason}`;
+    throw new ParleyError("rejected", { message: `An operator rejected this request to join${reason}` });
   }
+  if (body.state === "expired") {
+    throw new ParleyError("expired", {
+      message: "The request to join expired before an operator answered; pair again.",
+    });
+  }
+  return { state: "admitted", joined: await acceptAdmission(pending, body.admission, options) };
 }
 
 async function acceptAdmission(

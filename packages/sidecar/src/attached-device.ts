@@ -251,7 +251,7 @@ class Attached implements AttachedDevice {
     outcome.then(
       () => events.end(),
       (error: unknown) => {
-        events.end(error);
+        events.end(toParleyError(error));
         first.reject(toParleyError(error));
       },
     );

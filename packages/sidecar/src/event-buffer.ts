@@ -7,7 +7,7 @@ export class EventBuffer<Value> implements AsyncIterable<Value> {
   #reader: (() => void) | undefined;
   #read = false;
   #ended = false;
-  #error: unknown;
+  #error: Error | undefined;
 
   constructor(most: number, onFull: () => void, onRoom: () => void) {
     this.#most = most;
@@ -25,7 +25,7 @@ export class EventBuffer<Value> implements AsyncIterable<Value> {
     this.#reader?.();
   }
 
-  end(error?: unknown): void {
+  end(error?: Error): void {
     this.#ended = true;
     this.#error = error;
     this.#reader?.();

@@ -152,18 +152,20 @@ export class LocalCaller {
     }
   }
 
-  async #handle<Name extends OperationName>(id: number, op: Name, body: unknown, running: Running): Promise<unknown> {
+  async #handle(id: number, op: OperationName, body: unknown, running: Running): Promise<unknown> {
     const parsed = operationTable[op].body.safeParse(body);
     if (!parsed.success) throw new ParleyError("invalid_argument", { message: issueOf(parsed.error) });
-    const context: RequestContext<Name> = {
+    const context: RequestContext<OperationName> = {
       device: this.#device,
-      body: parsed.data as RequestContext<Name>["body"],
+      body: parsed.data,
       signal: running.abort.signal,
       since: this.#since,
       emit: (event) => this.#connection.send({ re: id, n: ++running.events, event }),
       emitAcknowledged: async (event) => {
         const n = ++running.events;
         const acknowledged = new Promise<void>((resolve, reject) => running.acks.set(n, { resolve, reject }));
+        // The caller may go while the event is still being written.
+        acknowledged.catch(() => undefined);
         try {
           await this.#connection.send({ re: id, n, event });
           if (this.#connection.isClosed) throw new ParleyError("closed");
@@ -173,7 +175,9 @@ export class LocalCaller {
         }
       },
     };
-    return operationHandlers[op](context);
+    // The table pairs each name with its handler, which the types of a union of names cannot say.
+    const handler: (context: never) => Promise<unknown> = operationHandlers[op];
+    return handler(context as never);
   }
 
   #stop(running: Running, error: ParleyError): void {

@@ -65,6 +65,7 @@ export class LocalCalls {
   static async open(path: string, program: string): Promise<LocalCalls> {
     const socket = await connectSocket(path);
     const first = Promise.withResolvers<string>();
+    first.promise.catch(() => undefined);
     const ended = Promise.withResolvers<ParleyError | undefined>();
     const lines = { take: first.resolve };
     const connection = new LineConnection(socket, {

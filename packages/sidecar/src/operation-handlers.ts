@@ -1,6 +1,6 @@
 /** What each operation of the table does with the device of this process. */
 import type { DeviceApi, DeviceEvent, Delivery, LinkView } from "@parley/client";
-import { ParleyError, type RequestBody, requestTable, type RequestType } from "@parley/protocol";
+import { ParleyError, requestTable } from "@parley/protocol";
 
 import { memberViewJson } from "./member-json.ts";
 import type { OperationBody, OperationEventJson, OperationName, OperationReplyJson } from "./operations.ts";
@@ -14,9 +14,9 @@ export interface RequestContext<Name extends OperationName> {
   /** Milliseconds since 1970 when this process took the device. */
   readonly since: number;
   /** Sends an event; resolves when there is room for the next. */
-  emit(event: OperationEventJson<Name>): Promise<void>;
+  readonly emit: (event: OperationEventJson<Name>) => Promise<void>;
   /** Sends an event and resolves when the caller has dealt with it; rejects when it goes first. */
-  emitAcknowledged(event: OperationEventJson<Name>): Promise<void>;
+  readonly emitAcknowledged: (event: OperationEventJson<Name>) => Promise<void>;
 }
 
 type Handlers = {
@@ -42,7 +42,7 @@ export const operationHandlers: Handlers = {
   status: async ({ device, since }) => ({ pid: process.pid, since, state: device.state, links: linksOf(device) }),
 
   async watch({ device, signal, emit }) {
-    const stop = device.watch((event: DeviceEvent) => void emit({ event }));
+    const stop = device.watch((event: DeviceEvent) => void emit({ event }).catch(() => undefined));
     try {
       await emit({ state: device.state, links: linksOf(device) });
       await untilAborted(signal);
@@ -62,7 +62,7 @@ export const operationHandlers: Handlers = {
   async request({ device, body }) {
     const parsed = requestTable[body.type].body.safeParse(body.body);
     if (!parsed.success) throw new ParleyError("invalid_argument");
-    return device.request(body.type, parsed.data as RequestBody<RequestType>);
+    return device.request(body.type, parsed.data);
   },
 
   async send({ device, body, signal, emit }) {
@@ -73,7 +73,8 @@ export const operationHandlers: Handlers = {
     try {
       const sent = await device.send(to, text, { ...options, signal });
       await emit({ sent: sent.accepted });
-      take = (delivery) => delivery.id === sent.id && delivery.state !== "accepted" && void emit({ delivery });
+      take = (delivery) =>
+        delivery.id === sent.id && delivery.state !== "accepted" && void emit({ delivery }).catch(() => undefined);
       early.forEach(take);
       const settled = await Promise.race([sent.settled, untilAborted(signal)]);
       return settled ?? sent.state();

@@ -14,7 +14,13 @@ export const run: CommandModule["run"] = async ({ settings, out }) => {
   });
   out.result({ settings: rows }, () => {
     const textOf = (value: unknown): string =>
-      value === null ? "-" : Array.isArray(value) ? value.join(",") : String(value);
+      value === null
+        ? "-"
+        : Array.isArray(value)
+          ? value.join(",")
+          : typeof value === "string"
+            ? value
+            : JSON.stringify(value);
     out.table(
       ["SETTING", "VALUE", "FROM"],
       rows.map(({ name, value, origin }) => [name, textOf(value), origin]),

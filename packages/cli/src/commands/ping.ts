@@ -1,5 +1,5 @@
 import type { PingResult } from "@parley/client";
-import { toParleyError } from "@parley/protocol";
+import { type ParleyError, toParleyError } from "@parley/protocol";
 
 import { allowedPaths } from "../allowed-paths.ts";
 import type { CommandModule } from "../command.ts";
@@ -14,7 +14,7 @@ export const run: CommandModule["run"] = async (context) => {
   const count = input.integer("count", 1, mostPings) ?? 3;
   return withDevice(context, async ({ device }) => {
     const results: PingResult[] = [];
-    let last: unknown;
+    let last: ParleyError | undefined;
     for (let number = 1; number <= count && !signal.aborted; number++) {
       try {
         const result = await device.ping(who, allowedPaths(context.settings));
@@ -25,8 +25,8 @@ export const run: CommandModule["run"] = async (context) => {
           `${number}  path: ${path}  round trip: ${formatDuration(rttMs)}${route === undefined ? "" : `  ${route.local} -> ${route.remote}`}`,
         );
       } catch (error) {
-        last = error;
-        const { code, message, retryable } = toParleyError(error);
+        last = toParleyError(error);
+        const { code, message, retryable } = last;
         out.event({ number, error: { code, message } }, `${number}  ${message} (${code})`);
         if (!retryable) break;
       }

@@ -24,7 +24,7 @@ export const run: CommandModule["run"] = async ({ input, out, cwd }) => {
     const problems = isParleyError(error) ? error.data?.["problems"] : undefined;
     if (out.json || !isParleyError(error) || !Array.isArray(problems) || problems.length === 0) throw error;
     for (const { line, column, message } of problems as { line: number; column: number; message: string }[]) {
-      out.note(`${String(error.data?.["path"] ?? path)}:${line}:${column}: ${message}`);
+      out.note(`${path}:${line}:${column}: ${message}`);
     }
     return errorTable[error.code].exit;
   }

@@ -139,7 +139,8 @@ export function encodeDelivery(delivery: Delivery): Uint8Array<ArrayBuffer> {
   out.u48(delivery.mailbox?.offset ?? 0);
   out.u48(delivery.mailbox?.previous ?? 0);
   out.bytes(delivery.frame);
-  return out.take();
+  // The writer is ours alone and just large enough: no copy.
+  return out.view();
 }
 
 export function decodeDelivery(bytes: Uint8Array): Decoded<Delivery> {

@@ -6,6 +6,9 @@ import { ChunkJoiner, InboundStream, type InboxEntry, type Journal } from "@parl
 import { type DataSection, type Envelope, envelopeKindOf, envelopeKinds, ParleyError, type Path, toParleyError } from "@parley/protocol";
 import type { Peer } from "./peer.ts";
 
+/** The device that something comes from. */
+export type Source = Pick<Peer, "device" | "member" | "acknowledge" | "refuse">;
+
 export interface InboxOptions {
   readonly journal: Journal;
   readonly now: () => number;
@@ -19,9 +22,22 @@ interface Incoming {
   readonly joiner: ChunkJoiner;
   /** Highest number that is on disk: what may be acknowledged. */
   committed: number;
-  /** Commits of one stream follow each other: none may pass one that failed. */
+  /** Highest number that is on disk or on its way there. */
+  taken: number;
+  /** Commits of one stream follow each other: none may pass one that failed. Rejects as the newest does. */
   committing: Promise<void>;
   failed: boolean;
+}
+
+interface Waiting {
+  readonly entry: InboxEntry;
+  readonly path: Path | undefined;
+}
+
+/** Messages of one sender that wait for their turn. */
+interface Lane {
+  readonly waiting: Waiting[];
+  running: boolean;
 }
 
 const handledKinds: ReadonlySet<number> = new Set([envelopeKinds.message]);
@@ -32,8 +48,7 @@ export class Inbox {
   readonly #incoming = new Map<string, Incoming>();
   /** Where a stream stands that is not in memory: from the last start, or from before a commit that failed. */
   readonly #committed: Map<string, number>;
-  readonly #perSender = new Map<string, Promise<void>>();
-  readonly #pending: { entry: InboxEntry; path: Path | undefined }[] = [];
+  readonly #lanes = new Map<string, Lane>();
   #reading = false;
   #wasRead = false;
 
@@ -51,21 +66,23 @@ export class Inbox {
   read(left: readonly InboxEntry[]): void {
     this.#reading = true;
     this.#wasRead = true;
-    for (const entry of left) this.#hand(entry, undefined);
-    for (const { entry, path } of this.#pending.splice(0)) this.#hand(entry, path);
+    const later = [...this.#lanes.values()].flatMap(({ waiting }) => waiting.splice(0));
+    for (const entry of left) this.#lane(entry.sender).waiting.push({ entry, path: undefined });
+    for (const waiting of later) this.#lane(waiting.entry.sender).waiting.push(waiting);
+    for (const sender of this.#lanes.keys()) void this.#run(sender);
   }
 
-  /** Nobody listens any more: what comes stays in the inbox. */
+  /** Nobody listens any more: what comes, and what was not handed out yet, stays in the inbox. */
   pause(): void {
     this.#reading = false;
   }
 
   /** Takes a durable data section; resolves when what it completed is on disk, or rejects when that failed. */
-  async receive(peer: Peer, section: DataSection, path: Path): Promise<void> {
+  async receive(peer: Source, section: DataSection, path: Path): Promise<void> {
     const incoming = this.#stream(peer, section.epoch);
     const ready = incoming.stream.receive(section);
     const entries: { seq: number; receivedAt: number; envelope: Envelope }[] = [];
-    let upTo = incoming.committed;
+    let upTo = incoming.taken;
     for (const { seq, envelope } of ready) {
       const whole = this.#join(incoming, envelope);
       if (incoming.joiner.isOpen) continue;
@@ -73,12 +90,14 @@ export class Inbox {
       if (whole !== undefined) this.#sort(peer, section.epoch, seq, whole, entries);
     }
     // Settled by the sender before this device was there: nothing to store, only to acknowledge.
-    if (ready.length === 0 && incoming.stream.heldCount === 0 && !incoming.joiner.isOpen) upTo = incoming.stream.received;
-    if (upTo > incoming.committed) {
-      const commit = incoming.committing.then(() => this.#commit(peer, section.epoch, incoming, upTo, entries, path));
-      incoming.committing = commit.catch(() => {});
-      await commit;
+    if (ready.length === 0 && incoming.stream.heldCount === 0 && !incoming.joiner.isOpen) upTo = Math.max(upTo, incoming.stream.received);
+    if (upTo > incoming.taken) {
+      incoming.taken = upTo;
+      const before = incoming.committing.catch(() => {});
+      incoming.committing = before.then(() => this.#commit(peer, section.epoch, incoming, upTo, entries, path));
     }
+    // What came before and is on its way to disk is acknowledged when it is there.
+    await incoming.committing;
     peer.acknowledge({ type: "ack", class: "durable", epoch: section.epoch, seq: incoming.committed });
   }
 
@@ -92,7 +111,7 @@ export class Inbox {
     }
   }
 
-  #sort(peer: Peer, epoch: string, seq: number, envelope: Envelope, entries: { seq: number; receivedAt: number; envelope: Envelope }[]): void {
+  #sort(peer: Source, epoch: string, seq: number, envelope: Envelope, entries: { seq: number; receivedAt: number; envelope: Envelope }[]): void {
     if (handledKinds.has(envelope.kind)) {
       entries.push({ seq, receivedAt: this.#options.now(), envelope: { ...envelope, body: envelope.body.slice() } });
     } else if (envelope.critical && envelopeKindOf(envelope.kind) === undefined) {
@@ -100,7 +119,7 @@ export class Inbox {
     }
   }
 
-  async #commit(peer: Peer, epoch: string, incoming: Incoming, upTo: number, entries: readonly { seq: number; receivedAt: number; envelope: Envelope }[], path: Path): Promise<void> {
+  async #commit(peer: Source, epoch: string, incoming: Incoming, upTo: number, entries: readonly { seq: number; receivedAt: number; envelope: Envelope }[], path: Path): Promise<void> {
     const stream = { sender: peer.member.member, device: peer.device, epoch };
     if (incoming.failed) throw new ParleyError("storage_unavailable");
     try {
@@ -116,32 +135,45 @@ export class Inbox {
     for (const entry of entries) this.#offer({ ...entry, ...stream, redelivered: false }, path);
   }
 
-  #stream(peer: Peer, epoch: string): Incoming {
+  #stream(peer: Source, epoch: string): Incoming {
     const key = `${peer.device}:${epoch}`;
     const known = this.#incoming.get(key);
     if (known !== undefined) return known;
     const received = this.#committed.get(key) ?? 0;
     if (this.#incoming.size >= mostStreams) this.#incoming.delete(this.#incoming.keys().next().value ?? "");
-    const incoming = { stream: new InboundStream({ received }), joiner: new ChunkJoiner(), committed: received, committing: Promise.resolve(), failed: false };
+    const incoming = { stream: new InboundStream({ received }), joiner: new ChunkJoiner(), committed: received, taken: received, committing: Promise.resolve(), failed: false };
     this.#incoming.set(key, incoming);
     return incoming;
   }
 
   #offer(entry: InboxEntry, path: Path): void {
-    if (this.#reading) this.#hand(entry, path);
-    else this.#pending.push({ entry, path });
+    this.#lane(entry.sender).waiting.push({ entry, path });
+    void this.#run(entry.sender);
   }
 
-  #hand(entry: InboxEntry, path: Path | undefined): void {
-    const before = this.#perSender.get(entry.sender) ?? Promise.resolve();
-    const handled = before.then(() => this.#handle(entry, path));
-    this.#perSender.set(entry.sender, handled);
-    void handled.finally(() => {
-      if (this.#perSender.get(entry.sender) === handled) this.#perSender.delete(entry.sender);
-    });
+  #lane(sender: string): Lane {
+    const known = this.#lanes.get(sender);
+    if (known !== undefined) return known;
+    const lane: Lane = { waiting: [], running: false };
+    this.#lanes.set(sender, lane);
+    return lane;
   }
 
-  async #handle(entry: InboxEntry, path: Path | undefined): Promise<void> {
+  /** Hands out what a sender's lane holds, one after the other, while somebody listens. */
+  async #run(sender: string): Promise<void> {
+    const lane = this.#lane(sender);
+    if (lane.running) return;
+    lane.running = true;
+    while (this.#reading) {
+      const next = lane.waiting.shift();
+      if (next === undefined) break;
+      await this.#handle(next);
+    }
+    lane.running = false;
+    if (lane.waiting.length === 0) this.#lanes.delete(sender);
+  }
+
+  async #handle({ entry, path }: Waiting): Promise<void> {
     try {
       await this.#options.handle(entry, path);
     } catch (error) {
@@ -149,6 +181,7 @@ export class Inbox {
       this.#options.onError(error);
     }
     const { sender, device, epoch, seq } = entry;
-    await this.#options.journal.settleInbox({ sender, device, epoch, seq }).catch(this.#options.onError);
+    // Not awaited, so that the settlements of many messages share one commit.
+    this.#options.journal.settleInbox({ sender, device, epoch, seq }).catch(this.#options.onError);
   }
 }

@@ -24,8 +24,8 @@ export function chooseSentences(
 ): readonly ChosenSentence[] {
   const wanted = stemsOf(topic);
   const seen = new Set<string>();
-  const rated = sources.map(({ text }) =>
-    sentencesOf(text).map((sentence, position) => ({ sentence, position, rate: rateOf(sentence, wanted) })),
+  const rated = sources.map(({ text, heading }) =>
+    sentencesOf(text).map((sentence, position) => ({ sentence, position, rate: rateOf(sentence, heading, wanted) })),
   );
   const least = Math.max(0, ...rated.flat().map(({ rate }) => rate)) * leastShare;
   return rated.flatMap((sentences, source) => {
@@ -71,10 +71,12 @@ function rowOf(line: string, next: string | undefined): string {
   return first === undefined || second === undefined ? "" : `\n${first}: ${second}.\n`;
 }
 
-/** Share of the topic's words in a sentence; longer sentences gain nothing. */
-function rateOf(sentence: string, wanted: ReadonlySet<string>): number {
-  const words = stemsOf(sentence);
-  return [...wanted].filter((word) => words.has(word)).length / Math.max(1, wanted.size);
+/** Share of the topic's words in a sentence; a word that only its heading has counts for half. */
+function rateOf(sentence: string, heading: string, wanted: ReadonlySet<string>): number {
+  const own = stemsOf(sentence);
+  const above = stemsOf(heading);
+  const points = [...wanted].map((word) => (own.has(word) ? 1 : above.has(word) ? 0.5 : 0));
+  return points.reduce<number>((sum, point) => sum + point, 0) / Math.max(1, wanted.size);
 }
 
 function stemsOf(text: string): ReadonlySet<string> {

@@ -57,7 +57,7 @@ export const report = defineSkill({
         skill: index === 0 ? "search" : "read",
         to: librarian.name,
         path,
-        tookMs,
+        tookMs: Math.round(tookMs * 10) / 10,
       })),
     };
   },

@@ -28,7 +28,7 @@ export async function initAgent(options: InitAgentOptions): Promise<InitAgentRes
   const folder = resolve(options.dir);
   const files: string[] = [];
   const existed: string[] = [];
-  for (const [path, content] of scaffoldOf(options)) {
+  for (const [path, content] of await scaffoldOf(options)) {
     const written = await writeNew(join(folder, path), content);
     if (!written && path === "agent.yaml") {
       throw new ParleyError("already_exists", {

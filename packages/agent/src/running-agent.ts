@@ -174,7 +174,7 @@ function partsOf({ text, data, parts }: SkillArtifact): Part[] {
   }
   if (text !== undefined) return [{ text }];
   if (parts !== undefined) return [...parts];
-  return [{ data: data as NonNullable<Part["data"]> }];
+  return [{ data }];
 }
 
 /** What a skill throws by itself stays on this machine: the caller learns that it failed, not with which words. */

@@ -1,3 +1,5 @@
+import { readFile } from "node:fs/promises";
+
 /** The files of a new agent. `greet` works as it is; everything else says where to go on. */
 
 /** Path within the folder, and content. */
@@ -9,14 +11,17 @@ export interface ScaffoldOptions {
   readonly registry?: string;
 }
 
+/** A skill as an author would write it, in a file of its own so that it is checked like any other. */
+const skillFile = new URL("../scaffold/greet.ts", import.meta.url);
+
 /** What `parley init` writes. */
-export function scaffoldOf(options: ScaffoldOptions): readonly ScaffoldFile[] {
+export async function scaffoldOf(options: ScaffoldOptions): Promise<readonly ScaffoldFile[]> {
   return [
     ["agent.yaml", manifest(options)],
     ["AGENT.md", instructions(options.name)],
     [".env.example", envExample],
     [".gitignore", gitignore],
-    ["skills/greet.ts", skill],
+    ["skills/greet.ts", await readFile(skillFile, "utf8")],
   ];
 }
 
@@ -64,22 +69,4 @@ const envExample = `# Copy to .env. Variables that are set already are left as t
 const gitignore = `.env
 .parley/
 node_modules/
-`;
-
-const skill = `import { defineSkill } from "@parley/agent";
-import { z } from "zod";
-
-export const greet = defineSkill({
-  id: "greet",
-  name: "Greet",
-  description: "Says hello, and who asked for it",
-  tags: ["sample"],
-  examples: ['{"name": "Ada"}'],
-  input: z.object({ name: z.string().min(1).max(80) }),
-  output: z.object({ greeting: z.string() }),
-  run: ({ name }, { from, progress }) => {
-    progress("thinking of something kind");
-    return { greeting: \`Hello \${name}, says @\${from.name}'s agent.\` };
-  },
-});
 `;

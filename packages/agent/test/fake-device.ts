@@ -16,7 +16,7 @@ import type {
 } from "@parley/client";
 import { type AgentCard, type Artifact, ParleyError, toParleyError } from "@parley/protocol";
 
-export const caller: Sender = {
+const caller: Sender = {
   member: "m-caller",
   name: "caller",
   device: "d-caller",

@@ -1,35 +1,13 @@
-import { execFile } from "node:child_process";
 import { join } from "node:path";
-import { promisify } from "node:util";
 
 import { describe, expect, it } from "vitest";
 
+import { initAgent } from "../src/init-agent.ts";
 import { agentFolder } from "./agent-folder.ts";
-
-/** Node itself loads the agent, as under `parley run`: the test runner would resolve modules its own way. */
-const entry = join(import.meta.dirname, "..", "src", "index.ts");
-const script = `
-  const { loadAgent } = await import(${JSON.stringify(entry)});
-  for (const path of process.argv.slice(1)) try {
-    const { manifest, skills, instructions } = await loadAgent(path);
-    console.log(JSON.stringify({ name: manifest.name, skills: skills.map(({ id }) => id), instructions, seen: process.env.SEEN, kept: process.env.KEPT }));
-  } catch (error) {
-    console.log(JSON.stringify({ code: error.code, message: error.message, data: error.data }));
-  }`;
-
-/** What each of the agents turned out to be, or why not, and what Node said on stderr. */
-async function loadAll(paths: readonly string[], env: Readonly<Record<string, string>> = {}) {
-  const args = ["--disable-warning=ExperimentalWarning", "--input-type=module", "-e", script, ...paths];
-  const run = await promisify(execFile)(process.execPath, args, { env: { PATH: process.env["PATH"], ...env } });
-  const results: readonly unknown[] = run.stdout
-    .trim()
-    .split("\n")
-    .map((line) => JSON.parse(line));
-  return { results, stderr: run.stderr };
-}
+import { loadInNode } from "./load-in-node.ts";
 
 async function load(path: string, env: Readonly<Record<string, string>> = {}): Promise<unknown> {
-  const { results, stderr } = await loadAll([path], env);
+  const { results, stderr } = await loadInNode([path], env);
   return { ...Object(results[0]), stderr };
 }
 
@@ -54,6 +32,12 @@ describe("an agent anywhere on disk", () => {
     const loaded = { name: "sample", skills: ["a", "b"], instructions: "Be kind.", stderr: "" };
     expect(await load(folder)).toEqual(loaded);
     expect(await load(join(folder, "agent.yaml"))).toEqual(loaded);
+  });
+
+  it("loads as `parley init` wrote it", async () => {
+    const dir = agentFolder({});
+    await initAgent({ name: "fresh", dir });
+    expect(await load(dir)).toMatchObject({ name: "fresh", skills: ["greet"], stderr: "" });
   });
 
   it("loads from one file", async () => {
@@ -138,7 +122,7 @@ describe("an agent that does not load says why", () => {
   ];
 
   it("in one sentence that names the file", async () => {
-    const { results } = await loadAll(cases.map(([, broken]) => agentFolder(broken)));
+    const { results } = await loadInNode(cases.map(([, broken]) => agentFolder(broken)));
     const codes = /^invalid_(manifest|config)$/;
     expect(results).toEqual(cases.map(([, , message]) => failure(codes, message)));
   });
@@ -148,7 +132,7 @@ describe("an agent that does not load says why", () => {
       "none.ts": "export const agent = 5;",
       "two.ts": `import { createAgent } from "@parley/agent"; export const a = createAgent({ name: "a", skills: [] }); export const b = createAgent({ name: "b", skills: [] });`,
     });
-    const { results } = await loadAll(["none.ts", "two.ts", "away.ts", "."].map((name) => join(folder, name)));
+    const { results } = await loadInNode(["none.ts", "two.ts", "away.ts", "."].map((name) => join(folder, name)));
     expect(results).toEqual([
       failure(/invalid_manifest/, "exports no agent"),
       failure(/invalid_manifest/, "exports 2 agents"),

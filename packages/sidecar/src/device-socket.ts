@@ -72,6 +72,8 @@ export class DeviceSocket {
       socket.end(
         `${JSON.stringify({ error: { code: "limit_reached", message: `This device has ${mostConnections} local connections already.` } })}\n`,
       );
+      socket.on("error", () => undefined);
+      socket.destroySoon();
       return;
     }
     const caller: LocalCaller = new LocalCaller(socket, this.#options.device, this.#since, () =>

@@ -1,0 +1,273 @@
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import type { DeviceEvent, IncomingMessage } from "@parley/client";
+import { expect, it, onTestFinished } from "vitest";
+
+import { attachDevice, DeviceSocket, lineBytes, mostConnections, mostRequests } from "../src/index.ts";
+import { bob, FakeDevice, link, messageOf } from "./fake-device.ts";
+import { RawCaller } from "./raw-caller.ts";
+
+async function openSocket() {
+  const folder = mkdtempSync(join(tmpdir(), "parley-"));
+  const path = join(folder, "device.sock");
+  const device = new FakeDevice();
+  const socket = await DeviceSocket.open({ device, path });
+  onTestFinished(async () => {
+    await socket.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  return { path, device, socket };
+}
+
+/** Waits for a condition that events bring about. */
+async function until(condition: () => boolean): Promise<void> {
+  await expect.poll(condition, { interval: 5 }).toBe(true);
+}
+
+it("attaches a device that answers as the held one does", async () => {
+  const { path, device } = await openSocket();
+  const attached = await attachDevice(path);
+  expect([attached.name, attached.member, attached.state]).toEqual(["ada", device.member, "connected"]);
+  expect(attached.links()).toEqual([link]);
+  expect(await attached.memberOf("bob")).toEqual(bob);
+  expect(await attached.find({ skill: "search", live: true })).toEqual({
+    members: [bob],
+    refused: [],
+    next: undefined,
+  });
+  expect(device.asked).toEqual([{ skill: "search", live: true }]);
+  expect(await attached.ping("bob", { timeoutMs: 10 })).toMatchObject({ path: "direct", rttMs: 1.5 });
+  expect(await attached.connect("bob")).toEqual(link);
+  expect(await attached.request("ping", {})).toEqual({ time: 42 });
+  await attached.stop();
+});
+
+it("passes errors on with their code, words and facts", async () => {
+  const { path } = await openSocket();
+  const attached = await attachDevice(path);
+  await expect(attached.memberOf("nobody")).rejects.toMatchObject({
+    code: "unknown_member",
+    message: "Nobody is called nobody.",
+    data: { who: "nobody" },
+  });
+});
+
+it("carries a message's facts until it is delivered", async () => {
+  const { path, device } = await openSocket();
+  const attached = await attachDevice(path);
+  const sent = await attached.send("@bob", "hello", { ttlMs: 500 });
+  expect(sent.accepted.state).toBe("accepted");
+  device.stored();
+  await until(() => sent.state().state === "stored");
+  device.delivered();
+  expect(await sent.settled).toMatchObject({ state: "delivered", path: "relay", device: device.device });
+});
+
+it("keeps an accepted message accepted when the holder goes", async () => {
+  const { path, socket } = await openSocket();
+  const attached = await attachDevice(path);
+  const sent = await attached.send("@bob", "hello");
+  await socket.close();
+  expect(await sent.settled).toMatchObject({
+    state: "accepted",
+    error: { code: "closed" },
+  });
+  expect(await attached.closed).toMatchObject({ code: "closed" });
+  await expect(attached.ping("bob")).rejects.toMatchObject({ code: "closed" });
+});
+
+it("hands messages out one after the other and tells the holder when each is done", async () => {
+  const { path, device } = await openSocket();
+  const attached = await attachDevice(path);
+  const seen: string[] = [];
+  const gate = Promise.withResolvers<void>();
+  const leave = attached.onMessage(async ({ text }: IncomingMessage) => {
+    seen.push(text);
+    await gate.promise;
+  });
+  await until(() => device.handlers === 1);
+  let done = 0;
+  void device.receive(messageOf("one")).then(() => done++);
+  void device.receive(messageOf("two")).then(() => done++);
+  await until(() => seen.length === 1);
+  expect(done).toBe(0);
+  gate.resolve();
+  await until(() => done === 2);
+  expect(seen).toEqual(["one", "two"]);
+  leave();
+  await until(() => device.handlers === 0);
+});
+
+it("fails the holder's handler when the listening program dies", async () => {
+  const { path, device } = await openSocket();
+  const attached = await attachDevice(path);
+  attached.onMessage(() => new Promise(() => undefined));
+  await until(() => device.handlers === 1);
+  const received = device.receive(messageOf("one"));
+  received.catch(() => undefined);
+  await attached.stop();
+  await expect(received).rejects.toMatchObject({ code: "closed" });
+});
+
+it("streams a task's events and folds its artifacts", async () => {
+  const { path, device } = await openSocket();
+  const attached = await attachDevice(path);
+  device.taskEvents = [
+    { response: { task: { id: "t", status: { state: "TASK_STATE_WORKING" } } }, path: "relay" },
+    {
+      response: { artifactUpdate: { taskId: "t", artifact: { artifactId: "a", parts: [{ text: "one" }] } } },
+      path: "direct",
+    },
+    {
+      response: { artifactUpdate: { taskId: "t", artifact: { artifactId: "b", parts: [{ data: { hits: 3 } }] } } },
+      path: "direct",
+    },
+  ];
+  const run = await attached.delegate(undefined, { skill: "search", input: { query: "x" } });
+  expect(run.to.name).toBe("bob");
+  device.outcome.resolve();
+  const paths: string[] = [];
+  for await (const { path: by } of run.events) paths.push(by);
+  expect(paths).toEqual(["relay", "direct", "direct"]);
+  expect(await run.outcome).toMatchObject({ output: { hits: 3 }, text: "one", path: "direct", tookMs: 7 });
+  expect(run.taskId).toBe("t");
+});
+
+it("cancels a task of the holder", async () => {
+  const { path, device } = await openSocket();
+  const attached = await attachDevice(path);
+  const run = await attached.delegate("bob", { skill: "search" });
+  run.cancel();
+  await expect(run.outcome).rejects.toMatchObject({ code: "canceled" });
+  expect(device.taskSignal?.aborted).toBe(true);
+});
+
+it("follows the holder's events and leaves no watcher behind", async () => {
+  const { path, device } = await openSocket();
+  const attached = await attachDevice(path);
+  const seen: DeviceEvent["type"][] = [];
+  attached.watch(({ type }) => seen.push(type));
+  device.emit({ type: "link", link: { ...link, state: "closed" } });
+  device.emit({ type: "revoked", member: "x" });
+  await until(() => seen.length === 2);
+  expect(attached.links()).toEqual([]);
+  await attached.stop();
+  await until(() => device.watchers === 0);
+});
+
+it("says that nobody holds a device whose socket is left over", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "parley-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  await expect(attachDevice(join(folder, "none.sock"))).rejects.toMatchObject({ code: "not_connected" });
+  const left = join(folder, "left.sock");
+  writeFileSync(left, "");
+  await expect(attachDevice(left)).rejects.toMatchObject({ code: "not_connected" });
+  const socket = await DeviceSocket.open({ device: new FakeDevice(), path: left });
+  await (await attachDevice(left)).stop();
+  await socket.close();
+});
+
+it("is for its owner only", async () => {
+  const { path } = await openSocket();
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+});
+
+it("greets a program that shares a version and refuses one that does not", async () => {
+  const { path } = await openSocket();
+  const old = new RawCaller(path);
+  old.send({ hello: { versions: [99], program: "old" } });
+  expect(await old.next()).toMatchObject({ error: { code: "unsupported_version" } });
+  expect(await old.next()).toBeUndefined();
+  const rude = new RawCaller(path);
+  rude.send({ id: 1, op: "status", body: {} });
+  expect(await rude.next()).toMatchObject({ error: { code: "invalid_argument" } });
+  const newer = new RawCaller(path);
+  newer.send({ hello: { versions: [1, 99], program: "newer" } });
+  expect(await newer.next()).toMatchObject({ welcome: { version: 1, name: "ada" } });
+});
+
+it.each([
+  ["an unknown operation", { id: 1, op: "frobnicate", body: {} }, "unsupported_operation"],
+  ["an operation named like a method of objects", { id: 1, op: "toString", body: {} }, "unsupported_operation"],
+  ["a body with an unknown field", { id: 1, op: "memberOf", body: { who: "bob", extra: 1 } }, "invalid_argument"],
+  ["a missing body", { id: 1, op: "memberOf", body: {} }, "invalid_argument"],
+  [
+    "a session request of the wrong form",
+    { id: 1, op: "request", body: { type: "invite.create", body: {} } },
+    "invalid_argument",
+  ],
+])("answers %s with a code and goes on", async (_, line, code) => {
+  const { path } = await openSocket();
+  const caller = await RawCaller.greeted(path);
+  caller.send(line);
+  expect(await caller.next()).toMatchObject({ re: 1, error: { code } });
+  caller.send({ id: 2, op: "memberOf", body: { who: "bob" } });
+  expect(await caller.next()).toMatchObject({ re: 2, body: { name: "bob" } });
+});
+
+it.each([
+  ["no JSON", "{"],
+  ["no request", '{"what":1}'],
+  ["a nesting too deep", "[".repeat(100)],
+])("closes on a line that is %s", async (_, line) => {
+  const { path } = await openSocket();
+  const caller = await RawCaller.greeted(path);
+  caller.send(line);
+  expect(await caller.next()).toMatchObject({ error: { code: expect.any(String) } });
+  expect(await caller.next()).toBeUndefined();
+});
+
+it("takes a line of the longest length and closes on a longer one", async () => {
+  const { path, device } = await openSocket();
+  const lineOf = (length: number): string => {
+    const [before, after] = ['{"id":1,"op":"send","body":{"to":"bob","text":"', '"}}'];
+    return before + "x".repeat(length - before.length - after.length) + after;
+  };
+  const fits = await RawCaller.greeted(path);
+  fits.send(lineOf(lineBytes));
+  expect(await fits.next()).toMatchObject({ re: 1, event: { sent: { state: "accepted" } } });
+  expect(device.asked).toHaveLength(1);
+  const over = await RawCaller.greeted(path);
+  over.send(lineOf(lineBytes + 1));
+  expect(await over.next()).toMatchObject({ error: { code: "too_large" } });
+  expect(device.asked).toHaveLength(1);
+});
+
+it("bounds the requests of a connection", async () => {
+  const { path } = await openSocket();
+  const caller = await RawCaller.greeted(path);
+  for (let id = 1; id <= mostRequests + 1; id++) caller.send({ id, op: "messages", body: {} });
+  expect(await caller.next()).toMatchObject({ re: mostRequests + 1, error: { code: "limit_reached" } });
+  caller.send({ cancel: 1 });
+  expect(await caller.next()).toEqual({ re: 1, body: {} });
+});
+
+it("bounds the local connections", async () => {
+  const { path } = await openSocket();
+  const callers = await Promise.all(Array.from({ length: mostConnections }, () => RawCaller.greeted(path)));
+  const extra = new RawCaller(path);
+  expect(await extra.next()).toMatchObject({ error: { code: "limit_reached" } });
+  callers[0]?.socket.destroy();
+  await expect
+    .poll(async () =>
+      attachDevice(path).then(
+        async (device) => device.stop(),
+        () => "refused",
+      ),
+    )
+    .toBeUndefined();
+});
+
+it("goes on for a waiting program before it closes", async () => {
+  const { path, device, socket } = await openSocket();
+  const attached = await attachDevice(path);
+  const sent = await attached.send("@bob", "hello");
+  expect(socket.busy).toBe(true);
+  const settled = socket.settle(10_000);
+  device.delivered();
+  await settled;
+  expect(socket.busy).toBe(false);
+  expect((await sent.settled).state).toBe("delivered");
+});

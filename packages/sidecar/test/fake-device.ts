@@ -1,0 +1,184 @@
+import type {
+  Delivery,
+  DeviceApi,
+  DeviceEvent,
+  IncomingMessage,
+  LinkView,
+  MemberView,
+  TaskEvent,
+  TaskRun,
+} from "@parley/client";
+import { ParleyError } from "@parley/protocol";
+
+const id = "A".repeat(43);
+const delivery = (state: Delivery["state"]): Delivery => ({
+  id: "m.1",
+  state,
+  at: 5,
+  tookMs: 1,
+  path: state === "accepted" ? undefined : "relay",
+  device: state === "delivered" ? id : undefined,
+  error: undefined,
+});
+
+const verified = {
+  member: id,
+  name: "bob",
+  kind: "agent" as const,
+  roles: ["member" as const],
+  number: 1,
+  devices: new Map([[id, { device: id, key: id, label: "desk" }]]),
+  encryption: { kid: "AAAAAAAAAAA", key: id },
+  rootKey: id,
+  card: undefined,
+  replaces: undefined,
+  numbers: { rotation: 0, admission: 1, devices: 1, card: 0 },
+  admissionExpires: 9,
+  record: { root: id, rotations: [], admission: "a.b.c", devices: "a.b.c" },
+};
+export const bob: MemberView = {
+  member: id,
+  name: "bob",
+  kind: "agent",
+  roles: ["member"],
+  card: undefined,
+  devices: [{ device: id, state: "connected", boot: "A".repeat(22), since: 1, load: 2, consumer: "reading" }],
+  availability: undefined,
+  live: true,
+  verified,
+};
+export const link: LinkView = {
+  member: id,
+  name: "bob",
+  device: id,
+  state: "open",
+  path: "direct",
+  route: { path: "direct", local: "a", remote: "b" },
+  openedInMs: 3,
+};
+
+export const messageOf = (text: string): IncomingMessage => ({
+  id: `in.${text}`,
+  from: { member: id, name: "bob", device: id, kind: "agent", roles: ["member"] },
+  text,
+  created: 1,
+  path: "direct",
+  class: "durable",
+  redelivered: false,
+});
+
+/** A device without a mesh: it does what a test tells it, and remembers what it was asked. */
+export class FakeDevice implements DeviceApi {
+  readonly member = id;
+  readonly device = id;
+  readonly name = "ada";
+  readonly mesh = id;
+  readonly asked: unknown[] = [];
+  readonly #watchers = new Set<(event: DeviceEvent) => void>();
+  readonly #handlers = new Set<(message: IncomingMessage) => void | Promise<void>>();
+  readonly settled = Promise.withResolvers<Delivery>();
+  readonly outcome = Promise.withResolvers<void>();
+  taskEvents: TaskEvent[] = [];
+  taskSignal: AbortSignal | undefined;
+  state = "connected" as const;
+
+  async start(): Promise<void> {}
+  async stop(): Promise<void> {}
+
+  watch(listener: (event: DeviceEvent) => void): () => void {
+    this.#watchers.add(listener);
+    return () => void this.#watchers.delete(listener);
+  }
+
+  get watchers(): number {
+    return this.#watchers.size;
+  }
+
+  get handlers(): number {
+    return this.#handlers.size;
+  }
+
+  emit(event: DeviceEvent): void {
+    for (const watcher of this.#watchers) watcher(event);
+  }
+
+  /** Hands a message to every handler; resolves when all are done. */
+  async receive(message: IncomingMessage): Promise<void> {
+    await Promise.all([...this.#handlers].map(async (handler) => handler(message)));
+  }
+
+  async memberOf(who: string): Promise<MemberView> {
+    if (who !== "bob") throw new ParleyError("unknown_member", { message: `Nobody is called ${who}.`, data: { who } });
+    return bob;
+  }
+
+  async find(query: unknown) {
+    this.asked.push(query);
+    return { members: [bob], refused: [], next: undefined };
+  }
+
+  async request(): Promise<never> {
+    return { time: 42 } as never;
+  }
+
+  async send(to: string, text: string, options: unknown) {
+    this.asked.push([to, text, options]);
+    return {
+      id: "m.1",
+      accepted: delivery("accepted"),
+      state: () => delivery("accepted"),
+      settled: this.settled.promise,
+    };
+  }
+
+  stored(): void {
+    this.emit({ type: "delivery", delivery: delivery("stored"), to: id });
+  }
+
+  delivered(): void {
+    this.settled.resolve(delivery("delivered"));
+  }
+
+  onMessage(handler: (message: IncomingMessage) => void | Promise<void>): () => void {
+    this.#handlers.add(handler);
+    return () => void this.#handlers.delete(handler);
+  }
+
+  async ping() {
+    return { path: "direct" as const, rttMs: 1.5, device: id, route: undefined };
+  }
+
+  async connect(): Promise<LinkView> {
+    return link;
+  }
+
+  links(): readonly LinkView[] {
+    return [link];
+  }
+
+  async delegate(_to: string | undefined, request: { signal?: AbortSignal }): Promise<TaskRun> {
+    this.taskSignal = request.signal;
+    const { taskEvents, outcome } = this;
+    const aborted = Promise.withResolvers<never>();
+    request.signal?.addEventListener("abort", () => aborted.reject(new ParleyError("canceled")));
+    aborted.promise.catch(() => undefined);
+    const ended = Promise.race([outcome.promise, aborted.promise]);
+    ended.catch(() => undefined);
+    async function* events() {
+      yield* taskEvents;
+      await ended;
+    }
+    const task = { id: "t", status: { state: "TASK_STATE_COMPLETED" as const } };
+    return {
+      to: messageOf("").from,
+      taskId: "t",
+      events: events(),
+      outcome: ended.then(() => ({ task, output: undefined, text: "", path: "direct" as const, tookMs: 7 })),
+      cancel: () => undefined,
+    };
+  }
+
+  serve(): void {}
+  async publishCard(): Promise<void> {}
+  async setAvailability(): Promise<void> {}
+}

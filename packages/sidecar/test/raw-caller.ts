@@ -1,0 +1,33 @@
+import { connect, type Socket } from "node:net";
+import { createInterface, type Interface } from "node:readline";
+
+/** A program that speaks the lines by hand. */
+export class RawCaller {
+  readonly socket: Socket;
+  readonly #lines: AsyncIterator<string>;
+  readonly #reader: Interface;
+
+  constructor(path: string) {
+    this.socket = connect(path);
+    this.socket.on("error", () => undefined);
+    this.#reader = createInterface({ input: this.socket });
+    this.#lines = this.#reader[Symbol.asyncIterator]();
+  }
+
+  static async greeted(path: string): Promise<RawCaller> {
+    const caller = new RawCaller(path);
+    caller.send({ hello: { versions: [1], program: "test" } });
+    await caller.next();
+    return caller;
+  }
+
+  send(value: unknown): void {
+    this.socket.write(`${typeof value === "string" ? value : JSON.stringify(value)}\n`);
+  }
+
+  /** The next line as JSON; undefined at the end. */
+  async next(): Promise<unknown> {
+    const line = await this.#lines.next();
+    return line.done === true ? undefined : JSON.parse(line.value);
+  }
+}

@@ -80,7 +80,7 @@ const invalid: readonly InvalidFrame[] = [
   ["4097 envelopes", `01${head}01018120${time}`],
   ["unknown envelope flag", `01${head}010101${time}40040000`],
   ["17 hops", `01${head}010101${time}0804000011`],
-  ["ttl above 30 days", `01${head}010101${time}0404000081b49ad309`],
+  ["ttl above 30 days", `01${head}010101${time}040400008190fbd309`],
   ["time before 1970", `01${head}010101${time}00040100`],
   ["time after 2^47", `01${head}010101ffffffffffff00040000`],
   ["origin with seq 0", `01${head}010101${time}20040000${hexOf(bytesOf(other))}00`],

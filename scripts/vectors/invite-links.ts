@@ -2,8 +2,8 @@ import { formatInviteLink, type InvitePayload, toBase64url } from "@parley/proto
 
 import { fixedId } from "./identities.ts";
 
-const claim: InvitePayload = { v: 1, kind: "claim", secret: fixedId(16, 1), node: fixedId(32, 2) };
-const invite: InvitePayload = { v: 1, kind: "invite", secret: fixedId(16, 1), mesh: fixedId(32, 2), operators: { number: 1, hash: fixedId(32, 3) } };
+const claim = { v: 1, kind: "claim", secret: fixedId(16, 1), node: fixedId(32, 2) } as const satisfies InvitePayload;
+const invite = { v: 1, kind: "invite", secret: fixedId(16, 1), mesh: fixedId(32, 2), operators: { number: 1, hash: fixedId(32, 3) } } as const satisfies InvitePayload;
 
 const raw = (payload: unknown): string => `http://127.0.0.1:8080/join#${toBase64url(new TextEncoder().encode(JSON.stringify(payload)))}`;
 

@@ -221,7 +221,7 @@ export type ReplyMessage = { readonly re: number; readonly body?: unknown; reado
 export type PushMessage = { [Type in PushType]: { readonly type: Type; readonly body: PushBody<Type> } }[PushType];
 
 const messageId = z.int().min(1).max(2 ** 31);
-const requestFrame = z.strictObject({ id: messageId, type: z.string().max(64), body: z.unknown() });
+const requestFrame = z.strictObject({ id: messageId, type: z.string().max(64), body: z.unknown().optional() });
 const replyFrame = z.strictObject({ re: messageId, body: z.unknown().optional(), error: wireErrorSchema.optional() });
 const pushFrame = z.strictObject({ type: z.string().max(64), body: z.unknown() });
 

@@ -37,10 +37,11 @@ describe("the table of errors", () => {
   });
 
   it("calls retryable exactly what the close codes tell to come back for, but for a lack of credentials", () => {
-    for (const [code, row] of rows) {
+    const wrong = rows.filter(([, row]) => {
       const after = afterClose(row.close);
-      if (after !== "renew") expect([code, row.retryable]).toEqual([code, after === "retry"]);
-    }
+      return after !== "renew" && row.retryable !== (after === "retry");
+    });
+    expect(wrong.map(([code]) => code)).toEqual([]);
   });
 
   it("finds a code by its close code, and none for a foreign one", () => {

@@ -1,5 +1,5 @@
 import { decodeFrame, type Decoded, FrameWriter, isErrorCode, type Section } from "@parley/protocol";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
 import { anySection, plainEnvelope, someEpoch, writeSections } from "./frames.ts";

@@ -1,5 +1,13 @@
-import { type DataSection, type Envelope, FrameWriter, type Section, toBase64url } from "@parley/protocol";
-import fc from "fast-check";
+import {
+  type DataSection,
+  type Decoded,
+  isErrorCode,
+  type Envelope,
+  FrameWriter,
+  type Section,
+  toBase64url,
+} from "@parley/protocol";
+import * as fc from "fast-check";
 
 /** An envelope with nothing special about it. */
 export const plainEnvelope: Envelope = {
@@ -75,3 +83,7 @@ export function writeSections(sections: readonly Section[]): Uint8Array<ArrayBuf
   }
   return out.finish().slice();
 }
+
+/** Whether a decoder gave a value or a reason of the table, with words. */
+export const isTotal = (result: Decoded<unknown>): boolean =>
+  result.ok || (isErrorCode(result.code) && result.message !== "");

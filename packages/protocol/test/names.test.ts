@@ -1,5 +1,5 @@
 import { foldName, labelSchema, limits, nameSchema, parseName, skillIdSchema } from "@parley/protocol";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
 const isName = (text: string): boolean => nameSchema.safeParse(text).success;

@@ -1,7 +1,7 @@
 import { ChunkJoiner, InboundStream, OutboundStream, splitBody } from "@parley/core";
 import { type DataSection, decodeFrame, FrameWriter, maxChunkBytes } from "@parley/protocol";
 import { SeededRandom } from "@parley/testkit";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
 import { envelopeOf, epoch } from "./envelopes.ts";
@@ -31,6 +31,10 @@ const step = fc.oneof(
 );
 type Step = typeof step extends fc.Arbitrary<infer Value> ? Value : never;
 
+function must(holds: boolean, otherwise: string): void {
+  if (!holds) throw new Error(otherwise);
+}
+
 /** One sender, one receiver, and a wire that loses, doubles and shuffles whole frames. */
 class Wire {
   readonly outbound = new OutboundStream({ class: "live", epoch, ...bounds });
@@ -53,8 +57,8 @@ class Wire {
     else if (what.do === "path") this.outbound.rewind();
     else if (what.do === "restart") this.#inbound = new InboundStream({ ...held, received: this.#inbound.received });
     else this.#wire(what.do);
-    expect(this.#inbound.heldCount).toBeLessThanOrEqual(held.mostHeld);
-    expect(this.outbound.unackedCount).toBeLessThanOrEqual(bounds.mostEnvelopes + 3);
+    must(this.#inbound.heldCount <= held.mostHeld, "the receiver holds too much");
+    must(this.outbound.unackedCount <= bounds.mostEnvelopes + 3, "the sender holds too much");
   }
 
   /** A good path, until everything is settled. */
@@ -104,7 +108,7 @@ class Wire {
 
   #take(section: DataSection): void {
     for (const { seq, envelope } of this.#inbound.receive(section)) {
-      expect(seq).toBe(++this.#seqs);
+      must(seq === ++this.#seqs, "a number is missing or came twice");
       const body = this.#joiner.take(envelope);
       if (body !== undefined) this.got.push(new DataView(body.buffer, body.byteOffset).getUint32(0));
     }

@@ -1,0 +1,66 @@
+import {
+  callEventSchema,
+  callSchema,
+  challengeSchema,
+  directMessageSchema,
+  gossipSchema,
+  proofSchema,
+  pushTable,
+  requestTable,
+  routeTable,
+  signalSchema,
+  statementSchemas,
+  welcomeSchema,
+} from "@parley/protocol";
+import { z } from "zod";
+
+/** A schema as it is for whoever writes a message: fields that a reader ignores are not forbidden. */
+export const jsonSchemaOf = (schema: z.ZodType): object =>
+  z.toJSONSchema(schema, { io: "input", unrepresentable: "any" });
+
+const mapped = (schemas: Readonly<Record<string, z.ZodType>>): object =>
+  Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [name, withoutDialect(jsonSchemaOf(schema))]));
+
+function withoutDialect(schema: object): object {
+  const { $schema: _, ...rest } = schema as { readonly $schema?: string };
+  return rest;
+}
+
+/** One file: its schemas by name, under `$defs`. */
+const file = (title: string, schemas: Readonly<Record<string, z.ZodType>>): object => ({
+  $schema: "https://json-schema.org/draft/2020-12/schema",
+  title,
+  $defs: mapped(schemas),
+});
+
+const pick = (
+  field: "body" | "reply",
+  table: Readonly<Record<string, { readonly body?: z.ZodType; readonly reply?: z.ZodType }>>,
+): Record<string, z.ZodType> =>
+  Object.fromEntries(
+    Object.entries(table).flatMap(([name, row]) => (row[field] === undefined ? [] : [[name, row[field]]])),
+  );
+
+/** The JSON Schemas of every message that is JSON, by file name. */
+export function makeSchemas(): Readonly<Record<string, object>> {
+  return {
+    "statements.json": file("Payloads of statements, by type", statementSchemas),
+    "handshake.json": file("The handshake of a session", {
+      challenge: challengeSchema,
+      proof: proofSchema,
+      welcome: welcomeSchema,
+    }),
+    "requests.json": file("Bodies of a session's requests, by type", pick("body", requestTable)),
+    "replies.json": file("Bodies of the replies, by type of request", pick("reply", requestTable)),
+    "pushes.json": file("Bodies of pushes, by type", pick("body", pushTable)),
+    "http-requests.json": file("Bodies of HTTP requests, by route", pick("body", routeTable)),
+    "http-replies.json": file("Bodies of HTTP answers, by route", pick("reply", routeTable)),
+    "envelope-bodies.json": file("Bodies of envelopes, by kind", {
+      call: callSchema,
+      callEvent: callEventSchema,
+      signal: signalSchema,
+      message: directMessageSchema,
+      gossip: gossipSchema,
+    }),
+  };
+}

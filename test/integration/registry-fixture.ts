@@ -3,7 +3,7 @@ import { toParleyError } from "@parley/protocol";
 import { createRegistry, type Registry, type RegistryOptions } from "@parley/registry";
 import { WireMesh } from "@parley/testkit";
 
-export interface LogLine {
+interface LogLine {
   readonly event: string;
   readonly fields: Readonly<Record<string, unknown>>;
 }

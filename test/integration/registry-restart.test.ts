@@ -8,6 +8,8 @@ import { createSigner, exportSigner } from "@parley/core";
 import { callRegistry, TestIdentity, WireMesh } from "@parley/testkit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
+const program = new URL("./registry-process.ts", import.meta.url);
+
 let folder: string;
 let nodeKey: string;
 let child: ChildProcess | undefined;
@@ -31,7 +33,7 @@ async function kill(): Promise<void> {
 }
 
 async function start(port = 0): Promise<{ origin: string; claimSecret?: string }> {
-  child = fork(path.join(import.meta.dirname, "registry-process.ts"), [folder, nodeKey, String(port)], {
+  child = fork(program, [folder, nodeKey, String(port)], {
     execArgv: [],
   });
   const [ready] = (await once(child, "message")) as [{ origin: string; claimSecret?: string }];
@@ -79,7 +81,7 @@ describe("a registry that is killed", () => {
     await WireMesh.claim(origin, claimSecret);
     await kill();
     nodeKey = await exportSigner(await createSigner("node"));
-    child = fork(path.join(import.meta.dirname, "registry-process.ts"), [folder, nodeKey, "0"], {
+    child = fork(program, [folder, nodeKey, "0"], {
       execArgv: [],
       silent: true,
     });

@@ -210,6 +210,35 @@ describe("the directory", () => {
   });
 });
 
+describe("an admission", () => {
+  it("ends a session when it runs out", async () => {
+    await using registry = await startRegistry({ bounds: { pingMs: 60, staleMs: 60_000 } });
+    const mesh = await registry.claim();
+    const bob = await TestIdentity.create("bob");
+    const { pairing } = await mesh.pair(bob, await mesh.invite());
+    const admission = await mesh.operator.identity.admit(mesh.mesh, bob.member, { name: "bob", exp: Date.now() + 500 });
+    await mesh.operator.request("pairing.approve", { pairing, admission });
+    const device = await mesh.open(bob);
+    expect(errorCodeOfClose((await device.closed).code)).toBe("expired");
+    await expect(mesh.open(bob)).rejects.toMatchObject({ code: "expired" });
+  });
+
+  it("covers a device only while it is on its member's list", async () => {
+    await using registry = await startRegistry();
+    const mesh = await registry.claim();
+    const bob = await mesh.admit("bob", { devices: 2 });
+    const [first, second] = [await mesh.open(bob, { device: 0 }), await mesh.open(bob, { device: 1 })];
+    const { id, publicKey } = bob.device(0);
+    const devices = await bob.deviceList(mesh.mesh, {
+      number: 2,
+      devices: [{ device: id, key: publicKey, label: "left", since: 0 }],
+    });
+    await first.request("devices.publish", { devices });
+    expect(errorCodeOfClose((await second.closed).code)).toBe("unauthenticated");
+    expect(await first.request("ping", {})).toHaveProperty("time");
+  });
+});
+
 describe("a stop", () => {
   it("says goodbye, closes with the code for coming back, and refuses who comes meanwhile", async () => {
     await using registry = await startRegistry();

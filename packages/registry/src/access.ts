@@ -1,4 +1,4 @@
-import { requestTable, type RequestType, type Role, type RouteName, routeTable } from "@parley/protocol";
+import { requestTable, type RequestType, type Role, routeTable } from "@parley/protocol";
 
 /** Roles that may send frames to other members. Observers only read. */
 export const frameRoles: readonly Role[] = ["operator", "admin", "member", "guest"];
@@ -30,6 +30,3 @@ export const accessTable: readonly AccessRow[] = [
 export function mayRequest(type: RequestType, roles: readonly Role[]): boolean {
   return requestTable[type].roles.some((role) => roles.includes(role));
 }
-
-/** Names of the routes, in the table's order. */
-export const routeNames = Object.keys(routeTable) as readonly RouteName[];

@@ -23,7 +23,7 @@ type BodyOf<Name extends RouteName> = Routes[Name] extends { readonly body: infe
   : undefined;
 
 /** What a route's handler gets of its request. */
-export interface RouteCall<Name extends RouteName> {
+interface RouteCall<Name extends RouteName> {
   readonly body: BodyOf<Name>;
   readonly address: string;
   readonly param: (name: string) => string;
@@ -31,7 +31,7 @@ export interface RouteCall<Name extends RouteName> {
 }
 
 /** A reply, or one with another status than 200. */
-export type RouteAnswer<Name extends RouteName> =
+type RouteAnswer<Name extends RouteName> =
   | RouteReply<Name>
   | { readonly status: 503; readonly reply: RouteReply<Name> };
 

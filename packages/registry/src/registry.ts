@@ -260,7 +260,7 @@ class RegistryNode implements Registry {
   }
 
   #memberChanged(entry: DirectoryEntry): void {
-    for (const session of this.#table.ofMember(entry.member)) session.setRoles(entry.roles);
+    for (const session of this.#table.ofMember(entry.member)) session.follow(entry);
     if (entry.revoked) return;
     for (const watcher of this.#presence.watchersOf(entry.member)) watcher.memberChanged(entry.member, entry.record);
   }

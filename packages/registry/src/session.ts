@@ -20,7 +20,7 @@ import {
 import { mayRequest } from "./access.ts";
 import type { RegistryBounds } from "./bounds.ts";
 import type { Delivery } from "./delivery.ts";
-import type { Directory } from "./directory.ts";
+import type { Directory, DirectoryEntry } from "./directory.ts";
 import type { Generations } from "./generations.ts";
 import { type HandshakeContext, makeChallenge, type Proven, verifyProof } from "./handshake.ts";
 import { issueLease } from "./lease.ts";
@@ -41,6 +41,8 @@ export interface SessionIdentity {
   readonly name: string;
   readonly kind: MemberKind;
   readonly roles: readonly Role[];
+  /** Milliseconds since 1970. */
+  readonly admissionExpires: number;
 }
 
 /** What every session of a node shares. */
@@ -193,15 +195,21 @@ export class Session implements PresenceWatcher {
     if (this.#holdsMailbox()) this.#openReader();
   }
 
-  /** A newer admission may bring other roles. */
-  setRoles(roles: readonly Role[]): void {
-    if (this.#identity !== undefined) this.#identity = { ...this.#identity, roles };
+  /** Newer statements of the member may bring other roles, or leave this device out. */
+  follow(entry: DirectoryEntry): void {
+    if (this.#identity === undefined) return;
+    const { roles, admissionExpires, devices } = entry;
+    this.#identity = { ...this.#identity, roles, admissionExpires };
+    if (!devices.includes(this.#identity.device))
+      this.end("unauthenticated", "This device was taken off its member's device list.");
   }
 
   /** Pings, and notices silence. Called regularly. */
   beat(): void {
     if (this.#phase !== "open" || this.#identity === undefined) return;
     const { clock, bounds, presence } = this.#services;
+    if (this.#identity.admissionExpires <= clock.now())
+      return this.end("expired", "The admission has expired; an operator has to renew it.");
     const now = clock.monotonic();
     const silence = now - this.#heardAt;
     if (silence >= bounds.lostMs) return this.#leave("timeout", () => this.#socket.terminate());
@@ -321,7 +329,14 @@ export class Session implements PresenceWatcher {
     this.#handshakeTimer?.cancel();
     table.removeUnproven(this);
     this.#generation = generation;
-    this.#identity = { member: member.member, device, name: member.name, kind: member.kind, roles: member.roles };
+    this.#identity = {
+      member: member.member,
+      device,
+      name: member.name,
+      kind: member.kind,
+      roles: member.roles,
+      admissionExpires: member.admissionExpires,
+    };
     this.#phase = "open";
     this.#socket.sendText(JSON.stringify(welcome));
     table.put(member.member, device, this)?.end("superseded");

@@ -19,7 +19,6 @@ import {
   type Statement,
   welcomeSchema,
 } from "@parley/protocol";
-import type { z } from "zod";
 
 import { randomId16, type TestIdentity } from "./test-identity.ts";
 import { type SocketClose, TestSocket } from "./test-socket.ts";
@@ -34,7 +33,7 @@ export interface OpenOptions {
   readonly rotations?: readonly string[];
 }
 
-type Welcome = z.infer<typeof welcomeSchema>;
+type Welcome = ReturnType<typeof welcomeSchema.parse>;
 
 /** A device that speaks the protocol by hand, one session long. It verifies nothing: that is the real one's work. */
 export class TestDevice {

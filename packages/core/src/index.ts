@@ -7,7 +7,14 @@ export { checkBlob, checkBlobHash } from "./memory/blob-checks.ts";
 export { type BlobQuotas } from "./memory/blobs.ts";
 export { MemoryBus } from "./memory/bus.ts";
 export { type MemoryFaults } from "./memory/faults.ts";
-export { checkInboundStream, checkInboxCommit, checkOutboxEntry, checkState, checkStateKey, Holdings } from "./memory/journal-checks.ts";
+export {
+  checkInboundStream,
+  checkInboxCommit,
+  checkOutboxEntry,
+  checkState,
+  checkStateKey,
+  Holdings,
+} from "./memory/journal-checks.ts";
 export { type MemoryJournalOptions, openMemoryJournal } from "./memory/journal.ts";
 export { type InitialPage, RecordFeed } from "./memory/record-feed.ts";
 export { type MemoryStoresOptions, openMemoryStores } from "./memory/stores.ts";
@@ -22,7 +29,15 @@ export {
   type PutBlobOptions,
   type StoredBlob,
 } from "./ports/blobs.ts";
-export { type Bus, type BusHandler, type BusMessage, maxBusBacklog, maxBusMessageBytes, maxSubscriptions, type SubscribeOptions } from "./ports/bus.ts";
+export {
+  type Bus,
+  type BusHandler,
+  type BusMessage,
+  maxBusBacklog,
+  maxBusMessageBytes,
+  maxSubscriptions,
+  type SubscribeOptions,
+} from "./ports/bus.ts";
 export { type Clock, maxTimerMs, type Random, type Timer } from "./ports/clock.ts";
 export { makeEpoch } from "./ports/epoch.ts";
 export {
@@ -42,7 +57,16 @@ export {
   type OutboxEntry,
   type ReceivedEntry,
 } from "./ports/journal.ts";
-export type { IceServer, Link, LinkCallbacks, LinkFactory, LinkOptions, LinkPath, LinkRoute, LinkSignal } from "./ports/link.ts";
+export type {
+  IceServer,
+  Link,
+  LinkCallbacks,
+  LinkFactory,
+  LinkOptions,
+  LinkPath,
+  LinkRoute,
+  LinkSignal,
+} from "./ports/link.ts";
 export {
   type AppendOptions,
   type AppendResult,
@@ -88,8 +112,26 @@ export { createEncryptionKey, type EncryptionKey, exportEncryptionKey, importEnc
 export { ChunkJoiner, splitBody } from "./stream/chunks.ts";
 export { InboundStream, type InboundStreamOptions, type NumberedEnvelope } from "./stream/inbound-stream.ts";
 export { OutboundStream, type OutboundStreamOptions } from "./stream/outbound-stream.ts";
-export { createSigner, exportSigner, idOfKey, importSigner, sha256, signBytes, type Signer, type StoredKey, verifyBytes } from "./trust/keys.ts";
-export { type VerifiedDevice, type VerifiedDevices, type VerifiedMember, verifyCard, verifyDevices, verifyMember, verifyRootKey } from "./trust/member.ts";
+export {
+  createSigner,
+  exportSigner,
+  idOfKey,
+  importSigner,
+  sha256,
+  signBytes,
+  type Signer,
+  type StoredKey,
+  verifyBytes,
+} from "./trust/keys.ts";
+export {
+  type VerifiedDevice,
+  type VerifiedDevices,
+  type VerifiedMember,
+  verifyCard,
+  verifyDevices,
+  verifyMember,
+  verifyRootKey,
+} from "./trust/member.ts";
 export { type MeshPins, MeshTrust, type MeshTrustOptions } from "./trust/mesh-trust.ts";
 export { type OperatorSet, verifyByOperator, verifyOperators } from "./trust/operators.ts";
 export { peekStatement, signStatement, verifyStatement } from "./trust/statement.ts";

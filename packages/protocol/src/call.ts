@@ -3,12 +3,16 @@
  * chosen by the caller, that its events carry; a call ends with `end` or `error`.
  */
 import { z } from "zod";
+
 import { errorTable, type ErrorCode } from "./errors.ts";
 import { limits } from "./limits.ts";
 import { skillIdSchema } from "./names.ts";
 import { sendMessageRequestSchema, streamResponseSchema, taskSchema } from "./task.ts";
 
-const call = z.int().min(1).max(2 ** 40);
+const call = z
+  .int()
+  .min(1)
+  .max(2 ** 40);
 /** How frames reach the other side. */
 export const pathSchema = z.enum(["direct", "turn", "relay", "mailbox"]);
 export type Path = z.infer<typeof pathSchema>;

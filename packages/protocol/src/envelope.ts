@@ -30,7 +30,9 @@ export const envelopeKinds = {
 
 export type EnvelopeKind = keyof typeof envelopeKinds;
 
-const kindNames = new Map<number, EnvelopeKind>(Object.entries(envelopeKinds).map(([name, code]) => [code, name as EnvelopeKind]));
+const kindNames = new Map<number, EnvelopeKind>(
+  Object.entries(envelopeKinds).map(([name, code]) => [code, name as EnvelopeKind]),
+);
 
 /** The name of a kind number; undefined for one from a later version. */
 export function envelopeKindOf(code: number): EnvelopeKind | undefined {

@@ -15,7 +15,13 @@ interface ErrorRow {
 /** Exit codes of every command: 0 done, 1 failed, 2 usage, 3 not reachable, 4 refused. */
 export type ExitCode = 0 | 1 | 2 | 3 | 4;
 
-const row = (retryable: boolean, status: number, close: number, exit: ExitCode, says: string): ErrorRow => ({ retryable, status, close, exit, says });
+const row = (retryable: boolean, status: number, close: number, exit: ExitCode, says: string): ErrorRow => ({
+  retryable,
+  status,
+  close,
+  exit,
+  says,
+});
 
 export const errorTable = {
   // The input is wrong: mend it.
@@ -27,28 +33,70 @@ export const errorTable = {
   invalid_output: row(false, 502, 4305, 1, "The agent answered with something that does not fit its own schema."),
   invalid_manifest: row(false, 400, 4306, 2, "agent.yaml is not valid; run `parley validate`."),
   invalid_config: row(false, 400, 4307, 2, "A setting is not valid; see docs/configuration.md."),
-  invalid_name: row(false, 400, 4308, 2, "A name has 1-32 characters a-z, 0-9, '-', '_' or '.', and starts with a letter or digit."),
+  invalid_name: row(
+    false,
+    400,
+    4308,
+    2,
+    "A name has 1-32 characters a-z, 0-9, '-', '_' or '.', and starts with a letter or digit.",
+  ),
   invalid_link: row(false, 400, 4309, 2, "This is not an invite link or code; copy the whole line."),
   unsupported_version: row(false, 400, 4310, 1, "The two sides share no protocol version; update the older one."),
   version_downgrade: row(false, 400, 4311, 4, "The other side offers an older protocol than it spoke before; refused."),
   // Who you are.
   unauthenticated: row(false, 401, 4200, 4, "The proof of identity failed or is missing; pair this device again."),
-  not_admitted: row(true, 403, 4201, 4, "An operator has not approved this member yet; ask for `parley member approve`."),
+  not_admitted: row(
+    true,
+    403,
+    4201,
+    4,
+    "An operator has not approved this member yet; ask for `parley member approve`.",
+  ),
   revoked: row(false, 403, 4312, 4, "An operator revoked this member."),
   rejected: row(false, 403, 4313, 4, "An operator rejected this request to join."),
   forbidden: row(false, 403, 4314, 4, "Your roles do not allow this; ask an operator."),
-  lease_expired: row(true, 401, 4202, 4, "The membership lease ran out; it is renewed when the registry can be reached."),
+  lease_expired: row(
+    true,
+    401,
+    4202,
+    4,
+    "The membership lease ran out; it is renewed when the registry can be reached.",
+  ),
   clock_skew: row(false, 401, 4203, 4, "The clocks of the two sides differ too much; set them."),
   superseded: row(false, 409, 4315, 4, "A newer session of this device took over."),
   device_in_use: row(false, 409, 4316, 1, "Another process holds this device; stop it, or use another home folder."),
   // What somebody claims does not hold.
   bad_signature: row(false, 401, 4317, 4, "A signature does not match; what it covers was not accepted."),
-  registry_key_mismatch: row(false, 403, 4318, 4, "This registry does not hold a key certified by your mesh's operators; it is not the one you paired with."),
-  stale_statement: row(false, 409, 4319, 4, "A statement is older than one already seen; somebody tries to roll it back."),
+  registry_key_mismatch: row(
+    false,
+    403,
+    4318,
+    4,
+    "This registry does not hold a key certified by your mesh's operators; it is not the one you paired with.",
+  ),
+  stale_statement: row(
+    false,
+    409,
+    4319,
+    4,
+    "A statement is older than one already seen; somebody tries to roll it back.",
+  ),
   name_mismatch: row(false, 409, 4320, 4, "The directory answered with another member than the one asked for."),
-  name_changed: row(false, 409, 4321, 4, "Another member holds this name now; compare keys with its owner before you trust it."),
+  name_changed: row(
+    false,
+    409,
+    4321,
+    4,
+    "Another member holds this name now; compare keys with its owner before you trust it.",
+  ),
   card_mismatch: row(false, 409, 4322, 4, "The member's signed card does not say what the directory claims."),
-  fingerprint_mismatch: row(false, 403, 4323, 4, "The link is not with the device that it was signalled for; it was closed."),
+  fingerprint_mismatch: row(
+    false,
+    403,
+    4323,
+    4,
+    "The link is not with the device that it was signalled for; it was closed.",
+  ),
   replayed: row(false, 409, 4324, 4, "This was seen before or was meant for an earlier start; it was not acted on."),
   wrong_mesh: row(false, 403, 4325, 4, "This belongs to another mesh."),
   cannot_open: row(false, 400, 4326, 1, "The frame is sealed to a key that this device does not have."),

@@ -137,7 +137,11 @@ export class FrameWriter {
    * A data section with as many envelopes as fit, from `start` of the list, seqs consecutive. Returns how many went in;
    * 0 when not even one fits. Bodies are at most `maxChunkBytes`, so one always fits into an empty frame.
    */
-  data(stream: { class: DeliveryClass; epoch: string; base: number; firstSeq: number }, envelopes: readonly Envelope[], start = 0): number {
+  data(
+    stream: { class: DeliveryClass; epoch: string; base: number; firstSeq: number },
+    envelopes: readonly Envelope[],
+    start = 0,
+  ): number {
     const first = envelopes[start];
     if (first === undefined || !this.hasRoom) return 0;
     let room = limits.frameBytes - this.#out.length - dataSectionOverhead;
@@ -182,7 +186,8 @@ export class FrameWriter {
 
   /** One envelope outside all streams. False when it does not fit into this frame any more. */
   ephemeral(envelope: Envelope): boolean {
-    if (!this.hasRoom || envelopeWireBytes(envelope) + dataSectionOverhead > limits.frameBytes - this.#out.length) return false;
+    if (!this.hasRoom || envelopeWireBytes(envelope) + dataSectionOverhead > limits.frameBytes - this.#out.length)
+      return false;
     this.#sections++;
     this.#out.u8(sectionCodes.ephemeral);
     this.#out.varint(1);
@@ -240,9 +245,20 @@ function readEnvelope(input: ByteReader, sectionCreated: number): Envelope {
   const hops = flags & flagBits.hops ? input.u8() : 0;
   if (hops > limits.hops) throw new Malformed("too many hops");
   const trace = flags & flagBits.trace ? input.bytes(traceBytes) : undefined;
-  const origin = flags & flagBits.origin ? { epoch: toBase64url(input.bytes(epochByteCount)), seq: readSeq(input, 1) } : undefined;
+  const origin =
+    flags & flagBits.origin ? { epoch: toBase64url(input.bytes(epochByteCount)), seq: readSeq(input, 1) } : undefined;
   const body = input.bytes(length);
-  return { kind, critical: (flags & flagBits.critical) !== 0, more: (flags & flagBits.more) !== 0, created, ttl, hops, trace, origin, body };
+  return {
+    kind,
+    critical: (flags & flagBits.critical) !== 0,
+    more: (flags & flagBits.more) !== 0,
+    created,
+    ttl,
+    hops,
+    trace,
+    origin,
+    body,
+  };
 }
 
 function readEnvelopes(input: ByteReader): Envelope[] {
@@ -281,7 +297,12 @@ function readSection(input: ByteReader): Section {
     case sectionCodes.data:
       return readData(input);
     case sectionCodes.ack:
-      return { type: "ack", class: readClass(input), epoch: toBase64url(input.bytes(epochByteCount)), seq: readSeq(input, 0) };
+      return {
+        type: "ack",
+        class: readClass(input),
+        epoch: toBase64url(input.bytes(epochByteCount)),
+        seq: readSeq(input, 0),
+      };
     case sectionCodes.refusal:
       return readRefusal(input);
     case sectionCodes.ephemeral:

@@ -3,6 +3,7 @@
  * the routes, the OpenAPI document and the access table come.
  */
 import { z } from "zod";
+
 import { wireErrorSchema } from "./call.ts";
 import { id16Schema, id32Schema } from "./ids.ts";
 import { limits } from "./limits.ts";
@@ -48,7 +49,12 @@ export const pairingStateSchema = z.strictObject({
 });
 export type PairingState = z.infer<typeof pairingStateSchema>;
 
-export const versionSchema = z.strictObject({ name: z.literal("parley"), version: z.string().max(64), protocol: z.array(z.int()), node: id32Schema });
+export const versionSchema = z.strictObject({
+  name: z.literal("parley"),
+  version: z.string().max(64),
+  protocol: z.array(z.int()),
+  node: id32Schema,
+});
 export const healthSchema = z.strictObject({ status: z.enum(["ok", "draining", "starting"]) });
 
 interface Route {
@@ -63,14 +69,64 @@ interface Route {
 
 /** Every HTTP route of the registry. The WebSocket of a session is `GET /session`. */
 export const routeTable = {
-  healthz: { method: "get", path: "/healthz", access: "anyone", reply: healthSchema, says: "Whether the process is alive." },
-  readyz: { method: "get", path: "/readyz", access: "anyone", reply: healthSchema, says: "Whether it takes sessions now." },
-  version: { method: "get", path: "/version", access: "anyone", reply: versionSchema, says: "Versions of the product and the protocol." },
-  openapi: { method: "get", path: "/openapi.json", access: "anyone", reply: z.record(z.string(), z.json()), says: "This table as OpenAPI 3.1." },
-  node: { method: "get", path: "/node", access: "anyone", reply: nodeInfoSchema, says: "The node's key and the statements that pin it." },
-  claim: { method: "post", path: "/claim", access: "secret", body: claimRequestSchema, reply: nodeInfoSchema, says: "Claims a new mesh with the one-time secret that the node printed." },
-  pair: { method: "post", path: "/pairings", access: "secret", body: pairingRequestSchema, reply: pairingStateSchema, says: "Asks to join with a code or a link's secret." },
-  pairing: { method: "get", path: "/pairings/{pairing}", access: "anyone", reply: pairingStateSchema, says: "What became of a request to join; `?wait=20` waits up to that many seconds for news." },
+  healthz: {
+    method: "get",
+    path: "/healthz",
+    access: "anyone",
+    reply: healthSchema,
+    says: "Whether the process is alive.",
+  },
+  readyz: {
+    method: "get",
+    path: "/readyz",
+    access: "anyone",
+    reply: healthSchema,
+    says: "Whether it takes sessions now.",
+  },
+  version: {
+    method: "get",
+    path: "/version",
+    access: "anyone",
+    reply: versionSchema,
+    says: "Versions of the product and the protocol.",
+  },
+  openapi: {
+    method: "get",
+    path: "/openapi.json",
+    access: "anyone",
+    reply: z.record(z.string(), z.json()),
+    says: "This table as OpenAPI 3.1.",
+  },
+  node: {
+    method: "get",
+    path: "/node",
+    access: "anyone",
+    reply: nodeInfoSchema,
+    says: "The node's key and the statements that pin it.",
+  },
+  claim: {
+    method: "post",
+    path: "/claim",
+    access: "secret",
+    body: claimRequestSchema,
+    reply: nodeInfoSchema,
+    says: "Claims a new mesh with the one-time secret that the node printed.",
+  },
+  pair: {
+    method: "post",
+    path: "/pairings",
+    access: "secret",
+    body: pairingRequestSchema,
+    reply: pairingStateSchema,
+    says: "Asks to join with a code or a link's secret.",
+  },
+  pairing: {
+    method: "get",
+    path: "/pairings/{pairing}",
+    access: "anyone",
+    reply: pairingStateSchema,
+    says: "What became of a request to join; `?wait=20` waits up to that many seconds for news.",
+  },
 } as const satisfies Record<string, Route>;
 
 export type RouteName = keyof typeof routeTable;

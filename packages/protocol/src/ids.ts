@@ -12,7 +12,10 @@ export const id8Schema = z.string().regex(/^[A-Za-z0-9_-]{10}[AEIMQUYcgkosw048]$
 
 const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 /** The two characters of every 12 bits: ids are encoded for each frame that a node carries, so it pays to be quick. */
-const pairs: readonly string[] = Array.from({ length: 4096 }, (_, bits) => alphabet.charAt(bits >> 6) + alphabet.charAt(bits & 63));
+const pairs: readonly string[] = Array.from(
+  { length: 4096 },
+  (_, bits) => alphabet.charAt(bits >> 6) + alphabet.charAt(bits & 63),
+);
 
 /** Bytes to base64url without padding. */
 export function toBase64url(bytes: Uint8Array): string {

@@ -2,10 +2,51 @@
  * Parley's wire vocabulary: names, limits, errors, envelopes, frames, statements, messages. A leaf: it runs anywhere
  * and does nothing by itself. Not here: keys and verification (core), sockets (client, registry).
  */
-export { type Call, callSchema, type CallEvent, callEventSchema, errorCodeSchema, type Path, pathSchema, type WireError, wireErrorSchema } from "./call.ts";
-export { type DeliveryClass, type Envelope, envelopeId, type EnvelopeKind, envelopeKindOf, envelopeKinds, type TraceContext } from "./envelope.ts";
-export { afterClose, type ErrorCode, errorCodeOfClose, type ErrorOptions, errorTable, type ExitCode, isErrorCode, isParleyError, ParleyError, toParleyError } from "./errors.ts";
-export { type AckSection, dataSectionOverhead, type DataSection, decodeFrame, envelopeWireBytes, type EphemeralSection, FrameWriter, type HelloSection, maxChunkBytes, type RefusalSection, type Section } from "./frame.ts";
+export {
+  type Call,
+  callSchema,
+  type CallEvent,
+  callEventSchema,
+  errorCodeSchema,
+  type Path,
+  pathSchema,
+  type WireError,
+  wireErrorSchema,
+} from "./call.ts";
+export {
+  type DeliveryClass,
+  type Envelope,
+  envelopeId,
+  type EnvelopeKind,
+  envelopeKindOf,
+  envelopeKinds,
+  type TraceContext,
+} from "./envelope.ts";
+export {
+  afterClose,
+  type ErrorCode,
+  errorCodeOfClose,
+  type ErrorOptions,
+  errorTable,
+  type ExitCode,
+  isErrorCode,
+  isParleyError,
+  ParleyError,
+  toParleyError,
+} from "./errors.ts";
+export {
+  type AckSection,
+  dataSectionOverhead,
+  type DataSection,
+  decodeFrame,
+  envelopeWireBytes,
+  type EphemeralSection,
+  FrameWriter,
+  type HelloSection,
+  maxChunkBytes,
+  type RefusalSection,
+  type Section,
+} from "./frame.ts";
 export {
   claimRequestSchema,
   healthSchema,
@@ -25,7 +66,13 @@ export {
   versionSchema,
 } from "./http.ts";
 export { fromBase64url, id16Schema, id32Schema, id8Schema, toBase64url } from "./ids.ts";
-export { formatInviteLink, type InviteLink, type InvitePayload, parseInviteLink, parsePairingCode } from "./invite-link.ts";
+export {
+  formatInviteLink,
+  type InviteLink,
+  type InvitePayload,
+  parseInviteLink,
+  parsePairingCode,
+} from "./invite-link.ts";
 export { parseJson } from "./json.ts";
 export { type LimitName, limits, limitTable } from "./limits.ts";
 export { foldName, labelSchema, nameSchema, parseName, skillIdSchema } from "./names.ts";

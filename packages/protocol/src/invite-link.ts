@@ -3,10 +3,11 @@
  * and pins the trust root: the node key for the first operator's link, the mesh and its operator set for all others.
  */
 import { z } from "zod";
-import { fromBase64url, id16Schema, id32Schema, toBase64url } from "./ids.ts";
-import { decodeJson } from "./session-message.ts";
+
 import { ParleyError } from "./errors.ts";
+import { fromBase64url, id16Schema, id32Schema, toBase64url } from "./ids.ts";
 import { limits } from "./limits.ts";
+import { decodeJson } from "./session-message.ts";
 
 const claim = z.strictObject({ v: z.literal(1), kind: z.literal("claim"), secret: id16Schema, node: id32Schema });
 const invite = z.strictObject({
@@ -37,7 +38,13 @@ export function formatInviteLink(link: InviteLink): string {
 export function parseInviteLink(text: string): InviteLink {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   const bytes = fromBase64url(url?.hash.slice(1) ?? "");
-  if (url === undefined || !/^https?:$/.test(url.protocol) || !url.pathname.endsWith("/join") || bytes === undefined || bytes.length > limits.controlBytes) {
+  if (
+    url === undefined ||
+    !/^https?:$/.test(url.protocol) ||
+    !url.pathname.endsWith("/join") ||
+    bytes === undefined ||
+    bytes.length > limits.controlBytes
+  ) {
     throw new ParleyError("invalid_link");
   }
   const payload = decodeJson(payloadSchema, new TextDecoder().decode(bytes));

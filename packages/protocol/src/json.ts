@@ -1,5 +1,5 @@
-import { decoded, type Decoded, undecodable } from "./result.ts";
 import { limits } from "./limits.ts";
+import { decoded, type Decoded, undecodable } from "./result.ts";
 
 /** Whether nesting stays within the limit; looks at characters only, so that it is safe before JSON.parse. */
 function depthOk(text: string): boolean {

@@ -11,9 +11,17 @@ interface Limit {
 
 const table = {
   // What members send.
-  envelopeBytes: { value: 256 * 1024, unit: "bytes", means: "body of one envelope; larger content goes by chunk or blob" },
+  envelopeBytes: {
+    value: 256 * 1024,
+    unit: "bytes",
+    means: "body of one envelope; larger content goes by chunk or blob",
+  },
   frameBytes: { value: 64 * 1024, unit: "bytes", means: "one frame on a link, or one sealed frame's content" },
-  routedFrameBytes: { value: 66 * 1024, unit: "bytes", means: "one sealed frame with its routing header, as the registry carries it" },
+  routedFrameBytes: {
+    value: 66 * 1024,
+    unit: "bytes",
+    means: "one sealed frame with its routing header, as the registry carries it",
+  },
   envelopesPerFrame: { value: 4096, unit: "count", means: "envelopes in one data section of a frame" },
   chunks: { value: 64, unit: "count", means: "envelopes that one chunked body is split into" },
   sectionsPerFrame: { value: 64, unit: "count", means: "sections of one frame" },
@@ -22,8 +30,16 @@ const table = {
   // Streams.
   unackedEnvelopes: { value: 32_768, unit: "count", means: "envelopes of one stream sent and not acknowledged" },
   unackedBytes: { value: 16 * 1024 * 1024, unit: "bytes", means: "bytes of one stream sent and not acknowledged" },
-  reorderEnvelopes: { value: 32_768, unit: "count", means: "envelopes held because an earlier one is missing, per stream" },
-  reorderBytes: { value: 16 * 1024 * 1024, unit: "bytes", means: "bytes held because an earlier envelope is missing, per stream" },
+  reorderEnvelopes: {
+    value: 32_768,
+    unit: "count",
+    means: "envelopes held because an earlier one is missing, per stream",
+  },
+  reorderBytes: {
+    value: 16 * 1024 * 1024,
+    unit: "bytes",
+    means: "bytes held because an earlier envelope is missing, per stream",
+  },
   outboxEnvelopes: { value: 100_000, unit: "count", means: "durable envelopes waiting in one device's outbox" },
   outboxBytes: { value: 256 * 1024 * 1024, unit: "bytes", means: "bytes waiting in one device's outbox" },
   inboundStreams: { value: 4096, unit: "count", means: "streams that one device remembers, oldest idle dropped first" },
@@ -31,9 +47,17 @@ const table = {
   controlBytes: { value: 128 * 1024, unit: "bytes", means: "one control message (JSON text) of a session" },
   jsonDepth: { value: 32, unit: "levels", means: "nesting of JSON from outside" },
   pendingRequests: { value: 256, unit: "count", means: "requests of one session that wait for their reply" },
-  requestsPerSecond: { value: 200, unit: "count", means: "requests a second of one session, with a burst of five times that" },
+  requestsPerSecond: {
+    value: 200,
+    unit: "count",
+    means: "requests a second of one session, with a burst of five times that",
+  },
   handshakeMs: { value: 10_000, unit: "ms", means: "from the socket's opening to the end of the handshake" },
-  sessionBufferBytes: { value: 8 * 1024 * 1024, unit: "bytes", means: "bytes that wait for a slow device at its node before the session is closed" },
+  sessionBufferBytes: {
+    value: 8 * 1024 * 1024,
+    unit: "bytes",
+    means: "bytes that wait for a slow device at its node before the session is closed",
+  },
   clockSkewMs: { value: 120_000, unit: "ms", means: "difference of clocks that statements and proofs allow" },
   // Statements.
   statementBytes: { value: 64 * 1024, unit: "bytes", means: "one signed statement in compact form" },

@@ -1,4 +1,5 @@
 import { z } from "zod";
+
 import { limits } from "./limits.ts";
 
 /**
@@ -24,7 +25,11 @@ export function foldName(name: string): string {
 }
 
 /** Skill ids: letters, digits, `-`, `_`, `.`; 1-64 characters. */
-export const skillIdSchema = z.string().min(1).max(limits.skillCharacters).regex(/^[a-zA-Z0-9][a-zA-Z0-9._-]*$/);
+export const skillIdSchema = z
+  .string()
+  .min(1)
+  .max(limits.skillCharacters)
+  .regex(/^[a-zA-Z0-9][a-zA-Z0-9._-]*$/);
 
 /** Short text from outside without control or bidirectional formatting characters (Unicode TR36). */
 export const labelSchema = z

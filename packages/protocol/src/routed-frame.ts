@@ -77,7 +77,11 @@ export function encodeRoutedHeader(header: RoutedHeader): Uint8Array<ArrayBuffer
 }
 
 /** Joins the parts of a routed frame. */
-export function joinRoutedFrame(header: Uint8Array, signature: Uint8Array, content: Uint8Array): Uint8Array<ArrayBuffer> {
+export function joinRoutedFrame(
+  header: Uint8Array,
+  signature: Uint8Array,
+  content: Uint8Array,
+): Uint8Array<ArrayBuffer> {
   const out = new Uint8Array(routedHeaderBytes + content.length);
   out.set(header, 0);
   out.set(signature, signedHeaderBytes);
@@ -90,8 +94,10 @@ const optional = (bytes: Uint8Array): string | undefined => (isZero(bytes) ? und
 
 /** Reads the header; the content stays opaque. */
 export function decodeRoutedFrame(bytes: Uint8Array): Decoded<RoutedFrame> {
-  if (bytes.length > limits.routedFrameBytes) return undecodable("too_large", "a routed frame is larger than the limit");
-  if (bytes.length <= routedHeaderBytes) return undecodable("malformed_frame", "a routed frame is shorter than its header");
+  if (bytes.length > limits.routedFrameBytes)
+    return undecodable("too_large", "a routed frame is larger than the limit");
+  if (bytes.length <= routedHeaderBytes)
+    return undecodable("malformed_frame", "a routed frame is shorter than its header");
   const input = new ByteReader(bytes);
   if (input.u8() !== routedFrameVersion) return undecodable("unsupported_version", "unknown version of routed frame");
   const store = input.u8();
@@ -144,7 +150,8 @@ export function encodeDelivery(delivery: Delivery): Uint8Array<ArrayBuffer> {
 }
 
 export function decodeDelivery(bytes: Uint8Array): Decoded<Delivery> {
-  if (bytes.length <= deliveryHeaderBytes) return undecodable("malformed_frame", "a delivery is shorter than its header");
+  if (bytes.length <= deliveryHeaderBytes)
+    return undecodable("malformed_frame", "a delivery is shorter than its header");
   const input = new ByteReader(bytes);
   const kind = input.u8();
   if (kind > 1) return undecodable("malformed_frame", "unknown kind of delivery");

@@ -6,15 +6,19 @@
  * error, so that both sides notice a difference of versions at once.
  */
 import { z } from "zod";
+
 import { wireErrorSchema } from "./call.ts";
-import { parseJson } from "./json.ts";
 import { id16Schema, id32Schema } from "./ids.ts";
+import { parseJson } from "./json.ts";
 import { limits } from "./limits.ts";
 import { labelSchema, nameSchema, skillIdSchema } from "./names.ts";
 import { decoded, type Decoded, undecodable } from "./result.ts";
 import { compactSchema, memberKindSchema, memberRecordSchema, operatorChainSchema, type Role } from "./statement.ts";
 
-const time = z.int().min(0).max(2 ** 47);
+const time = z
+  .int()
+  .min(0)
+  .max(2 ** 47);
 const offset = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
 const empty = z.strictObject({});
 
@@ -90,7 +94,12 @@ const everyone: readonly Role[] = ["operator", "admin", "member", "guest", "obse
 const members: readonly Role[] = ["operator", "admin", "member"];
 const operatorsOnly: readonly Role[] = ["operator", "admin"];
 
-const request = <Body extends z.ZodType, Reply extends z.ZodType>(roles: readonly Role[], says: string, body: Body, reply: Reply): Request<Body, Reply> => ({ roles, says, body, reply });
+const request = <Body extends z.ZodType, Reply extends z.ZodType>(
+  roles: readonly Role[],
+  says: string,
+  body: Body,
+  reply: Reply,
+): Request<Body, Reply> => ({ roles, says, body, reply });
 
 const page = { limit: z.int().min(1).max(limits.pageSize).optional(), after: z.string().max(128).optional() };
 
@@ -122,7 +131,12 @@ export const requestTable = {
     empty,
   ),
   "card.publish": request(members, "Publishes one's own signed card.", z.strictObject({ card: compactSchema }), empty),
-  "devices.publish": request(everyone, "Publishes one's own signed device list.", z.strictObject({ devices: compactSchema }), empty),
+  "devices.publish": request(
+    everyone,
+    "Publishes one's own signed device list.",
+    z.strictObject({ devices: compactSchema }),
+    empty,
+  ),
   "presence.set": request(
     everyone,
     "Says what only the device knows of its presence.",
@@ -133,7 +147,12 @@ export const requestTable = {
     }),
     empty,
   ),
-  "lease.renew": request(everyone, "A fresh membership lease for this device.", empty, z.strictObject({ lease: compactSchema })),
+  "lease.renew": request(
+    everyone,
+    "A fresh membership lease for this device.",
+    empty,
+    z.strictObject({ lease: compactSchema }),
+  ),
   "ice.get": request(
     everyone,
     "STUN and TURN servers with short-lived credentials.",
@@ -151,13 +170,43 @@ export const requestTable = {
     }),
     z.strictObject({ invite: inviteSchema, secret: z.string().min(6).max(64) }),
   ),
-  "invite.list": request(operatorsOnly, "Open invites.", z.strictObject(page), z.strictObject({ invites: z.array(inviteSchema).max(limits.pageSize), next: z.string().max(128).optional() })),
+  "invite.list": request(
+    operatorsOnly,
+    "Open invites.",
+    z.strictObject(page),
+    z.strictObject({ invites: z.array(inviteSchema).max(limits.pageSize), next: z.string().max(128).optional() }),
+  ),
   "invite.cancel": request(operatorsOnly, "Closes an invite.", z.strictObject({ invite: id16Schema }), empty),
-  "pairing.list": request(operatorsOnly, "Members that wait for approval.", z.strictObject(page), z.strictObject({ pending: z.array(pendingSchema).max(limits.pageSize), next: z.string().max(128).optional() })),
-  "pairing.approve": request(operatorsOnly, "Lets a pending member in, by an operator-signed admission.", z.strictObject({ pairing: id16Schema, admission: compactSchema }), empty),
-  "pairing.reject": request(operatorsOnly, "Turns a pending member away.", z.strictObject({ pairing: id16Schema, reason: labelSchema.optional() }), empty),
-  "revocations.publish": request(operatorsOnly, "Publishes the next operator-signed revocation list.", z.strictObject({ revocations: compactSchema }), empty),
-  "mailbox.ack": request(everyone, "The device took everything up to this offset of its mailbox.", z.strictObject({ offset }), empty),
+  "pairing.list": request(
+    operatorsOnly,
+    "Members that wait for approval.",
+    z.strictObject(page),
+    z.strictObject({ pending: z.array(pendingSchema).max(limits.pageSize), next: z.string().max(128).optional() }),
+  ),
+  "pairing.approve": request(
+    operatorsOnly,
+    "Lets a pending member in, by an operator-signed admission.",
+    z.strictObject({ pairing: id16Schema, admission: compactSchema }),
+    empty,
+  ),
+  "pairing.reject": request(
+    operatorsOnly,
+    "Turns a pending member away.",
+    z.strictObject({ pairing: id16Schema, reason: labelSchema.optional() }),
+    empty,
+  ),
+  "revocations.publish": request(
+    operatorsOnly,
+    "Publishes the next operator-signed revocation list.",
+    z.strictObject({ revocations: compactSchema }),
+    empty,
+  ),
+  "mailbox.ack": request(
+    everyone,
+    "The device took everything up to this offset of its mailbox.",
+    z.strictObject({ offset }),
+    empty,
+  ),
   ping: request(everyone, "Measures the session's round trip; answers registry time.", empty, z.strictObject({ time })),
 } as const;
 
@@ -202,13 +251,25 @@ export const welcomeSchema = z.strictObject({
 
 /** What a node pushes unasked, by type. */
 export const pushTable = {
-  "frame.results": { says: "What became of routed frames that this device sent.", body: z.strictObject({ results: z.array(frameResult).min(1).max(512) }) },
-  presence: { says: "A watched member's devices as they are now.", body: z.strictObject({ member: id32Schema, devices: z.array(devicePresenceSchema).max(limits.devices) }) },
-  "member.changed": { says: "A watched member's statements changed.", body: z.strictObject({ member: id32Schema, record: memberRecordSchema }) },
+  "frame.results": {
+    says: "What became of routed frames that this device sent.",
+    body: z.strictObject({ results: z.array(frameResult).min(1).max(512) }),
+  },
+  presence: {
+    says: "A watched member's devices as they are now.",
+    body: z.strictObject({ member: id32Schema, devices: z.array(devicePresenceSchema).max(limits.devices) }),
+  },
+  "member.changed": {
+    says: "A watched member's statements changed.",
+    body: z.strictObject({ member: id32Schema, record: memberRecordSchema }),
+  },
   revocations: { says: "The newest revocation list.", body: z.strictObject({ revocations: compactSchema }) },
   operators: { says: "The newest operator set.", body: z.strictObject({ operators: operatorChainSchema }) },
   "pairing.pending": { says: "To operators: somebody waits for approval.", body: pendingSchema },
-  "mailbox.trimmed": { says: "Frames of the mailbox were lost to its limits before this device took them.", body: z.strictObject({ from: offset, to: offset }) },
+  "mailbox.trimmed": {
+    says: "Frames of the mailbox were lost to its limits before this device took them.",
+    body: z.strictObject({ from: offset, to: offset }),
+  },
   goodbye: { says: "The node closes this session soon; why.", body: z.strictObject({ error: wireErrorSchema }) },
 } as const;
 
@@ -216,11 +277,20 @@ export type PushType = keyof typeof pushTable;
 export type PushBody<Type extends PushType> = z.infer<(typeof pushTable)[Type]["body"]>;
 
 /** A request as it stands on the wire. */
-export type RequestMessage = { [Type in RequestType]: { readonly id: number; readonly type: Type; readonly body: RequestBody<Type> } }[RequestType];
-export type ReplyMessage = { readonly re: number; readonly body?: unknown; readonly error?: z.infer<typeof wireErrorSchema> };
+export type RequestMessage = {
+  [Type in RequestType]: { readonly id: number; readonly type: Type; readonly body: RequestBody<Type> };
+}[RequestType];
+export type ReplyMessage = {
+  readonly re: number;
+  readonly body?: unknown;
+  readonly error?: z.infer<typeof wireErrorSchema>;
+};
 export type PushMessage = { [Type in PushType]: { readonly type: Type; readonly body: PushBody<Type> } }[PushType];
 
-const messageId = z.int().min(1).max(2 ** 31);
+const messageId = z
+  .int()
+  .min(1)
+  .max(2 ** 31);
 const requestFrame = z.strictObject({ id: messageId, type: z.string().max(64), body: z.unknown().optional() });
 const replyFrame = z.strictObject({ re: messageId, body: z.unknown().optional(), error: wireErrorSchema.optional() });
 const pushFrame = z.strictObject({ type: z.string().max(64), body: z.unknown() });
@@ -234,7 +304,11 @@ export function issueOf(error: z.ZodError): string {
 }
 
 /** Parses text with a schema. Total: size and depth before shape. */
-export function decodeJson<Schema extends z.ZodType>(schema: Schema, text: string, maxBytes: number = limits.controlBytes): Decoded<z.infer<Schema>> {
+export function decodeJson<Schema extends z.ZodType>(
+  schema: Schema,
+  text: string,
+  maxBytes: number = limits.controlBytes,
+): Decoded<z.infer<Schema>> {
   const json = parseJson(text, maxBytes);
   if (!json.ok) return json;
   const parsed = schema.safeParse(json.value);
@@ -246,26 +320,32 @@ export function decodeRequest(text: string): Decoded<RequestMessage> & { readonl
   const frame = decodeJson(requestFrame, text);
   if (!frame.ok) return frame;
   const { id, type, body } = frame.value;
-  if (!Object.hasOwn(requestTable, type)) return { ...undecodable("unsupported_operation", "unknown type of request"), id };
+  if (!Object.hasOwn(requestTable, type))
+    return { ...undecodable("unsupported_operation", "unknown type of request"), id };
   const parsed = requestTable[type as RequestType].body.safeParse(body);
   if (!parsed.success) return { ...undecodable("invalid_argument", issueOf(parsed.error)), id };
   return { ...decoded({ id, type, body: parsed.data } as RequestMessage), id };
 }
 
 /** What a node sends after the handshake: a reply or a push. A push of an unknown type decodes to `unknown` and is skipped. */
-export function decodeNodeMessage(text: string): Decoded<{ reply: ReplyMessage } | { push: PushMessage } | { unknown: string }> {
+export function decodeNodeMessage(
+  text: string,
+): Decoded<{ reply: ReplyMessage } | { push: PushMessage } | { unknown: string }> {
   const json = parseJson(text, limits.controlBytes);
   if (!json.ok) return json;
   const reply = replyFrame.safeParse(json.value);
   if (reply.success) {
     const { re, body, error } = reply.data;
-    return decoded({ reply: { re, ...(body === undefined ? {} : { body }), ...(error === undefined ? {} : { error }) } });
+    return decoded({
+      reply: { re, ...(body === undefined ? {} : { body }), ...(error === undefined ? {} : { error }) },
+    });
   }
   const push = pushFrame.safeParse(json.value);
   if (!push.success) return undecodable("invalid_argument", issueOf(push.error));
   const { type, body } = push.data;
   if (!Object.hasOwn(pushTable, type)) return decoded({ unknown: type });
   const parsed = pushTable[type as PushType].body.safeParse(body);
-  return parsed.success ? decoded({ push: { type, body: parsed.data } as PushMessage }) : undecodable("invalid_argument", issueOf(parsed.error));
+  return parsed.success
+    ? decoded({ push: { type, body: parsed.data } as PushMessage })
+    : undecodable("invalid_argument", issueOf(parsed.error));
 }
-

@@ -1,5 +1,6 @@
 /** Bodies of `signal`, `message`, `ping` and `gossip` envelopes: JSON in UTF-8. */
 import { z } from "zod";
+
 import { id16Schema } from "./ids.ts";
 import { limits } from "./limits.ts";
 import { compactSchema } from "./statement.ts";
@@ -15,7 +16,11 @@ export const signalSchema = z.strictObject({
   signal: z.discriminatedUnion("type", [
     z.strictObject({ type: z.literal("offer"), sdp: z.string().min(1).max(limits.sdpBytes) }),
     z.strictObject({ type: z.literal("answer"), sdp: z.string().min(1).max(limits.sdpBytes) }),
-    z.strictObject({ type: z.literal("candidate"), candidate: z.string().max(limits.candidateBytes), mid: z.string().max(32) }),
+    z.strictObject({
+      type: z.literal("candidate"),
+      candidate: z.string().max(limits.candidateBytes),
+      mid: z.string().max(32),
+    }),
     z.strictObject({ type: z.literal("bye"), reason: z.string().max(64) }),
   ]),
 });
@@ -26,4 +31,7 @@ export const directMessageSchema = z.object({ text: z.string().min(1).max(limits
 export type DirectMessage = z.infer<typeof directMessageSchema>;
 
 /** Operator-signed news that peers pass on over links. */
-export const gossipSchema = z.strictObject({ revocations: compactSchema.optional(), operators: z.array(compactSchema).max(limits.operatorChain).optional() });
+export const gossipSchema = z.strictObject({
+  revocations: compactSchema.optional(),
+  operators: z.array(compactSchema).max(limits.operatorChain).optional(),
+});

@@ -5,13 +5,20 @@
  * unknown field makes the statement invalid.
  */
 import { z } from "zod";
+
 import { id16Schema, id32Schema, id8Schema } from "./ids.ts";
 import { limits } from "./limits.ts";
 import { labelSchema, nameSchema } from "./names.ts";
 import { agentCardSchema } from "./task.ts";
 
-const time = z.int().min(0).max(2 ** 47);
-const number = z.int().min(1).max(2 ** 31);
+const time = z
+  .int()
+  .min(0)
+  .max(2 ** 47);
+const number = z
+  .int()
+  .min(1)
+  .max(2 ** 31);
 const key = id32Schema;
 const mesh = id32Schema;
 
@@ -52,7 +59,9 @@ const admission = z.strictObject({
 const revocations = z.strictObject({
   mesh,
   number,
-  revoked: z.array(z.strictObject({ member: id32Schema, at: time, reason: labelSchema.optional() })).max(limits.revoked),
+  revoked: z
+    .array(z.strictObject({ member: id32Schema, at: time, reason: labelSchema.optional() }))
+    .max(limits.revoked),
   iat: time,
 });
 
@@ -64,7 +73,10 @@ const devices = z.strictObject({
   mesh,
   member: id32Schema,
   number,
-  devices: z.array(z.strictObject({ device: id32Schema, key, label: labelSchema, since: time })).min(1).max(limits.devices),
+  devices: z
+    .array(z.strictObject({ device: id32Schema, key, label: labelSchema, since: time }))
+    .min(1)
+    .max(limits.devices),
   encryption: z.strictObject({ kid: id8Schema, key }),
   iat: time,
 });
@@ -73,7 +85,15 @@ const devices = z.strictObject({
 const card = z.strictObject({ mesh, member: id32Schema, number, card: agentCardSchema });
 
 /** Asks to be let in. Signed by the asking member's root key. */
-const pairing = z.strictObject({ mesh, root: key, name: nameSchema, kind: memberKindSchema, label: labelSchema, nonce: id16Schema, iat: time });
+const pairing = z.strictObject({
+  mesh,
+  root: key,
+  name: nameSchema,
+  kind: memberKindSchema,
+  label: labelSchema,
+  nonce: id16Schema,
+  iat: time,
+});
 
 /** Proves a device to a node, over the node's challenge. Signed by the device's key. */
 const session = z.strictObject({
@@ -127,7 +147,21 @@ const hello = z.strictObject({
 });
 
 /** Every statement by its `typ` without the prefix `parley-`. */
-export const statementSchemas = { genesis, operators, node, admission, revocations, rotation, devices, card, pairing, session, welcome, lease, hello } as const;
+export const statementSchemas = {
+  genesis,
+  operators,
+  node,
+  admission,
+  revocations,
+  rotation,
+  devices,
+  card,
+  pairing,
+  session,
+  welcome,
+  lease,
+  hello,
+} as const;
 
 export type StatementType = keyof typeof statementSchemas;
 export type Statement<Type extends StatementType> = z.infer<(typeof statementSchemas)[Type]>;

@@ -3,6 +3,7 @@
  * are ignored, as A2A asks; limits are ours.
  */
 import { z } from "zod";
+
 import { limits } from "./limits.ts";
 import { labelSchema, skillIdSchema } from "./names.ts";
 
@@ -24,7 +25,10 @@ export const partSchema = z
     filename: z.string().max(256).optional(),
     metadata,
   })
-  .refine((part) => [part.text, part.raw, part.url, part.data].filter((value) => value !== undefined).length === 1, "needs exactly one of text, raw, url, data");
+  .refine(
+    (part) => [part.text, part.raw, part.url, part.data].filter((value) => value !== undefined).length === 1,
+    "needs exactly one of text, raw, url, data",
+  );
 export type Part = z.infer<typeof partSchema>;
 
 export const messageSchema = z.object({
@@ -51,11 +55,20 @@ export const taskStates = [
 ] as const;
 export type TaskState = (typeof taskStates)[number];
 
-const terminal: readonly TaskState[] = ["TASK_STATE_COMPLETED", "TASK_STATE_FAILED", "TASK_STATE_CANCELED", "TASK_STATE_REJECTED"];
+const terminal: readonly TaskState[] = [
+  "TASK_STATE_COMPLETED",
+  "TASK_STATE_FAILED",
+  "TASK_STATE_CANCELED",
+  "TASK_STATE_REJECTED",
+];
 /** Nothing leaves a terminal state. */
 export const isTerminal = (state: TaskState): boolean => terminal.includes(state);
 
-export const taskStatusSchema = z.object({ state: z.enum(taskStates), message: messageSchema.optional(), timestamp: z.iso.datetime().optional() });
+export const taskStatusSchema = z.object({
+  state: z.enum(taskStates),
+  message: messageSchema.optional(),
+  timestamp: z.iso.datetime().optional(),
+});
 export type TaskStatus = z.infer<typeof taskStatusSchema>;
 
 export const artifactSchema = z.object({
@@ -91,7 +104,12 @@ export const sendMessageRequestSchema = z.object({
 });
 export type SendMessageRequest = z.infer<typeof sendMessageRequestSchema>;
 
-export const statusUpdateSchema = z.object({ taskId: id, contextId: id.optional(), status: taskStatusSchema, metadata });
+export const statusUpdateSchema = z.object({
+  taskId: id,
+  contextId: id.optional(),
+  status: taskStatusSchema,
+  metadata,
+});
 export const artifactUpdateSchema = z.object({
   taskId: id,
   contextId: id.optional(),
@@ -103,8 +121,16 @@ export const artifactUpdateSchema = z.object({
 
 /** One event of a stream: exactly one member is present. */
 export const streamResponseSchema = z
-  .object({ task: taskSchema.optional(), message: messageSchema.optional(), statusUpdate: statusUpdateSchema.optional(), artifactUpdate: artifactUpdateSchema.optional() })
-  .refine((event) => Object.values(event).filter((value) => value !== undefined).length === 1, "needs exactly one of task, message, statusUpdate, artifactUpdate");
+  .object({
+    task: taskSchema.optional(),
+    message: messageSchema.optional(),
+    statusUpdate: statusUpdateSchema.optional(),
+    artifactUpdate: artifactUpdateSchema.optional(),
+  })
+  .refine(
+    (event) => Object.values(event).filter((value) => value !== undefined).length === 1,
+    "needs exactly one of task, message, statusUpdate, artifactUpdate",
+  );
 export type StreamResponse = z.infer<typeof streamResponseSchema>;
 
 export const agentSkillSchema = z.object({
@@ -136,7 +162,14 @@ export const agentCardSchema = z.object({
   description: z.string().max(4096),
   version: z.string().min(1).max(64),
   supportedInterfaces: z
-    .array(z.object({ url: z.string().max(2048), protocolBinding: z.string().max(256), protocolVersion: z.string().max(16), tenant: z.string().max(128).optional() }))
+    .array(
+      z.object({
+        url: z.string().max(2048),
+        protocolBinding: z.string().max(256),
+        protocolVersion: z.string().max(16),
+        tenant: z.string().max(128).optional(),
+      }),
+    )
     .min(1)
     .max(8),
   provider: z.object({ organization: z.string().max(256), url: z.string().max(2048) }).optional(),

@@ -13,7 +13,8 @@ function throughChannel(): (run: () => void) => void {
   };
 }
 
-const soon: (run: () => void) => void = typeof setImmediate === "function" ? (run) => void setImmediate(run) : throughChannel();
+const soon: (run: () => void) => void =
+  typeof setImmediate === "function" ? (run) => void setImmediate(run) : throughChannel();
 
 /** The platform's clock and timers. Works in browsers and Node. */
 export const systemClock: Clock = {

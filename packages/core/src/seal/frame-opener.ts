@@ -1,5 +1,6 @@
 /** Opens routed frames: checks recipient, start, expiry, signature and replay, in this order, then decrypts. */
 import { decodeRoutedFrame, limits, ParleyError, type RoutedFrame, signedPart, toBase64url } from "@parley/protocol";
+
 import { verifyBytes } from "../trust/keys.ts";
 import type { VerifiedMember } from "../trust/member.ts";
 import { type EncryptionKey, frameNonce, setUpRecipient } from "./hpke.ts";
@@ -49,9 +50,11 @@ export class FrameOpener {
     const routed = this.#addressed(bytes);
     const sender = await this.#options.sender(routed.fromMember, routed.fromDevice);
     const device = sender.devices.get(routed.fromDevice);
-    if (sender.member !== routed.fromMember || device === undefined) throw new ParleyError("bad_signature", { message: "A frame comes from a device that its member does not list." });
+    if (sender.member !== routed.fromMember || device === undefined)
+      throw new ParleyError("bad_signature", { message: "A frame comes from a device that its member does not list." });
     const signed = await signedBytes(this.#options.mesh, signedPart(bytes), owned(routed.content));
-    if (!(await verifyBytes(device.key, owned(routed.signature), signed))) throw new ParleyError("bad_signature", { message: "The signature of a frame does not match." });
+    if (!(await verifyBytes(device.key, owned(routed.signature), signed)))
+      throw new ParleyError("bad_signature", { message: "The signature of a frame does not match." });
     const frame = await this.#decrypt(bytes, routed);
     return { sender, device: routed.fromDevice, routed, frame };
   }
@@ -61,20 +64,31 @@ export class FrameOpener {
     if (!routed.ok) throw new ParleyError(routed.code, { message: routed.message });
     const { member, device, boot, now } = this.#options;
     const { toMember, toDevice, bootNonce, expires, store } = routed.value;
-    if (toMember !== member || (toDevice !== undefined && toDevice !== device)) throw new ParleyError("cannot_open", { message: "A frame is for somebody else." });
-    if (bootNonce !== undefined && bootNonce !== boot) throw new ParleyError("replayed", { message: "A frame is meant for an earlier start of this device." });
-    if (!store && bootNonce === undefined) throw new ParleyError("replayed", { message: "A frame that is not stored must name the start that it is meant for." });
-    if (expires !== 0 && expires + limits.clockSkewMs < now()) throw new ParleyError("expired", { message: "A frame came after its expiry." });
+    if (toMember !== member || (toDevice !== undefined && toDevice !== device))
+      throw new ParleyError("cannot_open", { message: "A frame is for somebody else." });
+    if (bootNonce !== undefined && bootNonce !== boot)
+      throw new ParleyError("replayed", { message: "A frame is meant for an earlier start of this device." });
+    if (!store && bootNonce === undefined)
+      throw new ParleyError("replayed", {
+        message: "A frame that is not stored must name the start that it is meant for.",
+      });
+    if (expires !== 0 && expires + limits.clockSkewMs < now())
+      throw new ParleyError("expired", { message: "A frame came after its expiry." });
     return routed.value;
   }
 
   async #decrypt(bytes: Uint8Array, routed: RoutedFrame): Promise<Uint8Array> {
     const context = this.#context(routed);
     // A stored frame may be handed out again until it is acknowledged; its stream drops what it has already.
-    if (!routed.store && !context.window.take(routed.counter)) throw new ParleyError("replayed", { message: "A frame was seen before." });
+    if (!routed.store && !context.window.take(routed.counter))
+      throw new ParleyError("replayed", { message: "A frame was seen before." });
     const key = await context.key;
     try {
-      const opened = await crypto.subtle.decrypt({ name: "AES-GCM", iv: frameNonce(routed.counter), additionalData: owned(signedPart(bytes)) }, key, owned(routed.content));
+      const opened = await crypto.subtle.decrypt(
+        { name: "AES-GCM", iv: frameNonce(routed.counter), additionalData: owned(signedPart(bytes)) },
+        key,
+        owned(routed.content),
+      );
       return new Uint8Array(opened);
     } catch (cause) {
       throw new ParleyError("cannot_open", { cause });

@@ -1,5 +1,6 @@
 /** Seals frames to members: one HPKE context per recipient key and process, one signature per frame. */
 import { encodeRoutedHeader, joinRoutedFrame, suiteId, toBase64url } from "@parley/protocol";
+
 import type { Random } from "../ports/clock.ts";
 import { signBytes, type Signer } from "../trust/keys.ts";
 import { frameNonce, type SealContext, setUpSender } from "./hpke.ts";
@@ -68,7 +69,13 @@ export class FrameSealer {
       encapsulated: context.encapsulated,
       counter,
     });
-    const sealed = new Uint8Array(await crypto.subtle.encrypt({ name: "AES-GCM", iv: frameNonce(counter), additionalData: header }, context.key, content));
+    const sealed = new Uint8Array(
+      await crypto.subtle.encrypt(
+        { name: "AES-GCM", iv: frameNonce(counter), additionalData: header },
+        context.key,
+        content,
+      ),
+    );
     const signature = await signBytes(this.#device, await signedBytes(this.#mesh, header, sealed));
     return { frameId, bytes: joinRoutedFrame(header, signature, sealed) };
   }
@@ -77,7 +84,12 @@ export class FrameSealer {
     const name = `${to.member}:${to.encryption.kid}`;
     const known = this.#contexts.get(name);
     if (known !== undefined) return known;
-    const between: SealContext = { mesh: this.#mesh, fromMember: this.#member, fromDevice: this.#device.id, toMember: to.member };
+    const between: SealContext = {
+      mesh: this.#mesh,
+      fromMember: this.#member,
+      fromDevice: this.#device.id,
+      toMember: to.member,
+    };
     const made = setUpSender(between, to.encryption.key).then((context) => ({ ...context, counter: 1 }));
     made.catch(() => this.#contexts.delete(name));
     if (this.#contexts.size >= mostContexts) this.#contexts.delete(this.#contexts.keys().next().value ?? "");

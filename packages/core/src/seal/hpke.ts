@@ -1,6 +1,7 @@
 /** Suite 1 of HPKE (RFC 9180): DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-256-GCM, base mode, exporter only. */
 import { Aes256Gcm, CipherSuite, DhkemX25519HkdfSha256, HkdfSha256 } from "@hpke/core";
 import { fromBase64url, ParleyError, toBase64url } from "@parley/protocol";
+
 import { sha256 } from "../trust/keys.ts";
 
 const suite = new CipherSuite({ kem: new DhkemX25519HkdfSha256(), kdf: new HkdfSha256(), aead: new Aes256Gcm() });
@@ -25,7 +26,8 @@ export interface SealContext {
   readonly toMember: string;
 }
 
-const infoOf = ({ mesh, fromMember, fromDevice, toMember }: SealContext): Uint8Array<ArrayBuffer> => encoder.encode(`parley seal v1:${mesh}:${fromMember}:${fromDevice}:${toMember}`);
+const infoOf = ({ mesh, fromMember, fromDevice, toMember }: SealContext): Uint8Array<ArrayBuffer> =>
+  encoder.encode(`parley seal v1:${mesh}:${fromMember}:${fromDevice}:${toMember}`);
 
 async function kidOf(publicKey: string): Promise<string> {
   const hash = fromBase64url(await sha256(`parley-encryption-v1:${publicKey}`)) ?? new Uint8Array(8);
@@ -34,7 +36,9 @@ async function kidOf(publicKey: string): Promise<string> {
 
 /** A new X25519 key pair. */
 export async function createEncryptionKey(options: { extractable?: boolean } = {}): Promise<EncryptionKey> {
-  const pair = (await crypto.subtle.generateKey({ name: "X25519" }, options.extractable ?? true, ["deriveBits"])) as CryptoKeyPair;
+  const pair = (await crypto.subtle.generateKey({ name: "X25519" }, options.extractable ?? true, [
+    "deriveBits",
+  ])) as CryptoKeyPair;
   const publicKey = toBase64url(new Uint8Array(await crypto.subtle.exportKey("raw", pair.publicKey)));
   return { kid: await kidOf(publicKey), publicKey, privateKey: pair.privateKey };
 }
@@ -46,11 +50,20 @@ export async function exportEncryptionKey(key: EncryptionKey): Promise<string> {
 
 export async function importEncryptionKey(stored: string): Promise<EncryptionKey> {
   try {
-    const privateKey = await crypto.subtle.importKey("pkcs8", fromBase64url(stored) ?? new Uint8Array(), { name: "X25519" }, true, ["deriveBits"]);
+    const privateKey = await crypto.subtle.importKey(
+      "pkcs8",
+      fromBase64url(stored) ?? new Uint8Array(),
+      { name: "X25519" },
+      true,
+      ["deriveBits"],
+    );
     const publicKey = (await crypto.subtle.exportKey("jwk", privateKey)).x ?? "";
     return { kid: await kidOf(publicKey), publicKey, privateKey };
   } catch (cause) {
-    throw new ParleyError("invalid_argument", { message: "A stored encryption key cannot be read; restore it from a backup.", cause });
+    throw new ParleyError("invalid_argument", {
+      message: "A stored encryption key cannot be read; restore it from a backup.",
+      cause,
+    });
   }
 }
 
@@ -59,16 +72,29 @@ async function frameKey(exported: ArrayBuffer, usage: "encrypt" | "decrypt"): Pr
 }
 
 /** Sets up a context towards a member: the encapsulated key that goes with every frame, and the key of the frames. */
-export async function setUpSender(context: SealContext, publicKey: string): Promise<{ encapsulated: Uint8Array; key: CryptoKey }> {
+export async function setUpSender(
+  context: SealContext,
+  publicKey: string,
+): Promise<{ encapsulated: Uint8Array; key: CryptoKey }> {
   const recipientPublicKey = await suite.kem.deserializePublicKey(fromBase64url(publicKey) ?? new Uint8Array());
   const sender = await suite.createSenderContext({ recipientPublicKey, info: infoOf(context) });
-  return { encapsulated: new Uint8Array(sender.enc), key: await frameKey(await sender.export(exporterLabel, keyBytes), "encrypt") };
+  return {
+    encapsulated: new Uint8Array(sender.enc),
+    key: await frameKey(await sender.export(exporterLabel, keyBytes), "encrypt"),
+  };
 }
 
 /** The other side of `setUpSender`. Throws `cannot_open` when the encapsulated key is not valid. */
-export async function setUpRecipient(context: SealContext, own: EncryptionKey, encapsulated: Uint8Array): Promise<CryptoKey> {
+export async function setUpRecipient(
+  context: SealContext,
+  own: EncryptionKey,
+  encapsulated: Uint8Array,
+): Promise<CryptoKey> {
   try {
-    const recipientKey = { privateKey: own.privateKey, publicKey: await suite.kem.deserializePublicKey(fromBase64url(own.publicKey) ?? new Uint8Array()) };
+    const recipientKey = {
+      privateKey: own.privateKey,
+      publicKey: await suite.kem.deserializePublicKey(fromBase64url(own.publicKey) ?? new Uint8Array()),
+    };
     const recipient = await suite.createRecipientContext({ recipientKey, enc: encapsulated, info: infoOf(context) });
     return await frameKey(await recipient.export(exporterLabel, keyBytes), "decrypt");
   } catch (cause) {

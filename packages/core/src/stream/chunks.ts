@@ -3,7 +3,10 @@ import { type Envelope, limits, maxChunkBytes, ParleyError } from "@parley/proto
 
 /** Splits a body into envelopes. Throws `too_large` above `envelopeBytes`. A short body is one envelope. */
 export function splitBody(head: Omit<Envelope, "body" | "more">, body: Uint8Array): readonly Envelope[] {
-  if (body.length > limits.envelopeBytes) throw new ParleyError("too_large", { message: `A body of ${body.length} bytes is larger than ${limits.envelopeBytes}.` });
+  if (body.length > limits.envelopeBytes)
+    throw new ParleyError("too_large", {
+      message: `A body of ${body.length} bytes is larger than ${limits.envelopeBytes}.`,
+    });
   if (body.length <= maxChunkBytes) return [{ ...head, more: false, body }];
   const envelopes: Envelope[] = [];
   for (let at = 0; at < body.length; at += maxChunkBytes) {

@@ -80,7 +80,11 @@ export class InboundStream {
   }
 
   #release(ready: NumberedEnvelope[]): void {
-    for (let envelope = this.#held.get(this.#received + 1); envelope !== undefined; envelope = this.#held.get(this.#received + 1)) {
+    for (
+      let envelope = this.#held.get(this.#received + 1);
+      envelope !== undefined;
+      envelope = this.#held.get(this.#received + 1)
+    ) {
       this.#received++;
       this.#drop(this.#received);
       ready.push({ seq: this.#received, envelope });

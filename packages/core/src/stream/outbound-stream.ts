@@ -79,7 +79,11 @@ export class OutboundStream {
   /** Writes as much as fits of what was not sent on this path. True when something was written. */
   write(out: FrameWriter): boolean {
     if (!this.hasUnsent) return false;
-    const written = out.data({ class: this.class, epoch: this.epoch, base: this.#base, firstSeq: this.#unsent }, this.#held, this.#head + this.#unsent - this.#base);
+    const written = out.data(
+      { class: this.class, epoch: this.epoch, base: this.#base, firstSeq: this.#unsent },
+      this.#held,
+      this.#head + this.#unsent - this.#base,
+    );
     this.#unsent += written;
     return written > 0;
   }
@@ -94,7 +98,8 @@ export class OutboundStream {
     const upTo = Math.min(seq, this.#unsent - 1);
     const settled = upTo - this.#base + 1;
     if (settled <= 0) return 0;
-    for (let index = this.#head; index < this.#head + settled; index++) this.#bytes -= this.#held[index]?.body.length ?? 0;
+    for (let index = this.#head; index < this.#head + settled; index++)
+      this.#bytes -= this.#held[index]?.body.length ?? 0;
     this.#head += settled;
     this.#base += settled;
     this.#compact();

@@ -37,7 +37,10 @@ async function signerOf(owner: KeyOwner, pair: CryptoKeyPair): Promise<Signer> {
 
 /** A new key pair. Extractable by default, because homes keep keys in files. */
 export async function createSigner(owner: KeyOwner, options: { extractable?: boolean } = {}): Promise<Signer> {
-  const pair = (await crypto.subtle.generateKey(algorithm, options.extractable ?? true, ["sign", "verify"])) as CryptoKeyPair;
+  const pair = (await crypto.subtle.generateKey(algorithm, options.extractable ?? true, [
+    "sign",
+    "verify",
+  ])) as CryptoKeyPair;
   return signerOf(owner, pair);
 }
 
@@ -55,7 +58,10 @@ export async function importSigner(owner: KeyOwner, stored: StoredKey): Promise<
     const publicKey = jwk.x ?? "";
     return { id: await idOfKey(owner, publicKey), publicKey, privateKey };
   } catch (cause) {
-    throw new ParleyError("invalid_argument", { message: "A stored key cannot be read; restore it from a backup.", cause });
+    throw new ParleyError("invalid_argument", {
+      message: "A stored key cannot be read; restore it from a backup.",
+      cause,
+    });
   }
 }
 
@@ -81,6 +87,10 @@ export async function signBytes(signer: Signer, bytes: Uint8Array<ArrayBuffer>):
   return new Uint8Array(await crypto.subtle.sign(algorithm, signer.privateKey, bytes));
 }
 
-export async function verifyBytes(publicKey: string, signature: Uint8Array<ArrayBuffer>, bytes: Uint8Array<ArrayBuffer>): Promise<boolean> {
+export async function verifyBytes(
+  publicKey: string,
+  signature: Uint8Array<ArrayBuffer>,
+  bytes: Uint8Array<ArrayBuffer>,
+): Promise<boolean> {
   return crypto.subtle.verify(algorithm, await verifyKey(publicKey), signature, bytes);
 }

@@ -1,5 +1,6 @@
 /** Verifies everything that shows who a member is, against the operator set. Pure: what was seen before is MeshTrust's. */
 import { type AgentCard, limits, type MemberKind, type MemberRecord, ParleyError, type Role } from "@parley/protocol";
+
 import { idOfKey } from "./keys.ts";
 import { type OperatorSet, verifyByOperator } from "./operators.ts";
 import { verifyStatement } from "./statement.ts";
@@ -28,19 +29,30 @@ export interface VerifiedMember extends VerifiedDevices {
   /** Member whose name this one took over, by an operator's word. */
   readonly replaces: string | undefined;
   /** Numbers of the statements: none may ever go back. */
-  readonly numbers: { readonly rotation: number; readonly admission: number; readonly devices: number; readonly card: number };
+  readonly numbers: {
+    readonly rotation: number;
+    readonly admission: number;
+    readonly devices: number;
+    readonly card: number;
+  };
   readonly admissionExpires: number;
   readonly record: MemberRecord;
 }
 
 /** Follows a member's root key from the first one, whose hash is the member id, through its rotations. */
-export async function verifyRootKey(mesh: string, root: string, rotations: readonly string[]): Promise<{ member: string; key: string }> {
+export async function verifyRootKey(
+  mesh: string,
+  root: string,
+  rotations: readonly string[],
+): Promise<{ member: string; key: string }> {
   const member = await idOfKey("member", root);
   let key = root;
   for (const [index, compact] of rotations.entries()) {
     const rotation = await verifyStatement("rotation", compact, key);
     if (rotation.mesh !== mesh || rotation.member !== member || rotation.number !== index + 1) {
-      throw new ParleyError("bad_signature", { message: "A rotation of a root key does not follow the one before it." });
+      throw new ParleyError("bad_signature", {
+        message: "A rotation of a root key does not follow the one before it.",
+      });
     }
     key = rotation.key;
   }
@@ -48,20 +60,32 @@ export async function verifyRootKey(mesh: string, root: string, rotations: reado
 }
 
 /** Verifies a device list: signed by the member's root key, each device id the hash of its key. */
-export async function verifyDevices(mesh: string, member: string, rootKey: string, compact: string): Promise<VerifiedDevices> {
+export async function verifyDevices(
+  mesh: string,
+  member: string,
+  rootKey: string,
+  compact: string,
+): Promise<VerifiedDevices> {
   const list = await verifyStatement("devices", compact, rootKey);
   if (list.mesh !== mesh) throw new ParleyError("wrong_mesh");
-  if (list.member !== member) throw new ParleyError("bad_signature", { message: "A device list belongs to another member." });
+  if (list.member !== member)
+    throw new ParleyError("bad_signature", { message: "A device list belongs to another member." });
   const devices = new Map<string, VerifiedDevice>();
   for (const { device, key, label } of list.devices) {
-    if ((await idOfKey("device", key)) !== device) throw new ParleyError("bad_signature", { message: "A device's id is not the hash of its key." });
+    if ((await idOfKey("device", key)) !== device)
+      throw new ParleyError("bad_signature", { message: "A device's id is not the hash of its key." });
     devices.set(device, { device, key, label });
   }
   return { number: list.number, devices, encryption: list.encryption };
 }
 
 /** Verifies a card: signed by the member's root key. */
-export async function verifyCard(mesh: string, member: string, rootKey: string, compact: string): Promise<{ number: number; card: AgentCard }> {
+export async function verifyCard(
+  mesh: string,
+  member: string,
+  rootKey: string,
+  compact: string,
+): Promise<{ number: number; card: AgentCard }> {
   const { mesh: cardMesh, member: owner, number, card } = await verifyStatement("card", compact, rootKey);
   if (cardMesh !== mesh) throw new ParleyError("wrong_mesh");
   if (owner !== member) throw new ParleyError("bad_signature", { message: "A card belongs to another member." });
@@ -73,9 +97,16 @@ export async function verifyMember(record: MemberRecord, operators: OperatorSet,
   const { mesh } = operators;
   const { member, key: rootKey } = await verifyRootKey(mesh, record.root, record.rotations);
   const admission = await verifyByOperator("admission", record.admission, operators);
-  if (admission.member !== member) throw new ParleyError("bad_signature", { message: "An admission belongs to another member." });
-  if (admission.exp <= now) throw new ParleyError("expired", { message: `The admission of @${admission.name} has expired; an operator has to renew it.` });
-  if (admission.iat > now + limits.clockSkewMs) throw new ParleyError("clock_skew", { message: "An admission is dated in the future: check this machine's clock." });
+  if (admission.member !== member)
+    throw new ParleyError("bad_signature", { message: "An admission belongs to another member." });
+  if (admission.exp <= now)
+    throw new ParleyError("expired", {
+      message: `The admission of @${admission.name} has expired; an operator has to renew it.`,
+    });
+  if (admission.iat > now + limits.clockSkewMs)
+    throw new ParleyError("clock_skew", {
+      message: "An admission is dated in the future: check this machine's clock.",
+    });
   const devices = await verifyDevices(mesh, member, rootKey, record.devices);
   const card = record.card === undefined ? undefined : await verifyCard(mesh, member, rootKey, record.card);
   return {
@@ -87,7 +118,12 @@ export async function verifyMember(record: MemberRecord, operators: OperatorSet,
     rootKey,
     card: card?.card,
     replaces: admission.replaces,
-    numbers: { rotation: record.rotations.length, admission: admission.number, devices: devices.number, card: card?.number ?? 0 },
+    numbers: {
+      rotation: record.rotations.length,
+      admission: admission.number,
+      devices: devices.number,
+      card: card?.number ?? 0,
+    },
     admissionExpires: admission.exp,
     record,
   };

@@ -5,10 +5,11 @@
  */
 import { foldName, limits, type MemberRecord, ParleyError, type Statement } from "@parley/protocol";
 import { z } from "zod";
-import { sha256 } from "./keys.ts";
+
+import { idOfKey, sha256 } from "./keys.ts";
 import { verifyMember, type VerifiedMember } from "./member.ts";
 import { type OperatorSet, verifyByOperator, verifyOperators } from "./operators.ts";
-import { verifyStatement } from "./statement.ts";
+import { peekStatement, verifyStatement } from "./statement.ts";
 
 const numbersSchema = z.object({ rotation: z.int(), admission: z.int(), devices: z.int(), card: z.int() });
 
@@ -48,13 +49,23 @@ export class MeshTrust {
   }
 
   /** Pins a mesh for the first time. `expected` is what the invite link says; without it the words must be compared. */
-  static async pin(chain: readonly string[], expected: { mesh: string; number?: number; hash?: string } | undefined, options: MeshTrustOptions): Promise<MeshTrust> {
+  static async pin(
+    chain: readonly string[],
+    expected: { mesh: string; number?: number; hash?: string } | undefined,
+    options: MeshTrustOptions,
+  ): Promise<MeshTrust> {
     const operators = await verifyOperators(chain);
     if (expected !== undefined) {
-      if (operators.mesh !== expected.mesh) throw new ParleyError("registry_key_mismatch", { message: "The registry serves another mesh than the invite names." });
+      if (operators.mesh !== expected.mesh)
+        throw new ParleyError("registry_key_mismatch", {
+          message: "The registry serves another mesh than the invite names.",
+        });
       const { number = 1, hash } = expected;
       const known = operators.number >= number && (hash === undefined || (await hashAt(operators, number)) === hash);
-      if (!known) throw new ParleyError("stale_statement", { message: "The registry's operator set is older than, or other than, the one in the invite." });
+      if (!known)
+        throw new ParleyError("stale_statement", {
+          message: "The registry's operator set is older than, or other than, the one in the invite.",
+        });
     }
     return new MeshTrust(operators, undefined, options);
   }
@@ -62,14 +73,24 @@ export class MeshTrust {
   /** Restores the pins of an earlier start. Throws `invalid_config` when they are damaged. */
   static async restore(stored: unknown, options: MeshTrustOptions): Promise<MeshTrust> {
     const parsed = pinsSchema.safeParse(stored);
-    if (!parsed.success) throw new ParleyError("invalid_config", { message: "The pinned mesh in this home folder is damaged; pair again." });
-    const operators = await verifyOperators(parsed.data.operators);
-    if (operators.mesh !== parsed.data.mesh) throw new ParleyError("invalid_config", { message: "The pinned mesh in this home folder is damaged; pair again." });
-    const trust = new MeshTrust(operators, parsed.data, options);
-    if (parsed.data.revocations !== undefined) {
-      trust.#revocations = { compact: parsed.data.revocations, list: await verifyByOperator("revocations", parsed.data.revocations, operators) };
+    if (!parsed.success) throw damaged(parsed.error);
+    try {
+      const operators = await verifyOperators(parsed.data.operators);
+      if (operators.mesh !== parsed.data.mesh) throw new ParleyError("wrong_mesh");
+      const trust = new MeshTrust(operators, parsed.data, options);
+      trust.#restoreRevocations(parsed.data.revocations);
+      return trust;
+    } catch (cause) {
+      throw damaged(cause);
     }
-    return trust;
+  }
+
+  /** Verified when it was taken. Not again: the operator who signed it may be one no more. */
+  #restoreRevocations(compact: string | undefined): void {
+    if (compact === undefined) return;
+    const list = peekStatement("revocations", compact);
+    if (list.mesh !== this.mesh) throw new ParleyError("wrong_mesh");
+    this.#revocations = { compact, list };
   }
 
   get mesh(): string {
@@ -122,8 +143,13 @@ export class MeshTrust {
     if (chain.length === held.chain.length && chain.every((compact, index) => compact === held.chain[index])) return;
     const offered = await verifyOperators(chain);
     if (offered.mesh !== this.mesh) throw new ParleyError("registry_key_mismatch");
-    if (offered.number < this.#operators.number || (await hashAt(offered, this.#operators.number)) !== this.#operators.hash) {
-      throw new ParleyError("stale_statement", { message: "An operator set was offered that is older than, or forks from, the pinned one." });
+    if (
+      offered.number < this.#operators.number ||
+      (await hashAt(offered, this.#operators.number)) !== this.#operators.hash
+    ) {
+      throw new ParleyError("stale_statement", {
+        message: "An operator set was offered that is older than, or forks from, the pinned one.",
+      });
     }
     this.#operators = offered;
     this.#verified.clear();
@@ -135,7 +161,9 @@ export class MeshTrust {
     if (compact === this.#revocations?.compact) return false;
     const list = await verifyByOperator("revocations", compact, this.#operators);
     if (list.number <= this.revocationNumber) {
-      throw new ParleyError("stale_statement", { message: `Revocation list ${list.number} was offered after list ${this.revocationNumber}.` });
+      throw new ParleyError("stale_statement", {
+        message: `Revocation list ${list.number} was offered after list ${this.revocationNumber}.`,
+      });
     }
     this.#revocations = { compact, list };
     this.#changed();
@@ -147,15 +175,25 @@ export class MeshTrust {
     const { node, key, exp } = await verifyByOperator("node", certificate, this.#operators).catch((cause: unknown) => {
       throw new ParleyError("registry_key_mismatch", { cause });
     });
-    if (exp <= this.#options.now()) throw new ParleyError("registry_key_mismatch", { message: "The registry node's certificate has expired; an operator has to renew it." });
+    if ((await idOfKey("node", key)) !== node)
+      throw new ParleyError("registry_key_mismatch", { message: "A node's id is not the hash of its key." });
+    if (exp <= this.#options.now())
+      throw new ParleyError("registry_key_mismatch", {
+        message: "The registry node's certificate has expired; an operator has to renew it.",
+      });
     return { node, key };
   }
 
   /** Verifies that a node of this mesh leased membership to this device, and that the lease still runs. */
-  async verifyLease(compact: string, nodeKey: string, expected: { member: string; device: string }): Promise<{ expires: number }> {
+  async verifyLease(
+    compact: string,
+    nodeKey: string,
+    expected: { member: string; device: string },
+  ): Promise<{ expires: number }> {
     const lease = await verifyStatement("lease", compact, nodeKey);
     if (lease.mesh !== this.mesh) throw new ParleyError("wrong_mesh");
-    if (lease.member !== expected.member || lease.device !== expected.device) throw new ParleyError("bad_signature", { message: "A lease belongs to another device." });
+    if (lease.member !== expected.member || lease.device !== expected.device)
+      throw new ParleyError("bad_signature", { message: "A lease belongs to another device." });
     if (lease.exp + limits.clockSkewMs <= this.#options.now()) throw new ParleyError("lease_expired");
     return { expires: lease.exp };
   }
@@ -166,11 +204,17 @@ export class MeshTrust {
    */
   async acceptMember(record: MemberRecord, expect: { name?: string; member?: string } = {}): Promise<VerifiedMember> {
     const member = await this.#verify(record);
-    if (expect.member !== undefined && expect.member !== member.member) throw new ParleyError("name_mismatch", { message: "The directory answered with another member than the one asked for." });
+    if (expect.member !== undefined && expect.member !== member.member)
+      throw new ParleyError("name_mismatch", {
+        message: "The directory answered with another member than the one asked for.",
+      });
     if (expect.name !== undefined && expect.name !== member.name) {
-      throw new ParleyError("name_mismatch", { message: `The directory answered with @${member.name} when asked for @${expect.name}.` });
+      throw new ParleyError("name_mismatch", {
+        message: `The directory answered with @${member.name} when asked for @${expect.name}.`,
+      });
     }
-    if (this.isRevoked(member.member)) throw new ParleyError("revoked", { message: `@${member.name} was revoked by an operator.` });
+    if (this.isRevoked(member.member))
+      throw new ParleyError("revoked", { message: `@${member.name} was revoked by an operator.` });
     this.#refuseOlder(member);
     this.#bindName(member);
     return member;
@@ -191,11 +235,18 @@ export class MeshTrust {
     for (const what of ["rotation", "admission", "devices", "card"] as const) {
       const least = seen?.[what] ?? 0;
       if (member.numbers[what] < least) {
-        throw new ParleyError("stale_statement", { message: `The ${what} statement of @${member.name} has number ${member.numbers[what]}; number ${least} was seen before.` });
+        throw new ParleyError("stale_statement", {
+          message: `The ${what} statement of @${member.name} has number ${member.numbers[what]}; number ${least} was seen before.`,
+        });
       }
     }
-    if (seen !== undefined && Object.entries(member.numbers).every(([what, number]) => seen[what as keyof typeof seen] === number)) return;
-    if (seen === undefined && this.#members.size >= limits.members) throw new ParleyError("limit_reached", { message: "This device remembers as many members as it can." });
+    if (
+      seen !== undefined &&
+      Object.entries(member.numbers).every(([what, number]) => seen[what as keyof typeof seen] === number)
+    )
+      return;
+    if (seen === undefined && this.#members.size >= limits.members)
+      throw new ParleyError("limit_reached", { message: "This device remembers as many members as it can." });
     this.#members.set(member.member, { ...member.numbers });
     this.#changed();
   }
@@ -205,7 +256,9 @@ export class MeshTrust {
     const holder = this.#names.get(key);
     if (holder === member.member) return;
     if (holder !== undefined && member.replaces !== holder && !this.isRevoked(holder)) {
-      throw new ParleyError("name_changed", { message: `@${member.name} was another member before; compare keys with its owner.` });
+      throw new ParleyError("name_changed", {
+        message: `@${member.name} was another member before; compare keys with its owner.`,
+      });
     }
     this.#names.set(key, member.member);
     this.#changed();
@@ -215,6 +268,9 @@ export class MeshTrust {
     this.#options.onChange?.(this.pins);
   }
 }
+
+const damaged = (cause: unknown): ParleyError =>
+  new ParleyError("invalid_config", { message: "The pinned mesh in this home folder is damaged; pair again.", cause });
 
 /** Hash of the set with this number in a verified chain. */
 async function hashAt(operators: OperatorSet, number: number): Promise<string | undefined> {

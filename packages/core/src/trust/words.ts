@@ -1,5 +1,6 @@
 import { fromBase64url } from "@parley/protocol";
 import { wordlist } from "@scure/bip39/wordlists/english.js";
+
 import { sha256 } from "./keys.ts";
 
 const wordCount = 6;

@@ -2,8 +2,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 
-import type { Device, DeviceEvent, IncomingMessage, JoinedMesh, LinkView } from "@parley/client";
-import type { Link, LinkCallbacks, LinkFactory, LinkOptions } from "@parley/core";
+import { Device, type DeviceEvent, type DeviceOptions, type IncomingMessage, type JoinedMesh, type LinkView } from "@parley/client";
+import { type Link, type LinkCallbacks, type LinkFactory, type LinkOptions, openMemoryJournal } from "@parley/core";
 import { NodeLinkFactory } from "@parley/peer/node";
 
 import {
@@ -151,6 +151,14 @@ export class MeshScope implements AsyncDisposable {
     return this.#joined((control) => this.mesh.open(joined, { ...rest, ...linksOf(control, links) }));
   }
 
+  /** A device of a member that was let in, not started; by way of another address than the registry's own if told so. */
+  async opened(joined: JoinedMesh, options: Partial<DeviceOptions> = {}): Promise<Device> {
+    const { identity, trust } = joined;
+    const device = await Device.open({ identity, trust, registry: this.mesh.origin, journal: openMemoryJournal(), ...options });
+    this.#devices.push(device);
+    return device;
+  }
+
   /** Resolves when the registry knows that a member is not connected. */
   async gone(name: string): Promise<void> {
     const { device } = this.mesh.operator;
@@ -169,11 +177,6 @@ export class MeshScope implements AsyncDisposable {
     const control = new LinkControl();
     this.#factories.push(control);
     return control;
-  }
-
-  /** Stops a device with the mesh. */
-  own(device: Device): void {
-    this.#devices.push(device);
   }
 
   async #joined(open: (control: LinkControl) => Promise<TestMember>): Promise<Joined> {

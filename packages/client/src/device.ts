@@ -1,5 +1,18 @@
 /** A device: session, links, streams and calls, put together. */
-import { type Clock, FrameOpener, FrameSealer, type InboxEntry, type Journal, type JournalState, type MeshTrust, type Random, splitBody, systemClock, systemRandom } from "@parley/core";
+import {
+  type Clock,
+  FrameOpener,
+  FrameSealer,
+  type InboxEntry,
+  type Journal,
+  type JournalState,
+  type MeshTrust,
+  type Random,
+  splitBody,
+  systemClock,
+  systemRandom,
+} from "@parley/core";
+import { signStatement } from "@parley/core";
 import {
   type AgentCard,
   type Availability,
@@ -17,7 +30,7 @@ import {
   toBase64url,
   toParleyError,
 } from "@parley/protocol";
-import { signStatement } from "@parley/core";
+
 import { bodyOf, textOf } from "./body.ts";
 import type { AllowedPaths, IncomingMessage, PingResult, SendOptions, Sent } from "./delivery.ts";
 import type { DeviceApi, DeviceEvent, LinkView, SessionState } from "./device-api.ts";
@@ -42,9 +55,12 @@ import type { DelegateRequest, TaskAdmission, TaskHandler, TaskRun } from "./tas
 const liveTtlMs = 60_000;
 const defaultPingMs = 10_000;
 const drainMs = 2000;
+/** Pause before the sender of a message is asked for again. */
+const askAgainMs = 1000;
 const presencePauseMs = 100;
 const linkPaths: readonly Path[] = ["direct", "turn"];
-const allowsLinks = (paths: AllowedPaths | undefined): boolean => paths === undefined || paths.some((path) => linkPaths.includes(path));
+const allowsLinks = (paths: AllowedPaths | undefined): boolean =>
+  paths === undefined || paths.some((path) => linkPaths.includes(path));
 const allowsRelay = (paths: AllowedPaths | undefined): boolean => paths === undefined || paths.includes("relay");
 
 export class Device implements DeviceApi {
@@ -88,16 +104,31 @@ export class Device implements DeviceApi {
     this.#boot = toBase64url(this.#random.bytes(16));
     this.#events = new Emitter((error) => this.#onError(error));
     this.#session = this.#makeSession();
-    this.#directory = new Directory({ session: this.#session, trust: this.#trust, onRefused: (error) => this.#refused(error) });
+    this.#directory = new Directory({
+      session: this.#session,
+      trust: this.#trust,
+      onRefused: (error) => this.#refused(error),
+    });
     this.#relay = this.#makeRelay();
     this.#inbox = new Inbox(
-      { journal: this.#journal, now: () => this.#clock.now(), handle: (entry, path) => this.#handleEntry(entry, path), onError: (error) => this.#onError(error) },
+      {
+        journal: this.#journal,
+        now: () => this.#clock.now(),
+        handle: (entry, path) => this.#handleEntry(entry, path),
+        onError: (error) => this.#onError(error),
+      },
       state.inbound,
     );
     this.#peers = this.#makePeers(state);
     this.#pings = new Pings(this.#clock, this.#random);
-    const send = (peer: Peer, kind: number, body: unknown, paths: AllowedPaths | undefined): Promise<void> => this.#sendLive(peer, kind, body, paths);
-    const shared = { clock: this.#clock, random: this.#random, send, onError: (error: unknown) => this.#onError(error) };
+    const send = (peer: Peer, kind: number, body: unknown, paths: AllowedPaths | undefined): Promise<void> =>
+      this.#sendLive(peer, kind, body, paths);
+    const shared = {
+      clock: this.#clock,
+      random: this.#random,
+      send,
+      onError: (error: unknown) => this.#onError(error),
+    };
     this.#caller = new TaskCaller(shared);
     this.#callee = new TaskCallee({ ...shared, onLoad: (load) => this.#setPresence({ load }) });
     this.#sections = this.#makeSections();
@@ -138,7 +169,8 @@ export class Device implements DeviceApi {
       const done = this.watch((event) => {
         if (event.type !== "session") return;
         if (event.state === "connected") finish(resolve);
-        else if (event.state === "stopped" || (event.state === "waiting" && event.error?.code === "not_admitted")) finish(() => reject(errorOf(event)));
+        else if (event.state === "stopped" || (event.state === "waiting" && event.error?.code === "not_admitted"))
+          finish(() => reject(errorOf(event)));
       });
       const onAbort = (): void => finish(() => reject(toParleyError(options.signal?.reason)));
       const finish = (act: () => void): void => {
@@ -157,6 +189,7 @@ export class Device implements DeviceApi {
     this.#caller.stop();
     this.#peers.stop();
     await this.#settled();
+    this.#relay.stop();
     this.#session.stop();
   }
 
@@ -176,9 +209,20 @@ export class Device implements DeviceApi {
     const body = bodyOf({ text } satisfies { text: string });
     if (text.length === 0) throw new ParleyError("invalid_argument", { message: "A message needs some text." });
     if (options.class === "live") return this.#sendLiveMessage(to, body, options);
-    if (options.paths !== undefined) throw new ParleyError("unsupported_operation", { message: "Paths can be chosen for live messages and calls only." });
+    if (options.paths !== undefined)
+      throw new ParleyError("unsupported_operation", {
+        message: "Paths can be chosen for live messages and calls only.",
+      });
     const { member } = await this.#memberToSend(to);
-    const head = { kind: envelopeKinds.message, critical: true, created: this.#clock.now(), ttl: options.ttlMs ?? 0, hops: 0, trace: undefined, origin: undefined };
+    const head = {
+      kind: envelopeKinds.message,
+      critical: true,
+      created: this.#clock.now(),
+      ttl: options.ttlMs ?? 0,
+      hops: 0,
+      trace: undefined,
+      origin: undefined,
+    };
     return this.#peers.durable(member).accept(head, body, options.signal);
   }
 
@@ -201,7 +245,8 @@ export class Device implements DeviceApi {
     if (allowsLinks(options.paths)) {
       if (!allowsRelay(options.paths)) await this.#open(peer, options.paths);
       else this.#peers.wantLink(peer);
-      if (peer.link !== undefined && (options.paths ?? linkPaths).includes(peer.link.path)) return this.#pings.ping(peer, false, timeoutMs);
+      if (peer.link !== undefined && (options.paths ?? linkPaths).includes(peer.link.path))
+        return this.#pings.ping(peer, false, timeoutMs);
     }
     return this.#pings.ping(peer, true, timeoutMs);
   }
@@ -221,7 +266,8 @@ export class Device implements DeviceApi {
   async delegate(to: string | undefined, request: DelegateRequest): Promise<TaskRun> {
     const view = to === undefined ? await this.#holder(request.skill) : await this.#offering(to, request.skill);
     const peer = this.#peers.peerOf(view);
-    if (!view.live && peer.link === undefined) throw new ParleyError("not_connected", { message: `@${view.name} is not connected.` });
+    if (!view.live && peer.link === undefined)
+      throw new ParleyError("not_connected", { message: `@${view.name} is not connected.` });
     checkSkillInput(view, request);
     if (allowsLinks(request.paths)) {
       if (allowsRelay(request.paths)) this.#peers.wantLink(peer);
@@ -252,7 +298,10 @@ export class Device implements DeviceApi {
 
   async publishCard(card: AgentCard): Promise<void> {
     const { root, member } = this.#identity;
-    if (root === undefined) throw new ParleyError("forbidden", { message: "This device does not hold the member's root key, which signs the card." });
+    if (root === undefined)
+      throw new ParleyError("forbidden", {
+        message: "This device does not hold the member's root key, which signs the card.",
+      });
     const published = await this.memberOf(member);
     if (JSON.stringify(published.card) !== JSON.stringify(card)) {
       this.#cardNumber = Math.max(this.#cardNumber, published.verified.numbers.card) + 1;
@@ -301,6 +350,8 @@ export class Device implements DeviceApi {
       }),
       onFrame: (frame) => this.#onRelayed(frame),
       onRefused: (error) => this.#refused(error),
+      clock: this.#clock,
+      random: this.#random,
     });
   }
 
@@ -336,7 +387,11 @@ export class Device implements DeviceApi {
         [envelopeKinds.call, (envelope: LiveEnvelope) => this.#callee.onEnvelope(envelope)],
         [envelopeKinds.callEvent, (envelope: LiveEnvelope) => this.#caller.onEnvelope(envelope)],
         [envelopeKinds.message, (envelope: LiveEnvelope) => this.#onLiveMessage(envelope)],
-        [envelopeKinds.data, (envelope: LiveEnvelope) => this.#streamHandler?.({ id: envelope.id, from: envelope.peer.sender, body: envelope.body })],
+        [
+          envelopeKinds.data,
+          (envelope: LiveEnvelope) =>
+            this.#streamHandler?.({ id: envelope.id, from: envelope.peer.sender, body: envelope.body }),
+        ],
       ]),
       onPong: (peer, body, path) => this.#pings.onPong(peer, body, path),
       onGossip: (revocations) => {
@@ -348,7 +403,10 @@ export class Device implements DeviceApi {
 
   #onSessionState(state: SessionState, error?: ParleyError, retryInMs?: number): void {
     this.#state = state;
-    this.#log(error === undefined ? "info" : "warn", "session", { state, ...(error === undefined ? {} : { code: error.code }) });
+    this.#log(error === undefined ? "info" : "warn", "session", {
+      state,
+      ...(error === undefined ? {} : { code: error.code }),
+    });
     this.#events.emit({
       type: "session",
       state,
@@ -359,7 +417,10 @@ export class Device implements DeviceApi {
 
   #onWelcome(): void {
     this.#presenceSaid = "";
-    this.#setPresence({ load: this.#callee.working, consumer: this.#messageHandler === undefined ? "idle" : "reading" });
+    this.#setPresence({
+      load: this.#callee.working,
+      consumer: this.#messageHandler === undefined ? "idle" : "reading",
+    });
     this.#peers.closeRevoked();
     this.#peers.onSession();
     const card = this.#card;
@@ -383,7 +444,11 @@ export class Device implements DeviceApi {
         this.#events.emit({ type: "pairing-pending", pairing: push.body.pairing, request: push.body.request });
         return;
       case "mailbox.trimmed":
-        return this.#refused(new ParleyError("mailbox_full", { message: `Messages ${push.body.from} to ${push.body.to} of the mailbox were lost to its limits.` }));
+        return this.#refused(
+          new ParleyError("mailbox_full", {
+            message: `Messages ${push.body.from} to ${push.body.to} of the mailbox were lost to its limits.`,
+          }),
+        );
       case "goodbye":
         this.#log("info", "goodbye", { code: push.body.error.code });
     }
@@ -398,7 +463,8 @@ export class Device implements DeviceApi {
   /** The verified record of a frame's sender; asked anew when it does not list the device. */
   async #senderOf(member: string, device: string): Promise<MemberView["verified"]> {
     const known = this.#directory.known(member);
-    if (known?.verified.devices.has(device) === true && this.#peers.existing(device)?.boot !== undefined) return known.verified;
+    if (known?.verified.devices.has(device) === true && this.#peers.existing(device)?.boot !== undefined)
+      return known.verified;
     const view = await this.#directory.get(member);
     this.#peers.peerOf(view);
     this.#peers.onPresence(view);
@@ -427,7 +493,10 @@ export class Device implements DeviceApi {
   /** Another member; one met before also while the registry is away. */
   async #other(to: string): Promise<MemberView> {
     const view = this.#session.isOpen ? await this.memberOf(to) : this.#directory.known(to);
-    if (view === undefined) throw new ParleyError("unreachable", { message: "The registry is not connected, and this member was not met before." });
+    if (view === undefined)
+      throw new ParleyError("unreachable", {
+        message: "The registry is not connected, and this member was not met before.",
+      });
     if (view.member === this.member) throw new ParleyError("self_call");
     return view;
   }
@@ -443,7 +512,8 @@ export class Device implements DeviceApi {
   async #livePeer(to: string): Promise<Peer> {
     const view = await this.#other(to);
     const peer = this.#peers.peerOf(view);
-    if (!view.live && peer.link === undefined) throw new ParleyError("not_connected", { message: `@${view.name} is not connected.` });
+    if (!view.live && peer.link === undefined)
+      throw new ParleyError("not_connected", { message: `@${view.name} is not connected.` });
     return peer;
   }
 
@@ -465,16 +535,23 @@ export class Device implements DeviceApi {
     signal?.throwIfAborted();
     const allowed = (): boolean => peer.link !== undefined && (paths ?? linkPaths).includes(peer.link.path);
     if (allowed()) return;
-    if (!this.#peers.canLink(peer)) throw new ParleyError("path_unavailable", { message: "This device makes no links." });
+    if (!this.#peers.canLink(peer))
+      throw new ParleyError("path_unavailable", { message: "This device makes no links." });
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const unavailable = (message: string): void => reject(new ParleyError("path_unavailable", { message }));
     const done = this.watch((event) => {
       if (event.type !== "link" || event.link.device !== peer.device) return;
       if (allowed()) resolve();
-      else if (event.link.state === "open") unavailable(`The link to @${peer.member.name} opened by ${event.link.path ?? "another path"}, which is not allowed.`);
-      else if (!this.#peers.isDialling(peer)) unavailable(`No link to @${peer.member.name} could be opened: ${event.reason ?? "unknown"}`);
+      else if (event.link.state === "open")
+        unavailable(
+          `The link to @${peer.member.name} opened by ${event.link.path ?? "another path"}, which is not allowed.`,
+        );
+      else if (!this.#peers.isDialling(peer))
+        unavailable(`No link to @${peer.member.name} could be opened: ${event.reason ?? "unknown"}`);
     });
-    const timer = this.#clock.setTimer(limits.linkOpenMs * 2, () => unavailable(`No link to @${peer.member.name} opened in time.`));
+    const timer = this.#clock.setTimer(limits.linkOpenMs * 2, () =>
+      unavailable(`No link to @${peer.member.name} opened in time.`),
+    );
     const onAbort = (): void => reject(toParleyError(signal?.reason));
     signal?.addEventListener("abort", onAbort, { once: true });
     this.#peers.wantLink(peer, true);
@@ -509,16 +586,25 @@ export class Device implements DeviceApi {
 
   #onLiveMessage(envelope: LiveEnvelope): void {
     const message = decodeJson(directMessageSchema, textOf(envelope.body), limits.envelopeBytes);
-    if (!message.ok) return this.#refused(new ParleyError(message.code, { message: message.message }), envelope.peer.member.name);
+    if (!message.ok)
+      return this.#refused(new ParleyError(message.code, { message: message.message }), envelope.peer.member.name);
     const { id, peer, path, created } = envelope;
-    const handled = this.#messageHandler?.({ id, from: peer.sender, text: message.value.text, created, path, class: "live", redelivered: false });
+    const handled = this.#messageHandler?.({
+      id,
+      from: peer.sender,
+      text: message.value.text,
+      created,
+      path,
+      class: "live",
+      redelivered: false,
+    });
     Promise.resolve(handled).catch((error: unknown) => this.#onError(error));
   }
 
   /** Hands a committed message to the program. */
   async #handleEntry(entry: InboxEntry, path: Path | undefined): Promise<void> {
     const message = decodeJson(directMessageSchema, textOf(entry.envelope.body), limits.envelopeBytes);
-    const { verified: sender } = this.#directory.known(entry.sender) ?? (await this.memberOf(entry.sender));
+    const sender = await this.#writerOf(entry);
     if (!message.ok) return this.#refused(new ParleyError(message.code, { message: message.message }), sender.name);
     const { origin, created } = entry.envelope;
     await this.#messageHandler?.({
@@ -542,14 +628,41 @@ export class Device implements DeviceApi {
       const saying = JSON.stringify(this.#presence);
       if (!this.#session.isOpen || saying === this.#presenceSaid) return;
       this.#presenceSaid = saying;
-      this.#session.request("presence.set", this.#presence).catch((error: unknown) => this.#log("debug", "presence", { code: toParleyError(error).code }));
+      this.#session
+        .request("presence.set", this.#presence)
+        .catch((error: unknown) => this.#log("debug", "presence", { code: toParleyError(error).code }));
+    });
+  }
+
+  /** Who wrote a committed message: kept while the registry, which has to be asked, is away. */
+  async #writerOf({ sender }: InboxEntry): Promise<MemberView["verified"]> {
+    for (;;) {
+      try {
+        return (this.#directory.known(sender) ?? (await this.memberOf(sender))).verified;
+      } catch (error) {
+        if (!toParleyError(error).retryable) throw error;
+        await this.#nextChance();
+      }
+    }
+  }
+
+  /** Resolves with the next session, or after a while within one. */
+  #nextChance(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#session.isOpen) return void this.#clock.setTimer(askAgainMs, resolve);
+      const done = this.watch((event) => {
+        if (event.type !== "session" || event.state !== "connected") return;
+        done();
+        resolve();
+      });
     });
   }
 
   /** Gives what is under way a moment to be acknowledged. */
   async #drain(): Promise<void> {
     const until = this.#clock.monotonic() + drainMs;
-    while (this.#peers.hasUnacked && this.#state === "connected" && this.#clock.monotonic() < until) await this.#settled();
+    while (this.#peers.hasUnacked && this.#state === "connected" && this.#clock.monotonic() < until)
+      await this.#settled();
   }
 
   /** Long enough for what this tick wrote to leave. */
@@ -559,15 +672,26 @@ export class Device implements DeviceApi {
 
   #refused(error: ParleyError, from?: string): void {
     this.#log("warn", "refused", { code: error.code });
-    this.#events.emit({ type: "refused", code: error.code, message: error.message, ...(from === undefined ? {} : { from }) });
+    this.#events.emit({
+      type: "refused",
+      code: error.code,
+      message: error.message,
+      ...(from === undefined ? {} : { from }),
+    });
   }
 
   #onError(error: unknown): void {
     const { code, message, cause } = toParleyError(error);
-    this.#log(code === "internal" ? "error" : "warn", "error", { code, message, ...(cause instanceof Error ? { cause: cause.stack ?? cause.message } : {}) });
+    this.#log(code === "internal" ? "error" : "warn", "error", {
+      code,
+      message,
+      ...(cause instanceof Error ? { cause: cause.stack ?? cause.message } : {}),
+    });
   }
 }
 
 function errorOf(event: DeviceEvent & { type: "session" }): ParleyError {
-  return event.error === undefined ? new ParleyError("closed") : new ParleyError(event.error.code, { message: event.error.message });
+  return event.error === undefined
+    ? new ParleyError("closed")
+    : new ParleyError(event.error.code, { message: event.error.message });
 }

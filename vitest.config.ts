@@ -2,6 +2,8 @@ import { defineConfig } from "vitest/config";
 
 /** Real processes, WebRTC and browsers take their time on small machines; a unit test that does is a bug. */
 const slowTestMs = 60_000;
+/** End-to-end tests that need rights to make networks. */
+const networkTests = "test/e2e/*networks.test.ts";
 
 export default defineConfig({
   test: {
@@ -27,7 +29,17 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: "e2e", include: ["test/e2e/**/*.test.ts"], testTimeout: slowTestMs, hookTimeout: slowTestMs },
+        test: {
+          name: "e2e",
+          include: ["test/e2e/**/*.test.ts"],
+          exclude: [networkTests],
+          testTimeout: slowTestMs,
+          hookTimeout: slowTestMs,
+        },
+      },
+      {
+        extends: true,
+        test: { name: "networks", include: [networkTests], testTimeout: slowTestMs, hookTimeout: slowTestMs },
       },
       {
         extends: true,

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { describeCheck, runChecks } from "./checks.ts";
 import { root, runChild, toolPath } from "./child.ts";
 import { countVitest, type Counts } from "./counts.ts";
+import { namespaceRights } from "./network-namespaces.ts";
 import { findProgram, type SystemProgramName } from "./system-programs.ts";
 
 /** One part of `npm test`. */
@@ -15,6 +16,8 @@ export interface Suite {
   readonly needs: readonly SystemProgramName[];
   /** The suite is left out while nothing matches this, relative to the root. */
   readonly files: string;
+  /** Why it cannot run here for want of something that nobody can install. */
+  readonly hindrance?: () => string | undefined;
   readonly run: () => Promise<Counts>;
 }
 
@@ -38,6 +41,10 @@ export const suites: readonly Suite[] = [
   ),
   vitestSuite("integration", "several packages in one process", "test/integration/**/*.test.ts"),
   vitestSuite("e2e", "real processes", "test/e2e/**/*.test.ts"),
+  {
+    ...vitestSuite("networks", "real processes on two networks", "test/e2e/*networks.test.ts", ["ip"]),
+    hindrance: () => (namespaceRights() === undefined ? "this account may not make network namespaces" : undefined),
+  },
   vitestSuite("browser", "Chromium against the real thing", "test/browser/**/*.test.ts", ["chromium"]),
   {
     name: "fuzz",
@@ -52,7 +59,7 @@ export const suites: readonly Suite[] = [
 export function reasonToLeaveOut(suite: Suite): string | undefined {
   if (globSync(suite.files, { cwd: root }).length === 0) return `nothing matches ${suite.files}`;
   const missing = suite.needs.filter((name) => findProgram(name) === undefined);
-  return missing.length === 0 ? undefined : `needs ${missing.join(", ")}`;
+  return missing.length === 0 ? suite.hindrance?.() : `needs ${missing.join(", ")}`;
 }
 
 async function runCheckSuite(): Promise<Counts> {

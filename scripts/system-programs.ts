@@ -14,6 +14,7 @@ const systemPrograms = {
     commands: ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"],
     aptPackage: "chromium",
   },
+  ip: { commands: ["ip"], aptPackage: "iproute2" },
 } satisfies Record<string, SystemProgram>;
 
 export type SystemProgramName = keyof typeof systemPrograms;

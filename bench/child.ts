@@ -60,7 +60,8 @@ export class Child<Table extends Commands = Commands> {
     const id = this.#nextId++;
     const answered = new Promise<unknown>((resolve, reject) => this.#waiting.set(id, { resolve, reject }));
     const call: Call = { id, command, body: body[0] };
-    this.#process.send(call);
+    if (this.#process.connected) this.#process.send(call);
+    else this.#take({ id, error: "The process ended." });
     return answered as Promise<Awaited<ReturnType<Table[Name]>>>;
   }
 

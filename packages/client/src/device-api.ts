@@ -1,5 +1,6 @@
 import type { LinkFactory, LinkRoute } from "@parley/core";
 import type { AgentCard, Availability, ErrorCode, Path, ReplyBody, RequestBody, RequestType } from "@parley/protocol";
+
 import type { Delivery, IncomingMessage, PingResult, SendOptions, Sent } from "./delivery.ts";
 import type { FindQuery, FoundMembers, MemberView } from "./member-view.ts";
 import type { DelegateRequest, TaskAdmission, TaskHandler, TaskRun } from "./tasks/task-run.ts";
@@ -21,7 +22,12 @@ export interface LinkView {
 
 /** What a device tells whoever watches it; one union, so that a switch is exhaustive. */
 export type DeviceEvent =
-  | { readonly type: "session"; readonly state: SessionState; readonly error?: { readonly code: ErrorCode; readonly message: string }; readonly retryInMs?: number }
+  | {
+      readonly type: "session";
+      readonly state: SessionState;
+      readonly error?: { readonly code: ErrorCode; readonly message: string };
+      readonly retryInMs?: number;
+    }
   | { readonly type: "link"; readonly link: LinkView; readonly reason?: string }
   | { readonly type: "delivery"; readonly delivery: Delivery; readonly to: string }
   | { readonly type: "pairing-pending"; readonly pairing: string; readonly request: string }
@@ -72,5 +78,9 @@ export interface LinkSettings {
   readonly bindAddress?: string;
   readonly portRange?: readonly [number, number];
   /** Added to what the registry names. */
-  readonly iceServers?: readonly { readonly urls: readonly string[]; readonly username?: string; readonly credential?: string }[];
+  readonly iceServers?: readonly {
+    readonly urls: readonly string[];
+    readonly username?: string;
+    readonly credential?: string;
+  }[];
 }

@@ -1,9 +1,14 @@
 import type { Clock, Journal, MeshTrust, Random } from "@parley/core";
+
 import type { LinkSettings } from "./device-api.ts";
 import type { Identity } from "./identity.ts";
 
 /** Structured log line: no content, no secrets. */
-export type LogLine = (level: "debug" | "info" | "warn" | "error", event: string, fields?: Readonly<Record<string, unknown>>) => void;
+export type LogLine = (
+  level: "debug" | "info" | "warn" | "error",
+  event: string,
+  fields?: Readonly<Record<string, unknown>>,
+) => void;
 
 export interface DeviceOptions {
   readonly identity: Identity;

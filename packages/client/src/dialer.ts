@@ -5,7 +5,16 @@
  * other drops its own attempt and answers. Every attempt is a link of its own, so nothing is ever rolled back.
  */
 import { Backoff, type Clock, type IceServer, type Link, type LinkSignal, type Random, type Timer } from "@parley/core";
-import { decodeFrame, FrameWriter, limits, ParleyError, type Signal, toBase64url, toParleyError } from "@parley/protocol";
+import {
+  decodeFrame,
+  FrameWriter,
+  limits,
+  ParleyError,
+  type Signal,
+  toBase64url,
+  toParleyError,
+} from "@parley/protocol";
+
 import type { LinkSettings } from "./device-api.ts";
 import type { ProvenPeer } from "./link-hello.ts";
 import type { OpenLink } from "./open-link.ts";
@@ -99,13 +108,18 @@ export class Dialer {
     const { signal: step, dial } = signal;
     if (step.type === "offer") return this.#onOffer(dial, signal.from, step);
     if (step.type === "bye") {
-      if (this.#open?.dial === dial) this.#end(this.#open, new ParleyError("closed", { message: `The other side closed the link: ${step.reason}.` }));
+      if (this.#open?.dial === dial)
+        this.#end(
+          this.#open,
+          new ParleyError("closed", { message: `The other side closed the link: ${step.reason}.` }),
+        );
       return;
     }
     if (this.#attempt?.dial === dial) {
       if (step.type === "answer") this.#attempt.answered = true;
       this.#attempt.link.signal(step);
-    } else if (this.#preparing?.dial === dial && this.#preparing.signals.length < limits.candidates) this.#preparing.signals.push(step);
+    } else if (this.#preparing?.dial === dial && this.#preparing.signals.length < limits.candidates)
+      this.#preparing.signals.push(step);
   }
 
   /** Closes whatever there is. */
@@ -113,7 +127,12 @@ export class Dialer {
     this.#preparing = undefined;
     for (const attempt of [this.#attempt, this.#open]) {
       if (attempt === undefined) continue;
-      this.#options.sendSignal({ dial: attempt.dial, from: this.#options.ownBoot, to: attempt.peerBoot, signal: { type: "bye", reason } });
+      this.#options.sendSignal({
+        dial: attempt.dial,
+        from: this.#options.ownBoot,
+        to: attempt.peerBoot,
+        signal: { type: "bye", reason },
+      });
       this.#end(attempt, new ParleyError("closed", { message: `The link was closed: ${reason}.` }));
     }
   }
@@ -126,7 +145,8 @@ export class Dialer {
     const own = this.#attempt ?? this.#preparing;
     const isGlare = own?.role === "offer" && this.#attempt?.answered !== true;
     if (isGlare && impolite) return;
-    if (this.#attempt !== undefined) this.#end(this.#attempt, new ParleyError("closed", { message: "Gave way to the other side's offer." }), true);
+    if (this.#attempt !== undefined)
+      this.#end(this.#attempt, new ParleyError("closed", { message: "Gave way to the other side's offer." }), true);
     void this.#begin({ role: "answer", dial, peerBoot: from, signals: [offer] });
   }
 
@@ -171,11 +191,31 @@ export class Dialer {
         onOpen: () => whenReady((attempt) => void this.#onChannel(attempt)),
         onMessage: (bytes) => whenReady((attempt) => this.#onMessage(attempt, bytes)),
         onDrain: () => whenReady((attempt) => attempt === this.#open && this.#options.onDrain()),
-        onClosed: (reason) => whenReady((attempt) => this.#end(attempt, new ParleyError("closed", { message: `The link closed: ${reason}.` }))),
+        onClosed: (reason) =>
+          whenReady((attempt) =>
+            this.#end(attempt, new ParleyError("closed", { message: `The link closed: ${reason}.` })),
+          ),
       },
     );
-    const timeout = clock.setTimer(limits.linkOpenMs, () => whenReady((attempt) => this.#end(attempt, new ParleyError("timeout", { message: "The link did not open in time." }))));
-    const attempt: Attempt = { dial, role, peerBoot, link, started: clock.monotonic(), timeout, answered: false, state: "signalling", openLink: undefined, early: [], proving: false, lease: undefined };
+    const timeout = clock.setTimer(limits.linkOpenMs, () =>
+      whenReady((attempt) =>
+        this.#end(attempt, new ParleyError("timeout", { message: "The link did not open in time." })),
+      ),
+    );
+    const attempt: Attempt = {
+      dial,
+      role,
+      peerBoot,
+      link,
+      started: clock.monotonic(),
+      timeout,
+      answered: false,
+      state: "signalling",
+      openLink: undefined,
+      early: [],
+      proving: false,
+      lease: undefined,
+    };
     holder.attempt = attempt;
     return attempt;
   }
@@ -207,7 +247,8 @@ export class Dialer {
     try {
       const frame = decodeFrame(bytes);
       const [hello] = frame.ok ? frame.value : [];
-      if (hello?.type !== "hello") throw new ParleyError("unauthenticated", { message: "A link began with something else than a hello." });
+      if (hello?.type !== "hello")
+        throw new ParleyError("unauthenticated", { message: "A link began with something else than a hello." });
       const proven = await this.#options.verifyHello(hello.statement, attempt.link, attempt.peerBoot);
       const route = await attempt.link.route();
       if (attempt.state !== "closed") this.#succeed(attempt, proven, route);
@@ -221,12 +262,23 @@ export class Dialer {
     const now = clock.monotonic();
     attempt.timeout.cancel();
     attempt.state = "open";
-    attempt.openLink = { link: attempt.link, path: route?.path ?? "direct", route, openedInMs: now - attempt.started, blocked: false, lastHeard: now, lastUsed: now };
-    attempt.lease = clock.setTimer(proven.leaseExpires - clock.now(), () => this.#end(attempt, new ParleyError("lease_expired")));
+    attempt.openLink = {
+      link: attempt.link,
+      path: route?.path ?? "direct",
+      route,
+      openedInMs: now - attempt.started,
+      blocked: false,
+      lastHeard: now,
+      lastUsed: now,
+    };
+    attempt.lease = clock.setTimer(proven.leaseExpires - clock.now(), () =>
+      this.#end(attempt, new ParleyError("lease_expired")),
+    );
     if (this.#attempt === attempt) this.#attempt = undefined;
     const before = this.#open;
     this.#open = attempt;
-    if (before !== undefined) this.#end(before, new ParleyError("closed", { message: "A newer link took over." }), true);
+    if (before !== undefined)
+      this.#end(before, new ParleyError("closed", { message: "A newer link took over." }), true);
     this.#backoff.reset();
     this.#options.onOpen(attempt.openLink, proven);
     for (const bytes of attempt.early.splice(0)) this.#options.onFrame(bytes);
@@ -245,4 +297,3 @@ export class Dialer {
     if (!quiet) this.#options.onClosed(error, wasOpen);
   }
 }
-

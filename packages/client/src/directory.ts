@@ -1,6 +1,7 @@
 /** Members as the registry tells of them, each verified against the pins before anybody sees it. */
 import { type MeshTrust, type VerifiedMember } from "@parley/core";
 import { type DevicePresence, limits, type MemberEntry, ParleyError, parseName, toParleyError } from "@parley/protocol";
+
 import type { FindQuery, FoundMembers, MemberView } from "./member-view.ts";
 import type { Session } from "./session.ts";
 
@@ -8,7 +9,9 @@ const idPattern = /^[A-Za-z0-9_-]{43}$/;
 const presenceOrder = { connected: 0, stale: 1, offline: 2 } as const;
 
 function viewOf(verified: VerifiedMember, entry: MemberEntry): MemberView {
-  const devices = entry.devices.filter((device) => verified.devices.has(device.device)).toSorted((left, right) => presenceOrder[left.state] - presenceOrder[right.state]);
+  const devices = entry.devices
+    .filter((device) => verified.devices.has(device.device))
+    .toSorted((left, right) => presenceOrder[left.state] - presenceOrder[right.state]);
   return {
     member: verified.member,
     name: verified.name,
@@ -23,7 +26,8 @@ function viewOf(verified: VerifiedMember, entry: MemberEntry): MemberView {
 }
 
 /** The lowest load among a member's connected devices. */
-const loadOf = (member: MemberView): number => Math.min(...member.devices.filter((device) => device.state === "connected").map((device) => device.load));
+const loadOf = (member: MemberView): number =>
+  Math.min(...member.devices.filter((device) => device.state === "connected").map((device) => device.load));
 
 export class Directory {
   readonly #session: Session;
@@ -96,7 +100,9 @@ export class Directory {
         const view = await this.#accept(entry, {});
         const skill = query.skill;
         if (skill !== undefined && view.card?.skills.some(({ id }) => id === skill) !== true) {
-          const error = new ParleyError("card_mismatch", { message: `The directory says that @${view.name} offers ${skill}; its signed card does not.` });
+          const error = new ParleyError("card_mismatch", {
+            message: `The directory says that @${view.name} offers ${skill}; its signed card does not.`,
+          });
           this.#onRefused(error);
           throw error;
         }
@@ -112,7 +118,9 @@ export class Directory {
   /** Live holders of a skill other than `except`, least loaded first. */
   async holders(skill: string, except: string): Promise<readonly MemberView[]> {
     const { members } = await this.find({ skill, live: true });
-    return members.filter((member) => member.member !== except && member.live).toSorted((left, right) => loadOf(left) - loadOf(right));
+    return members
+      .filter((member) => member.member !== except && member.live)
+      .toSorted((left, right) => loadOf(left) - loadOf(right));
   }
 
   /** Hears of changes of this member's presence from now on. */
@@ -132,7 +140,11 @@ export class Directory {
   onPresence(member: string, devices: readonly DevicePresence[]): MemberView | undefined {
     const before = this.#known.get(member);
     if (before === undefined) return undefined;
-    const view = viewOf(before.verified, { record: before.verified.record, devices: [...devices], ...(before.availability === undefined ? {} : { availability: before.availability }) });
+    const view = viewOf(before.verified, {
+      record: before.verified.record,
+      devices: [...devices],
+      ...(before.availability === undefined ? {} : { availability: before.availability }),
+    });
     this.#remember(view);
     return view;
   }
@@ -144,7 +156,8 @@ export class Directory {
   }
 
   #remember(view: MemberView): void {
-    if (!this.#known.has(view.member) && this.#known.size >= limits.members) this.#known.delete(this.#known.keys().next().value ?? "");
+    if (!this.#known.has(view.member) && this.#known.size >= limits.members)
+      this.#known.delete(this.#known.keys().next().value ?? "");
     this.#known.set(view.member, view);
     this.#byName.set(view.name, view.member);
   }

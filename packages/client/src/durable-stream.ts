@@ -3,7 +3,16 @@
  * devices or through the mailbox, kept until a device of the member says that it committed it.
  */
 import { type Journal, OutboundStream, splitBody, type VerifiedMember } from "@parley/core";
-import { type Envelope, envelopeId, envelopeKinds, FrameWriter, limits, ParleyError, type Path, toParleyError } from "@parley/protocol";
+import {
+  type Envelope,
+  envelopeId,
+  envelopeKinds,
+  FrameWriter,
+  ParleyError,
+  type Path,
+  toParleyError,
+} from "@parley/protocol";
+
 import type { Delivery, DeliveryState, Sent } from "./delivery.ts";
 import type { Peer } from "./peer.ts";
 import type { Relay } from "./relay.ts";
@@ -15,8 +24,8 @@ export interface DurableStreamOptions {
   /** Highest number ever given to this member. */
   readonly lastSeq: number;
   readonly journal: Journal;
-  readonly session: Session;
-  readonly relay: () => Relay;
+  readonly session: Pick<Session, "isOpen">;
+  readonly relay: () => Pick<Relay, "send">;
   /** The recipient's verified record, fresh enough to seal to. */
   readonly recipient: () => Promise<VerifiedMember>;
   /** Whether a device of the recipient is connected: through the registry that is `relay`, else `mailbox`. */
@@ -30,6 +39,8 @@ export interface DurableStreamOptions {
 
 interface Tracked {
   readonly id: string;
+  /** Numbers of its first and last envelope. */
+  readonly firstSeq: number;
   readonly seq: number;
   readonly acceptedAt: number;
   expires: number;
@@ -40,6 +51,9 @@ interface Tracked {
 
 /** Frames under way to the mailbox at once. */
 const mailboxWindow = 8;
+/** What a connected recipient did not acknowledge after this goes to the mailbox again; then after twice as long. */
+const firstRetryMs = 5000;
+const mostRetryMs = 300_000;
 const voidEnvelope = (created: number): Envelope => ({
   kind: envelopeKinds.void,
   critical: false,
@@ -62,6 +76,10 @@ export class DurableStream {
   #lastPath: Path | undefined;
   readonly #writer = new FrameWriter();
   #nextSeq: number;
+  /** Bodies enter the stream one after the other. */
+  #entering: Promise<void> = Promise.resolve();
+  #quietSince: number | undefined;
+  #retryMs = firstRetryMs;
   #carrier: Peer | undefined;
   #sending = 0;
   #scheduled = false;
@@ -74,8 +92,21 @@ export class DurableStream {
     this.stream = new OutboundStream({ class: "durable", epoch: options.epoch, nextSeq: first });
     // What was dropped left a hole, which a void fills so that the order holds.
     const bySeq = new Map(waiting.map(({ seq, envelope }) => [seq, envelope]));
-    for (let seq = first; seq <= options.lastSeq; seq++) this.stream.push(bySeq.get(seq) ?? voidEnvelope(options.now()));
+    for (let seq = first; seq <= options.lastSeq; seq++)
+      this.stream.push(bySeq.get(seq) ?? voidEnvelope(options.now()));
     this.#nextSeq = Math.max(options.lastSeq + 1, first);
+    this.#followLeftover(waiting);
+  }
+
+  /** Expiry and acknowledgement of what an earlier start accepted are told as for anything else. */
+  #followLeftover(waiting: readonly { seq: number; envelope: Envelope }[]): void {
+    let firstSeq: number | undefined;
+    for (const { seq, envelope } of waiting) {
+      firstSeq ??= seq;
+      if (envelope.more) continue;
+      this.#follow(firstSeq, seq, envelope, this.#options.monotonic());
+      firstSeq = undefined;
+    }
   }
 
   /** Device whose link carries the stream; without one it goes through the mailbox. */
@@ -114,37 +145,75 @@ export class DurableStream {
     const started = this.#options.monotonic();
     const firstSeq = this.#nextSeq;
     this.#nextSeq += envelopes.length;
-    const written = envelopes.map((envelope, index) => this.#write(firstSeq + index, envelope));
-    const results = await Promise.allSettled(written);
-    const failed = results.find((result) => result.status === "rejected");
-    if (failed !== undefined) throw toParleyError(failed.reason);
-    return this.#track(firstSeq + envelopes.length - 1, head, started);
+    const { journal } = this.#options;
+    const written = Promise.allSettled(
+      envelopes.map((envelope, index) =>
+        journal.appendOutbox({ recipient: this.member, seq: firstSeq + index, envelope }),
+      ),
+    );
+    const entered = this.#entering.then(async () => this.#enter(firstSeq, envelopes, await written));
+    this.#entering = entered.catch(() => {});
+    await entered;
+    return this.#track(firstSeq, firstSeq + envelopes.length - 1, head, started);
   }
 
-  /** Disk first, then the stream; a number whose write failed becomes a void. Writes finish in order, so pushes do too. */
-  async #write(seq: number, envelope: Envelope): Promise<void> {
-    try {
-      await this.#options.journal.appendOutbox({ recipient: this.member, seq, envelope });
-    } catch (error) {
-      this.stream.push(voidEnvelope(envelope.created));
-      throw error;
-    } finally {
-      this.flush();
+  /**
+   * Disk first, then the stream, whole or not at all. A number whose write failed is a void once a higher one is on
+   * disk; until then it is given again, because the next start would give it again too.
+   */
+  #enter(firstSeq: number, envelopes: readonly Envelope[], written: readonly PromiseSettledResult<void>[]): void {
+    const failed = written.find((result) => result.status === "rejected");
+    const onDisk =
+      failed === undefined ? envelopes.length : written.findLastIndex((result) => result.status === "fulfilled") + 1;
+    if (onDisk > 0) while (this.stream.nextSeq < firstSeq) this.stream.push(voidEnvelope(this.#options.now()));
+    for (const [index, envelope] of envelopes.slice(0, onDisk).entries()) {
+      this.stream.push(failed === undefined ? envelope : voidEnvelope(envelope.created));
+      if (failed !== undefined && written[index]?.status === "fulfilled") this.#drop(firstSeq + index);
     }
-    this.stream.push(envelope);
+    if (onDisk > 0) this.flush();
+    if (failed === undefined) return;
+    if (this.#nextSeq === firstSeq + envelopes.length) this.#nextSeq = this.stream.nextSeq;
+    throw toParleyError(failed.reason);
   }
 
-  #track(seq: number, head: Omit<Envelope, "body" | "more">, started: number): Sent {
-    const at = this.#options.now();
-    const id = envelopeId(this.stream.epoch, seq);
-    const accepted: Delivery = { id, state: "accepted", at, tookMs: this.#options.monotonic() - started, path: undefined, device: undefined, error: undefined };
-    const { promise, resolve } = Promise.withResolvers<Delivery>();
-    const tracked: Tracked = { id, seq, acceptedAt: started, expires: head.ttl > 0 ? head.created + head.ttl : 0, newest: accepted, settle: resolve, settled: promise };
-    this.#tracked.set(seq, tracked);
+  #drop(seq: number): void {
+    this.#options.journal.dropOutbox(this.member, seq).catch(this.#options.onError);
+  }
+
+  #track(firstSeq: number, seq: number, head: Omit<Envelope, "body" | "more">, started: number): Sent {
+    const tracked = this.#follow(firstSeq, seq, head, started);
+    const accepted = tracked.newest;
     this.#options.onDelivery(accepted);
     // The acknowledgement may have come before this line.
     if (seq < this.stream.base) this.#settle(tracked, "delivered");
-    return { id, accepted, state: () => tracked.newest, settled: promise };
+    return { id: tracked.id, accepted, state: () => tracked.newest, settled: tracked.settled };
+  }
+
+  #follow(firstSeq: number, seq: number, head: Omit<Envelope, "body" | "more">, started: number): Tracked {
+    const { promise, resolve } = Promise.withResolvers<Delivery>();
+    const id = envelopeId(this.stream.epoch, seq);
+    const at = this.#options.now();
+    const newest: Delivery = {
+      id,
+      state: "accepted",
+      at,
+      tookMs: this.#options.monotonic() - started,
+      path: undefined,
+      device: undefined,
+      error: undefined,
+    };
+    const tracked: Tracked = {
+      id,
+      firstSeq,
+      seq,
+      acceptedAt: started,
+      expires: head.ttl > 0 ? head.created + head.ttl : 0,
+      newest,
+      settle: resolve,
+      settled: promise,
+    };
+    this.#tracked.set(seq, tracked);
+    return tracked;
   }
 
   /** Writes as much as fits into a frame of the carrier's link. */
@@ -157,6 +226,8 @@ export class DurableStream {
   /** Takes an acknowledgement of a device of the member. */
   onAck(seq: number, device: string): void {
     if (this.stream.acknowledge(seq) === 0) return;
+    this.#quietSince = undefined;
+    this.#retryMs = firstRetryMs;
     const upTo = this.stream.base - 1;
     this.#options.journal.settleOutbox(this.member, upTo).catch(this.#options.onError);
     for (const tracked of this.#tracked.values()) {
@@ -177,10 +248,39 @@ export class DurableStream {
   expire(now: number): void {
     for (const tracked of this.#tracked.values()) {
       if (tracked.expires === 0 || tracked.expires > now) continue;
-      this.stream.replace(tracked.seq, voidEnvelope(now));
-      this.#options.journal.dropOutbox(this.member, tracked.seq).catch(this.#options.onError);
+      for (let seq = tracked.firstSeq; seq <= tracked.seq; seq++) {
+        this.stream.replace(seq, voidEnvelope(now));
+        this.#drop(seq);
+      }
       this.#settle(tracked, "expired");
     }
+  }
+
+  /** Nothing is left that only this device has, unless a link carries the stream. */
+  get isStored(): boolean {
+    return (
+      this.stream.unackedCount === 0 || (this.#carrier === undefined && this.#sending === 0 && !this.stream.hasUnsent)
+    );
+  }
+
+  /** Sends again what a connected recipient leaves unanswered: the frame or the answer was lost. Called regularly. */
+  retry(now: number): void {
+    const waits =
+      this.#carrier === undefined &&
+      this.#options.session.isOpen &&
+      this.stream.unackedCount > 0 &&
+      this.isStored &&
+      this.#options.isLive();
+    if (!waits) {
+      this.#quietSince = undefined;
+      return;
+    }
+    this.#quietSince ??= now;
+    if (now - this.#quietSince < this.#retryMs) return;
+    this.#quietSince = now;
+    this.#retryMs = Math.min(this.#retryMs * 2, mostRetryMs);
+    this.stream.rewind();
+    this.flush();
   }
 
   stop(): void {
@@ -200,7 +300,12 @@ export class DurableStream {
   }
 
   #flushMailbox(): void {
-    while (this.#carrier === undefined && this.#options.session.isOpen && this.#sending < mailboxWindow && this.stream.hasUnsent) {
+    while (
+      this.#carrier === undefined &&
+      this.#options.session.isOpen &&
+      this.#sending < mailboxWindow &&
+      this.stream.hasUnsent
+    ) {
       if (!this.stream.write(this.#writer)) return;
       const upTo = this.stream.sentUpTo;
       this.#sending++;
@@ -214,8 +319,19 @@ export class DurableStream {
       const member = await recipient();
       const path = this.#options.isLive() ? "relay" : "mailbox";
       this.#lastPath = path;
-      const result = await relay().send(frame, { member: member.member, device: undefined, encryption: member.encryption, boot: undefined, store: true, expires: 0 });
-      if (result.state === "refused") throw new ParleyError(result.error?.code ?? "refused", result.error === undefined ? {} : { message: result.error.message });
+      const result = await relay().send(frame, {
+        member: member.member,
+        device: undefined,
+        encryption: member.encryption,
+        boot: undefined,
+        store: true,
+        expires: 0,
+      });
+      if (result.state === "refused")
+        throw new ParleyError(
+          result.error?.code ?? "refused",
+          result.error === undefined ? {} : { message: result.error.message },
+        );
       this.#onStored(upTo, path);
     } catch (error) {
       const refused = toParleyError(error);
@@ -245,7 +361,11 @@ export class DurableStream {
     this.#options.journal.settleOutbox(this.member, upTo).catch(this.#options.onError);
   }
 
-  #change(tracked: Tracked, state: DeliveryState, facts: { path?: Path; device?: string; error?: ParleyError } = {}): Delivery {
+  #change(
+    tracked: Tracked,
+    state: DeliveryState,
+    facts: { path?: Path; device?: string; error?: ParleyError } = {},
+  ): Delivery {
     const { code, message } = facts.error ?? {};
     tracked.newest = {
       id: tracked.id,
@@ -260,7 +380,11 @@ export class DurableStream {
     return tracked.newest;
   }
 
-  #settle(tracked: Tracked, state: "delivered" | "refused" | "expired", facts: { device?: string; error?: ParleyError } = {}): void {
+  #settle(
+    tracked: Tracked,
+    state: "delivered" | "refused" | "expired",
+    facts: { device?: string; error?: ParleyError } = {},
+  ): void {
     this.#tracked.delete(tracked.seq);
     const throughRegistry = this.#carrier === undefined ? tracked.newest.path : undefined;
     const path = state === "delivered" ? (throughRegistry ?? this.#lastPath) : undefined;

@@ -3,7 +3,16 @@
  * one at a time per sender, and forgotten when the handler returned.
  */
 import { ChunkJoiner, InboundStream, type InboxEntry, type Journal } from "@parley/core";
-import { type DataSection, type Envelope, envelopeKindOf, envelopeKinds, ParleyError, type Path, toParleyError } from "@parley/protocol";
+import {
+  type DataSection,
+  type Envelope,
+  envelopeKindOf,
+  envelopeKinds,
+  ParleyError,
+  type Path,
+  toParleyError,
+} from "@parley/protocol";
+
 import type { Peer } from "./peer.ts";
 
 /** The device that something comes from. */
@@ -90,7 +99,8 @@ export class Inbox {
       if (whole !== undefined) this.#sort(peer, section.epoch, seq, whole, entries);
     }
     // Settled by the sender before this device was there: nothing to store, only to acknowledge.
-    if (ready.length === 0 && incoming.stream.heldCount === 0 && !incoming.joiner.isOpen) upTo = Math.max(upTo, incoming.stream.received);
+    if (ready.length === 0 && incoming.stream.heldCount === 0 && !incoming.joiner.isOpen)
+      upTo = Math.max(upTo, incoming.stream.received);
     if (upTo > incoming.taken) {
       incoming.taken = upTo;
       const before = incoming.committing.catch(() => {});
@@ -111,7 +121,13 @@ export class Inbox {
     }
   }
 
-  #sort(peer: Source, epoch: string, seq: number, envelope: Envelope, entries: { seq: number; receivedAt: number; envelope: Envelope }[]): void {
+  #sort(
+    peer: Source,
+    epoch: string,
+    seq: number,
+    envelope: Envelope,
+    entries: { seq: number; receivedAt: number; envelope: Envelope }[],
+  ): void {
     if (handledKinds.has(envelope.kind)) {
       entries.push({ seq, receivedAt: this.#options.now(), envelope: { ...envelope, body: envelope.body.slice() } });
     } else if (envelope.critical && envelopeKindOf(envelope.kind) === undefined) {
@@ -119,7 +135,14 @@ export class Inbox {
     }
   }
 
-  async #commit(peer: Source, epoch: string, incoming: Incoming, upTo: number, entries: readonly { seq: number; receivedAt: number; envelope: Envelope }[], path: Path): Promise<void> {
+  async #commit(
+    peer: Source,
+    epoch: string,
+    incoming: Incoming,
+    upTo: number,
+    entries: readonly { seq: number; receivedAt: number; envelope: Envelope }[],
+    path: Path,
+  ): Promise<void> {
     const stream = { sender: peer.member.member, device: peer.device, epoch };
     if (incoming.failed) throw new ParleyError("storage_unavailable");
     try {
@@ -141,7 +164,14 @@ export class Inbox {
     if (known !== undefined) return known;
     const received = this.#committed.get(key) ?? 0;
     if (this.#incoming.size >= mostStreams) this.#incoming.delete(this.#incoming.keys().next().value ?? "");
-    const incoming = { stream: new InboundStream({ received }), joiner: new ChunkJoiner(), committed: received, taken: received, committing: Promise.resolve(), failed: false };
+    const incoming = {
+      stream: new InboundStream({ received }),
+      joiner: new ChunkJoiner(),
+      committed: received,
+      taken: received,
+      committing: Promise.resolve(),
+      failed: false,
+    };
     this.#incoming.set(key, incoming);
     return incoming;
   }

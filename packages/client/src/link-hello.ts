@@ -1,6 +1,14 @@
 /** The first frame of a link, one from each side: proves both identities over this very connection. */
-import { type Link, type MeshTrust, peekStatement, signStatement, type VerifiedMember, verifyStatement } from "@parley/core";
+import {
+  type Link,
+  type MeshTrust,
+  peekStatement,
+  signStatement,
+  type VerifiedMember,
+  verifyStatement,
+} from "@parley/core";
 import { limits, ParleyError, protocolVersions } from "@parley/protocol";
+
 import type { Identity } from "./identity.ts";
 import { highestCommon } from "./session-handshake.ts";
 
@@ -15,7 +23,10 @@ export interface HelloInput {
 }
 
 /** This side's hello. Throws `lease_expired` when the device never had a lease, `closed` when the link is not open. */
-export async function makeHello(input: HelloInput, lease: { readonly lease: string; readonly certificate: string }): Promise<string> {
+export async function makeHello(
+  input: HelloInput,
+  lease: { readonly lease: string; readonly certificate: string },
+): Promise<string> {
   const { identity, trust, link } = input;
   if (link.binding === undefined) throw new ParleyError("closed");
   return signStatement(
@@ -49,18 +60,29 @@ export interface ProvenPeer {
 export async function verifyHello(compact: string, member: VerifiedMember, input: HelloInput): Promise<ProvenPeer> {
   const { trust, link } = input;
   const device = member.devices.get(input.peerDevice);
-  if (device === undefined) throw new ParleyError("bad_signature", { message: "A link comes from a device that its member does not list." });
+  if (device === undefined)
+    throw new ParleyError("bad_signature", { message: "A link comes from a device that its member does not list." });
   const hello = await verifyStatement("hello", compact, device.key);
   if (hello.mesh !== trust.mesh) throw new ParleyError("wrong_mesh");
-  if (hello.member !== member.member || hello.device !== input.peerDevice || hello.peerDevice !== input.identity.device.id) throw new ParleyError("bad_signature");
+  if (
+    hello.member !== member.member ||
+    hello.device !== input.peerDevice ||
+    hello.peerDevice !== input.identity.device.id
+  )
+    throw new ParleyError("bad_signature");
   if (hello.boot !== input.peerBoot || hello.peerBoot !== input.boot) throw new ParleyError("replayed");
-  if (hello.fingerprints.local !== link.binding?.remote || hello.fingerprints.remote !== link.binding.local) throw new ParleyError("fingerprint_mismatch");
-  if (Math.abs(hello.iat - input.now) > limits.clockSkewMs) throw new ParleyError("clock_skew", { message: `The clock of @${member.name} differs too much from this machine's.` });
+  if (hello.fingerprints.local !== link.binding?.remote || hello.fingerprints.remote !== link.binding.local)
+    throw new ParleyError("fingerprint_mismatch");
+  if (Math.abs(hello.iat - input.now) > limits.clockSkewMs)
+    throw new ParleyError("clock_skew", {
+      message: `The clock of @${member.name} differs too much from this machine's.`,
+    });
   if (trust.isRevoked(member.member)) throw new ParleyError("revoked");
   const version = highestCommon(protocolVersions, hello.versions);
   if (version === undefined) throw new ParleyError("unsupported_version");
   const { node, key } = await trust.verifyNode(hello.certificate);
-  if (peekStatement("lease", hello.lease).signer !== node) throw new ParleyError("bad_signature", { message: "A lease is not signed by the node that it names." });
+  if (peekStatement("lease", hello.lease).signer !== node)
+    throw new ParleyError("bad_signature", { message: "A lease is not signed by the node that it names." });
   const { expires } = await trust.verifyLease(hello.lease, key, { member: member.member, device: input.peerDevice });
   return { leaseExpires: expires, revocations: hello.revocations, version };
 }

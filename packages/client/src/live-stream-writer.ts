@@ -1,5 +1,6 @@
 import type { Clock } from "@parley/core";
 import { type Envelope, envelopeKinds, maxChunkBytes, ParleyError } from "@parley/protocol";
+
 import type { AllowedPaths, Sender } from "./delivery.ts";
 import type { Peer } from "./peer.ts";
 
@@ -24,8 +25,19 @@ export class LiveStreamWriter {
    * it again. The bytes must not change until they are acknowledged. Throws `too_large`.
    */
   write(body: Uint8Array): boolean {
-    if (body.length > maxChunkBytes) throw new ParleyError("too_large", { message: `A message of a live stream has at most ${maxChunkBytes} bytes.` });
-    const envelope: Envelope = { kind: envelopeKinds.data, critical: true, more: false, created: this.#clock.now(), ttl: 0, hops: 0, trace: undefined, origin: undefined, body };
+    if (body.length > maxChunkBytes)
+      throw new ParleyError("too_large", { message: `A message of a live stream has at most ${maxChunkBytes} bytes.` });
+    const envelope: Envelope = {
+      kind: envelopeKinds.data,
+      critical: true,
+      more: false,
+      created: this.#clock.now(),
+      ttl: 0,
+      hops: 0,
+      trace: undefined,
+      origin: undefined,
+      body,
+    };
     return this.#peer.pushLive([envelope], this.#paths);
   }
 

@@ -4,6 +4,7 @@
  */
 import { OutboundStream, type Random } from "@parley/core";
 import { type Path, toBase64url } from "@parley/protocol";
+
 import type { AllowedPaths } from "./delivery.ts";
 
 export interface LiveStream {
@@ -33,7 +34,12 @@ export class LiveStreams {
     const known = this.#byRule.get(key);
     if (known !== undefined) return known;
     const stream = new OutboundStream({ class: "live", epoch: toBase64url(this.#random.bytes(16)) });
-    const live: LiveStream = { stream, paths: paths === undefined ? undefined : new Set(paths), waiting: [], settling: [] };
+    const live: LiveStream = {
+      stream,
+      paths: paths === undefined ? undefined : new Set(paths),
+      waiting: [],
+      settling: [],
+    };
     this.#byRule.set(key, live);
     this.#byEpoch.set(stream.epoch, live);
     return live;

@@ -1,5 +1,5 @@
-import type { AgentCard, Availability, DevicePresence, MemberKind, Role } from "@parley/protocol";
 import type { VerifiedMember } from "@parley/core";
+import type { AgentCard, Availability, DevicePresence, MemberKind, Role } from "@parley/protocol";
 
 /** A member as the rest of the program sees it: everything but presence is verified against the pinned operators. */
 export interface MemberView {

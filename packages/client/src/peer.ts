@@ -4,7 +4,20 @@
  * registry.
  */
 import { InboundStream, type MeshTrust, type Random, type VerifiedMember } from "@parley/core";
-import { type AckSection, type DataSection, type DevicePresence, type Envelope, envelopeId, FrameWriter, limits, ParleyError, type Path, type RefusalSection, toParleyError } from "@parley/protocol";
+import {
+  type AckSection,
+  type DataSection,
+  type DevicePresence,
+  type Envelope,
+  envelopeId,
+  FrameWriter,
+  limits,
+  ParleyError,
+  type Path,
+  type RefusalSection,
+  toParleyError,
+} from "@parley/protocol";
+
 import type { AllowedPaths, Delivery, DeliveryState, Sender, Sent } from "./delivery.ts";
 import type { DurableStream } from "./durable-stream.ts";
 import { type LiveStream, LiveStreams, wake } from "./live-streams.ts";
@@ -85,7 +98,10 @@ export class Peer {
   }
 
   get hasUnacked(): boolean {
-    return this.#live.unackedCount > 0 || (this.#options.durable.carrier === this && this.#options.durable.stream.unackedCount > 0);
+    return (
+      this.#live.unackedCount > 0 ||
+      (this.#options.durable.carrier === this && this.#options.durable.stream.unackedCount > 0)
+    );
   }
 
   /** Monotonic time of the last acknowledgement. */
@@ -175,7 +191,10 @@ export class Peer {
     const settled = (async () => {
       while (live.stream.base <= seq) {
         await new Promise<void>((resolve) => live.settling.push(resolve));
-        if (this.#live.ofEpoch(live.stream.epoch) === undefined) return (newest = fact("refused", { error: { code: "not_connected", message: "The recipient started anew before it took this." } }));
+        if (this.#live.ofEpoch(live.stream.epoch) === undefined)
+          return (newest = fact("refused", {
+            error: { code: "not_connected", message: "The recipient started anew before it took this." },
+          }));
       }
       return (newest = fact("delivered", { path: this.path, device: this.device }));
     })();
@@ -301,7 +320,7 @@ export class Peer {
   #fillLink(path: Path): void {
     const out = this.#linkWriter;
     this.#writeControl(out);
-    for (let index = 0; index < this.#ephemeral.length; ) {
+    for (let index = 0; index < this.#ephemeral.length;) {
       const waiting = this.#ephemeral[index];
       if (waiting === undefined || waiting.relayOnly) index++;
       else if (out.ephemeral(waiting.envelope)) this.#ephemeral.splice(index, 1);
@@ -349,7 +368,7 @@ export class Peer {
     if (this.#boot === undefined) return;
     const out = this.#relayWriter;
     if (this.#link === undefined) this.#writeControl(out);
-    for (let index = 0; index < this.#ephemeral.length; ) {
+    for (let index = 0; index < this.#ephemeral.length;) {
       const waiting = this.#ephemeral[index];
       if (waiting === undefined || (this.#link !== undefined && !waiting.relayOnly)) index++;
       else if (out.ephemeral(waiting.envelope)) this.#ephemeral.splice(index, 1);
@@ -373,7 +392,8 @@ export class Peer {
         store: stored,
         expires: stored ? 0 : Math.round(session.registryTime) + ephemeralLifeMs,
       });
-      if (result.state === "refused") this.#onRelayRefused(toParleyError(new ParleyError(result.error?.code ?? "refused")));
+      if (result.state === "refused")
+        this.#onRelayRefused(toParleyError(new ParleyError(result.error?.code ?? "refused")));
     } catch (error) {
       onError(error);
     } finally {

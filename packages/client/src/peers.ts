@@ -2,8 +2,18 @@
  * Everything towards other devices, made on demand: a peer and a dialer per remote device, a durable stream per remote
  * member. Presence, sessions and time come in here and reach those concerned.
  */
-import { type Clock, type IceServer, type Journal, type JournalState, type MeshTrust, type Random, type Timer, type VerifiedMember } from "@parley/core";
+import {
+  type Clock,
+  type IceServer,
+  type Journal,
+  type JournalState,
+  type MeshTrust,
+  type Random,
+  type Timer,
+  type VerifiedMember,
+} from "@parley/core";
 import { type DevicePresence, type Envelope, envelopeKinds, limits, ParleyError, type Signal } from "@parley/protocol";
+
 import { bodyOf } from "./body.ts";
 import type { Delivery } from "./delivery.ts";
 import type { DeviceEvent, LinkSettings, LinkView } from "./device-api.ts";
@@ -77,13 +87,16 @@ export class Peers {
       if (known.peer.member !== member) known.peer.update(member);
       return known.peer;
     }
-    if (!member.devices.has(device)) throw new ParleyError("not_found", { message: `@${member.name} has no such device.` });
+    if (!member.devices.has(device))
+      throw new ParleyError("not_found", { message: `@${member.name} has no such device.` });
     return this.#meet(member, device).peer;
   }
 
   /** The device of a member to talk to: the least loaded connected one, else the one seen last. */
   peerOf(view: MemberView): Peer {
-    const connected = view.devices.filter((device) => device.state === "connected").toSorted((left, right) => left.load - right.load);
+    const connected = view.devices
+      .filter((device) => device.state === "connected")
+      .toSorted((left, right) => left.load - right.load);
     const linked = view.devices.find((device) => this.existing(device.device)?.link !== undefined);
     const chosen = connected[0] ?? linked ?? view.devices[0];
     const device = chosen?.device ?? [...view.verified.devices.keys()][0];
@@ -167,7 +180,10 @@ export class Peers {
   /** A new session: says again whom to watch, sends again what may be lost. */
   onSession(): void {
     this.#options.directory.rewatch();
-    for (const member of this.#outbox.keys()) this.durable(member);
+    for (const member of this.#outbox.keys()) {
+      this.durable(member);
+      this.#options.directory.watch(member);
+    }
     for (const { peer } of this.#contacts.values()) peer.onSession();
     for (const stream of this.#streams.values()) stream.onSession();
   }
@@ -191,7 +207,10 @@ export class Peers {
   }
 
   get hasUnacked(): boolean {
-    return [...this.#contacts.values()].some(({ peer }) => peer.hasUnacked) || [...this.#streams.values()].some(({ stream }) => stream.unackedCount > 0);
+    return (
+      [...this.#contacts.values()].some(({ peer }) => peer.hasUnacked) ||
+      [...this.#streams.values()].some(({ stream }) => stream.unackedCount > 0)
+    );
   }
 
   stop(): void {
@@ -204,7 +223,18 @@ export class Peers {
   #meet(member: VerifiedMember, device: string): Contact {
     const { trust, session, relay, random, clock, onError } = this.#options;
     const durable = this.durable(member.member);
-    const peer = new Peer({ member, device, trust, session, relay, random, monotonic: () => clock.monotonic(), soon: (run) => clock.soon(run), durable, onError });
+    const peer = new Peer({
+      member,
+      device,
+      trust,
+      session,
+      relay,
+      random,
+      monotonic: () => clock.monotonic(),
+      soon: (run) => clock.soon(run),
+      durable,
+      onError,
+    });
     const contact: Contact = { peer, dialer: this.#dialer(peer), waitingSince: undefined };
     this.#contacts.set(device, contact);
     return contact;
@@ -213,7 +243,15 @@ export class Peers {
   #dialer(peer: Peer): Dialer | undefined {
     const { links, clock, random, identity, boot, trust, onFrame } = this.#options;
     if (links === undefined) return undefined;
-    const input = (link: HelloInput["link"], peerBoot: string): HelloInput => ({ identity: identity(), trust, boot, peerDevice: peer.device, peerBoot, link, now: clock.now() });
+    const input = (link: HelloInput["link"], peerBoot: string): HelloInput => ({
+      identity: identity(),
+      trust,
+      boot,
+      peerDevice: peer.device,
+      peerBoot,
+      link,
+      now: clock.now(),
+    });
     const dialer: Dialer = new Dialer({
       settings: links,
       clock,
@@ -244,14 +282,27 @@ export class Peers {
 
   #onLinkClosed(peer: Peer, error: ParleyError, wasOpen: boolean): void {
     if (wasOpen) peer.detach();
-    this.#options.emit({ type: "link", link: { ...this.#view(peer, undefined), state: "closed" }, reason: error.message });
-    if (error.code !== "closed" && error.code !== "timeout") this.#options.emit({ type: "refused", code: error.code, message: error.message, from: peer.member.name });
+    this.#options.emit({
+      type: "link",
+      link: { ...this.#view(peer, undefined), state: "closed" },
+      reason: error.message,
+    });
+    if (error.code !== "closed" && error.code !== "timeout")
+      this.#options.emit({ type: "refused", code: error.code, message: error.message, from: peer.member.name });
     if (wasOpen && peer.hasUnacked) this.wantLink(peer);
   }
 
   #view(peer: Peer, open: OpenLink | undefined): LinkView {
     const { member, name } = peer.member;
-    return { member, name, device: peer.device, state: open === undefined ? "opening" : "open", path: open?.path, route: open?.route, openedInMs: open?.openedInMs };
+    return {
+      member,
+      name,
+      device: peer.device,
+      state: open === undefined ? "opening" : "open",
+      path: open?.path,
+      route: open?.route,
+      openedInMs: open?.openedInMs,
+    };
   }
 
   #presence(peer: Peer, presence: DevicePresence | undefined): void {
@@ -273,7 +324,17 @@ export class Peers {
   }
 
   #ephemeral(kind: number, body: unknown): Envelope {
-    return { kind, critical: false, more: false, created: this.#options.clock.now(), ttl: 0, hops: 0, trace: undefined, origin: undefined, body: bodyOf(body) };
+    return {
+      kind,
+      critical: false,
+      more: false,
+      created: this.#options.clock.now(),
+      ttl: 0,
+      hops: 0,
+      trace: undefined,
+      origin: undefined,
+      body: bodyOf(body),
+    };
   }
 
   async #iceServers(): Promise<readonly IceServer[]> {
@@ -281,7 +342,11 @@ export class Peers {
     if (this.#ice !== undefined && this.#ice.until > clock.now()) return this.#ice.servers;
     const { servers, expires } = await session.request("ice.get", {});
     this.#ice = {
-      servers: servers.map(({ urls, username, credential }) => ({ urls, ...(username === undefined ? {} : { username }), ...(credential === undefined ? {} : { credential }) })),
+      servers: servers.map(({ urls, username, credential }) => ({
+        urls,
+        ...(username === undefined ? {} : { username }),
+        ...(credential === undefined ? {} : { credential }),
+      })),
       // Half of their life: a link that is being set up must not outlive them.
       until: clock.now() + (expires - session.registryTime) / 2,
     };
@@ -312,7 +377,10 @@ export class Peers {
       const open = peer.link;
       if (open !== undefined && now - Math.max(open.lastHeard, open.lastUsed) > linkIdleMs) dialer?.close("idle");
     }
-    for (const stream of this.#streams.values()) stream.expire(clock.now());
+    for (const stream of this.#streams.values()) {
+      stream.expire(clock.now());
+      stream.retry(now);
+    }
   }
 
   /** Unanswered frames give a link up long before ICE notices, and are sent again by relay. */

@@ -1,5 +1,6 @@
 import { type Clock, type Random } from "@parley/core";
 import { envelopeKinds, ParleyError, type Path, toBase64url } from "@parley/protocol";
+
 import type { PingResult } from "./delivery.ts";
 import type { Peer } from "./peer.ts";
 
@@ -40,7 +41,17 @@ export class Pings {
           resolve(result);
         },
       });
-      const envelope = { kind: envelopeKinds.ping, critical: false, more: false, created: this.#clock.now(), ttl: 0, hops: 0, trace: undefined, origin: undefined, body: nonce };
+      const envelope = {
+        kind: envelopeKinds.ping,
+        critical: false,
+        more: false,
+        created: this.#clock.now(),
+        ttl: 0,
+        hops: 0,
+        trace: undefined,
+        origin: undefined,
+        body: nonce,
+      };
       peer.pushEphemeral(envelope, relayOnly);
     });
   }

@@ -1,14 +1,6 @@
 /** Frames that go through the registry: sealed on the way out, opened and put in order on the way in. */
-import {
-  Backoff,
-  type Clock,
-  FrameOpener,
-  FrameSealer,
-  type OpenedFrame,
-  type Random,
-  type SealTo,
-  type Timer,
-} from "@parley/core";
+import type { FrameOpener, FrameSealer } from "@parley/core";
+import { Backoff, type Clock, type OpenedFrame, type Random, type SealTo, type Timer } from "@parley/core";
 import { decodeDelivery, type FrameResult, ParleyError, toParleyError } from "@parley/protocol";
 
 import type { Session } from "./session.ts";

@@ -15,6 +15,7 @@ import {
   type Section,
   signalSchema,
 } from "@parley/protocol";
+
 import { textOf } from "./body.ts";
 import type { Inbox } from "./inbox.ts";
 import type { Peer } from "./peer.ts";
@@ -114,17 +115,22 @@ export class SectionHandler {
 
   #refusal(peer: Peer, section: Section & { type: "refusal" }): void {
     const error = new ParleyError(section.code);
-    if (section.class === "durable") this.#options.peers().durable(peer.member.member).onRefusal(section.seq, error, peer.device);
+    if (section.class === "durable")
+      this.#options.peers().durable(peer.member.member).onRefusal(section.seq, error, peer.device);
     this.#options.onRefused(peer, error);
   }
 
   #live(peer: Peer, section: DataSection, path: Path): void {
     for (const { seq, envelope } of peer.receiveLive(section)) {
-      const body = envelope.more || this.#joiners.has(section.epoch) ? this.#join(section.epoch, envelope) : envelope.body;
+      const body =
+        envelope.more || this.#joiners.has(section.epoch) ? this.#join(section.epoch, envelope) : envelope.body;
       if (body === undefined) continue;
       const handle = this.#options.live.get(envelope.kind);
       if (handle !== undefined) handle(new Live(peer, path, envelope, body, section.epoch, seq));
-      else if (envelope.critical && (envelopeKindOf(envelope.kind) === undefined || envelope.kind !== envelopeKinds.void)) {
+      else if (
+        envelope.critical &&
+        (envelopeKindOf(envelope.kind) === undefined || envelope.kind !== envelopeKinds.void)
+      ) {
         peer.refuse({ type: "refusal", class: "live", epoch: section.epoch, seq, code: "unsupported_kind" });
       }
     }
@@ -151,7 +157,10 @@ export class SectionHandler {
         return;
       }
       case envelopeKinds.ping:
-        peer.pushEphemeral({ ...envelope, kind: envelopeKinds.pong, body: envelope.body.slice(0, 64) }, path === "relay");
+        peer.pushEphemeral(
+          { ...envelope, kind: envelopeKinds.pong, body: envelope.body.slice(0, 64) },
+          path === "relay",
+        );
         return;
       case envelopeKinds.pong:
         this.#options.onPong(peer, envelope.body, path);

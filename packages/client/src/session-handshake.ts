@@ -1,6 +1,16 @@
 /** The device's side of the handshake: challenge, proof, welcome. No sockets here. */
 import { type MeshTrust, sha256, signStatement, verifyStatement } from "@parley/core";
-import { challengeSchema, decodeJson, limits, ParleyError, protocolSuites, protocolVersions, type Statement, welcomeSchema } from "@parley/protocol";
+import {
+  challengeSchema,
+  decodeJson,
+  limits,
+  ParleyError,
+  protocolSuites,
+  protocolVersions,
+  type Statement,
+  welcomeSchema,
+} from "@parley/protocol";
+
 import type { Identity } from "./identity.ts";
 
 export interface Proof {
@@ -41,13 +51,18 @@ export async function answerChallenge(text: string, input: ProofInput): Promise<
   if (!challenge.ok) throw new ParleyError(challenge.code, { message: challenge.message });
   const { mesh, node, versions, suites, time } = challenge.value;
   const { identity, trust } = input;
-  if (mesh !== trust.mesh) throw new ParleyError("registry_key_mismatch", { message: "This registry serves another mesh than the one this home is paired with." });
+  if (mesh !== trust.mesh)
+    throw new ParleyError("registry_key_mismatch", {
+      message: "This registry serves another mesh than the one this home is paired with.",
+    });
   const version = highestCommon(protocolVersions, versions);
   const suite = highestCommon(protocolSuites, suites);
   if (version === undefined || suite === undefined) throw new ParleyError("unsupported_version");
   trust.acceptVersion(version);
   if (Math.abs(time - input.now) > limits.clockSkewMs) {
-    throw new ParleyError("clock_skew", { message: `This machine's clock differs from the registry's by ${Math.round((input.now - time) / 1000)} s; set it.` });
+    throw new ParleyError("clock_skew", {
+      message: `This machine's clock differs from the registry's by ${Math.round((input.now - time) / 1000)} s; set it.`,
+    });
   }
   const statement = await signStatement(
     "session",
@@ -65,7 +80,13 @@ export async function answerChallenge(text: string, input: ProofInput): Promise<
     },
     identity.device,
   );
-  const proof = { type: "proof", statement, root: identity.rootKey, rotations: identity.rotations, devices: identity.devices };
+  const proof = {
+    type: "proof",
+    statement,
+    root: identity.rootKey,
+    rotations: identity.rotations,
+    devices: identity.devices,
+  };
   return { text: JSON.stringify(proof), hash: await sha256(statement), node, version };
 }
 
@@ -80,10 +101,14 @@ export async function acceptWelcome(text: string, proof: Proof, input: ProofInpu
   const signed = await verifyStatement("welcome", statement, key).catch((cause: unknown) => {
     throw new ParleyError("registry_key_mismatch", { cause });
   });
-  if (nodeId !== proof.node || signed.node !== proof.node || signed.mesh !== trust.mesh || signed.proof !== proof.hash) throw new ParleyError("registry_key_mismatch");
+  if (nodeId !== proof.node || signed.node !== proof.node || signed.mesh !== trust.mesh || signed.proof !== proof.hash)
+    throw new ParleyError("registry_key_mismatch");
   if (signed.version !== proof.version) throw new ParleyError("version_downgrade");
   if (revocations !== undefined) await trust.acceptRevocations(revocations);
-  else if (trust.revocationNumber > 0) throw new ParleyError("stale_statement", { message: "The registry forgot the revocation list that this device has seen." });
+  else if (trust.revocationNumber > 0)
+    throw new ParleyError("stale_statement", {
+      message: "The registry forgot the revocation list that this device has seen.",
+    });
   const { expires } = await trust.verifyLease(lease, key, { member: identity.member, device: identity.device.id });
   return { statement: signed, certificate: node, nodeKey: key, lease, leaseExpires: expires, mailbox };
 }

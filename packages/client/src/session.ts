@@ -22,6 +22,7 @@ import {
   toBase64url,
   toParleyError,
 } from "@parley/protocol";
+
 import type { SessionState } from "./device-api.ts";
 import type { LogLine } from "./device-options.ts";
 import type { Identity } from "./identity.ts";
@@ -108,11 +109,18 @@ export class Session {
   /** Asks the node. Rejects with the node's error, `not_connected` while there is no session, `timeout` or `limit_reached`. */
   request<Type extends RequestType>(type: Type, body: RequestBody<Type>): Promise<ReplyBody<Type>> {
     const socket = this.#socket;
-    if (this.#phase !== "open" || socket === undefined) return Promise.reject(new ParleyError("unreachable", { message: "The registry is not connected at the moment." }));
+    if (this.#phase !== "open" || socket === undefined)
+      return Promise.reject(
+        new ParleyError("unreachable", { message: "The registry is not connected at the moment." }),
+      );
     if (this.#waiters.size >= limits.pendingRequests) return Promise.reject(new ParleyError("limit_reached"));
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
-      const timer = this.#options.clock.setTimer(requestTimeoutMs, () => this.#settle(id)?.reject(new ParleyError("timeout", { message: `The registry did not answer ${type} in time.` })));
+      const timer = this.#options.clock.setTimer(requestTimeoutMs, () =>
+        this.#settle(id)?.reject(
+          new ParleyError("timeout", { message: `The registry did not answer ${type} in time.` }),
+        ),
+      );
       this.#waiters.set(id, { type, resolve: (reply) => resolve(reply as ReplyBody<Type>), reject, timer });
       socket.send(JSON.stringify({ id, type, body }));
     });
@@ -124,7 +132,8 @@ export class Session {
       await new Promise<void>((resolve) => this.#options.clock.setTimer(socketPollMs, resolve));
     }
     const socket = this.#socket;
-    if (!this.isOpen || socket === undefined) throw new ParleyError("unreachable", { message: "The registry is not connected at the moment." });
+    if (!this.isOpen || socket === undefined)
+      throw new ParleyError("unreachable", { message: "The registry is not connected at the moment." });
     return new Promise((resolve) => {
       this.#frames.set(frameId, resolve);
       socket.send(bytes);
@@ -145,7 +154,11 @@ export class Session {
     this.#socket = socket;
     this.#phase = "challenge";
     const timeout = this.#options.clock.setTimer(limits.handshakeMs, () => {
-      if (this.#socket === socket && this.#phase !== "open") this.#fail(socket, new ParleyError("timeout", { message: "The registry did not answer the handshake in time." }));
+      if (this.#socket === socket && this.#phase !== "open")
+        this.#fail(
+          socket,
+          new ParleyError("timeout", { message: "The registry did not answer the handshake in time." }),
+        );
     });
     let proof: Proof | undefined;
     let handshake = Promise.resolve();
@@ -168,9 +181,16 @@ export class Session {
   }
 
   async #handshake(socket: WebSocket, data: unknown, proof: Proof | undefined): Promise<Proof | undefined> {
-    if (typeof data !== "string") throw new ParleyError("malformed_frame", { message: "The registry spoke out of turn." });
+    if (typeof data !== "string")
+      throw new ParleyError("malformed_frame", { message: "The registry spoke out of turn." });
     const { identity, trust, boot, clock, random } = this.#options;
-    const input: ProofInput = { identity: identity(), trust, boot, nonce: toBase64url(random.bytes(16)), now: clock.now() };
+    const input: ProofInput = {
+      identity: identity(),
+      trust,
+      boot,
+      nonce: toBase64url(random.bytes(16)),
+      now: clock.now(),
+    };
     if (proof === undefined) {
       const answer = await answerChallenge(data, input);
       socket.send(answer.text);
@@ -190,7 +210,13 @@ export class Session {
   #onMessage(socket: WebSocket, data: unknown): void {
     if (data instanceof ArrayBuffer) return this.#options.events.onDelivery(new Uint8Array(data));
     const message = decodeNodeMessage(typeof data === "string" ? data : "");
-    if (!message.ok) return this.#fail(socket, new ParleyError(message.code, { message: `The registry sent something that is no message: ${message.message}` }));
+    if (!message.ok)
+      return this.#fail(
+        socket,
+        new ParleyError(message.code, {
+          message: `The registry sent something that is no message: ${message.message}`,
+        }),
+      );
     if ("reply" in message.value) return this.#onReply(message.value.reply);
     if ("unknown" in message.value) return;
     const { push } = message.value;
@@ -209,12 +235,22 @@ export class Session {
     const waiter = this.#settle(re);
     if (waiter === undefined) return;
     if (error !== undefined) {
-      waiter.reject(new ParleyError(error.code, { message: error.message, ...(error.data === undefined ? {} : { data: error.data }) }));
+      waiter.reject(
+        new ParleyError(error.code, {
+          message: error.message,
+          ...(error.data === undefined ? {} : { data: error.data }),
+        }),
+      );
       return;
     }
     const parsed = requestTable[waiter.type].reply.safeParse(body);
     if (parsed.success) waiter.resolve(parsed.data);
-    else waiter.reject(new ParleyError("malformed_frame", { message: `The registry's answer to ${waiter.type} is not of the documented form.` }));
+    else
+      waiter.reject(
+        new ParleyError("malformed_frame", {
+          message: `The registry's answer to ${waiter.type} is not of the documented form.`,
+        }),
+      );
   }
 
   #settle(id: number): Waiter | undefined {
@@ -238,7 +274,11 @@ export class Session {
     if (this.#state === "stopped") return;
     const known: ErrorCode = errorCodeOfClose(code) ?? (this.#phase === "open" ? "closed" : "unreachable");
     const error =
-      known === "unreachable" ? new ParleyError("unreachable", { message: `No registry answers at ${this.#options.registry}; is it running?` }) : new ParleyError(known);
+      known === "unreachable"
+        ? new ParleyError("unreachable", {
+            message: `No registry answers at ${this.#options.registry}; is it running?`,
+          })
+        : new ParleyError(known);
     this.#comeBack(error, afterClose(code));
   }
 
@@ -258,6 +298,11 @@ export class Session {
     for (const id of this.#waiters.keys()) this.#settle(id)?.reject(error);
     const frames = [...this.#frames];
     this.#frames.clear();
-    for (const [frame, settle] of frames) settle({ frame, state: "refused", error: { code: "closed", message: "The session broke before the registry answered." } });
+    for (const [frame, settle] of frames)
+      settle({
+        frame,
+        state: "refused",
+        error: { code: "closed", message: "The session broke before the registry answered." },
+      });
   }
 }

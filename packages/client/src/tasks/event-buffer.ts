@@ -2,7 +2,7 @@
 export class EventBuffer<Value> implements AsyncIterable<Value> {
   readonly #most: number;
   #values: Value[] = [];
-  #ended: { error: unknown } | undefined;
+  #ended: { error: Error | undefined } | undefined;
   #wake: (() => void) | undefined;
 
   constructor(most: number) {
@@ -17,7 +17,7 @@ export class EventBuffer<Value> implements AsyncIterable<Value> {
   }
 
   /** Ends the iteration after what is buffered; with an error the reader gets it as a throw. */
-  end(error?: unknown): void {
+  end(error?: Error): void {
     this.#ended ??= { error };
     this.#wake?.();
   }

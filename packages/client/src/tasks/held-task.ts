@@ -1,6 +1,17 @@
 /** One task as its agent holds it: what happened so far, who follows, and how it may end. */
 import type { Clock, Random } from "@parley/core";
-import { type Artifact, type CallEvent, limits, ParleyError, type Part, type StreamResponse, type Task, type TaskState, toBase64url, toParleyError, type WireError } from "@parley/protocol";
+import {
+  type Artifact,
+  type CallEvent,
+  limits,
+  ParleyError,
+  type StreamResponse,
+  type Task,
+  type TaskState,
+  toBase64url,
+  toParleyError,
+  type WireError,
+} from "@parley/protocol";
 
 import type { AllowedPaths } from "../delivery.ts";
 import type { Peer } from "../peer.ts";
@@ -51,7 +62,9 @@ export class HeldTask {
     this.owner = options.owner;
     this.#followers.add(first);
     this.#fold.apply({ task: { id: this.id, contextId: this.contextId, status: this.#status("TASK_STATE_WORKING") } });
-    this.#timer = clock.setTimer(timeLimitMs, () => this.abort(new ParleyError("timeout", { message: `The task took longer than ${timeLimitMs} ms.` })));
+    this.#timer = clock.setTimer(timeLimitMs, () =>
+      this.abort(new ParleyError("timeout", { message: `The task took longer than ${timeLimitMs} ms.` })),
+    );
     // A task that ends at once is told in one event; one that goes on is announced with the next task.
     clock.soon(() => this.#announce());
   }
@@ -73,7 +86,9 @@ export class HeldTask {
   }
 
   progress(text: string): void {
-    this.#publish({ statusUpdate: { taskId: this.id, contextId: this.contextId, status: this.#status("TASK_STATE_WORKING", text) } });
+    this.#publish({
+      statusUpdate: { taskId: this.id, contextId: this.contextId, status: this.#status("TASK_STATE_WORKING", text) },
+    });
   }
 
   artifact(artifact: Artifact, options: { append?: boolean; lastChunk?: boolean } = {}): void {
@@ -83,8 +98,10 @@ export class HeldTask {
   /** Ends well; a defined output becomes the last artifact. */
   complete(output: unknown): void {
     if (output !== undefined) {
-      const artifact: Artifact = { artifactId: "output", parts: [{ data: output as Part["data"] }] };
-      const event: StreamResponse = { artifactUpdate: { taskId: this.id, contextId: this.contextId, artifact, lastChunk: true } };
+      const artifact: Artifact = { artifactId: "output", parts: [{ data: output }] };
+      const event: StreamResponse = {
+        artifactUpdate: { taskId: this.id, contextId: this.contextId, artifact, lastChunk: true },
+      };
       if (this.#announced) this.#publish(event);
       else this.#fold.apply(event);
     }
@@ -126,7 +143,9 @@ export class HeldTask {
 
   #end(state: TaskState, note?: string): void {
     if (this.ended) return;
-    const event: StreamResponse = { statusUpdate: { taskId: this.id, contextId: this.contextId, status: this.#status(state, note) } };
+    const event: StreamResponse = {
+      statusUpdate: { taskId: this.id, contextId: this.contextId, status: this.#status(state, note) },
+    };
     this.#fold.apply(event);
     this.#tellAll(this.#announced ? { event, end: true } : { event: { task: this.task }, end: true });
     this.#close();
@@ -134,7 +153,13 @@ export class HeldTask {
 
   #endWith(error: ParleyError): void {
     if (this.ended) return;
-    this.#fold.apply({ statusUpdate: { taskId: this.id, contextId: this.contextId, status: this.#status("TASK_STATE_FAILED", error.message) } });
+    this.#fold.apply({
+      statusUpdate: {
+        taskId: this.id,
+        contextId: this.contextId,
+        status: this.#status("TASK_STATE_FAILED", error.message),
+      },
+    });
     this.#tellAll({ error: wireErrorOf(error) });
     this.#close();
   }
@@ -149,7 +174,11 @@ export class HeldTask {
     const timestamp = new Date(clock.now()).toISOString();
     if (note === undefined) return { state, timestamp };
     const messageId = toBase64url(random.bytes(12));
-    return { state, timestamp, message: { messageId, role: "ROLE_AGENT", parts: [{ text: note.slice(0, mostNoteCharacters) }] } };
+    return {
+      state,
+      timestamp,
+      message: { messageId, role: "ROLE_AGENT", parts: [{ text: note.slice(0, mostNoteCharacters) }] },
+    };
   }
 
   #tellAll(event: Omit<CallEvent, "call">): void {

@@ -1,6 +1,16 @@
 /** The callee's side of the A2A binding: takes calls, runs tasks, tells every follower the same events in the same order. */
 import type { Clock, Random } from "@parley/core";
-import { type Call, type CallEvent, callSchema, decodeJson, envelopeKinds, limits, ParleyError, toBase64url, toParleyError } from "@parley/protocol";
+import {
+  type Call,
+  type CallEvent,
+  callSchema,
+  decodeJson,
+  envelopeKinds,
+  limits,
+  ParleyError,
+  toBase64url,
+  toParleyError,
+} from "@parley/protocol";
 
 import { textOf } from "../body.ts";
 import type { AllowedPaths } from "../delivery.ts";
@@ -51,13 +61,16 @@ export class TaskCallee {
     }
     const paths = call.value.method === "SendStreamingMessage" ? call.value.paths : undefined;
     const follower: Follower = { peer: envelope.peer, call: call.value.call, paths };
-    this.#dispatch(call.value, follower, envelope).catch((error: unknown) => this.#tell(follower, { call: follower.call, error: wireErrorOf(error) }));
+    this.#dispatch(call.value, follower, envelope).catch((error: unknown) =>
+      this.#tell(follower, { call: follower.call, error: wireErrorOf(error) }),
+    );
   }
 
   /** The asker started anew: nobody waits for its tasks any more. */
   onRestart(peer: Peer): void {
     for (const held of this.#tasks.values()) {
-      if (held.owner === peer.member.member && held.unfollow(peer)) held.abort(new ParleyError("canceled", { message: "The caller is gone." }));
+      if (held.owner === peer.member.member && held.unfollow(peer))
+        held.abort(new ParleyError("canceled", { message: "The caller is gone." }));
     }
   }
 
@@ -88,9 +101,11 @@ export class TaskCallee {
 
   async #begin(call: SendCall, follower: Follower, envelope: LiveEnvelope): Promise<void> {
     const handler = this.#handler;
-    if (handler === undefined) throw new ParleyError("unsupported_operation", { message: "This member takes no tasks." });
+    if (handler === undefined)
+      throw new ParleyError("unsupported_operation", { message: "This member takes no tasks." });
     const { message } = call.params;
-    if (message.taskId !== undefined) throw new ParleyError("task_not_found", { message: "A task does not take further messages yet." });
+    if (message.taskId !== undefined)
+      throw new ParleyError("task_not_found", { message: "A task does not take further messages yet." });
     const { sender } = follower.peer;
     const input = message.parts.find((part) => part.data !== undefined)?.data;
     const admitted = this.#admit?.({ skill: call.skill, input, from: sender });

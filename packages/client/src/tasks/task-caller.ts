@@ -15,6 +15,7 @@ import {
   toBase64url,
   toParleyError,
 } from "@parley/protocol";
+
 import { textOf } from "../body.ts";
 import type { AllowedPaths } from "../delivery.ts";
 import type { Peer } from "../peer.ts";
@@ -41,14 +42,20 @@ interface OpenCall {
 
 const defaultTimeLimitMs = 300_000;
 const mostBufferedEvents = 4096;
+const namingMs = 60_000;
 
 /** The message that a delegation becomes: a data part for the input, a text part for words. */
 export function messageOf(request: DelegateRequest, messageId: string): Message {
   const parts: Part[] = [];
-  if (request.input !== undefined) parts.push({ data: request.input as Part["data"] });
+  if (request.input !== undefined) parts.push({ data: request.input });
   if (request.text !== undefined) parts.push({ text: request.text });
   if (parts.length === 0) parts.push({ data: {} });
-  return { messageId, role: "ROLE_USER", parts, ...(request.contextId === undefined ? {} : { contextId: request.contextId }) };
+  return {
+    messageId,
+    role: "ROLE_USER",
+    parts,
+    ...(request.contextId === undefined ? {} : { contextId: request.contextId }),
+  };
 }
 
 export class TaskCaller {
@@ -66,7 +73,8 @@ export class TaskCaller {
 
   /** Starts a task on a peer. `checkOutput` throws when a typed output does not fit the callee's card. */
   start(peer: Peer, request: DelegateRequest, checkOutput: (output: unknown) => void): TaskRun {
-    if (this.#calls.size >= limits.taskCalls) throw new ParleyError("limit_reached", { message: `${limits.taskCalls} calls are under way already.` });
+    if (this.#calls.size >= limits.taskCalls)
+      throw new ParleyError("limit_reached", { message: `${limits.taskCalls} calls are under way already.` });
     const run = new CallerRun({
       caller: this,
       clock: this.#options.clock,
@@ -96,7 +104,12 @@ export class TaskCaller {
       fail: reject,
     });
     try {
-      await this.#options.send(peer, envelopeKinds.call, { call: number, method, params: { id } } satisfies Call, undefined);
+      await this.#options.send(
+        peer,
+        envelopeKinds.call,
+        { call: number, method, params: { id } } satisfies Call,
+        undefined,
+      );
       return await promise;
     } finally {
       timer.cancel();
@@ -112,6 +125,21 @@ export class TaskCaller {
     this.#calls.delete(number);
   }
 
+  /** The caller gave up before it knew the task: cancels it when its name comes, if that is soon. */
+  cancelOnceNamed(number: number, peer: Peer): void {
+    const forget = this.#options.clock.setTimer(namingMs, () => this.close(number));
+    const end = (): void => {
+      forget.cancel();
+      this.close(number);
+    };
+    const onEvent = ({ event, end: ended }: CallEvent): void => {
+      const id = event?.task?.id;
+      if (ended !== true && id !== undefined) this.ask(peer, "CancelTask", id).catch(() => {});
+      end();
+    };
+    this.open({ number, peer, onEvent, fail: end });
+  }
+
   fail(number: number, error: ParleyError): void {
     this.#calls.get(number)?.fail(error);
   }
@@ -119,7 +147,12 @@ export class TaskCaller {
   /** Takes an event envelope; one for a call that ended or is another peer's is dropped. */
   onEnvelope({ peer, body, path }: LiveEnvelope): void {
     const event = decodeJson(callEventSchema, textOf(body), limits.envelopeBytes);
-    if (!event.ok) return this.#options.onError(new ParleyError(event.code, { message: `An event of @${peer.member.name} is not of the documented form: ${event.message}` }));
+    if (!event.ok)
+      return this.#options.onError(
+        new ParleyError(event.code, {
+          message: `An event of @${peer.member.name} is not of the documented form: ${event.message}`,
+        }),
+      );
     const call = this.#calls.get(event.value.call);
     if (call?.peer === peer) call.onEvent(event.value, path);
   }
@@ -127,7 +160,12 @@ export class TaskCaller {
   /** The other side started anew: what it was doing is gone. */
   onRestart(peer: Peer): void {
     for (const call of this.#calls.values()) {
-      if (call.peer === peer) call.fail(new ParleyError("not_connected", { message: `@${peer.member.name} started anew while it worked on this; ask again.` }));
+      if (call.peer === peer)
+        call.fail(
+          new ParleyError("not_connected", {
+            message: `@${peer.member.name} started anew while it worked on this; ask again.`,
+          }),
+        );
     }
   }
 
@@ -158,7 +196,6 @@ class CallerRun implements TaskRun {
   readonly #started: number;
   #path: Path = "relay";
   #timer: Timer | undefined;
-  #canceled: ParleyError | undefined;
   #done = false;
 
   constructor(options: CallerRunOptions) {
@@ -178,8 +215,17 @@ class CallerRun implements TaskRun {
   begin(): void {
     const { caller, clock, number, peer, request, send, messageId } = this.#options;
     const timeLimitMs = Math.min(request.timeLimitMs ?? defaultTimeLimitMs, limits.taskMs);
-    caller.open({ number, peer, onEvent: (event, path) => this.#onEvent(event, path), fail: (error) => this.#end(error) });
-    this.#timer = clock.setTimer(timeLimitMs, () => this.#giveUp(new ParleyError("timeout", { message: `@${peer.member.name} did not finish within ${timeLimitMs} ms.` })));
+    caller.open({
+      number,
+      peer,
+      onEvent: (event, path) => this.#onEvent(event, path),
+      fail: (error) => this.#end(error),
+    });
+    this.#timer = clock.setTimer(timeLimitMs, () =>
+      this.#giveUp(
+        new ParleyError("timeout", { message: `@${peer.member.name} did not finish within ${timeLimitMs} ms.` }),
+      ),
+    );
     request.signal?.addEventListener("abort", () => this.cancel(), { once: true });
     const { skill, paths } = request;
     const call: Call = {
@@ -198,15 +244,14 @@ class CallerRun implements TaskRun {
     this.#giveUp(new ParleyError("canceled"));
   }
 
-  /** Tells the agent, if it has begun, and ends here at once. */
+  /** Ends here at once, and tells the agent: now, or when the first event names the task. */
   #giveUp(error: ParleyError): void {
     if (this.#done) return;
-    this.#canceled = error;
+    const { caller, peer, number } = this.#options;
     const id = this.#fold.id;
-    if (id === undefined) return;
-    const { caller, peer } = this.#options;
-    caller.ask(peer, "CancelTask", id).catch(() => {});
     this.#end(error);
+    if (id === undefined) caller.cancelOnceNamed(number, peer);
+    else caller.ask(peer, "CancelTask", id).catch(() => {});
   }
 
   #onEvent(event: CallEvent, path: Path): void {
@@ -222,7 +267,6 @@ class CallerRun implements TaskRun {
         this.events.push({ response: event.event, path });
       }
       if (event.end === true) this.#finish();
-      else if (this.#canceled !== undefined) this.#giveUp(this.#canceled);
     } catch (error) {
       this.#end(toParleyError(error));
     }
@@ -235,7 +279,13 @@ class CallerRun implements TaskRun {
       case "TASK_STATE_COMPLETED":
         this.#options.checkOutput(this.#fold.output);
         this.#done = true;
-        this.#settle.resolve({ task, output: this.#fold.output, text: this.#fold.text, path: this.#path, tookMs: this.#options.clock.monotonic() - this.#started });
+        this.#settle.resolve({
+          task,
+          output: this.#fold.output,
+          text: this.#fold.text,
+          path: this.#path,
+          tookMs: this.#options.clock.monotonic() - this.#started,
+        });
         this.#close();
         this.events.end();
         return;

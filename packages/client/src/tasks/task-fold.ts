@@ -1,7 +1,20 @@
 /** Folds the events of a task's stream into the task as it stands. Bounded by `limits.artifactBytes` for each artifact. */
-import { type Artifact, isTerminal, limits, ParleyError, type StreamResponse, type Task, type TaskState } from "@parley/protocol";
+import {
+  type Artifact,
+  isTerminal,
+  limits,
+  ParleyError,
+  type StreamResponse,
+  type Task,
+  type TaskState,
+} from "@parley/protocol";
 
-const sizeOf = (artifact: Artifact): number => artifact.parts.reduce((sum, part) => sum + (part.text?.length ?? part.raw?.length ?? (part.data === undefined ? 0 : JSON.stringify(part.data).length)), 0);
+const sizeOf = (artifact: Artifact): number =>
+  artifact.parts.reduce(
+    (sum, part) =>
+      sum + (part.text?.length ?? part.raw?.length ?? (part.data === undefined ? 0 : JSON.stringify(part.data).length)),
+    0,
+  );
 
 export class TaskFold {
   #task: Task | undefined;
@@ -21,7 +34,8 @@ export class TaskFold {
 
   /** The task with all its artifacts. Throws `invalid_output` before the first event. */
   get task(): Task {
-    if (this.#task === undefined) throw new ParleyError("invalid_output", { message: "The agent ended the stream without a task." });
+    if (this.#task === undefined)
+      throw new ParleyError("invalid_output", { message: "The agent ended the stream without a task." });
     return { ...this.#task, artifacts: [...this.#artifacts.values()].map(({ artifact }) => artifact) };
   }
 
@@ -32,7 +46,13 @@ export class TaskFold {
       for (const artifact of event.task.artifacts ?? []) this.#put(artifact, false);
     } else if (event.statusUpdate !== undefined) {
       const { taskId, contextId, status } = event.statusUpdate;
-      if (!this.ended) this.#task = { ...this.#task, id: this.#task?.id ?? taskId, ...(contextId === undefined ? {} : { contextId }), status };
+      if (!this.ended)
+        this.#task = {
+          ...this.#task,
+          id: this.#task?.id ?? taskId,
+          ...(contextId === undefined ? {} : { contextId }),
+          status,
+        };
     } else if (event.artifactUpdate !== undefined) {
       this.#put(event.artifactUpdate.artifact, event.artifactUpdate.append ?? false);
     }
@@ -41,8 +61,10 @@ export class TaskFold {
   #put(artifact: Artifact, append: boolean): void {
     const before = append ? this.#artifacts.get(artifact.artifactId) : undefined;
     const bytes = sizeOf(artifact) + (before?.bytes ?? 0);
-    if (bytes > limits.artifactBytes) throw new ParleyError("too_large", { message: `An artifact is larger than ${limits.artifactBytes} bytes.` });
-    const whole = before === undefined ? artifact : { ...before.artifact, parts: [...before.artifact.parts, ...artifact.parts] };
+    if (bytes > limits.artifactBytes)
+      throw new ParleyError("too_large", { message: `An artifact is larger than ${limits.artifactBytes} bytes.` });
+    const whole =
+      before === undefined ? artifact : { ...before.artifact, parts: [...before.artifact.parts, ...artifact.parts] };
     this.#artifacts.set(artifact.artifactId, { artifact: whole, bytes });
   }
 

@@ -1,4 +1,5 @@
 import type { Artifact, Message, Path, StreamResponse, Task, TaskStatus } from "@parley/protocol";
+
 import type { AllowedPaths, Sender } from "../delivery.ts";
 
 /** What to ask of a member. */

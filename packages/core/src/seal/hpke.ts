@@ -36,9 +36,7 @@ async function kidOf(publicKey: string): Promise<string> {
 
 /** A new X25519 key pair. */
 export async function createEncryptionKey(options: { extractable?: boolean } = {}): Promise<EncryptionKey> {
-  const pair = (await crypto.subtle.generateKey({ name: "X25519" }, options.extractable ?? true, [
-    "deriveBits",
-  ])) as CryptoKeyPair;
+  const pair = await crypto.subtle.generateKey({ name: "X25519" }, options.extractable ?? true, ["deriveBits"]);
   const publicKey = toBase64url(new Uint8Array(await crypto.subtle.exportKey("raw", pair.publicKey)));
   return { kid: await kidOf(publicKey), publicKey, privateKey: pair.privateKey };
 }

@@ -37,10 +37,7 @@ async function signerOf(owner: KeyOwner, pair: CryptoKeyPair): Promise<Signer> {
 
 /** A new key pair. Extractable by default, because homes keep keys in files. */
 export async function createSigner(owner: KeyOwner, options: { extractable?: boolean } = {}): Promise<Signer> {
-  const pair = await crypto.subtle.generateKey(algorithm, options.extractable ?? true, [
-    "sign",
-    "verify",
-  ]);
+  const pair = await crypto.subtle.generateKey(algorithm, options.extractable ?? true, ["sign", "verify"]);
   return signerOf(owner, pair);
 }
 

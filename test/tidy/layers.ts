@@ -6,7 +6,7 @@ const layers: Readonly<Record<string, readonly string[] | "all">> = {
   peer: ["protocol", "core"],
   registry: ["protocol", "core"],
   "store-*": ["protocol", "core"],
-  testkit: ["protocol", "core"],
+  testkit: "all",
   sidecar: ["protocol", "core", "client"],
   agent: ["protocol", "core", "client"],
   "bridge-*": ["protocol", "core", "client", "agent"],

@@ -178,10 +178,11 @@ async function runDelegation(
   const left = options.deadline === undefined ? undefined : Math.max(1, options.deadline - Date.now());
   const limit = timeLimitMs === undefined || left === undefined ? (timeLimitMs ?? left) : Math.min(timeLimitMs, left);
   const signals = [signal, options.signal].filter((each) => each !== undefined);
+  const either = signals.length > 1 ? AbortSignal.any(signals) : signals[0];
   const run = await device.delegate(to, {
     ...rest,
     ...(limit === undefined ? {} : { timeLimitMs: Math.min(limit, limits.taskMs) }),
-    ...(signals.length === 0 ? {} : { signal: AbortSignal.any(signals) }),
+    ...(either === undefined ? {} : { signal: either }),
   });
   // Notes that came before the end are told before the end is.
   const told = onProgress === undefined ? undefined : tellProgress(run, onProgress).catch(() => undefined);

@@ -2,7 +2,7 @@ import type { Clock } from "@parley/core";
 import { ParleyError } from "@parley/protocol";
 
 interface Slot {
-  readonly controller: AbortController;
+  readonly end: (reason: unknown) => void;
   readonly done: Promise<void>;
 }
 
@@ -45,20 +45,27 @@ export class TaskSlots {
   ): Promise<Result> {
     this.check();
     const controller = new AbortController();
+    const ended = Promise.withResolvers<never>();
+    // By hand: AbortSignal.any and a second listener cost as much as all else that is done for a task.
+    const end = (reason: unknown): void => {
+      controller.abort(reason);
+      ended.reject(reason instanceof Error ? reason : new ParleyError("canceled"));
+    };
+    const follow = (): void => end(signal.reason);
+    if (signal.aborted) follow();
+    else signal.addEventListener("abort", follow, { once: true });
     const timer = this.#clock.setTimer(limitMs, () =>
-      controller.abort(
-        new ParleyError("timeout", { message: `The agent gives a task ${limitMs / 1000} s; it took longer.` }),
-      ),
+      end(new ParleyError("timeout", { message: `The agent gives a task ${limitMs / 1000} s; it took longer.` })),
     );
-    const either = AbortSignal.any([signal, controller.signal]);
-    const working = work(either);
-    const slot = { controller, done: working.then(ignore, ignore) };
-    this.#slots.add(slot);
-    void slot.done.then(() => {
+    const working = work(controller.signal);
+    const free = (): void => {
       timer.cancel();
+      signal.removeEventListener("abort", follow);
       this.#slots.delete(slot);
-    });
-    return Promise.race([working, rejectionOf(either)]);
+    };
+    const slot: Slot = { end, done: working.then(free, free) };
+    this.#slots.add(slot);
+    return Promise.race([working, ended.promise]);
   }
 
   /** Takes no more; waits `drainMs` for what is at work, then ends it with `closed`. Returns how many were ended. */
@@ -66,9 +73,8 @@ export class TaskSlots {
     this.#stopping = true;
     await this.#endOf(drainMs);
     const left = this.#slots.size;
-    for (const { controller } of this.#slots) {
-      controller.abort(new ParleyError("closed", { message: "The agent stopped before it was done." }));
-    }
+    for (const { end } of this.#slots)
+      end(new ParleyError("closed", { message: "The agent stopped before it was done." }));
     await this.#endOf(tidyMs);
     return left;
   }
@@ -80,14 +86,4 @@ export class TaskSlots {
     await Promise.race([all, late.promise]);
     timer.cancel();
   }
-}
-
-function ignore(): void {}
-
-function rejectionOf(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    const stop = (): void => reject(signal.reason instanceof Error ? signal.reason : new ParleyError("canceled"));
-    if (signal.aborted) stop();
-    else signal.addEventListener("abort", stop, { once: true });
-  });
 }

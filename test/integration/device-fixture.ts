@@ -2,7 +2,14 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 
-import { Device, type DeviceEvent, type DeviceOptions, type IncomingMessage, type JoinedMesh, type LinkView } from "@parley/client";
+import {
+  Device,
+  type DeviceEvent,
+  type DeviceOptions,
+  type IncomingMessage,
+  type JoinedMesh,
+  type LinkView,
+} from "@parley/client";
 import { type Link, type LinkCallbacks, type LinkFactory, type LinkOptions, openMemoryJournal } from "@parley/core";
 import { NodeLinkFactory } from "@parley/peer/node";
 
@@ -64,7 +71,7 @@ export class Events {
     test: (event: DeviceEvent & { type: Type }) => boolean = () => true,
     from = 0,
   ): Promise<DeviceEvent & { type: Type }> {
-    for (let at = from; ; ) {
+    for (let at = from; ;) {
       for (; at < this.seen.length; at++) {
         const event = this.seen[at];
         if (event?.type === type && test(event as DeviceEvent & { type: Type }))
@@ -154,7 +161,13 @@ export class MeshScope implements AsyncDisposable {
   /** A device of a member that was let in, not started; by way of another address than the registry's own if told so. */
   async opened(joined: JoinedMesh, options: Partial<DeviceOptions> = {}): Promise<Device> {
     const { identity, trust } = joined;
-    const device = await Device.open({ identity, trust, registry: this.mesh.origin, journal: openMemoryJournal(), ...options });
+    const device = await Device.open({
+      identity,
+      trust,
+      registry: this.mesh.origin,
+      journal: openMemoryJournal(),
+      ...options,
+    });
     this.#devices.push(device);
     return device;
   }

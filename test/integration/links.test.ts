@@ -36,7 +36,10 @@ describe("links", () => {
       await expectLinked(alice, bob);
       // What lost may end a moment later than what won opened.
       while (alice.links.open.length > 1 || bob.links.open.length > 1) await expectLinked(alice, bob);
-      const closed = [alice.events.link("closed", alice.events.seen.length), bob.events.link("closed", bob.events.seen.length)];
+      const closed = [
+        alice.events.link("closed", alice.events.seen.length),
+        bob.events.link("closed", bob.events.seen.length),
+      ];
       (round % 2 === 0 ? alice : bob).links.cut();
       await Promise.all(closed);
     }

@@ -37,7 +37,9 @@ describe("trouble at the recipient", () => {
     const alice = await scope.join("alice");
     const bob = await scope.join("bob", { links: false, journal });
     const messages = new Messages(bob.device);
-    await (await alice.device.send("@bob", "before")).settled;
+    await (
+      await alice.device.send("@bob", "before")
+    ).settled;
     disk.full = true;
     const first = await alice.device.send("@bob", "one");
     await bob.events.refused("storage_full");
@@ -71,7 +73,9 @@ describe("trouble at the recipient", () => {
     const alice = await scope.join("alice");
     const bob = await scope.join("bob", { links: false });
     const stuck = new Messages(bob.device, () => new Promise(() => undefined));
-    await (await alice.device.send("@bob", "left over")).settled;
+    await (
+      await alice.device.send("@bob", "left over")
+    ).settled;
     await stuck.count(1);
     await bob.device.stop();
     const again = await scope.opened(bob.joined, { journal: bob.journal });

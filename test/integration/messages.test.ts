@@ -96,7 +96,9 @@ describe("durable messages", () => {
     const alice = await scope.join("alice");
     const bob = await scope.join("bob", { links: false });
     const messages = new Messages(bob.device);
-    await (await alice.device.send("@bob", "one")).settled;
+    await (
+      await alice.device.send("@bob", "one")
+    ).settled;
     await scope.mesh.stopRegistry();
     const sent = await alice.device.send("@bob", "two");
     expect(sent.state().state).toBe("accepted");
@@ -130,14 +132,18 @@ describe("restarts", () => {
     const journal = openSqliteJournal({ dir });
     const alice = await scope.join("alice", { journal });
     const bob = await scope.join("bob", { links: false });
-    await (await alice.device.send("@bob", "first")).settled;
+    await (
+      await alice.device.send("@bob", "first")
+    ).settled;
     await scope.mesh.stopRegistry();
     await Promise.all(numbered("kept", 50).map((text) => alice.device.send("@bob", text)));
     await alice.device.stop();
     await journal.close();
     await scope.mesh.startRegistry();
     const again = await scope.restart(alice.joined, { journal: openSqliteJournal({ dir }) });
-    await (await again.device.send("@bob", "last")).settled;
+    await (
+      await again.device.send("@bob", "last")
+    ).settled;
     const messages = new Messages(bob.device);
     await messages.count(52);
     expect(messages.texts).toEqual(["first", ...numbered("kept", 50), "last"]);

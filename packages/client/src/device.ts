@@ -661,7 +661,7 @@ export class Device implements DeviceApi {
   /** Gives what is under way a moment to be acknowledged. */
   async #drain(): Promise<void> {
     const until = this.#clock.monotonic() + drainMs;
-    while (this.#peers.hasUnacked && this.#state === "connected" && this.#clock.monotonic() < until)
+    while (this.#peers.hasUnsettled && this.#state === "connected" && this.#clock.monotonic() < until)
       await this.#settled();
   }
 

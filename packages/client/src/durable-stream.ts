@@ -295,7 +295,7 @@ export class DurableStream {
     this.#scheduled = true;
     this.#options.soon(() => {
       this.#scheduled = false;
-      this.#flushMailbox();
+      if (!this.#stopped) this.#flushMailbox();
     });
   }
 

@@ -206,11 +206,10 @@ export class Peers {
     return this.linked().map((peer) => this.#view(peer, peer.link));
   }
 
-  get hasUnacked(): boolean {
-    return (
-      [...this.#contacts.values()].some(({ peer }) => peer.hasUnacked) ||
-      [...this.#streams.values()].some(({ stream }) => stream.unackedCount > 0)
-    );
+  /** Something is left that a stop should wait for: unacknowledged on the way to whoever is here, or not yet stored. */
+  get hasUnsettled(): boolean {
+    const underWay = [...this.#contacts.values()].some(({ peer }) => peer.hasUnacked && peer.path !== "mailbox");
+    return underWay || [...this.#streams.values()].some((stream) => !stream.isStored);
   }
 
   stop(): void {

@@ -83,7 +83,10 @@ describe("an inbox", () => {
     const scene = new Scene();
     scene.inbox.read([]);
     const both = section(1, envelope("a"), envelope("b"));
-    await Promise.all([scene.inbox.receive(scene.source(), both, "relay"), scene.inbox.receive(scene.source(), both, "direct")]);
+    await Promise.all([
+      scene.inbox.receive(scene.source(), both, "relay"),
+      scene.inbox.receive(scene.source(), both, "direct"),
+    ]);
     await scene.inbox.receive(scene.source(), both, "direct");
     await scene.count(2);
     expect(scene.handled).toEqual(["a", "b"]);

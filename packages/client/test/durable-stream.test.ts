@@ -1,0 +1,206 @@
+import { type Journal, openMemoryJournal, type SealTo, type VerifiedMember } from "@parley/core";
+import {
+  decodeFrame,
+  type Envelope,
+  envelopeKinds,
+  type FrameResult,
+  limits,
+  maxChunkBytes,
+  ParleyError,
+} from "@parley/protocol";
+import { FakeClock } from "@parley/testkit";
+import { describe, expect, it } from "vitest";
+
+import type { Delivery } from "../src/delivery.ts";
+import { DurableStream } from "../src/durable-stream.ts";
+
+const head = {
+  kind: envelopeKinds.message,
+  critical: true,
+  created: 1,
+  ttl: 0,
+  hops: 0,
+  trace: undefined,
+  origin: undefined,
+};
+const body = (text: string): Uint8Array => new TextEncoder().encode(text);
+const nextTask = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** A durable stream over a registry that stores everything, and what passed there. */
+class Scene {
+  readonly clock = new FakeClock();
+  readonly sent: { seq: number; kind: number; text: string; more: boolean }[] = [];
+  readonly deliveries: Delivery[] = [];
+  readonly session = { isOpen: true };
+  readonly journal: Journal;
+  isLive = true;
+
+  constructor(journal: Journal = openMemoryJournal()) {
+    this.journal = journal;
+  }
+
+  async open(): Promise<DurableStream> {
+    const { epoch, outbox, lastSeq } = await this.journal.load();
+    const { clock } = this;
+    return new DurableStream(
+      {
+        member: "bob",
+        epoch,
+        lastSeq: lastSeq.get("bob") ?? 0,
+        journal: this.journal,
+        session: this.session,
+        relay: () => ({ send: (frame, to) => this.#store(frame, to) }),
+        recipient: () => Promise.resolve({ member: "bob", encryption: { kid: "", key: "" } } as VerifiedMember),
+        isLive: () => this.isLive,
+        now: () => clock.now(),
+        monotonic: () => clock.monotonic(),
+        soon: (run) => clock.soon(run),
+        onDelivery: (delivery) => void this.deliveries.push(delivery),
+        onError: (error) => {
+          throw error;
+        },
+      },
+      outbox,
+    );
+  }
+
+  get texts(): readonly string[] {
+    return this.sent.map(({ text }) => text);
+  }
+
+  async until(count: number): Promise<void> {
+    while (this.sent.length < count) await nextTask();
+    await nextTask();
+  }
+
+  #store(frame: Uint8Array, _to: SealTo): Promise<FrameResult> {
+    const decoded = decodeFrame(frame);
+    for (const section of decoded.ok ? decoded.value : []) {
+      if (section.type !== "data") continue;
+      for (const [index, { kind, more, body: bytes }] of section.envelopes.entries())
+        this.sent.push({ seq: section.firstSeq + index, kind, more, text: new TextDecoder().decode(bytes) });
+    }
+    return Promise.resolve({ frame: "", state: "stored" });
+  }
+}
+
+/** A memory journal whose outbox refuses what the test says. */
+function refusing(refuses: (envelope: Envelope, seq: number) => boolean): Journal {
+  const inner = openMemoryJournal();
+  return Object.assign(inner, {
+    appendOutbox: ((append) => async (entry) => {
+      if (refuses(entry.envelope, entry.seq)) throw new ParleyError("limit_reached");
+      // The disk answers later than a check that fails at once.
+      await nextTask();
+      return append.call(inner, entry);
+    })(inner.appendOutbox) satisfies Journal["appendOutbox"],
+  });
+}
+
+describe("a durable stream", () => {
+  it("numbers bodies as the journal does when a write between two others fails", async () => {
+    const scene = new Scene(refusing(({ body: bytes }) => new TextDecoder().decode(bytes) === "refused"));
+    const stream = await scene.open();
+    const results = await Promise.allSettled(["one", "refused", "two"].map((text) => stream.accept(head, body(text))));
+    expect(results.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
+    await scene.until(3);
+    expect(scene.sent).toMatchObject([
+      { seq: 1, text: "one" },
+      { seq: 2, kind: envelopeKinds.void },
+      { seq: 3, text: "two" },
+    ]);
+    const { outbox } = await scene.journal.load();
+    expect(outbox.map(({ seq }) => seq)).toEqual([1, 3]);
+  });
+
+  it("gives a number again when the newest write failed, as the next start would", async () => {
+    const scene = new Scene(refusing(({ body: bytes }) => new TextDecoder().decode(bytes) === "refused"));
+    const stream = await scene.open();
+    await stream.accept(head, body("one"));
+    await expect(stream.accept(head, body("refused"))).rejects.toMatchObject({ code: "limit_reached" });
+    await scene.until(1);
+    stream.onAck(9, "device");
+    const again = await scene.open();
+    await again.accept(head, body("two"));
+    await scene.until(2);
+    expect(scene.sent.map(({ seq, text }) => [seq, text])).toEqual([
+      [1, "one"],
+      [2, "two"],
+    ]);
+  });
+
+  it("sends nothing of a body of which one chunk could not be written", async () => {
+    const scene = new Scene(refusing((_envelope, seq) => seq === 2));
+    const stream = await scene.open();
+    const long = new Uint8Array(maxChunkBytes * 2 + 1).fill(65);
+    await expect(stream.accept(head, long)).rejects.toMatchObject({ code: "limit_reached" });
+    await stream.accept(head, body("next"));
+    await scene.until(4);
+    expect(scene.sent.map(({ kind }) => kind)).toEqual([
+      envelopeKinds.void,
+      envelopeKinds.void,
+      envelopeKinds.void,
+      envelopeKinds.message,
+    ]);
+    expect((await scene.journal.load()).outbox).toHaveLength(1);
+  });
+
+  it("sends again what a connected recipient leaves unanswered, ever more rarely", async () => {
+    const scene = new Scene();
+    const stream = await scene.open();
+    const sent = await stream.accept(head, body("lost"));
+    await scene.until(1);
+    const look = (ms: number): void => {
+      for (let passed = 0; passed < ms; passed += 500) {
+        scene.clock.advance(500);
+        stream.retry(scene.clock.monotonic());
+      }
+    };
+    look(5000);
+    expect(scene.sent).toHaveLength(1);
+    look(1000);
+    await scene.until(2);
+    look(9000);
+    expect(scene.sent).toHaveLength(2);
+    look(1500);
+    await scene.until(3);
+    stream.onAck(1, "device");
+    expect(await sent.settled).toMatchObject({ state: "delivered", path: "relay" });
+    look(60_000);
+    await nextTask();
+    expect(scene.texts).toEqual(["lost", "lost", "lost"]);
+  });
+
+  it("lets what waits in the mailbox of somebody who is away wait", async () => {
+    const scene = new Scene();
+    scene.isLive = false;
+    const stream = await scene.open();
+    await stream.accept(head, body("later"));
+    await scene.until(1);
+    expect(stream.isStored).toBe(true);
+    for (let round = 0; round < 100; round++) {
+      scene.clock.advance(1000);
+      stream.retry(scene.clock.monotonic());
+    }
+    await nextTask();
+    expect(scene.sent).toHaveLength(1);
+  });
+
+  it("lets what an earlier start accepted expire, with all its chunks", async () => {
+    const scene = new Scene();
+    scene.session.isOpen = false;
+    const first = await scene.open();
+    const created = scene.clock.now();
+    await first.accept({ ...head, created, ttl: 1000 }, new Uint8Array(limits.envelopeBytes).fill(65));
+    await first.accept({ ...head, created }, body("lasting"));
+    first.stop();
+    const stream = await scene.open();
+    scene.clock.advance(1000);
+    stream.expire(scene.clock.now());
+    expect(scene.deliveries.at(-1)?.state).toBe("expired");
+    scene.session.isOpen = true;
+    stream.onSession();
+    await scene.until(7);
+    expect(scene.sent.filter(({ kind }) => kind !== envelopeKinds.void)).toMatchObject([{ seq: 7, text: "lasting" }]);
+  });
+});

@@ -33,7 +33,7 @@ name: ${name}
 description: Greets whoever asks
 version: 0.1.0
 tags: []
-${registry === undefined ? "# registry: http://127.0.0.1:8080   # default: the one this home was paired with" : `registry: ${registry}`}
+${registry === undefined ? "# registry: http://127.0.0.1:8080   # where to pair when the invite is a code" : `registry: ${registry}`}
 
 # Every module of this folder that exports what defineSkill returns is a skill.
 skills:

@@ -4,7 +4,7 @@ import type { LinkRoute } from "@parley/core";
 interface CandidateStats {
   readonly candidateType?: string;
   readonly protocol?: string;
-  readonly address?: string;
+  readonly address?: string | null;
   readonly port?: number;
 }
 
@@ -45,12 +45,9 @@ function selectedPair(entries: ReadonlyMap<string, unknown>): PairStats | undefi
   return nominated;
 }
 
-/** Browsers leave the address out where it would tell the page too much. */
-function describeStats({
-  candidateType = "unknown",
-  protocol = "udp",
-  address = "?",
-  port = 0,
-}: CandidateStats): string {
-  return `${candidateType} ${protocol} ${address.includes(":") ? `[${address}]` : address}:${port}`;
+/** Browsers leave the address out, or empty, where it would tell the page too much. */
+function describeStats({ candidateType = "unknown", protocol = "udp", address, port = 0 }: CandidateStats): string {
+  const known = address ?? "";
+  const shown = known === "" ? "?" : known.includes(":") ? `[${known}]` : known;
+  return `${candidateType} ${protocol} ${shown}:${port}`;
 }

@@ -10,6 +10,7 @@ import { ParleyError } from "@parley/protocol";
 import { type DataChannel, PeerConnection, type RtcConfig } from "node-datachannel";
 
 import { channelId, channelLabel, highWaterBytes, lowWaterBytes, maxBufferedBytes } from "./channel.ts";
+import { CheckOrder } from "./check-order.ts";
 import { GuardedCallbacks, type ReportError, throwLater } from "./guarded-callbacks.ts";
 import { nativeIceServers } from "./ice-servers.ts";
 import { NativeLibrary } from "./native-library.ts";
@@ -62,6 +63,7 @@ class NodeLink implements Link {
   readonly #negotiation = new Negotiation();
   #connection: PeerConnection | undefined;
   #channel: DataChannel | undefined;
+  #order: CheckOrder | undefined;
   #localFingerprint: string | undefined;
   #maxMessageBytes = 0;
   #open = false;
@@ -153,6 +155,7 @@ class NodeLink implements Link {
   #connect(localType: DescriptionType): PeerConnection {
     const connection = new PeerConnection("parley", configurationOf(this.#options));
     this.#connection = connection;
+    this.#order = new CheckOrder(localType === "offer");
     this.#library.hold(connection);
     connection.onStateChange((state) => this.#onState(state));
     connection.onLocalDescription((sdp, type) => this.#onLocalDescription(sdp, type, localType));
@@ -183,9 +186,17 @@ class NodeLink implements Link {
     connection.setRemoteDescription(type === "offer" ? askOffererToStartDtls(sdp) : sdp, type);
     if (type === "offer") this.#useChannel(connection);
     for (const candidate of this.#negotiation.release()) this.#addCandidate(candidate);
+    if (type === "answer") {
+      const add = (candidate: RemoteCandidate) => this.#attempt("bad-signal", () => this.#addNow(candidate));
+      this.#order?.onAnswer((candidate) => this.#callbacks.signal({ type: "candidate", ...candidate }), add);
+    }
   }
 
-  #addCandidate({ candidate, mid }: RemoteCandidate): void {
+  #addCandidate(candidate: RemoteCandidate): void {
+    if (this.#order?.keepsFar(candidate) !== true) this.#addNow(candidate);
+  }
+
+  #addNow({ candidate, mid }: RemoteCandidate): void {
     // libjuice has no ICE over TCP.
     if (readCandidate(candidate)?.transport === "udp") this.#connection?.addRemoteCandidate(candidate, mid);
   }
@@ -197,8 +208,10 @@ class NodeLink implements Link {
     this.#callbacks.signal({ type: expected, sdp });
   }
 
-  #onLocalCandidate(candidate: string, mid: string): void {
-    this.#callbacks.signal({ type: "candidate", candidate: candidate.replace(/^a=/, ""), mid });
+  #onLocalCandidate(text: string, mid: string): void {
+    const candidate = { candidate: text.replace(/^a=/, ""), mid };
+    if (this.#callbacks.ended || this.#order?.keepsOwn(candidate) === true) return;
+    this.#callbacks.signal({ type: "candidate", ...candidate });
   }
 
   #onState(state: string): void {
@@ -218,6 +231,7 @@ class NodeLink implements Link {
     }
     this.#maxMessageBytes = Math.min(this.#options.maxMessageBytes, this.#negotiation.remoteMaxMessageBytes);
     this.#open = true;
+    this.#order?.stop();
     this.#callbacks.open();
   }
 
@@ -246,7 +260,9 @@ class NodeLink implements Link {
     try {
       run();
     } catch {
-      this.#end(reason);
+      // On a connection that has failed every call throws; its state callback knows the real reason.
+      const state = this.#connection?.state();
+      if (state !== "failed" && state !== "closed") this.#end(reason);
     }
   }
 
@@ -254,6 +270,7 @@ class NodeLink implements Link {
     if (!this.#callbacks.end(reason)) return;
     this.#open = false;
     this.#onEnd();
+    this.#order?.stop();
     this.#channel?.close();
     this.#connection?.close();
   }

@@ -7,7 +7,9 @@
  *
  * Contract:
  * - Ordering: messages arrive whole, once, in the order sent, or the link closes.
- * - `send` never blocks and never throws for a slow peer; it reports back-pressure. Sending on a link that is not open is ignored.
+ * - `send` never blocks and never throws for a slow peer; it reports back-pressure. Sending on a link that is not open is ignored
+ *   and gives false. The bytes are copied before it returns. Whoever sends on through a pause loses the link (`send-overflow`).
+ * - A link dials once: no second offer, no ICE restart. A broken one is replaced.
  * - Callbacks come on the JavaScript thread from a fresh task: an exception in one never reaches native code.
  * - After `close` (local or remote) `onClosed` is called exactly once and nothing afterwards.
  */
@@ -39,7 +41,7 @@ export interface LinkOptions {
   readonly iceServers: readonly IceServer[];
   /** `relay` uses TURN candidates only. Default `all`. */
   readonly policy?: "all" | "relay";
-  /** Largest message either side may send, in bytes. */
+  /** Largest message either side may send, in bytes; less where the other side takes less, but at least one frame. */
   readonly maxMessageBytes: number;
   /** Bind sockets to this address only (Node). */
   readonly bindAddress?: string;
@@ -54,7 +56,10 @@ export interface LinkCallbacks {
   readonly onMessage: (bytes: Uint8Array) => void;
   /** The send buffer has fallen to the low-water mark after `send` returned false. */
   readonly onDrain: () => void;
-  /** Once. `reason` is for logs: `closed`, `remote-closed`, `ice-failed`, `bad-signal`, ... */
+  /**
+   * Once. `reason` is for logs: `closed`, `remote-closed`, `ice-failed`, `dtls-failed`, `fingerprint-mismatch`, `bad-signal`,
+   * `bad-message`, `unexpected-channel`, `send-overflow`, `send-failed`, `failed`.
+   */
   readonly onClosed: (reason: string) => void;
 }
 
@@ -63,7 +68,7 @@ export interface Link {
   offer(): void;
   /** Feeds a signal from the other side. A malformed one closes the link with reason `bad-signal`. */
   signal(signal: LinkSignal): void;
-  /** False once more than the high-water mark (256 KiB) is buffered: stop and wait for `onDrain` (64 KiB). */
+  /** False once more than the high-water mark (256 KiB) is buffered: stop and wait for `onDrain` (64 KiB). Throws `too_large`. */
   send(bytes: Uint8Array): boolean;
   /** Bytes handed to `send` that have not left yet. */
   readonly bufferedBytes: number;
@@ -75,7 +80,7 @@ export interface Link {
   close(): void;
 }
 
-/** Makes links. One factory per device; `close` ends its links and native threads. */
+/** Makes links. One factory per device; `close` ends its links and native threads, after which `create` throws `closed`. */
 export interface LinkFactory {
   create(options: LinkOptions, callbacks: LinkCallbacks): Link;
   close(): Promise<void>;

@@ -36,9 +36,12 @@ export class LinkEnd {
     });
   }
 
-  /** Resolves at the first event after which `holds` is true, or at once. */
+  /** Resolves at the first event after which `holds` is true, or at once. Rejects when the link closes without it. */
   async until(holds: () => boolean): Promise<void> {
-    while (!holds()) await new Promise<void>((resolve) => this.#waiters.push(resolve));
+    while (!holds()) {
+      if (this.closed.length > 0) throw new Error(`the link closed: ${this.closed.join(", ")}`);
+      await new Promise<void>((resolve) => this.#waiters.push(resolve));
+    }
   }
 
   #record(_event: number): void {
@@ -57,7 +60,7 @@ export interface LinkPair {
   /** The side that offers. */
   readonly left: LinkEnd;
   readonly right: LinkEnd;
-  /** Resolves when both are open. */
+  /** Resolves when both are open; rejects when one closes before. */
   readonly opened: Promise<void>;
 }
 
@@ -92,5 +95,7 @@ export function dial(
   const opened = Promise.all([left.until(() => left.opened > 0), right.until(() => right.opened > 0)]).then(
     () => undefined,
   );
+  // Tests that close early do not wait for it.
+  opened.catch(() => {});
   return { left, right, opened };
 }

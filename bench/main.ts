@@ -101,6 +101,11 @@ async function run({ seconds, rounds, chosen, json }: Settings): Promise<boolean
   return broken.length === 0;
 }
 
+/** What `parseArgs` throws about flags that it does not know. */
+function isWrongFlag(error: unknown): error is Error {
+  return error instanceof Error && "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS");
+}
+
 async function main(args: readonly string[]): Promise<number> {
   try {
     const settings = settingsOf(args);
@@ -110,7 +115,7 @@ async function main(args: readonly string[]): Promise<number> {
     }
     return (await run(settings)) ? 0 : 1;
   } catch (error) {
-    const wrongUse = error instanceof UsageError || (error instanceof TypeError && "code" in error);
+    const wrongUse = error instanceof UsageError || isWrongFlag(error);
     process.stderr.write(
       `\n${wrongUse ? `${error.message}\n\n${usage}` : `${error instanceof Error ? error.stack : String(error)}\n`}`,
     );

@@ -1,0 +1,97 @@
+import { type DeviceEvent, type LogLine } from "@parley/client";
+import { FrameWriter, isErrorCode, toBase64url } from "@parley/protocol";
+import type { SeededRandom } from "@parley/testkit";
+
+import { TestMesh, type TestMember } from "../../packages/testkit/src/mesh/test-mesh.ts";
+import { corpus } from "./corpus.ts";
+import { LoopLinks } from "./loop-links.ts";
+import { mutateBytes, mutateText } from "./mutate.ts";
+import { BrokenInvariant, plantedText, type Surface, within } from "./surface.ts";
+
+const framesPerCase = 60;
+const probeMs = 10_000;
+
+/** A turn of the event loop, so that what the frames set off has run. */
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** A frame whose sections are well formed and whose bodies are not. */
+function withOddBody(random: SeededRandom): Uint8Array {
+  const out = new FrameWriter();
+  const body = new TextEncoder()
+    .encode(mutateText(random.chance(0.1) ? { text: plantedText } : random.pick(corpus.envelopeBodies), random))
+    .subarray(0, 40_000);
+  const envelope = {
+    kind: random.below(12),
+    critical: random.chance(0.5),
+    more: random.chance(0.1),
+    created: Date.now(),
+    ttl: 0,
+    hops: 0,
+    trace: undefined,
+    origin: undefined,
+    body,
+  };
+  if (random.chance(0.5)) out.ephemeral(envelope);
+  const firstSeq = 1 + random.below(random.chance(0.9) ? 3 : 2 ** 40);
+  const deliveryClass = random.chance(0.5) ? "live" : "durable";
+  out.data(
+    {
+      class: deliveryClass,
+      epoch: toBase64url(new Uint8Array(16).fill(random.below(40))),
+      base: 1 + random.below(firstSeq),
+      firstSeq,
+    },
+    [envelope],
+  );
+  return out.finish().slice();
+}
+
+function frameOf(random: SeededRandom): Uint8Array {
+  if (random.chance(0.5)) return withOddBody(random);
+  return random.chance(0.5) ? mutateBytes(random.pick(corpus.frames), random) : random.pick(corpus.frames);
+}
+
+/** What a device does with the frames of a proven peer that misbehaves. */
+export async function openLinkSurface(): Promise<Surface> {
+  let lines: string[] = [];
+  const log: LogLine = (level, event, fields) => void lines.push(JSON.stringify({ level, event, fields }));
+  const uncoded: DeviceEvent[] = [];
+  const mesh = await TestMesh.start();
+  const links = new LoopLinks();
+  const alice = await mesh.join("alice", { links: { factory: links }, log });
+  const mallory = await mesh.join("mallory", { links: { factory: new LoopLinks() } });
+  const honest = await mesh.join("honest", { links: { factory: new LoopLinks() } });
+  alice.device.onMessage(() => undefined);
+  alice.device.watch((event) => {
+    if (event.type === "refused" && (!isErrorCode(event.code) || event.code === "internal")) uncoded.push(event);
+  });
+  const linked = (member: TestMember): boolean =>
+    alice.device.links().some(({ device, state }) => device === member.device.device && state === "open");
+  return {
+    secrets: [plantedText],
+    takeLog() {
+      const taken = lines;
+      lines = [];
+      return taken;
+    },
+    async run(random) {
+      if (!linked(mallory))
+        await mallory.device.connect("alice", { signal: AbortSignal.timeout(3000) }).catch(() => undefined);
+      let frames = 0;
+      for (; frames < framesPerCase && links.inject(frameOf(random)); frames++) if (frames % 8 === 0) await turn();
+      await turn();
+      const [event] = uncoded;
+      if (event !== undefined)
+        throw new BrokenInvariant(`a frame was refused without a code: ${JSON.stringify(event)}`);
+      return Math.max(frames, 1);
+    },
+    async probe() {
+      await within(
+        honest.device.ping("alice", { paths: ["relay"], timeoutMs: probeMs }),
+        probeMs,
+        "a ping to the device",
+      );
+    },
+    close: () => mesh.stop(),
+  };
+}

@@ -19,19 +19,28 @@ export function splitBody(head: Omit<Envelope, "body" | "more">, body: Uint8Arra
 export class ChunkJoiner {
   #parts: Uint8Array[] = [];
   #bytes = 0;
+  #refused = false;
 
-  /** True while a body is half here. */
+  /** True while a body is half here, or the rest of a refused one is still to come. */
   get isOpen(): boolean {
-    return this.#parts.length > 0;
+    return this.#parts.length > 0 || this.#refused;
   }
 
-  /** The whole body when `envelope` completes one, else undefined. Throws `too_large` when the parts exceed a limit. */
+  /**
+   * The whole body when `envelope` completes one, else undefined. Throws `too_large` once when the parts exceed a limit;
+   * the rest of that body is dropped.
+   */
   take(envelope: Envelope): Uint8Array | undefined {
+    if (this.#refused) {
+      this.#refused = envelope.more;
+      return undefined;
+    }
     if (!envelope.more && this.#parts.length === 0) return envelope.body;
     this.#bytes += envelope.body.length;
     // Chunks without bytes would otherwise pile up without end.
     if (this.#bytes > limits.envelopeBytes || this.#parts.length >= limits.chunks) {
       this.reset();
+      this.#refused = envelope.more;
       throw new ParleyError("too_large");
     }
     this.#parts.push(envelope.body.slice());
@@ -50,5 +59,6 @@ export class ChunkJoiner {
   reset(): void {
     this.#parts = [];
     this.#bytes = 0;
+    this.#refused = false;
   }
 }

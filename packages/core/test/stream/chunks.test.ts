@@ -91,6 +91,16 @@ describe("joining chunks", () => {
     expect(outcome(take)).toBe(ok ? undefined : "too_large");
   });
 
+  it("hands on nothing of a body that was refused, and the next one whole", () => {
+    const joiner = new ChunkJoiner();
+    const chunk = { ...head, more: true, body: new Uint8Array(limits.envelopeBytes) };
+    joiner.take(chunk);
+    expect(outcome(() => joiner.take(chunk))).toBe("too_large");
+    expect([joiner.take(chunk), joiner.isOpen]).toEqual([undefined, true]);
+    expect([joiner.take({ ...head, body: pattern(3) }), joiner.isOpen]).toEqual([undefined, false]);
+    expect(joiner.take({ ...head, body: pattern(4) })).toEqual(pattern(4));
+  });
+
   it("starts afresh after a half body is forgotten", () => {
     const joiner = new ChunkJoiner();
     joiner.take({ ...head, more: true, body: pattern(5) });

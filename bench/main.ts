@@ -123,4 +123,6 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
+// So that an interrupted run leaves nothing behind either.
+process.once("SIGINT", () => process.exit(130));
 process.exitCode = await main(process.argv.slice(2));

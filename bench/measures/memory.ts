@@ -1,7 +1,3 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import path from "node:path";
-
 import { Child } from "../child.ts";
 import { type Bench, compared, type Measure } from "../figures.ts";
 import { Mesh } from "../mesh.ts";
@@ -9,6 +5,7 @@ import { RawPair } from "../raw-pair.ts";
 import type { AgentCommands } from "../roles/agent.ts";
 import type { RegistryCommands } from "../roles/registry.ts";
 import type { WireDevicesCommands } from "../roles/wire-devices.ts";
+import { ScratchFolder } from "../scratch-folder.ts";
 import { spreadOf } from "../spread.ts";
 
 const links = 40;
@@ -62,14 +59,14 @@ async function parleyLinks(bench: Bench): Promise<readonly number[]> {
 
 /** KiB that each connected device takes at its registry, which starts anew when all members are in. */
 async function deviceAtRegistry(bench: Bench): Promise<number> {
-  const dir = await mkdtemp(path.join(tmpdir(), "parley-bench-"));
+  const folder = new ScratchFolder();
   const devices = Child.start<WireDevicesCommands>("wire-devices");
   const first = Child.start<RegistryCommands>("registry");
   bench.progress(`${sessions} members come in`);
-  await devices.ask("admit", { ...(await first.ask("start", dir)), count: sessions + earlySessions });
+  await devices.ask("admit", { ...(await first.ask("start", folder.path)), count: sessions + earlySessions });
   await first.stop();
   const registry = Child.start<RegistryCommands>("registry");
-  const { origin } = await registry.ask("start", dir);
+  const { origin } = await registry.ask("start", folder.path);
   await devices.ask("connect", { origin, count: earlySessions });
   await calm();
   const before = await registry.ask("memory");
@@ -78,7 +75,7 @@ async function deviceAtRegistry(bench: Bench): Promise<number> {
   await calm();
   const after = await registry.ask("memory");
   await Promise.all([devices.stop(), registry.stop()]);
-  await rm(dir, { recursive: true, force: true });
+  folder.remove();
   return (after - before) / sessions;
 }
 

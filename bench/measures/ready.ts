@@ -1,10 +1,7 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import path from "node:path";
-
 import { Child } from "../child.ts";
 import type { Measure } from "../figures.ts";
 import type { ReadyCommands } from "../roles/ready.ts";
+import { ScratchFolder } from "../scratch-folder.ts";
 import { spreadOf } from "../spread.ts";
 
 const starts = 5;
@@ -16,13 +13,13 @@ export const ready: Measure = {
     const took: number[] = [];
     for (let start = 1; start <= starts; start++) {
       bench.progress(`registry, start ${start} of ${starts}`);
-      const dir = await mkdtemp(path.join(tmpdir(), "parley-bench-"));
+      const folder = new ScratchFolder();
       const started = performance.now();
       const registry = Child.start<ReadyCommands>("ready");
-      await registry.ask("start", dir);
+      await registry.ask("start", folder.path);
       took.push(performance.now() - started);
       await registry.stop();
-      await rm(dir, { recursive: true, force: true });
+      folder.remove();
     }
     bench.record({
       key: "ready",

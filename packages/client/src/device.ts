@@ -7,6 +7,7 @@ import {
   type Journal,
   type JournalState,
   type MeshTrust,
+  peekStatement,
   type Random,
   splitBody,
   systemClock,
@@ -395,7 +396,7 @@ export class Device implements DeviceApi {
       ]),
       onPong: (peer, body, path) => this.#pings.onPong(peer, body, path),
       onGossip: (revocations) => {
-        this.#takeRevocations(revocations).catch((error: unknown) => this.#refused(toParleyError(error)));
+        this.#takeGossip(revocations).catch((error: unknown) => this.#refused(toParleyError(error)));
       },
       onRefused: (peer, error) => this.#refused(error, peer.member.name),
     });
@@ -452,6 +453,11 @@ export class Device implements DeviceApi {
       case "goodbye":
         this.#log("info", "goodbye", { code: push.body.error.code });
     }
+  }
+
+  /** A peer that has not heard the news yet is no roll-back. */
+  async #takeGossip(compact: string): Promise<void> {
+    if (peekStatement("revocations", compact).number >= this.#trust.revocationNumber) await this.#takeRevocations(compact);
   }
 
   async #takeRevocations(compact: string): Promise<void> {

@@ -75,7 +75,13 @@ export class Directory {
   }
 
   async #ask(name: string | undefined, who: string): Promise<MemberView> {
-    const entry = await this.#session.request("directory.get", name === undefined ? { member: who } : { name });
+    const asked = this.#session.request("directory.get", name === undefined ? { member: who } : { name });
+    const entry = await asked.catch((error: unknown) => {
+      // The registry forgets whoever is revoked; this device does not.
+      const member = name === undefined ? who : this.#byName.get(name);
+      const isRevoked = toParleyError(error).code === "unknown_member" && member !== undefined && this.#trust.isRevoked(member);
+      throw isRevoked ? new ParleyError("revoked", { message: `${name === undefined ? "This member" : `@${name}`} was revoked by an operator.` }) : error;
+    });
     return this.#accept(entry, name === undefined ? { member: who } : { name });
   }
 

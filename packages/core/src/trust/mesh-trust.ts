@@ -160,6 +160,8 @@ export class MeshTrust {
   async acceptRevocations(compact: string): Promise<boolean> {
     if (compact === this.#revocations?.compact) return false;
     const list = await verifyByOperator("revocations", compact, this.#operators);
+    // It may have come by another way meanwhile.
+    if (compact === this.#revocations?.compact) return false;
     if (list.number <= this.revocationNumber) {
       throw new ParleyError("stale_statement", {
         message: `Revocation list ${list.number} was offered after list ${this.revocationNumber}.`,

@@ -109,9 +109,9 @@ export function temporaryFolder(cleanUp: CleanUp = atTestEnd): string {
 }
 
 /** The object that a command printed with `--json`. */
-export function jsonOf<Value>({ code, stdout, stderr }: CommandResult): Value {
+export function jsonOf<Value>({ code, stdout, stderr }: CommandResult): Readonly<Value> {
   if (code !== 0) throw new Error(`It ended with ${code}: ${stderr}`);
-  return JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as Value;
+  return JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as Readonly<Value>;
 }
 
 /** The error object that a command printed with `--json`. */

@@ -12,11 +12,12 @@ function distance(a: string, b: string): number {
   return row[b.length] ?? 0;
 }
 
+/** Two letters changed places are two edits. */
+const mostEdits = (name: string): number => (name.length < 4 ? 1 : Math.max(2, Math.floor(name.length / 3)));
+
 /** The name that somebody may have meant, with ` (did you mean …?)` around it; empty when none is near. */
 export function suggestion(typed: string, names: readonly string[]): string {
   const word = typed.slice(0, 64);
   const near = names.map((name) => ({ name, edits: distance(word, name) })).sort((a, b) => a.edits - b.edits)[0];
-  return near !== undefined && near.edits <= Math.max(1, Math.floor(near.name.length / 3))
-    ? ` (did you mean ${near.name}?)`
-    : "";
+  return near !== undefined && near.edits <= mostEdits(near.name) ? ` (did you mean ${near.name}?)` : "";
 }

@@ -39,7 +39,6 @@ export const callerLineSchema = z.union([
   /** The handler is done with event `n` of request `ack`. */
   z.strictObject({ ack: id, n: z.int().min(1) }),
 ]);
-export type CallerLine = z.infer<typeof callerLineSchema>;
 
 export const welcomeLineSchema = z.object({
   welcome: z.object({ version: z.int(), member: z.string(), device: z.string(), name: z.string(), mesh: z.string() }),

@@ -1,5 +1,6 @@
 import { callRoute } from "@parley/client";
 import { Home } from "@parley/client/node";
+import { ParleyError } from "@parley/protocol";
 
 import type { CommandContext } from "../command-context.ts";
 import type { DoctorFacts } from "./finding.ts";
@@ -22,9 +23,14 @@ export function factsOf(context: CommandContext): DoctorFacts {
       : opened.mesh();
   });
   // A home that cannot be read has checks of its own; the registry can be looked at all the same.
-  const registry = once(async () => (await mesh().catch(() => undefined))?.registry ?? settings.get("registry"));
+  const registry = once(
+    async () =>
+      (await mesh().catch(() => undefined))?.registry ??
+      (settings.isSet("registry") ? settings.get("registry") : undefined),
+  );
   const node = once(async () => {
     const origin = await registry();
+    if (origin === undefined) throw new ParleyError("unreachable");
     const before = performance.now();
     const { body, date } = await callRoute(origin, "node", {}, { signal, timeoutMs: 5000 });
     const halfTripMs = (performance.now() - before) / 2;

@@ -24,9 +24,9 @@ export interface DoctorFacts {
   readonly home: () => Promise<Home>;
   /** Undefined when the home never paired. */
   readonly mesh: () => Promise<HomeMesh | undefined>;
-  /** Where the registry is: the mesh's, else the one in the settings. */
-  readonly registry: () => Promise<string>;
-  /** What the registry says about itself, and its time against ours. */
+  /** Where the registry is: the mesh's, else the one that somebody set; undefined when none is known. */
+  readonly registry: () => Promise<string | undefined>;
+  /** What the registry says about itself, and its time against ours. Throws `unreachable`. */
   readonly node: () => Promise<{ readonly info: NodeInfo; readonly skewMs: number }>;
   /** What a session with the registry shows. */
   readonly session: () => Promise<SessionFacts>;

@@ -37,7 +37,7 @@ export function judgeVersion(version: string, offered: readonly number[]): Findi
 }
 
 /** Whether a node holds a key certified by the operators that were pinned. */
-export async function judgeNode(info: NodeInfo, trust: MeshTrust): Promise<Finding> {
+async function judgeNode(info: NodeInfo, trust: MeshTrust): Promise<Finding> {
   const advice = "Do not go on: check the address, and ask an operator whether the registry was set up anew.";
   if (info.mesh === undefined || info.operators === undefined || info.certificate === undefined) {
     return fault(
@@ -60,6 +60,7 @@ export async function judgeNode(info: NodeInfo, trust: MeshTrust): Promise<Findi
 
 async function reachable({ registry, node }: DoctorFacts): Promise<Finding> {
   const origin = await registry();
+  if (origin === undefined) return leftOut("No registry is known here yet.");
   try {
     await node();
     return fine(`The registry at ${origin} answers.`);
@@ -73,7 +74,7 @@ async function reachable({ registry, node }: DoctorFacts): Promise<Finding> {
 }
 
 async function version({ registry, context }: DoctorFacts): Promise<Finding> {
-  const { body } = await callRoute(await registry(), "version", {}, { signal: context.signal });
+  const { body } = await callRoute((await registry()) ?? "", "version", {}, { signal: context.signal });
   return judgeVersion(body.version, body.protocol);
 }
 

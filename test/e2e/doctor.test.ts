@@ -1,0 +1,159 @@
+import { spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+
+import { beforeAll, expect, it, onTestFinished } from "vitest";
+
+import { type CliMesh, shareMesh, startRegistry } from "./cli-mesh.ts";
+import { type CommandOptions, jsonOf, parley, start, temporaryFolder } from "./cli-process.ts";
+import { standIn } from "./stand-in-registry.ts";
+
+interface Report {
+  readonly ok: boolean;
+  readonly faults: readonly string[];
+  readonly warnings: readonly string[];
+  readonly findings: readonly {
+    readonly check: string;
+    readonly verdict: string;
+    readonly code: string;
+    readonly says: string;
+    readonly advice?: string;
+  }[];
+}
+
+let mesh: CliMesh;
+beforeAll(() => shareMesh((shared) => (mesh = shared)));
+
+async function doctor(
+  home: string,
+  flags: readonly string[] = [],
+  options: CommandOptions = {},
+): Promise<Report & { readonly code: number | null }> {
+  const result = await parley(
+    ["doctor", "--home", home, "--port", "0", "--data", join(home, "none"), "--json", ...flags],
+    options,
+  );
+  const report = JSON.parse(result.stdout) as Report;
+  const wrong = report.findings.filter(({ verdict }) => verdict === "fault" || verdict === "warning");
+  for (const { says } of report.findings) expect(says.split("\n")).toHaveLength(1);
+  for (const { advice } of wrong) expect(advice).toMatch(/\.$/);
+  return { ...report, code: result.code };
+}
+
+/** Points a home at another address, as if the registry behind the known one had changed. */
+function pointAt(home: string, registry: string): void {
+  const path = join(home, "mesh.json");
+  const file = JSON.parse(readFileSync(path, "utf8")) as Record<string, unknown>;
+  writeFileSync(path, JSON.stringify({ ...file, registry }), { mode: 0o600 });
+}
+
+it("finds nothing broken in a mesh that works, and warns that there is no TURN", async () => {
+  const report = await doctor(mesh.home("ada"));
+  expect(report).toMatchObject({ code: 0, ok: true, faults: [], warnings: ["no_turn"] });
+});
+
+it("names a port in use, but not the registry's own", async () => {
+  const other = createServer().listen(0, "127.0.0.1");
+  await once(other, "listening");
+  onTestFinished(() => void other.close());
+  const address = other.address();
+  const busy = typeof address === "object" && address !== null ? address.port : 0;
+  expect(await doctor(mesh.home("ada"), ["--port", String(busy)])).toMatchObject({
+    code: 1,
+    faults: ["address_in_use"],
+  });
+  expect((await doctor(mesh.home("ada"), ["--port", String(mesh.port)])).faults).toEqual([]);
+});
+
+it("names rights that let others read the keys", async () => {
+  await mesh.join("open");
+  const key = join(mesh.home("open"), "identity.json");
+  chmodSync(key, 0o644);
+  const report = await doctor(mesh.home("open"));
+  expect(report.faults).toContain("storage_unavailable");
+  expect(report.findings.find(({ check }) => check === "rights")?.advice).toContain(key);
+  chmodSync(key, 0o600);
+  chmodSync(mesh.home("open"), 0o755);
+  expect((await doctor(mesh.home("open"))).faults).toEqual(["storage_unavailable"]);
+});
+
+it("names clocks that differ", async () => {
+  await mesh.join("late");
+  const shift = (body: Record<string, unknown>) => ({ ...body, time: Number(body["time"]) + 300_000 });
+  pointAt(mesh.home("late"), await standIn(mesh.origin, { "/node": shift }, onTestFinished));
+  expect((await doctor(mesh.home("late"))).faults).toContain("clock_skew");
+});
+
+it("names a registry that does not hold the mesh's key", async () => {
+  await mesh.join("lost");
+  const other = await startRegistry(join(temporaryFolder(), "other"));
+  pointAt(mesh.home("lost"), other.ready.origin);
+  expect((await doctor(mesh.home("lost"))).faults).toEqual(["registry_key_mismatch"]);
+});
+
+it("names a registry that cannot be reached", async () => {
+  await mesh.join("alone");
+  pointAt(mesh.home("alone"), "http://127.0.0.1:1");
+  expect((await doctor(mesh.home("alone"))).faults).toEqual(["unreachable"]);
+});
+
+it("names a member that is not approved yet, and one that was revoked", async () => {
+  await mesh.ask("new");
+  expect((await doctor(mesh.home("new"))).faults).toEqual(["not_admitted"]);
+  await mesh.join("gone");
+  jsonOf(await parley(["member", "revoke", "gone", "--home", mesh.home("ada"), "--json"]));
+  expect((await doctor(mesh.home("gone"))).faults).toEqual(["revoked"]);
+});
+
+it("names a registry of another protocol", async () => {
+  await mesh.join("old");
+  pointAt(
+    mesh.home("old"),
+    await standIn(mesh.origin, { "/version": (body) => ({ ...body, protocol: [99] }) }, onTestFinished),
+  );
+  const report = await doctor(mesh.home("old"));
+  expect(report.faults).toContain("unsupported_version");
+  expect(report.findings.find(({ check }) => check === "version")?.advice).toContain("This Parley is too old");
+});
+
+it("names a process that holds the device", async () => {
+  await mesh.join("held");
+  const listener = start(["listen", "--home", mesh.home("held"), "--json"]);
+  await expect
+    .poll(async () => (await doctor(mesh.home("held"))).warnings, { timeout: 20_000 })
+    .toContain("device_in_use");
+  expect((await listener.stop()).code).toBe(0);
+});
+
+it("names a manifest that is not valid", async () => {
+  const cwd = temporaryFolder();
+  writeFileSync(join(cwd, "agent.yaml"), "name: worker\nskils: skills\n");
+  const report = await doctor(mesh.home("ada"), [], { cwd });
+  expect(report.faults).toEqual(["invalid_manifest"]);
+  expect(report.findings.find(({ check }) => check === "manifest")?.says).toContain("agent.yaml:2:1");
+});
+
+const hasNamespaces = spawnSync("unshare", ["-Urn", "true"]).status === 0;
+
+it.runIf(hasNamespaces)("names blocked UDP", async () => {
+  // A network namespace whose loopback is down passes nothing at all.
+  const report = await doctor(mesh.home("ada"), [], { under: ["unshare", "-Urn"] });
+  expect(report.faults).toEqual(expect.arrayContaining(["udp_blocked", "unreachable"]));
+});
+
+const hasMounts = spawnSync("unshare", ["-Urm", "mount", "-t", "tmpfs", "none", "/mnt"]).status === 0;
+
+it.runIf(hasMounts)("names a full disk", async () => {
+  const mount = join(temporaryFolder(), "small");
+  mkdirSync(mount, { mode: 0o700 });
+  const script = `mount -t tmpfs -o size=8m,mode=700 none ${mount} && cp ${mesh.home("ada")}/*.json ${mount} && exec "$@"`;
+  const report = await doctor(mount, [], { under: ["unshare", "-Urm", "sh", "-c", script, "sh"] });
+  expect(report.faults).toContain("storage_full");
+});
+
+it("judges a new home gently", async () => {
+  const report = await doctor(join(temporaryFolder(), "new"), ["--registry", mesh.origin]);
+  expect(report).toMatchObject({ code: 0, warnings: expect.arrayContaining(["not_paired"]) });
+});

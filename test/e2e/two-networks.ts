@@ -64,11 +64,15 @@ async function hold([command = "", ...words]: readonly string[]): Promise<ChildP
   return child;
 }
 
+/** What runs in a network ends with these tests, also when they are killed. */
 const enter = ({ pid }: ChildProcess, rights: NamespaceRights): readonly string[] => [
   "nsenter",
   "--target",
   String(pid),
   ...rights.nsenter,
+  "setpriv",
+  "--pdeathsig",
+  "KILL",
 ];
 
 async function sh([command = "", ...words]: readonly string[], script: string): Promise<void> {

@@ -12,13 +12,10 @@ import {
   statementSchemas,
   welcomeSchema,
 } from "@parley/protocol";
-import { z } from "zod";
 
-/** A schema as it is for whoever writes a message: fields that a reader ignores are not forbidden. */
-export const jsonSchemaOf = (schema: z.ZodType): object =>
-  z.toJSONSchema(schema, { io: "input", unrepresentable: "any" });
+import { type AnySchema, jsonSchemaOf } from "../../packages/protocol/test/json-schema.ts";
 
-const mapped = (schemas: Readonly<Record<string, z.ZodType>>): object =>
+const mapped = (schemas: Readonly<Record<string, AnySchema>>): object =>
   Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [name, withoutDialect(jsonSchemaOf(schema))]));
 
 function withoutDialect(schema: object): object {
@@ -27,7 +24,7 @@ function withoutDialect(schema: object): object {
 }
 
 /** One file: its schemas by name, under `$defs`. */
-const file = (title: string, schemas: Readonly<Record<string, z.ZodType>>): object => ({
+const file = (title: string, schemas: Readonly<Record<string, AnySchema>>): object => ({
   $schema: "https://json-schema.org/draft/2020-12/schema",
   title,
   $defs: mapped(schemas),
@@ -35,8 +32,8 @@ const file = (title: string, schemas: Readonly<Record<string, z.ZodType>>): obje
 
 const pick = (
   field: "body" | "reply",
-  table: Readonly<Record<string, { readonly body?: z.ZodType; readonly reply?: z.ZodType }>>,
-): Record<string, z.ZodType> =>
+  table: Readonly<Record<string, { readonly body?: AnySchema; readonly reply?: AnySchema }>>,
+): Record<string, AnySchema> =>
   Object.fromEntries(
     Object.entries(table).flatMap(([name, row]) => (row[field] === undefined ? [] : [[name, row[field]]])),
   );

@@ -10,9 +10,8 @@ import {
   statementTyp,
   type StatementType,
 } from "@parley/protocol";
-import type { z } from "zod";
 
-import { jsonSchemaOf } from "./schemas.ts";
+import { type AnySchema, jsonSchemaOf } from "../../packages/protocol/test/json-schema.ts";
 
 const row = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
 const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
@@ -20,7 +19,7 @@ const table = (head: readonly string[], rows: readonly (readonly string[])[]): s
 const code = (text: string): string => `\`${text}\``;
 
 /** Fields of an object, optional ones with `?`; alternatives one after the other. */
-function fieldsOf(schema: z.ZodType): string {
+function fieldsOf(schema: AnySchema): string {
   const shape = jsonSchemaOf(schema) as {
     properties?: object;
     required?: readonly string[];

@@ -116,7 +116,7 @@ export async function validStatements(signers: FixedSigners): Promise<Readonly<R
 const text = (value: unknown): string => toBase64url(new TextEncoder().encode(JSON.stringify(value)));
 
 /** A compact JWS with any header and payload, rightly signed. */
-export async function forge(header: object, payload: string, signer: FixedSigner): Promise<string> {
+async function forge(header: object, payload: string, signer: FixedSigner): Promise<string> {
   const input = `${text(header)}.${payload}`;
   return `${input}.${toBase64url(await signBytes(signer, new TextEncoder().encode(input)))}`;
 }

@@ -16,7 +16,7 @@ import { fromBase64url, toBase64url } from "./ids.ts";
 import { limits } from "./limits.ts";
 import { decoded, type Decoded, undecodable } from "./result.ts";
 
-export const routedFrameVersion = 1;
+const routedFrameVersion = 1;
 /** Suite 1: X25519, HKDF-SHA256, AES-256-GCM (RFC 9180), Ed25519 signatures, SHA-256. */
 export const suiteId = 1;
 /** Bytes that the signature and the seal's associated data cover. */

@@ -31,7 +31,7 @@ const seq = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER - 4096 });
 const deliveryClass = fc.constantFrom("live" as const, "durable" as const);
 
 /** Any envelope that the format can say, small enough for many to fit into a frame. */
-export const anyEnvelope: fc.Arbitrary<Envelope> = fc.record({
+const anyEnvelope: fc.Arbitrary<Envelope> = fc.record({
   kind: fc.integer({ min: 0, max: 255 }),
   critical: fc.boolean(),
   more: fc.boolean(),
@@ -45,7 +45,7 @@ export const anyEnvelope: fc.Arbitrary<Envelope> = fc.record({
 
 const envelopes = fc.array(anyEnvelope, { minLength: 1, maxLength: 12 });
 
-export const anyData: fc.Arbitrary<DataSection> = fc
+const anyData: fc.Arbitrary<DataSection> = fc
   .record({ class: deliveryClass, epoch, base: seq, ahead: fc.nat(1000), envelopes })
   .map(({ ahead, base, ...rest }) => ({ type: "data" as const, ...rest, base, firstSeq: base + ahead }));
 

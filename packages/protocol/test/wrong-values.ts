@@ -1,4 +1,4 @@
-import { z } from "zod";
+import { type AnySchema, jsonSchemaOf } from "./json-schema.ts";
 
 /** One way in which a value is wrong. */
 export interface WrongValue {
@@ -26,8 +26,8 @@ interface Shape {
  * Every single change of a valid value that its JSON Schema forbids: each field missing, of another type, too long, out
  * of range, and a field too many in each closed object. Alternatives are left alone.
  */
-export function wrongValues(schema: z.ZodType, valid: unknown): readonly WrongValue[] {
-  return [...changes(z.toJSONSchema(schema, { io: "input", unrepresentable: "any" }) as Shape, valid, "")];
+export function wrongValues(schema: AnySchema, valid: unknown): readonly WrongValue[] {
+  return [...changes(jsonSchemaOf(schema) as Shape, valid, "")];
 }
 
 function* changes(shape: Shape, valid: unknown, path: string): Generator<WrongValue> {

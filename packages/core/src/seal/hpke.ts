@@ -73,11 +73,17 @@ async function frameKey(exported: ArrayBuffer, usage: "encrypt" | "decrypt"): Pr
  * Sets up a context towards a member: the encapsulated key that goes with every frame, and the key of the frames.
  * Throws `invalid_argument` when the public key is none: the member chose it, so it may be anything.
  */
-export async function setUpSender(context: SealContext, publicKey: string): Promise<{ encapsulated: Uint8Array; key: CryptoKey }> {
+export async function setUpSender(
+  context: SealContext,
+  publicKey: string,
+): Promise<{ encapsulated: Uint8Array; key: CryptoKey }> {
   try {
     const recipientPublicKey = await suite.kem.deserializePublicKey(fromBase64url(publicKey) ?? new Uint8Array());
     const sender = await suite.createSenderContext({ recipientPublicKey, info: infoOf(context) });
-    return { encapsulated: new Uint8Array(sender.enc), key: await frameKey(await sender.export(exporterLabel, keyBytes), "encrypt") };
+    return {
+      encapsulated: new Uint8Array(sender.enc),
+      key: await frameKey(await sender.export(exporterLabel, keyBytes), "encrypt"),
+    };
   } catch (cause) {
     throw new ParleyError("invalid_argument", { message: "The encryption key of the recipient is not valid.", cause });
   }

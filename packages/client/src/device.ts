@@ -28,6 +28,7 @@ import {
   type ReplyBody,
   type RequestBody,
   type RequestType,
+  type Task,
   toBase64url,
   toParleyError,
 } from "@parley/protocol";
@@ -277,6 +278,16 @@ export class Device implements DeviceApi {
     return this.#caller.start(peer, request, (output) => checkSkillOutput(view, request.skill, output));
   }
 
+  /** A task of this member as its agent holds it. Throws `task_not_found` for another member's as for none at all. */
+  async getTask(to: string, id: string): Promise<Task> {
+    return this.#caller.ask(await this.#livePeer(to), "GetTask", id);
+  }
+
+  /** Asks an agent to stop a task. Throws `task_not_found`, or `task_not_cancelable` when it has ended. */
+  async cancelTask(to: string, id: string): Promise<Task> {
+    return this.#caller.ask(await this.#livePeer(to), "CancelTask", id);
+  }
+
   serve(handler: TaskHandler, admit?: TaskAdmission): void {
     this.#callee.serve(handler, admit);
   }
@@ -457,7 +468,8 @@ export class Device implements DeviceApi {
 
   /** A peer that has not heard the news yet is no roll-back. */
   async #takeGossip(compact: string): Promise<void> {
-    if (peekStatement("revocations", compact).number >= this.#trust.revocationNumber) await this.#takeRevocations(compact);
+    if (peekStatement("revocations", compact).number >= this.#trust.revocationNumber)
+      await this.#takeRevocations(compact);
   }
 
   async #takeRevocations(compact: string): Promise<void> {

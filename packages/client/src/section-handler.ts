@@ -14,6 +14,7 @@ import {
   type Path,
   type Section,
   signalSchema,
+  toParleyError,
 } from "@parley/protocol";
 
 import { textOf } from "./body.ts";
@@ -126,13 +127,22 @@ export class SectionHandler {
         envelope.more || this.#joiners.has(section.epoch) ? this.#join(section.epoch, envelope) : envelope.body;
       if (body === undefined) continue;
       const handle = this.#options.live.get(envelope.kind);
-      if (handle !== undefined) handle(new Live(peer, path, envelope, body, section.epoch, seq));
+      if (handle !== undefined) this.#hand(handle, new Live(peer, path, envelope, body, section.epoch, seq));
       else if (
         envelope.critical &&
         (envelopeKindOf(envelope.kind) === undefined || envelope.kind !== envelopeKinds.void)
       ) {
         peer.refuse({ type: "refusal", class: "live", epoch: section.epoch, seq, code: "unsupported_kind" });
       }
+    }
+  }
+
+  /** The rest of the frame is acknowledged already: a handler that throws must not take it along. */
+  #hand(handle: (envelope: LiveEnvelope) => void, envelope: Live): void {
+    try {
+      handle(envelope);
+    } catch (error) {
+      this.#options.onRefused(envelope.peer, toParleyError(error));
     }
   }
 

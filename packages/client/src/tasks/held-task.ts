@@ -43,6 +43,19 @@ export function wireErrorOf(error: unknown): WireError {
   return { code, message: message.slice(0, limits.errorCharacters) };
 }
 
+/** Room for what stands around an event in its envelope. */
+const eventMarginBytes = 1024;
+
+function checkFits(event: StreamResponse): void {
+  const most = limits.envelopeBytes - eventMarginBytes;
+  const text = JSON.stringify(event);
+  // A character has at most three bytes in UTF-8.
+  if (text.length * 3 <= most || new TextEncoder().encode(text).length <= most) return;
+  throw new ParleyError("too_large", {
+    message: `An artifact in one piece is larger than ${most} bytes; give it in chunks.`,
+  });
+}
+
 export class HeldTask {
   readonly id: string;
   readonly contextId: string;
@@ -91,17 +104,21 @@ export class HeldTask {
     });
   }
 
+  /** Throws `too_large` when no envelope can carry it. */
   artifact(artifact: Artifact, options: { append?: boolean; lastChunk?: boolean } = {}): void {
-    this.#publish({ artifactUpdate: { taskId: this.id, contextId: this.contextId, artifact, ...options } });
+    const event = { artifactUpdate: { taskId: this.id, contextId: this.contextId, artifact, ...options } };
+    checkFits(event);
+    this.#publish(event);
   }
 
-  /** Ends well; a defined output becomes the last artifact. */
+  /** Ends well; a defined output becomes the last artifact. Throws `too_large` when no envelope can carry it. */
   complete(output: unknown): void {
     if (output !== undefined) {
       const artifact: Artifact = { artifactId: "output", parts: [{ data: output }] };
       const event: StreamResponse = {
         artifactUpdate: { taskId: this.id, contextId: this.contextId, artifact, lastChunk: true },
       };
+      checkFits(event);
       if (this.#announced) this.#publish(event);
       else this.#fold.apply(event);
     }

@@ -16,6 +16,7 @@ import { textOf } from "../body.ts";
 import type { AllowedPaths } from "../delivery.ts";
 import type { Peer } from "../peer.ts";
 import type { LiveEnvelope } from "../section-handler.ts";
+import { callNumberOf } from "./call-number.ts";
 import { type Follower, HeldTask, wireErrorOf } from "./held-task.ts";
 import type { IncomingTask, TaskAdmission, TaskHandler } from "./task-run.ts";
 
@@ -54,10 +55,18 @@ export class TaskCallee {
 
   /** Takes a call envelope. */
   onEnvelope(envelope: LiveEnvelope): void {
-    const call = decodeJson(callSchema, textOf(envelope.body), limits.envelopeBytes);
+    const text = textOf(envelope.body);
+    const call = decodeJson(callSchema, text, limits.envelopeBytes);
     if (!call.ok) {
       const message = `A call of @${envelope.peer.member.name} is not of the documented form: ${call.message}`;
-      return this.#options.onError(new ParleyError(call.code, { message }));
+      const error = new ParleyError(call.code, { message });
+      const number = callNumberOf(text);
+      if (number !== undefined)
+        this.#tell(
+          { peer: envelope.peer, call: number, paths: undefined },
+          { call: number, error: wireErrorOf(error) },
+        );
+      return this.#options.onError(error);
     }
     const paths = call.value.method === "SendStreamingMessage" ? call.value.paths : undefined;
     const follower: Follower = { peer: envelope.peer, call: call.value.call, paths };
@@ -180,7 +189,11 @@ export class TaskCallee {
   }
 
   #tell(follower: Follower, event: CallEvent): void {
-    this.#options.send(follower.peer, envelopeKinds.callEvent, event, follower.paths).catch(this.#options.onError);
+    this.#options.send(follower.peer, envelopeKinds.callEvent, event, follower.paths).catch((error: unknown) => {
+      // Whoever waits for what cannot be sent learns why.
+      if (event.error === undefined) this.#tell(follower, { call: follower.call, error: wireErrorOf(error) });
+      else this.#options.onError(error);
+    });
   }
 
   #change(by: number): void {

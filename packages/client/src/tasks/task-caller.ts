@@ -20,6 +20,7 @@ import { textOf } from "../body.ts";
 import type { AllowedPaths } from "../delivery.ts";
 import type { Peer } from "../peer.ts";
 import type { LiveEnvelope } from "../section-handler.ts";
+import { callNumberOf } from "./call-number.ts";
 import { EventBuffer } from "./event-buffer.ts";
 import { TaskFold } from "./task-fold.ts";
 import type { DelegateRequest, TaskEvent, TaskOutcome, TaskRun } from "./task-run.ts";
@@ -146,15 +147,13 @@ export class TaskCaller {
 
   /** Takes an event envelope; one for a call that ended or is another peer's is dropped. */
   onEnvelope({ peer, body, path }: LiveEnvelope): void {
-    const event = decodeJson(callEventSchema, textOf(body), limits.envelopeBytes);
-    if (!event.ok)
-      return this.#options.onError(
-        new ParleyError(event.code, {
-          message: `An event of @${peer.member.name} is not of the documented form: ${event.message}`,
-        }),
-      );
-    const call = this.#calls.get(event.value.call);
-    if (call?.peer === peer) call.onEvent(event.value, path);
+    const text = textOf(body);
+    const event = decodeJson(callEventSchema, text, limits.envelopeBytes);
+    const call = this.#calls.get((event.ok ? event.value.call : callNumberOf(text)) ?? 0);
+    if (call?.peer !== peer) return;
+    if (event.ok) return call.onEvent(event.value, path);
+    const message = `An event of @${peer.member.name} is not of the documented form: ${event.message}`;
+    call.fail(new ParleyError("invalid_output", { message }));
   }
 
   /** The other side started anew: what it was doing is gone. */

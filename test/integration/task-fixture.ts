@@ -1,0 +1,66 @@
+import type { IncomingTask, TaskHandler } from "@parley/client";
+import { ParleyError, skillSchemasExtension } from "@parley/protocol";
+
+import type { Joined } from "./device-fixture.ts";
+
+/** A card with skills whose schemas ask for, and promise, an object with a string `text`. */
+export const cardOf = (name: string, skills: readonly string[]) => ({
+  name,
+  description: `what ${name} does`,
+  version: "1.0.0",
+  supportedInterfaces: [
+    { url: "parley:x", protocolBinding: "https://parley.dev/a2a/bindings/envelope/v1", protocolVersion: "1.0" },
+  ],
+  capabilities: {
+    extensions: [
+      { uri: skillSchemasExtension, params: { skills: Object.fromEntries(skills.map((id) => [id, schemas])) } },
+    ],
+  },
+  defaultInputModes: ["application/json"],
+  defaultOutputModes: ["application/json"],
+  skills: skills.map((id) => ({ id, name: id, description: id, tags: [] })),
+});
+
+const shape = { type: "object", properties: { text: { type: "string" } }, required: ["text"] };
+const schemas = { input: shape, output: shape };
+
+/** What the tests' agents do, by skill. */
+const skills: Record<string, TaskHandler> = {
+  echo: (task) => Promise.resolve(task.input),
+  steps: (task) => {
+    task.progress("one");
+    task.artifact({ artifactId: "log", parts: [{ text: "a" }] });
+    task.progress("two");
+    task.artifact({ artifactId: "log", parts: [{ text: "b" }] }, { append: true, lastChunk: true });
+    return Promise.resolve({ text: "done" });
+  },
+  forever: (task) => untilAborted(task),
+  deaf: () => new Promise(() => undefined),
+  wrong: () => Promise.resolve({ text: 5 }),
+  huge: () => Promise.resolve({ text: "x".repeat(300_000) }),
+  deep: () => Promise.resolve({ text: "", deep: JSON.parse("[".repeat(60) + "]".repeat(60)) as unknown }),
+  fails: () => Promise.reject(new ParleyError("task_failed", { message: "no such page" })),
+  breaks: () => Promise.reject(new Error("a secret of the inside")),
+};
+
+/** Rejects with the signal's reason, after telling that it began. */
+function untilAborted(task: IncomingTask): Promise<never> {
+  task.progress("began");
+  return new Promise((_, reject) => task.signal.addEventListener("abort", () => reject(task.signal.reason as Error)));
+}
+
+/** An agent that offers these skills; gives the tasks that it has seen. */
+export async function serve(agent: Joined, offered = Object.keys(skills)): Promise<IncomingTask[]> {
+  const seen: IncomingTask[] = [];
+  agent.device.serve(
+    (task) => {
+      seen.push(task);
+      return skills[task.skill]?.(task) ?? Promise.reject(new ParleyError("not_found"));
+    },
+    ({ skill }) => {
+      if (!offered.includes(skill)) throw new ParleyError("not_found", { message: `There is no skill ${skill} here.` });
+    },
+  );
+  await agent.device.publishCard(cardOf(agent.device.name, offered));
+  return seen;
+}

@@ -27,7 +27,7 @@ interface Shape {
  * of range, and a field too many in each closed object. Alternatives are left alone.
  */
 export function wrongValues(schema: AnySchema, valid: unknown): readonly WrongValue[] {
-  return [...changes(jsonSchemaOf(schema) as Shape, valid, "")];
+  return [...changes(jsonSchemaOf(schema), valid, "")];
 }
 
 function* changes(shape: Shape, valid: unknown, path: string): Generator<WrongValue> {

@@ -1,0 +1,112 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+
+import { awaitAdmission, createIdentityDraft, Device, type JoinedMesh, Operator, pairWithLink } from "@parley/client";
+import { createSigner, exportSigner, openMemoryJournal, type Signer } from "@parley/core";
+import { formatInviteLink, parseInviteLink } from "@parley/protocol";
+
+import { Events, LinkControl } from "./device-fixture.ts";
+
+const program = new URL("./registry-process.ts", import.meta.url);
+
+export interface ProcessMember {
+  readonly device: Device;
+  readonly joined: JoinedMesh;
+  readonly events: Events;
+  readonly links: LinkControl;
+}
+
+/** A mesh whose registry is a process of its own on SQLite, so that it can be killed. */
+export class ProcessMesh implements AsyncDisposable {
+  readonly #folder: string;
+  readonly #nodeKey: Signer;
+  readonly #stored: string;
+  readonly #members: ProcessMember[] = [];
+  #child: ChildProcess | undefined;
+  #operator: ProcessMember | undefined;
+  #origin = "";
+
+  private constructor(folder: string, nodeKey: Signer, stored: string) {
+    this.#folder = folder;
+    this.#nodeKey = nodeKey;
+    this.#stored = stored;
+  }
+
+  static async start(): Promise<ProcessMesh> {
+    const nodeKey = await createSigner("node");
+    const folder = await mkdtemp(path.join(tmpdir(), "parley-registry-"));
+    const mesh = new ProcessMesh(folder, nodeKey, await exportSigner(nodeKey));
+    await mesh.#claim(await mesh.restart());
+    return mesh;
+  }
+
+  /** Starts the registry on the port it had; answers its one-time secret. */
+  async restart(): Promise<string> {
+    const port = this.#origin === "" ? "0" : new URL(this.#origin).port;
+    this.#child = fork(program, [this.#folder, this.#stored, port], { execArgv: [] });
+    const [ready] = (await once(this.#child, "message")) as [{ origin: string; claimSecret?: string }];
+    this.#origin = ready.origin;
+    return ready.claimSecret ?? "";
+  }
+
+  /** Ends the registry as a power cut would. */
+  async kill(): Promise<void> {
+    if (this.#child === undefined) return;
+    const gone = once(this.#child, "exit");
+    this.#child.kill("SIGKILL");
+    await gone;
+    this.#child = undefined;
+  }
+
+  async join(name: string, withLinks = true): Promise<ProcessMember> {
+    if (this.#operator === undefined) throw new Error("nobody has claimed the mesh");
+    const { device, joined } = this.#operator;
+    const operator = new Operator({
+      device,
+      root: joined.identity.root,
+      trust: () => joined.trust,
+      registry: this.#origin,
+    });
+    const { text } = await operator.createInvite({ kind: "link" });
+    const draft = await createIdentityDraft({ name, kind: "agent", label: "test" });
+    const pending = await pairWithLink(draft, parseInviteLink(text));
+    if (!("pairing" in pending)) throw new Error("an invite asks to join");
+    await operator.approve(await operator.pendingOf(pending.pairing));
+    return this.open(await awaitAdmission(pending), withLinks);
+  }
+
+  async open(joined: JoinedMesh, withLinks = true): Promise<ProcessMember> {
+    const links = new LinkControl();
+    const { identity, trust } = joined;
+    const device = await Device.open({
+      identity,
+      trust,
+      registry: this.#origin,
+      journal: openMemoryJournal(),
+      ...(withLinks ? { links: { factory: links } } : {}),
+    });
+    const member = { device, joined, links, events: new Events(device) };
+    this.#members.push(member);
+    await device.start();
+    return member;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#members.map(({ device }) => device.stop()));
+    await this.kill();
+    await Promise.all(this.#members.map(({ links }) => links.close()));
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  async #claim(secret: string): Promise<void> {
+    const payload = { v: 1 as const, kind: "claim" as const, secret, node: this.#nodeKey.id };
+    const link = formatInviteLink({ registry: this.#origin, payload });
+    const draft = await createIdentityDraft({ name: "op", kind: "person", label: "test" });
+    const joined = await pairWithLink(draft, parseInviteLink(link));
+    if (!("admission" in joined)) throw new Error("a claim admits at once");
+    this.#operator = await this.open(joined, false);
+  }
+}

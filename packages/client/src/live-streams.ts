@@ -17,7 +17,8 @@ export interface LiveStream {
   readonly settling: (() => void)[];
 }
 
-const keyOf = (paths: AllowedPaths | undefined): string => (paths === undefined ? "any" : paths.toSorted().join(","));
+const keyOf = (paths: AllowedPaths): string => paths.toSorted().join(",");
+const anyPath = "any";
 
 export class LiveStreams {
   readonly #random: Random;
@@ -30,7 +31,7 @@ export class LiveStreams {
 
   /** The stream for a rule; at most sixteen rules exist. */
   for(paths: AllowedPaths | undefined): LiveStream {
-    const key = keyOf(paths);
+    const key = paths === undefined ? anyPath : keyOf(paths);
     const known = this.#byRule.get(key);
     if (known !== undefined) return known;
     const stream = new OutboundStream({ class: "live", epoch: toBase64url(this.#random.bytes(16)) });

@@ -1,5 +1,5 @@
 /** One task as its agent holds it: what happened so far, who follows, and how it may end. */
-import type { Clock, Random } from "@parley/core";
+import type { Clock, Random, Timer } from "@parley/core";
 import {
   type Artifact,
   type CallEvent,
@@ -61,10 +61,12 @@ export class HeldTask {
   readonly contextId: string;
   readonly owner: string;
   readonly #options: HeldTaskOptions;
-  readonly #controller = new AbortController();
+  #controller: AbortController | undefined;
+  #aborted: ParleyError | undefined;
+  #onAbort: ((reason: ParleyError) => void) | undefined;
   readonly #fold = new TaskFold();
   readonly #followers = new Set<Follower>();
-  readonly #timer: { cancel(): void };
+  #timer: Timer | undefined;
   #announced = false;
 
   constructor(options: HeldTaskOptions, first: Follower) {
@@ -75,14 +77,16 @@ export class HeldTask {
     this.owner = options.owner;
     this.#followers.add(first);
     this.#fold.apply({ task: { id: this.id, contextId: this.contextId, status: this.#status("TASK_STATE_WORKING") } });
-    this.#timer = clock.setTimer(timeLimitMs, () =>
-      this.abort(new ParleyError("timeout", { message: `The task took longer than ${timeLimitMs} ms.` })),
-    );
-    // A task that ends at once is told in one event; one that goes on is announced with the next task.
-    clock.soon(() => this.#announce());
+    // A task that ends at once is told in one event and needs no timer; one that goes on is announced with the next turn.
+    clock.soon(() => this.#goOn(timeLimitMs));
   }
 
+  /** Made when somebody looks: most short tasks end without. */
   get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#aborted !== undefined) this.#controller.abort(this.#aborted);
+    }
     return this.#controller.signal;
   }
 
@@ -95,7 +99,19 @@ export class HeldTask {
   }
 
   abort(reason: ParleyError): void {
-    if (!this.ended) this.#controller.abort(reason);
+    if (this.ended || this.#aborted !== undefined) return;
+    this.#aborted = reason;
+    this.#controller?.abort(reason);
+    this.#onAbort?.(reason);
+  }
+
+  /** The work's result, or the reason as soon as it is aborted: a skill that ignores its signal keeps nobody waiting. */
+  orAborted(work: Promise<unknown>): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      this.#onAbort = reject;
+      if (this.#aborted !== undefined) reject(this.#aborted);
+      work.then(resolve, reject);
+    });
   }
 
   progress(text: string): void {
@@ -144,6 +160,14 @@ export class HeldTask {
     return this.#followers.size === 0;
   }
 
+  #goOn(timeLimitMs: number): void {
+    if (this.ended) return;
+    this.#timer = this.#options.clock.setTimer(timeLimitMs, () =>
+      this.abort(new ParleyError("timeout", { message: `The task took longer than ${timeLimitMs} ms.` })),
+    );
+    this.#announce();
+  }
+
   #announce(): void {
     if (this.#announced || this.ended) return;
     this.#announced = true;
@@ -182,7 +206,8 @@ export class HeldTask {
   }
 
   #close(): void {
-    this.#timer.cancel();
+    this.#timer?.cancel();
+    this.#onAbort = undefined;
     this.#followers.clear();
   }
 

@@ -36,6 +36,8 @@ const defaultTimeLimitMs = 300_000;
 export class TaskCallee {
   readonly #options: TaskCalleeOptions;
   readonly #tasks = new Map<string, HeldTask>();
+  /** Ids of tasks that ended, oldest first. */
+  readonly #ended = new Set<string>();
   #handler: TaskHandler | undefined;
   #admit: TaskAdmission | undefined;
   #working = 0;
@@ -130,7 +132,9 @@ export class TaskCallee {
       text: message.parts.flatMap((part) => (part.text === undefined ? [] : [part.text])).join("\n"),
       from: sender,
       path: envelope.path,
-      signal: held.signal,
+      get signal() {
+        return held.signal;
+      },
       deadline: this.#options.clock.now() + timeLimitMs,
       progress: (text) => held.progress(text),
       artifact: (artifact, options) => held.artifact(artifact, options),
@@ -156,23 +160,23 @@ export class TaskCallee {
   }
 
   #forgetOldestEnded(): void {
-    for (const [id, held] of this.#tasks) {
-      if (!held.ended) continue;
-      this.#tasks.delete(id);
-      return;
-    }
-    throw new ParleyError("limit_reached", { message: "This agent works on as many tasks as it can." });
+    const oldest = this.#ended.values().next().value;
+    if (oldest === undefined)
+      throw new ParleyError("limit_reached", { message: "This agent works on as many tasks as it can." });
+    this.#ended.delete(oldest);
+    this.#tasks.delete(oldest);
   }
 
   async #work(handler: TaskHandler, held: HeldTask, task: IncomingTask): Promise<void> {
     this.#change(1);
     try {
-      held.complete(await untilAborted(handler(task), held.signal));
+      held.complete(await held.orAborted(handler(task)));
     } catch (error) {
       const failure = toParleyError(error);
       if (failure.code === "internal") this.#options.onError(error);
       held.fail(failure);
     } finally {
+      this.#ended.add(held.id);
       this.#change(-1);
     }
   }
@@ -199,18 +203,5 @@ export class TaskCallee {
   #change(by: number): void {
     this.#working += by;
     this.#options.onLoad(this.#working);
-  }
-}
-
-/** A skill that ignores its signal does not keep its caller waiting. Rejects with the signal's reason. */
-async function untilAborted(work: Promise<unknown>, signal: AbortSignal): Promise<unknown> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const onAbort = (): void => reject(toParleyError(signal.reason));
-  signal.addEventListener("abort", onAbort, { once: true });
-  if (signal.aborted) onAbort();
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
   }
 }

@@ -2,6 +2,7 @@ import type { HttpBindings } from "@hono/node-server";
 import {
   decodeJson,
   errorTable,
+  isParleyError,
   limits,
   ParleyError,
   type RouteName,
@@ -117,7 +118,11 @@ async function readBody(context: Context<Env>, schema: z.ZodType): Promise<unkno
   if (!/^application\/json\b/i.test(context.req.header("content-type") ?? "")) {
     throw new ParleyError("invalid_argument", { message: "The body has to be application/json." });
   }
-  const decoded = decodeJson(schema, await readText(context));
+  const text = await readText(context).catch((cause: unknown) => {
+    if (isParleyError(cause)) throw cause;
+    throw new ParleyError("closed", { message: "The request broke off before its end.", cause });
+  });
+  const decoded = decodeJson(schema, text);
   if (!decoded.ok) throw new ParleyError(decoded.code, { message: decoded.message });
   return decoded.value;
 }

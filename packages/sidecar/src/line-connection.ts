@@ -20,6 +20,7 @@ export class LineConnection {
   #rest = "";
   #error: ParleyError | undefined;
   #closed = false;
+  #closing = false;
 
   constructor(socket: Socket, handlers: LineHandlers) {
     this.#socket = socket;
@@ -34,7 +35,7 @@ export class LineConnection {
   }
 
   get isClosed(): boolean {
-    return this.#closed || this.#socket.destroyed;
+    return this.#closed || this.#closing || this.#socket.destroyed;
   }
 
   /** Sends one value. Resolves when there is room for more; a reader that never makes room is cut off. Throws `too_large`. */
@@ -67,9 +68,12 @@ export class LineConnection {
     this.#socket.resume();
   }
 
-  /** Sends what is written and closes. */
-  close(): void {
-    this.#socket.end();
+  /** Sends what is written, and one last value if there is one, and closes. Lines that came meanwhile are dropped. */
+  close(last?: unknown): void {
+    if (this.isClosed) return;
+    this.#closing = true;
+    this.#rest = "";
+    this.#socket.end(last === undefined ? "" : `${JSON.stringify(last)}\n`);
     // The other side may never close its half.
     this.#socket.destroySoon();
   }
@@ -98,8 +102,6 @@ export class LineConnection {
       message: `A line of the local socket is longer than ${lineBytes} bytes.`,
     });
     this.#error = error;
-    this.#rest = "";
-    this.#socket.end(`${JSON.stringify({ error: { code: error.code, message: error.message } })}\n`);
-    this.#socket.destroySoon();
+    this.close({ error: { code: error.code, message: error.message } });
   }
 }

@@ -81,7 +81,7 @@ export class LocalCaller {
   }
 
   close(): void {
-    void this.#refuse(new ParleyError("closed", { message: "The process that held the device stopped." }));
+    this.#refuse(new ParleyError("closed", { message: "The process that held the device stopped." }));
   }
 
   #take(line: string): void {
@@ -91,7 +91,7 @@ export class LocalCaller {
     }
     const decoded = decodeJson(callerLineSchema, line, lineBytes);
     if (!decoded.ok) {
-      void this.#refuse(new ParleyError(decoded.code, { message: decoded.message }));
+      this.#refuse(new ParleyError(decoded.code, { message: decoded.message }));
       return;
     }
     const message = decoded.value;
@@ -109,7 +109,7 @@ export class LocalCaller {
       ? lineVersions.findLast((known) => decoded.value.hello.versions.includes(known))
       : undefined;
     if (version === undefined) {
-      void this.#refuse(
+      this.#refuse(
         new ParleyError(decoded.ok ? "unsupported_version" : "invalid_argument", {
           message: `The first line is {"hello":{"versions":[${lineVersions.join()}],"program":"…"}}.`,
         }),
@@ -194,8 +194,7 @@ export class LocalCaller {
     for (const done of this.#waiting) done();
   }
 
-  async #refuse(error: ParleyError): Promise<void> {
-    await this.#connection.send({ error: wireError(error) });
-    this.#connection.close();
+  #refuse(error: ParleyError): void {
+    this.#connection.close({ error: wireError(error) });
   }
 }

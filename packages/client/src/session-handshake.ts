@@ -58,7 +58,7 @@ export async function answerChallenge(text: string, input: ProofInput): Promise<
   const version = highestCommon(protocolVersions, versions);
   const suite = highestCommon(protocolSuites, suites);
   if (version === undefined || suite === undefined) throw new ParleyError("unsupported_version");
-  trust.acceptVersion(version);
+  trust.checkVersion(version);
   if (Math.abs(time - input.now) > limits.clockSkewMs) {
     throw new ParleyError("clock_skew", {
       message: `This machine's clock differs from the registry's by ${Math.round((input.now - time) / 1000)} s; set it.`,
@@ -104,6 +104,7 @@ export async function acceptWelcome(text: string, proof: Proof, input: ProofInpu
   if (nodeId !== proof.node || signed.node !== proof.node || signed.mesh !== trust.mesh || signed.proof !== proof.hash)
     throw new ParleyError("registry_key_mismatch");
   if (signed.version !== proof.version) throw new ParleyError("version_downgrade");
+  trust.acceptVersion(signed.version);
   if (revocations !== undefined) await trust.acceptRevocations(revocations);
   else if (trust.revocationNumber > 0)
     throw new ParleyError("stale_statement", {

@@ -7,7 +7,9 @@ import { type EncryptionKey, frameNonce, setUpRecipient } from "./hpke.ts";
 import { ReplayWindow } from "./replay-window.ts";
 import { signedBytes } from "./signed-bytes.ts";
 
-const mostContexts = 4096;
+const mostSenders = 4096;
+/** Contexts of one sending device: one for each of its starts and of the recipient's keys. A device can push out its own only. */
+const mostContextsPerSender = 16;
 
 export interface FrameOpenerOptions {
   readonly mesh: string;
@@ -39,7 +41,7 @@ const owned = (bytes: Uint8Array): Uint8Array<ArrayBuffer> => bytes as Uint8Arra
 
 export class FrameOpener {
   readonly #options: FrameOpenerOptions;
-  readonly #contexts = new Map<string, Context>();
+  readonly #contexts = new Map<string, Map<string, Context>>();
 
   constructor(options: FrameOpenerOptions) {
     this.#options = options;
@@ -97,16 +99,26 @@ export class FrameOpener {
 
   #context(routed: RoutedFrame): Context {
     const { mesh, encryptionKey } = this.#options;
-    const name = `${routed.fromDevice}:${routed.keyId}:${toBase64url(routed.encapsulated)}`;
-    const known = this.#contexts.get(name);
+    const contexts = this.#contextsOf(routed.fromDevice);
+    const name = `${routed.keyId}:${toBase64url(routed.encapsulated)}`;
+    const known = contexts.get(name);
     if (known !== undefined) return known;
     const own = encryptionKey(routed.keyId);
     if (own === undefined) throw new ParleyError("cannot_open");
     const between = { mesh, fromMember: routed.fromMember, fromDevice: routed.fromDevice, toMember: routed.toMember };
     const context = { key: setUpRecipient(between, own, routed.encapsulated), window: new ReplayWindow() };
-    context.key.catch(() => this.#contexts.delete(name));
-    if (this.#contexts.size >= mostContexts) this.#contexts.delete(this.#contexts.keys().next().value ?? "");
-    this.#contexts.set(name, context);
+    context.key.catch(() => contexts.delete(name));
+    if (contexts.size >= mostContextsPerSender) contexts.delete(contexts.keys().next().value ?? "");
+    contexts.set(name, context);
     return context;
+  }
+
+  #contextsOf(device: string): Map<string, Context> {
+    const known = this.#contexts.get(device);
+    if (known !== undefined) return known;
+    if (this.#contexts.size >= mostSenders) this.#contexts.delete(this.#contexts.keys().next().value ?? "");
+    const contexts = new Map<string, Context>();
+    this.#contexts.set(device, contexts);
+    return contexts;
   }
 }

@@ -130,8 +130,13 @@ export class MeshTrust {
   }
 
   /** Refuses a protocol version older than one agreed on before. */
-  acceptVersion(version: number): void {
+  checkVersion(version: number): void {
     if (version < this.#version) throw new ParleyError("version_downgrade");
+  }
+
+  /** Pins a version that was agreed on with a node that has proven itself. */
+  acceptVersion(version: number): void {
+    this.checkVersion(version);
     if (version === this.#version) return;
     this.#version = version;
     this.#changed();

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { setTimeout } from "node:timers/promises";
 
 import {
   Device,
@@ -175,7 +176,13 @@ export class MeshScope implements AsyncDisposable {
   /** Resolves when the registry knows that a member is not connected. */
   async gone(name: string): Promise<void> {
     const { device } = this.mesh.operator;
-    while ((await device.request("directory.get", { name })).devices.length > 0);
+    await until(async () => (await device.request("directory.get", { name })).devices.length === 0);
+  }
+
+  /** Starts the registry again and waits for the operator. */
+  async startRegistry(): Promise<void> {
+    await this.mesh.startRegistry();
+    await until(() => this.mesh.operator.device.state === "connected");
   }
 
   /** A folder that goes with the mesh. */
@@ -208,6 +215,11 @@ export class MeshScope implements AsyncDisposable {
 
 const linksOf = (factory: LinkControl, links: false | undefined): Pick<MemberOptions, "links"> =>
   links === false ? {} : { links: { factory } };
+
+/** Looks again and again until it is so: for what nobody tells. */
+export async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await isSo())) await setTimeout(5);
+}
 
 /** The texts `prefix 0` to `prefix count-1`. */
 export const numbered = (prefix: string, count: number): string[] =>

@@ -2,7 +2,7 @@ import { createSigner, MeshTrust, signStatement } from "@parley/core";
 import { limits } from "@parley/protocol";
 import { describe, expect, it } from "vitest";
 
-import { Events, MeshScope } from "./device-fixture.ts";
+import { Events, MeshScope, until } from "./device-fixture.ts";
 import { hostileScene } from "./hostile-scene.ts";
 
 describe("a session with a hostile registry", () => {
@@ -90,10 +90,10 @@ describe("a session with a hostile registry", () => {
     await using mesh = await hostileScene();
     const { alice, joined, proxy, scope, events } = mesh;
     await scope.mesh.revoke("carol");
-    while (joined.trust.revocationNumber < 1) await alice.request("ping", {});
+    await until(() => joined.trust.revocationNumber >= 1);
     const first = joined.trust.revocations ?? "";
     await scope.mesh.revoke("dave");
-    while (joined.trust.revocationNumber < 2) await alice.request("ping", {});
+    await until(() => joined.trust.revocationNumber >= 2);
     proxy.inject({ type: "revocations", body: { revocations: first } });
     await events.refused("stale_statement");
     expect(joined.trust.revocationNumber).toBe(2);
@@ -111,7 +111,7 @@ describe("a session with a hostile registry", () => {
     const { alice, carol, joined, proxy, scope, entry } = mesh;
     const before = await entry(carol);
     await scope.mesh.revoke("carol");
-    while (joined.trust.revocationNumber < 1) await alice.request("ping", {});
+    await until(() => joined.trust.revocationNumber >= 1);
     proxy.answer = (type) => (type === "directory.get" ? before : undefined);
     await expect(alice.memberOf("@carol")).rejects.toMatchObject({ code: "revoked" });
     await expect(alice.send("@carol", "hello")).rejects.toMatchObject({ code: "revoked" });

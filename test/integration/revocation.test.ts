@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { Events, MeshScope, Messages } from "./device-fixture.ts";
+import { Events, MeshScope, Messages, until } from "./device-fixture.ts";
 import { RegistryProxy } from "./registry-proxy.ts";
 
 describe("a revocation", () => {
@@ -54,8 +54,7 @@ describe("a revocation", () => {
     for (const one of members)
       for (const other of members) if (one !== other) await one.device.connect(other.device.member);
     await scope.mesh.revoke("carol");
-    for (const { joined, device } of members)
-      while (joined.trust.revocationNumber < 1) await device.request("ping", {});
+    for (const { joined, device } of members) await until(() => joined.trust.revocationNumber >= 1);
     for (const one of members)
       for (const other of members) if (one !== other) await one.device.ping(other.device.member, { paths: ["direct"] });
     expect(members.flatMap(({ events }) => events.refusals)).toEqual([]);

@@ -1,7 +1,7 @@
 import type { TaskEvent, TaskRun } from "@parley/client";
 import { describe, expect, it } from "vitest";
 
-import { MeshScope } from "./device-fixture.ts";
+import { MeshScope, until } from "./device-fixture.ts";
 import { serve } from "./task-fixture.ts";
 
 async function events(run: TaskRun): Promise<TaskEvent[]> {
@@ -82,7 +82,7 @@ describe("a task", () => {
     expect(["bob", "carol"]).toContain(busy);
     const loaded = async (): Promise<boolean> =>
       (await scope.mesh.operator.device.memberOf(busy)).devices.some(({ load }) => load > 0);
-    while (!(await loaded()));
+    await until(loaded);
     const second = await alice.device.delegate(undefined, { skill: "echo", input });
     expect([busy, second.to.name].toSorted()).toEqual(["bob", "carol"]);
     await second.outcome;

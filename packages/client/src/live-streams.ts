@@ -63,6 +63,27 @@ export class LiveStreams {
     for (const { stream } of this.#byRule.values()) stream.rewind();
   }
 
+  /** Those that a link with this path carries; without a link, none. */
+  *carriedBy(link: Path | undefined): Generator<LiveStream> {
+    if (link !== undefined) yield* this.on(link);
+  }
+
+  /** Those that go by relay while a link with this path, if any, is open. */
+  *relayedBeside(link: Path | undefined): Generator<LiveStream> {
+    for (const live of this.on("relay")) {
+      // A rule that allows links uses the open one.
+      if (link === undefined || (live.paths !== undefined && !live.paths.has(link))) yield live;
+    }
+  }
+
+  /** Something waits that may go by a link. */
+  get wantsLink(): boolean {
+    for (const { stream, paths } of this.#byRule.values()) {
+      if (stream.unackedCount > 0 && (paths === undefined || paths.has("direct") || paths.has("turn"))) return true;
+    }
+    return false;
+  }
+
   /** Forgets everything under way: the other side forgot it too. */
   reset(): void {
     const before = [...this.#byRule.values()];

@@ -64,6 +64,7 @@ export class Peer {
   #flushing = false;
   #relaying = 0;
   #lastAck = 0;
+  #lastRelayAck = 0;
   #sending = 0;
   #pushed = 0;
   #sendOrder: Promise<void> = Promise.resolve();
@@ -104,6 +105,30 @@ export class Peer {
     );
   }
 
+  /** The open link carries something that is not acknowledged. */
+  get waitsOnLink(): boolean {
+    const { durable } = this.#options;
+    return (
+      hasUnacked(this.#live.carriedBy(this.#link?.path)) ||
+      (this.#link !== undefined && durable.carrier === this && durable.stream.unackedCount > 0)
+    );
+  }
+
+  /** Something live that went by relay is not acknowledged. */
+  get waitsOnRelay(): boolean {
+    return hasUnacked(this.#live.relayedBeside(this.#link?.path));
+  }
+
+  /** Something waits that may go by a link. */
+  get wantsLink(): boolean {
+    return this.#live.wantsLink || this.#options.durable.stream.unackedCount > 0;
+  }
+
+  /** Monotonic time of the last acknowledgement of what went by relay. */
+  get lastRelayAck(): number {
+    return this.#lastRelayAck;
+  }
+
   /** Monotonic time of the last acknowledgement. */
   get lastAck(): number {
     return this.#lastAck;
@@ -125,7 +150,7 @@ export class Peer {
     this.#connected = presence?.state === "connected";
     if (presence !== undefined) this.#boot = presence.boot;
     if (restarted) this.forgetLive();
-    if (back && this.#link === undefined) this.#live.rewind();
+    if (back) this.#rewindRelayed();
     if (this.#connected) this.flush();
     return restarted;
   }
@@ -256,6 +281,7 @@ export class Peer {
     this.noteAck();
     const live = this.#live.ofEpoch(ack.epoch);
     if (live === undefined || live.stream.acknowledge(ack.seq) === 0) return;
+    if (this.#link === undefined || live.paths?.has(this.#link.path) === false) this.#lastRelayAck = this.#lastAck;
     wake(live);
     this.flush();
   }
@@ -279,9 +305,13 @@ export class Peer {
 
   /** A new session: what was under way through the old one may be lost. */
   onSession(): void {
-    if (this.#link !== undefined) return;
-    this.#live.rewind();
+    this.#rewindRelayed();
     this.flush();
+  }
+
+  /** What goes by relay goes there again. */
+  #rewindRelayed(): void {
+    for (const { stream } of this.#live.relayedBeside(this.#link?.path)) stream.rewind();
   }
 
   onDrain(): void {
@@ -374,11 +404,7 @@ export class Peer {
       else if (out.ephemeral(waiting.envelope)) this.#ephemeral.splice(index, 1);
       else return;
     }
-    for (const { stream, paths } of this.#live.on("relay")) {
-      // A rule that allows links uses the open one.
-      if (this.#link !== undefined && (paths === undefined || paths.has(this.#link.path))) continue;
-      while (stream.write(out));
-    }
+    for (const { stream } of this.#live.relayedBeside(this.#link?.path)) while (stream.write(out));
   }
 
   async #relay(frame: Uint8Array, stored: boolean): Promise<void> {
@@ -406,6 +432,11 @@ export class Peer {
   #onRelayRefused(error: ParleyError): void {
     if (error.code === "not_connected") this.#connected = false;
     else if (error.code !== "closed") this.#options.onError(error);
-    if (this.#link === undefined) this.#live.rewind();
+    this.#rewindRelayed();
   }
+}
+
+function hasUnacked(streams: Iterable<LiveStream>): boolean {
+  for (const { stream } of streams) if (stream.unackedCount > 0) return true;
+  return false;
 }

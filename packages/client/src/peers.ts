@@ -52,7 +52,8 @@ interface Contact {
   readonly peer: Peer;
   readonly dialer: Dialer | undefined;
   /** Since when something waits unanswered, by the monotonic clock. */
-  waitingSince: number | undefined;
+  linkWaits: number | undefined;
+  relayWaits: number | undefined;
 }
 
 const sweepMs = 500;
@@ -234,7 +235,7 @@ export class Peers {
       durable,
       onError,
     });
-    const contact: Contact = { peer, dialer: this.#dialer(peer), waitingSince: undefined };
+    const contact: Contact = { peer, dialer: this.#dialer(peer), linkWaits: undefined, relayWaits: undefined };
     this.#contacts.set(device, contact);
     return contact;
   }
@@ -382,21 +383,22 @@ export class Peers {
     }
   }
 
-  /** Unanswered frames give a link up long before ICE notices, and are sent again by relay. */
+  /** Unanswered frames give a link up long before ICE notices; what went by relay is sent there again. */
   #watchAnswers(contact: Contact, now: number): void {
     const { peer, dialer } = contact;
-    if (!peer.hasUnacked) {
-      contact.waitingSince = undefined;
-      return;
-    }
-    contact.waitingSince = Math.max(contact.waitingSince ?? now, peer.link?.lastHeard ?? 0, peer.lastAck);
-    const waited = now - contact.waitingSince;
-    if (peer.link !== undefined && waited > unansweredLinkMs) {
-      contact.waitingSince = now;
+    const heard = Math.max(peer.link?.lastHeard ?? 0, peer.lastAck);
+    contact.linkWaits = peer.waitsOnLink ? Math.max(contact.linkWaits ?? now, heard) : undefined;
+    if (contact.linkWaits !== undefined && now - contact.linkWaits > unansweredLinkMs) {
+      contact.linkWaits = undefined;
       dialer?.close("unanswered");
-    } else if (peer.link === undefined && peer.connected && waited > unansweredRelayMs) {
-      contact.waitingSince = now;
+    }
+    const waits = peer.waitsOnRelay && peer.connected && this.#options.session.isOpen;
+    contact.relayWaits = waits ? Math.max(contact.relayWaits ?? now, peer.lastRelayAck) : undefined;
+    if (contact.relayWaits !== undefined && now - contact.relayWaits > unansweredRelayMs) {
+      contact.relayWaits = now;
       peer.onSession();
     }
+    // An attempt that failed is made again, at the dialer's pace, while there is a use for it.
+    if (peer.link === undefined && peer.wantsLink) this.wantLink(peer);
   }
 }

@@ -55,6 +55,9 @@ interface Waiter {
 }
 
 const requestTimeoutMs = 30_000;
+/** Pauses between two renewals of the lease, at least, and after one that failed. */
+const leastRenewalMs = 1000;
+const renewAgainMs = 60_000;
 /** Bytes waiting in the socket above which frames wait. */
 const socketHighWater = 1024 * 1024;
 const socketPollMs = 5;
@@ -69,6 +72,7 @@ export class Session {
   #state: SessionState = "stopped";
   #nextId = 1;
   #retry: Timer | undefined;
+  #renewal: Timer | undefined;
   #welcome: Welcome | undefined;
   #clockOffset = 0;
 
@@ -140,6 +144,31 @@ export class Session {
     });
   }
 
+  #renewIn(pauseMs: number): void {
+    this.#renewal = this.#options.clock.setTimer(Math.max(pauseMs, leastRenewalMs), () => void this.#renewLease());
+  }
+
+  /** Half-way through its life the lease is renewed: links are opened with it, and a session may outlast it. */
+  async #renewLease(): Promise<void> {
+    const { trust, identity, clock, log } = this.#options;
+    const before = this.#welcome;
+    if (before === undefined) return;
+    let held = before;
+    let pauseMs = renewAgainMs;
+    try {
+      const { lease } = await this.request("lease.renew", {});
+      const { member, device } = identity();
+      const { expires } = await trust.verifyLease(lease, before.nodeKey, { member, device: device.id });
+      if (this.#welcome !== before) return;
+      held = { ...before, lease, leaseExpires: expires };
+      this.#welcome = held;
+      pauseMs = (expires - clock.now()) / 2;
+    } catch (error) {
+      log("warn", "lease", { code: toParleyError(error).code });
+    }
+    if (this.#phase === "open" && this.#welcome === held) this.#renewIn(pauseMs);
+  }
+
   #setState(state: SessionState, error?: ParleyError, retryInMs?: number): void {
     this.#state = state;
     this.#options.events.onState(state, error, retryInMs);
@@ -201,6 +230,7 @@ export class Session {
     this.#clockOffset = welcome.statement.time - clock.now();
     this.#welcome = welcome;
     this.#phase = "open";
+    this.#renewIn((welcome.leaseExpires - clock.now()) / 2);
     this.#backoff.reset();
     this.#setState("connected");
     this.#options.events.onWelcome(welcome);
@@ -295,6 +325,7 @@ export class Session {
   /** Everything that waited for this connection learns that it is gone. */
   #drop(error: ParleyError): void {
     this.#phase = "closed";
+    this.#renewal?.cancel();
     for (const id of this.#waiters.keys()) this.#settle(id)?.reject(error);
     const frames = [...this.#frames];
     this.#frames.clear();

@@ -8,7 +8,7 @@ import { awaitAdmission, createIdentityDraft, Device, type JoinedMesh, Operator,
 import { createSigner, exportSigner, openMemoryJournal, type Signer } from "@parley/core";
 import { formatInviteLink, parseInviteLink } from "@parley/protocol";
 
-import { Events, LinkControl } from "./device-fixture.ts";
+import { Events, LinkControl, until } from "./device-fixture.ts";
 
 const program = new URL("./registry-process.ts", import.meta.url);
 
@@ -43,12 +43,14 @@ export class ProcessMesh implements AsyncDisposable {
     return mesh;
   }
 
-  /** Starts the registry on the port it had; answers its one-time secret. */
+  /** Starts the registry on the port it had and waits for the operator; answers its one-time secret. */
   async restart(): Promise<string> {
     const port = this.#origin === "" ? "0" : new URL(this.#origin).port;
     this.#child = fork(program, [this.#folder, this.#stored, port], { execArgv: [] });
     const [ready] = (await once(this.#child, "message")) as [{ origin: string; claimSecret?: string }];
     this.#origin = ready.origin;
+    const operator = this.#operator?.device;
+    if (operator !== undefined) await until(() => operator.state === "connected");
     return ready.claimSecret ?? "";
   }
 

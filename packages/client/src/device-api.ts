@@ -28,7 +28,7 @@ export type DeviceEvent =
       readonly error?: { readonly code: ErrorCode; readonly message: string };
       readonly retryInMs?: number;
     }
-  | { readonly type: "link"; readonly link: LinkView; readonly reason?: string }
+  | { readonly type: "link"; readonly link: LinkView; readonly code?: ErrorCode; readonly reason?: string }
   | { readonly type: "delivery"; readonly delivery: Delivery; readonly to: string }
   | { readonly type: "pairing-pending"; readonly pairing: string; readonly request: string }
   | { readonly type: "refused"; readonly code: ErrorCode; readonly message: string; readonly from?: string }

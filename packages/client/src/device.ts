@@ -17,10 +17,6 @@ import { signStatement } from "@parley/core";
 import {
   type AgentCard,
   type Availability,
-  decodeJson,
-  directMessageSchema,
-  type Envelope,
-  envelopeId,
   envelopeKinds,
   limits,
   ParleyError,
@@ -33,16 +29,20 @@ import {
   toParleyError,
 } from "@parley/protocol";
 
-import { bodyOf, textOf } from "./body.ts";
-import type { AllowedPaths, IncomingMessage, PingResult, SendOptions, Sent } from "./delivery.ts";
+import { bodyOf } from "./body.ts";
+import type { AllowedPaths, PingResult, SendOptions, Sent } from "./delivery.ts";
 import type { DeviceApi, DeviceEvent, LinkView, SessionState } from "./device-api.ts";
 import type { DeviceOptions, LogLine } from "./device-options.ts";
+import { DirectMessages, type MessageHandler } from "./direct-messages.ts";
 import { Directory } from "./directory.ts";
 import { Emitter } from "./emitter.ts";
 import type { Identity } from "./identity.ts";
 import { Inbox } from "./inbox.ts";
+import { LinkOpener } from "./link-opener.ts";
 import { type LiveMessage, LiveStreamWriter } from "./live-stream-writer.ts";
 import type { FindQuery, FoundMembers, MemberView } from "./member-view.ts";
+import { OwnPresence } from "./own-presence.ts";
+import { linkPaths } from "./path-rules.ts";
 import type { Peer } from "./peer.ts";
 import { Peers } from "./peers.ts";
 import { Pings } from "./pings.ts";
@@ -54,17 +54,10 @@ import { TaskCallee } from "./tasks/task-callee.ts";
 import { TaskCaller } from "./tasks/task-caller.ts";
 import type { DelegateRequest, TaskAdmission, TaskHandler, TaskRun } from "./tasks/task-run.ts";
 
-const liveTtlMs = 60_000;
 const defaultPingMs = 10_000;
 const drainMs = 2000;
 /** Pause before the sender of a message is asked for again. */
 const askAgainMs = 1000;
-const presencePauseMs = 100;
-const linkPaths: readonly Path[] = ["direct", "turn"];
-const allowsLinks = (paths: AllowedPaths | undefined): boolean =>
-  paths === undefined || paths.some((path) => linkPaths.includes(path));
-const allowsRelay = (paths: AllowedPaths | undefined): boolean => paths === undefined || paths.includes("relay");
-
 export class Device implements DeviceApi {
   readonly #options: DeviceOptions;
   readonly #clock: Clock;
@@ -83,15 +76,13 @@ export class Device implements DeviceApi {
   readonly #callee: TaskCallee;
   readonly #pings: Pings;
   readonly #events: Emitter<DeviceEvent>;
-  readonly #leftover: readonly InboxEntry[];
+  readonly #opener: LinkOpener;
+  readonly #messages: DirectMessages;
+  readonly #presence: OwnPresence;
   #identity: Identity;
-  #messageHandler: ((message: IncomingMessage) => void | Promise<void>) | undefined;
   #streamHandler: ((message: LiveMessage) => void) | undefined;
   #card: AgentCard | undefined;
   #cardNumber = 0;
-  #presence: RequestBody<"presence.set"> = {};
-  #presenceScheduled = false;
-  #presenceSaid = "";
   #state: SessionState = "stopped";
 
   private constructor(options: DeviceOptions, state: JournalState, leftover: readonly InboxEntry[]) {
@@ -102,7 +93,6 @@ export class Device implements DeviceApi {
     this.#journal = options.journal;
     this.#trust = options.trust;
     this.#identity = options.identity;
-    this.#leftover = leftover;
     this.#boot = toBase64url(this.#random.bytes(16));
     this.#events = new Emitter((error) => this.#onError(error));
     this.#session = this.#makeSession();
@@ -111,17 +101,24 @@ export class Device implements DeviceApi {
       trust: this.#trust,
       onRefused: (error) => this.#refused(error),
     });
+    this.#presence = new OwnPresence(this.#session, this.#clock, this.#log);
     this.#relay = this.#makeRelay();
     this.#inbox = new Inbox(
       {
         journal: this.#journal,
         now: () => this.#clock.now(),
-        handle: (entry, path) => this.#handleEntry(entry, path),
+        handle: (entry, path) => this.#messages.onEntry(entry, path),
         onError: (error) => this.#onError(error),
       },
       state.inbound,
     );
     this.#peers = this.#makePeers(state);
+    this.#opener = new LinkOpener({
+      peers: () => this.#peers,
+      clock: this.#clock,
+      watch: (listener) => this.watch(listener),
+    });
+    this.#messages = this.#makeMessages(leftover);
     this.#pings = new Pings(this.#clock, this.#random);
     const send = (peer: Peer, kind: number, body: unknown, paths: AllowedPaths | undefined): Promise<void> =>
       this.#sendLive(peer, kind, body, paths);
@@ -132,7 +129,7 @@ export class Device implements DeviceApi {
       onError: (error: unknown) => this.#onError(error),
     };
     this.#caller = new TaskCaller(shared);
-    this.#callee = new TaskCallee({ ...shared, onLoad: (load) => this.#setPresence({ load }) });
+    this.#callee = new TaskCallee({ ...shared, onLoad: (load) => this.#presence.set({ load }) });
     this.#sections = this.#makeSections();
   }
 
@@ -207,55 +204,26 @@ export class Device implements DeviceApi {
     return this.#session.request(type, body);
   }
 
-  async send(to: string, text: string, options: SendOptions = {}): Promise<Sent> {
-    const body = bodyOf({ text } satisfies { text: string });
-    if (text.length === 0) throw new ParleyError("invalid_argument", { message: "A message needs some text." });
-    if (options.class === "live") return this.#sendLiveMessage(to, body, options);
-    if (options.paths !== undefined)
-      throw new ParleyError("unsupported_operation", {
-        message: "Paths can be chosen for live messages and calls only.",
-      });
-    const { member } = await this.#memberToSend(to);
-    const head = {
-      kind: envelopeKinds.message,
-      critical: true,
-      created: this.#clock.now(),
-      ttl: options.ttlMs ?? 0,
-      hops: 0,
-      trace: undefined,
-      origin: undefined,
-    };
-    return this.#peers.durable(member).accept(head, body, options.signal);
+  send(to: string, text: string, options: SendOptions = {}): Promise<Sent> {
+    return this.#messages.send(to, text, options);
   }
 
-  onMessage(handler: (message: IncomingMessage) => void | Promise<void>): () => void {
-    const first = this.#messageHandler === undefined && !this.#inbox.wasRead;
-    this.#messageHandler = handler;
-    this.#inbox.read(first ? this.#leftover : []);
-    this.#setPresence({ consumer: "reading" });
-    return () => {
-      if (this.#messageHandler !== handler) return;
-      this.#messageHandler = undefined;
-      this.#inbox.pause();
-      this.#setPresence({ consumer: "idle" });
-    };
+  onMessage(handler: MessageHandler): () => void {
+    return this.#messages.read(handler);
   }
 
   async ping(to: string, options: { paths?: AllowedPaths; timeoutMs?: number } = {}): Promise<PingResult> {
     const peer = await this.#livePeer(to);
     const timeoutMs = options.timeoutMs ?? defaultPingMs;
-    if (allowsLinks(options.paths)) {
-      if (!allowsRelay(options.paths)) await this.#open(peer, options.paths);
-      else this.#peers.wantLink(peer);
-      if (peer.link !== undefined && (options.paths ?? linkPaths).includes(peer.link.path))
-        return this.#pings.ping(peer, false, timeoutMs);
-    }
+    await this.#opener.approach(peer, options.paths);
+    if (peer.link !== undefined && (options.paths ?? linkPaths).includes(peer.link.path))
+      return this.#pings.ping(peer, false, timeoutMs);
     return this.#pings.ping(peer, true, timeoutMs);
   }
 
   async connect(to: string, options: { signal?: AbortSignal } = {}): Promise<LinkView> {
     const peer = await this.#livePeer(to);
-    await this.#open(peer, undefined, options.signal);
+    await this.#opener.open(peer, undefined, options.signal);
     const view = this.#peers.views().find(({ device }) => device === peer.device);
     if (view === undefined) throw new ParleyError("path_unavailable");
     return view;
@@ -271,10 +239,7 @@ export class Device implements DeviceApi {
     if (!view.live && peer.link === undefined)
       throw new ParleyError("not_connected", { message: `@${view.name} is not connected.` });
     checkSkillInput(view, request);
-    if (allowsLinks(request.paths)) {
-      if (allowsRelay(request.paths)) this.#peers.wantLink(peer);
-      else await this.#open(peer, request.paths, request.signal);
-    }
+    await this.#opener.approach(peer, request.paths, request.signal);
     return this.#caller.start(peer, request, (output) => checkSkillOutput(view, request.skill, output));
   }
 
@@ -295,8 +260,7 @@ export class Device implements DeviceApi {
   /** A live stream of bytes to the device of a member. */
   async stream(to: string, options: { paths?: AllowedPaths } = {}): Promise<LiveStreamWriter> {
     const peer = await this.#livePeer(to);
-    if (allowsLinks(options.paths) && !allowsRelay(options.paths)) await this.#open(peer, options.paths);
-    else if (allowsLinks(options.paths)) this.#peers.wantLink(peer);
+    await this.#opener.approach(peer, options.paths);
     return new LiveStreamWriter(peer, this.#clock, options.paths);
   }
 
@@ -391,6 +355,23 @@ export class Device implements DeviceApi {
     });
   }
 
+  #makeMessages(leftover: readonly InboxEntry[]): DirectMessages {
+    return new DirectMessages({
+      clock: this.#clock,
+      directory: this.#directory,
+      peers: () => this.#peers,
+      inbox: () => this.#inbox,
+      opener: this.#opener,
+      leftover,
+      recipient: (to) => this.#other(to),
+      livePeer: (to) => this.#livePeer(to),
+      nextChance: () => this.#nextChance(),
+      onReading: (reading) => this.#presence.set({ consumer: reading ? "reading" : "idle" }),
+      onRefused: (error, from) => this.#refused(error, from),
+      onError: (error) => this.#onError(error),
+    });
+  }
+
   #makeSections(): SectionHandler {
     return new SectionHandler({
       peers: () => this.#peers,
@@ -398,7 +379,7 @@ export class Device implements DeviceApi {
       live: new Map([
         [envelopeKinds.call, (envelope: LiveEnvelope) => this.#callee.onEnvelope(envelope)],
         [envelopeKinds.callEvent, (envelope: LiveEnvelope) => this.#caller.onEnvelope(envelope)],
-        [envelopeKinds.message, (envelope: LiveEnvelope) => this.#onLiveMessage(envelope)],
+        [envelopeKinds.message, (envelope: LiveEnvelope) => this.#messages.onLive(envelope)],
         [
           envelopeKinds.data,
           (envelope: LiveEnvelope) =>
@@ -428,11 +409,7 @@ export class Device implements DeviceApi {
   }
 
   #onWelcome(): void {
-    this.#presenceSaid = "";
-    this.#setPresence({
-      load: this.#callee.working,
-      consumer: this.#messageHandler === undefined ? "idle" : "reading",
-    });
+    this.#presence.sayAgain();
     this.#peers.closeRevoked();
     this.#peers.onSession();
     const card = this.#card;
@@ -535,133 +512,23 @@ export class Device implements DeviceApi {
     return peer;
   }
 
-  async #memberToSend(to: string): Promise<MemberView> {
-    const view = await this.#other(to);
-    const peer = this.#peers.peerOf(view);
-    if (view.live) this.#peers.wantLink(peer);
-    return view;
-  }
-
   async #holder(skill: string): Promise<MemberView> {
     const [holder] = await this.#directory.holders(skill, this.member);
     if (holder === undefined) throw new ParleyError("no_holder", { message: `No live agent offers ${skill}.` });
     return holder;
   }
 
-  /** Waits for a link on an allowed path, dialling at once. Rejects with `path_unavailable`. */
-  async #open(peer: Peer, paths: AllowedPaths | undefined, signal?: AbortSignal): Promise<void> {
-    signal?.throwIfAborted();
-    const allowed = (): boolean => peer.link !== undefined && (paths ?? linkPaths).includes(peer.link.path);
-    if (allowed()) return;
-    if (!this.#peers.canLink(peer))
-      throw new ParleyError("path_unavailable", { message: "This device makes no links." });
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const unavailable = (message: string): void => reject(new ParleyError("path_unavailable", { message }));
-    const done = this.watch((event) => {
-      if (event.type !== "link" || event.link.device !== peer.device) return;
-      if (allowed()) resolve();
-      else if (event.link.state === "open")
-        unavailable(
-          `The link to @${peer.member.name} opened by ${event.link.path ?? "another path"}, which is not allowed.`,
-        );
-      else if (!this.#peers.isDialling(peer))
-        unavailable(`No link to @${peer.member.name} could be opened: ${event.reason ?? "unknown"}`);
-    });
-    const timer = this.#clock.setTimer(limits.linkOpenMs * 2, () =>
-      unavailable(`No link to @${peer.member.name} opened in time.`),
-    );
-    const onAbort = (): void => reject(toParleyError(signal?.reason));
-    signal?.addEventListener("abort", onAbort, { once: true });
-    this.#peers.wantLink(peer, true);
-    try {
-      await promise;
-    } finally {
-      done();
-      timer.cancel();
-      signal?.removeEventListener("abort", onAbort);
-    }
-  }
-
   async #sendLive(peer: Peer, kind: number, value: unknown, paths: AllowedPaths | undefined): Promise<void> {
-    await peer.sendLive(splitBody(this.#liveHead(kind), bodyOf(value)), paths);
-  }
-
-  #liveHead(kind: number, ttl = liveTtlMs): Omit<Envelope, "body" | "more"> {
-    return { kind, critical: true, created: this.#clock.now(), ttl, hops: 0, trace: undefined, origin: undefined };
-  }
-
-  async #sendLiveMessage(to: string, body: Uint8Array, options: SendOptions): Promise<Sent> {
-    const peer = await this.#livePeer(to);
-    if (allowsLinks(options.paths)) {
-      if (allowsRelay(options.paths)) this.#peers.wantLink(peer);
-      else await this.#open(peer, options.paths, options.signal);
-    }
-    const started = this.#clock.monotonic();
-    const envelopes = splitBody(this.#liveHead(envelopeKinds.message, options.ttlMs), body);
-    while (!peer.pushLive(envelopes, options.paths)) await peer.room(options.paths);
-    return peer.trackLive(options.paths, { now: () => this.#clock.now(), started });
-  }
-
-  #onLiveMessage(envelope: LiveEnvelope): void {
-    const message = decodeJson(directMessageSchema, textOf(envelope.body), limits.envelopeBytes);
-    if (!message.ok)
-      return this.#refused(new ParleyError(message.code, { message: message.message }), envelope.peer.member.name);
-    const { id, peer, path, created } = envelope;
-    const handled = this.#messageHandler?.({
-      id,
-      from: peer.sender,
-      text: message.value.text,
-      created,
-      path,
-      class: "live",
-      redelivered: false,
-    });
-    Promise.resolve(handled).catch((error: unknown) => this.#onError(error));
-  }
-
-  /** Hands a committed message to the program. */
-  async #handleEntry(entry: InboxEntry, path: Path | undefined): Promise<void> {
-    const message = decodeJson(directMessageSchema, textOf(entry.envelope.body), limits.envelopeBytes);
-    const sender = await this.#writerOf(entry);
-    if (!message.ok) return this.#refused(new ParleyError(message.code, { message: message.message }), sender.name);
-    const { origin, created } = entry.envelope;
-    await this.#messageHandler?.({
-      id: envelopeId(origin?.epoch ?? entry.epoch, origin?.seq ?? entry.seq),
-      from: { member: sender.member, name: sender.name, device: entry.device, kind: sender.kind, roles: sender.roles },
-      text: message.value.text,
-      created,
-      path: path ?? "mailbox",
-      class: "durable",
-      redelivered: entry.redelivered,
-    });
-  }
-
-  /** Changes within a moment go in one request, and only when they say something new. */
-  #setPresence(presence: RequestBody<"presence.set">): void {
-    this.#presence = { ...this.#presence, ...presence };
-    if (this.#presenceScheduled) return;
-    this.#presenceScheduled = true;
-    this.#clock.setTimer(presencePauseMs, () => {
-      this.#presenceScheduled = false;
-      const saying = JSON.stringify(this.#presence);
-      if (!this.#session.isOpen || saying === this.#presenceSaid) return;
-      this.#presenceSaid = saying;
-      this.#session
-        .request("presence.set", this.#presence)
-        .catch((error: unknown) => this.#log("debug", "presence", { code: toParleyError(error).code }));
-    });
-  }
-
-  /** Who wrote a committed message: kept while the registry, which has to be asked, is away. */
-  async #writerOf({ sender }: InboxEntry): Promise<MemberView["verified"]> {
-    for (;;) {
-      try {
-        return (this.#directory.known(sender) ?? (await this.memberOf(sender))).verified;
-      } catch (error) {
-        if (!toParleyError(error).retryable) throw error;
-        await this.#nextChance();
-      }
-    }
+    const head = {
+      kind,
+      critical: true,
+      created: this.#clock.now(),
+      ttl: 0,
+      hops: 0,
+      trace: undefined,
+      origin: undefined,
+    };
+    await peer.sendLive(splitBody(head, bodyOf(value)), paths);
   }
 
   /** Resolves with the next session, or after a while within one. */

@@ -79,8 +79,13 @@ export class Directory {
     const entry = await asked.catch((error: unknown) => {
       // The registry forgets whoever is revoked; this device does not.
       const member = name === undefined ? who : this.#byName.get(name);
-      const isRevoked = toParleyError(error).code === "unknown_member" && member !== undefined && this.#trust.isRevoked(member);
-      throw isRevoked ? new ParleyError("revoked", { message: `${name === undefined ? "This member" : `@${name}`} was revoked by an operator.` }) : error;
+      const isRevoked =
+        toParleyError(error).code === "unknown_member" && member !== undefined && this.#trust.isRevoked(member);
+      throw isRevoked
+        ? new ParleyError("revoked", {
+            message: `${name === undefined ? "This member" : `@${name}`} was revoked by an operator.`,
+          })
+        : error;
     });
     return this.#accept(entry, name === undefined ? { member: who } : { name });
   }

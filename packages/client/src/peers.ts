@@ -285,6 +285,7 @@ export class Peers {
     this.#options.emit({
       type: "link",
       link: { ...this.#view(peer, undefined), state: "closed" },
+      code: error.code,
       reason: error.message,
     });
     if (error.code !== "closed" && error.code !== "timeout")

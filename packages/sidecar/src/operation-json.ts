@@ -60,7 +60,12 @@ export const deviceEventSchema = z.discriminatedUnion("type", [
     error: z.exactOptional(coded),
     retryInMs: z.exactOptional(z.number()),
   }),
-  z.object({ type: z.literal("link"), link: linkViewSchema, reason: z.exactOptional(z.string()) }),
+  z.object({
+    type: z.literal("link"),
+    link: linkViewSchema,
+    code: z.exactOptional(errorCodeSchema),
+    reason: z.exactOptional(z.string()),
+  }),
   z.object({ type: z.literal("delivery"), delivery: deliverySchema, to: z.string() }),
   z.object({ type: z.literal("pairing-pending"), pairing: z.string(), request: z.string() }),
   z.object({

@@ -1,0 +1,152 @@
+/** Direct messages: out by the durable or the live stream, in from the inbox or live, to one handler. */
+import type { Clock, InboxEntry } from "@parley/core";
+import { splitBody } from "@parley/core";
+import {
+  decodeJson,
+  directMessageSchema,
+  type Envelope,
+  envelopeId,
+  envelopeKinds,
+  limits,
+  ParleyError,
+  type Path,
+  toParleyError,
+} from "@parley/protocol";
+
+import { bodyOf, textOf } from "./body.ts";
+import type { IncomingMessage, SendOptions, Sent } from "./delivery.ts";
+import type { Directory } from "./directory.ts";
+import type { Inbox } from "./inbox.ts";
+import type { LinkOpener } from "./link-opener.ts";
+import type { MemberView } from "./member-view.ts";
+import type { Peer } from "./peer.ts";
+import type { Peers } from "./peers.ts";
+import type { LiveEnvelope } from "./section-handler.ts";
+
+export type MessageHandler = (message: IncomingMessage) => void | Promise<void>;
+
+export interface DirectMessagesOptions {
+  readonly clock: Clock;
+  readonly directory: Directory;
+  readonly peers: () => Peers;
+  readonly inbox: () => Inbox;
+  readonly opener: LinkOpener;
+  /** What an earlier life of the process left unhandled. */
+  readonly leftover: readonly InboxEntry[];
+  readonly recipient: (to: string) => Promise<MemberView>;
+  readonly livePeer: (to: string) => Promise<Peer>;
+  /** Resolves when the registry may be asked once more. */
+  readonly nextChance: () => Promise<void>;
+  readonly onReading: (reading: boolean) => void;
+  readonly onRefused: (error: ParleyError, from?: string) => void;
+  readonly onError: (error: unknown) => void;
+}
+
+const liveTtlMs = 60_000;
+
+export class DirectMessages {
+  readonly #options: DirectMessagesOptions;
+  #handler: MessageHandler | undefined;
+
+  constructor(options: DirectMessagesOptions) {
+    this.#options = options;
+  }
+
+  get isReading(): boolean {
+    return this.#handler !== undefined;
+  }
+
+  /** Resolves when the message is accepted. */
+  async send(to: string, text: string, options: SendOptions): Promise<Sent> {
+    if (text.length === 0) throw new ParleyError("invalid_argument", { message: "A message needs some text." });
+    const body = bodyOf({ text });
+    if (options.class === "live") return this.#sendLive(to, body, options);
+    if (options.paths !== undefined)
+      throw new ParleyError("unsupported_operation", {
+        message: "Paths can be chosen for live messages and calls only.",
+      });
+    const peers = this.#options.peers();
+    const view = await this.#options.recipient(to);
+    const peer = peers.peerOf(view);
+    if (view.live) peers.wantLink(peer);
+    return peers.durable(view.member).accept(this.#head(options.ttlMs ?? 0), body, options.signal);
+  }
+
+  /** Hands messages to a handler until the returned function is called; what waited comes first. */
+  read(handler: MessageHandler): () => void {
+    const inbox = this.#options.inbox();
+    const first = this.#handler === undefined && !inbox.wasRead;
+    this.#handler = handler;
+    inbox.read(first ? this.#options.leftover : []);
+    this.#options.onReading(true);
+    return () => {
+      if (this.#handler !== handler) return;
+      this.#handler = undefined;
+      inbox.pause();
+      this.#options.onReading(false);
+    };
+  }
+
+  /** A live message, as it came. */
+  onLive({ id, peer, path, created, body }: LiveEnvelope): void {
+    const message = decodeJson(directMessageSchema, textOf(body), limits.envelopeBytes);
+    if (!message.ok)
+      return this.#options.onRefused(new ParleyError(message.code, { message: message.message }), peer.member.name);
+    const handled = this.#handler?.({
+      id,
+      from: peer.sender,
+      text: message.value.text,
+      created,
+      path,
+      class: "live",
+      redelivered: false,
+    });
+    Promise.resolve(handled).catch(this.#options.onError);
+  }
+
+  /** A committed message; resolves when the handler returned. */
+  async onEntry(entry: InboxEntry, path: Path | undefined): Promise<void> {
+    const message = decodeJson(directMessageSchema, textOf(entry.envelope.body), limits.envelopeBytes);
+    const sender = await this.#writerOf(entry);
+    if (!message.ok)
+      return this.#options.onRefused(new ParleyError(message.code, { message: message.message }), sender.name);
+    const { origin, created } = entry.envelope;
+    await this.#handler?.({
+      id: envelopeId(origin?.epoch ?? entry.epoch, origin?.seq ?? entry.seq),
+      from: { member: sender.member, name: sender.name, device: entry.device, kind: sender.kind, roles: sender.roles },
+      text: message.value.text,
+      created,
+      path: path ?? "mailbox",
+      class: "durable",
+      redelivered: entry.redelivered,
+    });
+  }
+
+  async #sendLive(to: string, body: Uint8Array, options: SendOptions): Promise<Sent> {
+    const { clock, livePeer, opener } = this.#options;
+    const peer = await livePeer(to);
+    await opener.approach(peer, options.paths, options.signal);
+    const started = clock.monotonic();
+    const envelopes = splitBody(this.#head(options.ttlMs ?? liveTtlMs), body);
+    while (!peer.pushLive(envelopes, options.paths)) await peer.room(options.paths);
+    return peer.trackLive(options.paths, { now: () => clock.now(), started });
+  }
+
+  #head(ttl: number): Omit<Envelope, "body" | "more"> {
+    const created = this.#options.clock.now();
+    return { kind: envelopeKinds.message, critical: true, created, ttl, hops: 0, trace: undefined, origin: undefined };
+  }
+
+  /** Who wrote a committed message: it waits while the registry, which has to be asked, is away. */
+  async #writerOf({ sender }: InboxEntry): Promise<MemberView["verified"]> {
+    const { directory, nextChance } = this.#options;
+    for (;;) {
+      try {
+        return (directory.known(sender) ?? (await directory.get(sender))).verified;
+      } catch (error) {
+        if (!toParleyError(error).retryable) throw error;
+        await nextChance();
+      }
+    }
+  }
+}

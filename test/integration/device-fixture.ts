@@ -1,7 +1,6 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { setTimeout } from "node:timers/promises";
 
 import {
   Device,
@@ -13,6 +12,7 @@ import {
 } from "@parley/client";
 import { type Link, type LinkCallbacks, type LinkFactory, type LinkOptions, openMemoryJournal } from "@parley/core";
 import { NodeLinkFactory } from "@parley/peer/node";
+import { vi } from "vitest";
 
 import {
   type MemberOptions,
@@ -218,7 +218,7 @@ const linksOf = (factory: LinkControl, links: false | undefined): Pick<MemberOpt
 
 /** Looks again and again until it is so: for what nobody tells. */
 export async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await isSo())) await setTimeout(5);
+  await vi.waitUntil(isSo, { interval: 5, timeout: 60_000 });
 }
 
 /** The texts `prefix 0` to `prefix count-1`. */

@@ -97,7 +97,7 @@ describe("through a hostile registry", () => {
     const sent = await bob.device.send("@alice", "once");
     expect((await sent.settled).state).toBe("delivered");
     await messages.count(1);
-    for (const bytes of [...proxy.delivered]) proxy.inject(bytes);
+    for (const bytes of proxy.delivered.slice()) proxy.inject(bytes);
     const next = await bob.device.send("@alice", "then this");
     expect((await next.settled).state).toBe("delivered");
     await messages.count(2);

@@ -54,7 +54,7 @@ describe("a revocation", () => {
     for (const one of members)
       for (const other of members) if (one !== other) await one.device.connect(other.device.member);
     await scope.mesh.revoke("carol");
-    for (const { joined, device } of members) await until(() => joined.trust.revocationNumber >= 1);
+    for (const { joined } of members) await until(() => joined.trust.revocationNumber >= 1);
     for (const one of members)
       for (const other of members) if (one !== other) await one.device.ping(other.device.member, { paths: ["direct"] });
     expect(members.flatMap(({ events }) => events.refusals)).toEqual([]);

@@ -87,13 +87,14 @@ class Scene {
 /** A memory journal whose outbox refuses what the test says. */
 function refusing(refuses: (envelope: Envelope, seq: number) => boolean): Journal {
   const inner = openMemoryJournal();
+  const append = inner.appendOutbox.bind(inner);
   return Object.assign(inner, {
-    appendOutbox: ((append) => async (entry) => {
+    appendOutbox: async (entry: Parameters<Journal["appendOutbox"]>[0]) => {
       if (refuses(entry.envelope, entry.seq)) throw new ParleyError("limit_reached");
       // The disk answers later than a check that fails at once.
       await nextTask();
-      return append.call(inner, entry);
-    })(inner.appendOutbox) satisfies Journal["appendOutbox"],
+      return append(entry);
+    },
   });
 }
 

@@ -191,10 +191,7 @@ export class Dialer {
         onOpen: () => whenReady((attempt) => void this.#onChannel(attempt)),
         onMessage: (bytes) => whenReady((attempt) => this.#onMessage(attempt, bytes)),
         onDrain: () => whenReady((attempt) => attempt === this.#open && this.#options.onDrain()),
-        onClosed: (reason) =>
-          whenReady((attempt) =>
-            this.#end(attempt, new ParleyError("closed", { message: `The link closed: ${reason}.` })),
-          ),
+        onClosed: (reason) => whenReady((attempt) => this.#end(attempt, closedBecause(attempt, reason))),
       },
     );
     const timeout = clock.setTimer(limits.linkOpenMs, () =>
@@ -296,4 +293,11 @@ export class Dialer {
     else if (!quiet) this.#notBefore = this.#options.clock.monotonic() + this.#backoff.next();
     if (!quiet) this.#options.onClosed(error, wasOpen);
   }
+}
+
+/** A channel that the other side closes once it is open, but not proven, was refused: dialling again would be in vain. */
+function closedBecause(attempt: Attempt, reason: string): ParleyError {
+  if (attempt.state === "hello")
+    return new ParleyError("refused", { message: "The other side did not accept this link." });
+  return new ParleyError("closed", { message: `The link closed: ${reason}.` });
 }

@@ -12,7 +12,15 @@ import {
   type Timer,
   type VerifiedMember,
 } from "@parley/core";
-import { type DevicePresence, type Envelope, envelopeKinds, limits, ParleyError, type Signal } from "@parley/protocol";
+import {
+  type DevicePresence,
+  type Envelope,
+  envelopeKinds,
+  type ErrorCode,
+  limits,
+  ParleyError,
+  type Signal,
+} from "@parley/protocol";
 
 import { bodyOf } from "./body.ts";
 import type { Delivery } from "./delivery.ts";
@@ -56,6 +64,8 @@ interface Contact {
   relayWaits: number | undefined;
 }
 
+/** Ends of a link that are no verdict of this side. */
+const othersDoing: readonly ErrorCode[] = ["closed", "timeout", "refused"];
 const sweepMs = 500;
 /** A link that carries unanswered frames this long is given up. */
 const unansweredLinkMs = 2000;
@@ -288,7 +298,7 @@ export class Peers {
       code: error.code,
       reason: error.message,
     });
-    if (error.code !== "closed" && error.code !== "timeout")
+    if (!othersDoing.includes(error.code))
       this.#options.emit({ type: "refused", code: error.code, message: error.message, from: peer.member.name });
     if (wasOpen && peer.hasUnacked) this.wantLink(peer);
   }

@@ -2,8 +2,25 @@
  * A whole mesh in one process: a real registry on loopback, real devices, real links when a factory is given. For
  * integration tests and the bench.
  */
-import { awaitAdmission, Device, type DeviceOptions, createIdentityDraft, type Identity, type JoinedMesh, Operator, pairWithLink } from "@parley/client";
-import { createSigner, type Journal, openMemoryJournal, openMemoryStores, type Signer, type Stores, systemClock } from "@parley/core";
+import {
+  awaitAdmission,
+  Device,
+  type DeviceOptions,
+  createIdentityDraft,
+  type Identity,
+  type JoinedMesh,
+  Operator,
+  pairWithLink,
+} from "@parley/client";
+import {
+  createSigner,
+  type Journal,
+  openMemoryJournal,
+  openMemoryStores,
+  type Signer,
+  type Stores,
+  systemClock,
+} from "@parley/core";
 import { formatInviteLink, ParleyError, parseInviteLink } from "@parley/protocol";
 import { createRegistry, type Registry, type RegistryOptions } from "@parley/registry";
 
@@ -19,7 +36,9 @@ export interface TestMember {
   readonly journal: Journal;
 }
 
-export type MemberOptions = Partial<Omit<DeviceOptions, "identity" | "registry" | "trust">> & { readonly kind?: "agent" | "person" };
+export type MemberOptions = Partial<Omit<DeviceOptions, "identity" | "registry" | "trust">> & {
+  readonly kind?: "agent" | "person";
+};
 
 export class TestMesh {
   readonly stores: Stores;
@@ -82,7 +101,13 @@ export class TestMesh {
   /** A device of a member that was let in. */
   async open(joined: JoinedMesh, options: MemberOptions = {}): Promise<TestMember> {
     const { kind: _, journal = openMemoryJournal(), ...rest } = options;
-    const device = await Device.open({ identity: joined.identity, registry: this.#origin, trust: joined.trust, journal, ...rest });
+    const device = await Device.open({
+      identity: joined.identity,
+      registry: this.#origin,
+      trust: joined.trust,
+      journal,
+      ...rest,
+    });
     this.#devices.push(device);
     await device.start();
     return { device, identity: joined.identity, joined, journal };
@@ -110,7 +135,10 @@ export class TestMesh {
 
   async #claim(): Promise<void> {
     const secret = this.#registry.claimSecret ?? "";
-    const link = formatInviteLink({ registry: this.#origin, payload: { v: 1, kind: "claim", secret, node: this.nodeKey.id } });
+    const link = formatInviteLink({
+      registry: this.#origin,
+      payload: { v: 1, kind: "claim", secret, node: this.nodeKey.id },
+    });
     const draft = await createIdentityDraft({ name: "op", kind: "person", label: "test" });
     const joined = await pairWithLink(draft, parseInviteLink(link));
     if (!("admission" in joined)) throw new ParleyError("internal");

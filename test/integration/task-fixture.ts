@@ -4,7 +4,7 @@ import { ParleyError, skillSchemasExtension } from "@parley/protocol";
 import type { Joined } from "./device-fixture.ts";
 
 /** A card with skills whose schemas ask for, and promise, an object with a string `text`. */
-export const cardOf = (name: string, skills: readonly string[]) => ({
+const cardOf = (name: string, skills: readonly string[]) => ({
   name,
   description: `what ${name} does`,
   version: "1.0.0",

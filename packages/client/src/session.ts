@@ -29,7 +29,7 @@ import type { Identity } from "./identity.ts";
 import { acceptWelcome, answerChallenge, type Proof, type ProofInput, type Welcome } from "./session-handshake.ts";
 
 /** What a session tells its owner. */
-export interface SessionEvents {
+interface SessionEvents {
   readonly onState: (state: SessionState, error?: ParleyError, retryInMs?: number) => void;
   readonly onWelcome: (welcome: Welcome) => void;
   readonly onPush: (push: Exclude<PushMessage, { type: "frame.results" }>) => void;

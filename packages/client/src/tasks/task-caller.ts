@@ -46,7 +46,7 @@ const mostBufferedEvents = 4096;
 const namingMs = 60_000;
 
 /** The message that a delegation becomes: a data part for the input, a text part for words. */
-export function messageOf(request: DelegateRequest, messageId: string): Message {
+function messageOf(request: DelegateRequest, messageId: string): Message {
   const parts: Part[] = [];
   if (request.input !== undefined) parts.push({ data: request.input });
   if (request.text !== undefined) parts.push({ text: request.text });

@@ -1,4 +1,4 @@
-import type { Artifact, Message, Path, StreamResponse, Task, TaskStatus } from "@parley/protocol";
+import type { Artifact, Message, Path, StreamResponse, Task } from "@parley/protocol";
 
 import type { AllowedPaths, Sender } from "../delivery.ts";
 
@@ -73,5 +73,3 @@ export type TaskHandler = (task: IncomingTask) => Promise<unknown>;
 
 /** Refuses a task before it starts: an unknown skill, a full agent. Throws a coded error to refuse. */
 export type TaskAdmission = (task: { skill: string; input: unknown; from: Sender }) => void | Promise<void>;
-
-export type { TaskStatus };

@@ -14,7 +14,7 @@ export interface MemoryFaults {
   readonly conflicts?: boolean;
 }
 
-export const maxLatenessMs = 20;
+const maxLatenessMs = 20;
 const maxGap = 9;
 
 const fraction = (random: Random): number => (random.bytes(1)[0] ?? 0) / 256;

@@ -52,7 +52,7 @@ export class LinkEnd {
 }
 
 /** How signals of one end reach the other. Default of the tests: at once, in order. */
-export type Carry = (signal: LinkSignal, deliver: (signal: LinkSignal) => void) => void;
+type Carry = (signal: LinkSignal, deliver: (signal: LinkSignal) => void) => void;
 
 const atOnce: Carry = (signal, deliver) => deliver(signal);
 

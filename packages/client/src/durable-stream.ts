@@ -37,6 +37,13 @@ export interface DurableStreamOptions {
   readonly onError: (error: unknown) => void;
 }
 
+/** A frame on its way to the mailbox. */
+interface UnderWay {
+  readonly upTo: number;
+  readonly path: Path;
+  stored: boolean;
+}
+
 interface Tracked {
   readonly id: string;
   /** Numbers of its first and last envelope. */
@@ -54,6 +61,9 @@ const mailboxWindow = 8;
 /** What a connected recipient did not acknowledge after this goes to the mailbox again; then after twice as long. */
 const firstRetryMs = 5000;
 const mostRetryMs = 300_000;
+/** Pause after the registry would not take a frame; then twice as long. */
+const firstPauseMs = 500;
+const mostPauseMs = 30_000;
 const voidEnvelope = (created: number): Envelope => ({
   kind: envelopeKinds.void,
   critical: false,
@@ -78,6 +88,10 @@ export class DurableStream {
   #nextSeq: number;
   /** Bodies enter the stream one after the other. */
   #entering: Promise<void> = Promise.resolve();
+  /** Frames sent to the mailbox since the last rewind, in order: only what is stored without a hole before it is stored. */
+  #underWay: UnderWay[] = [];
+  #pauseMs = firstPauseMs;
+  #notBefore = 0;
   #quietSince: number | undefined;
   #retryMs = firstRetryMs;
   #carrier: Peer | undefined;
@@ -117,18 +131,19 @@ export class DurableStream {
   takeOver(peer: Peer): void {
     if (this.#carrier !== undefined && this.#carrier !== peer && this.#carrier.link !== undefined) return;
     this.#carrier = peer;
-    this.stream.rewind();
+    this.#rewind();
   }
 
   giveUp(peer: Peer): void {
     if (this.#carrier !== peer) return;
     this.#carrier = undefined;
-    this.stream.rewind();
+    this.#rewind();
     this.flush();
   }
 
   /** A new session: frames without a result may not have been stored. */
   onSession(): void {
+    this.#notBefore = 0;
     this.flush();
   }
 
@@ -263,6 +278,12 @@ export class DurableStream {
     );
   }
 
+  /** Everything unacknowledged goes again. */
+  #rewind(): void {
+    this.stream.rewind();
+    this.#underWay = [];
+  }
+
   /** Sends again what a connected recipient leaves unanswered: the frame or the answer was lost. Called regularly. */
   retry(now: number): void {
     const waits =
@@ -273,13 +294,15 @@ export class DurableStream {
       this.#options.isLive();
     if (!waits) {
       this.#quietSince = undefined;
+      // After a pause that the registry asked for.
+      if (this.stream.hasUnsent) this.flush();
       return;
     }
     this.#quietSince ??= now;
     if (now - this.#quietSince < this.#retryMs) return;
     this.#quietSince = now;
     this.#retryMs = Math.min(this.#retryMs * 2, mostRetryMs);
-    this.stream.rewind();
+    this.#rewind();
     this.flush();
   }
 
@@ -304,39 +327,35 @@ export class DurableStream {
       this.#carrier === undefined &&
       this.#options.session.isOpen &&
       this.#sending < mailboxWindow &&
+      this.#options.monotonic() >= this.#notBefore &&
       this.stream.hasUnsent
     ) {
       if (!this.stream.write(this.#writer)) return;
-      const upTo = this.stream.sentUpTo;
+      const frame: UnderWay = {
+        upTo: this.stream.sentUpTo,
+        path: this.#options.isLive() ? "relay" : "mailbox",
+        stored: false,
+      };
+      this.#lastPath = frame.path;
+      this.#underWay.push(frame);
       this.#sending++;
-      void this.#store(this.#writer.finish().slice(), upTo);
+      void this.#store(this.#writer.finish().slice(), frame);
     }
   }
 
-  async #store(frame: Uint8Array, upTo: number): Promise<void> {
+  async #store(bytes: Uint8Array, frame: UnderWay): Promise<void> {
     const { recipient, relay, session, onError } = this.#options;
     try {
-      const member = await recipient();
-      const path = this.#options.isLive() ? "relay" : "mailbox";
-      this.#lastPath = path;
-      const result = await relay().send(frame, {
-        member: member.member,
-        device: undefined,
-        encryption: member.encryption,
-        boot: undefined,
-        store: true,
-        expires: 0,
-      });
-      if (result.state === "refused")
-        throw new ParleyError(
-          result.error?.code ?? "refused",
-          result.error === undefined ? {} : { message: result.error.message },
-        );
-      this.#onStored(upTo, path);
+      const { member, encryption } = await recipient();
+      const to = { member, device: undefined, encryption, boot: undefined, store: true, expires: 0 };
+      const { state, error } = await relay().send(bytes, to);
+      if (state === "refused")
+        throw new ParleyError(error?.code ?? "refused", error === undefined ? {} : { message: error.message });
+      this.#onStored(frame);
     } catch (error) {
       const refused = toParleyError(error);
-      if (!refused.retryable) this.#refuseUpTo(upTo, refused);
-      else this.stream.rewind();
+      if (refused.retryable) this.#pause();
+      else this.#refuseUpTo(frame.upTo, refused);
       if (session.isOpen) onError(refused);
     } finally {
       this.#sending--;
@@ -344,11 +363,25 @@ export class DurableStream {
     if (this.stream.hasUnsent && session.isOpen) this.flush();
   }
 
-  #onStored(upTo: number, path: Path): void {
-    for (const tracked of this.#tracked.values()) {
-      if (tracked.seq > upTo) break;
-      if (tracked.newest.state === "accepted") this.#change(tracked, "stored", { path });
+  /** What is stored behind a frame that is not could not be read: it does not count yet. */
+  #onStored(frame: UnderWay): void {
+    frame.stored = true;
+    this.#pauseMs = firstPauseMs;
+    for (let first = this.#underWay[0]; first?.stored === true; first = this.#underWay[0]) {
+      this.#underWay.shift();
+      for (const tracked of this.#tracked.values()) {
+        if (tracked.seq > first.upTo) break;
+        if (tracked.newest.state === "accepted") this.#change(tracked, "stored", { path: first.path });
+      }
     }
+  }
+
+  /** A broken session needs no pause: the next one is the time to go on. */
+  #pause(): void {
+    this.#rewind();
+    if (!this.#options.session.isOpen) return;
+    this.#notBefore = this.#options.monotonic() + this.#pauseMs;
+    this.#pauseMs = Math.min(this.#pauseMs * 2, mostPauseMs);
   }
 
   /** The registry will never take these. */

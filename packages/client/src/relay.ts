@@ -28,6 +28,7 @@ export class Relay {
   readonly #options: RelayOptions;
   /** Opening runs in parallel, handling in order of arrival. */
   #inOrder: Promise<void> = Promise.resolve();
+  #leaving: Promise<void> = Promise.resolve();
   /** Places in the mailbox that nothing above may be acknowledged over, because what lies there was not kept yet. */
   readonly #failed = new Map<number, Uint8Array | undefined>();
   readonly #backoff: Backoff;
@@ -42,10 +43,18 @@ export class Relay {
     this.#backoff = new Backoff(options.random);
   }
 
-  /** Seals and sends one frame. Rejects when there is no session. */
+  /** Seals and sends one frame; frames leave in the order of the calls. Rejects when there is no session. */
   async send(frame: Uint8Array, to: SealTo): Promise<FrameResult> {
-    const sealed = await this.#options.sealer.seal(frame, to);
-    return this.#options.session.sendFrame(sealed.frameId, sealed.bytes);
+    const sealing = this.#options.sealer.seal(frame, to);
+    const sending = this.#leaving.then(async () => {
+      const { frameId, bytes } = await sealing;
+      return this.#options.session.sendFrame(frameId, bytes);
+    });
+    this.#leaving = sending.then(
+      () => undefined,
+      () => undefined,
+    );
+    return (await sending).result;
   }
 
   /** Takes a binary message of the session. */

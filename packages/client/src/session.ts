@@ -130,18 +130,18 @@ export class Session {
     });
   }
 
-  /** Hands a routed frame to the node; resolves with what became of it. Rejects with `closed` when the session breaks first. */
-  async sendFrame(frameId: string, bytes: Uint8Array<ArrayBuffer>): Promise<FrameResult> {
+  /** Hands a routed frame to the node, once the socket has room; `result` says what became of it. Rejects without a session. */
+  async sendFrame(frameId: string, bytes: Uint8Array<ArrayBuffer>): Promise<{ readonly result: Promise<FrameResult> }> {
     while (this.isOpen && (this.#socket?.bufferedAmount ?? 0) > socketHighWater) {
       await new Promise<void>((resolve) => this.#options.clock.setTimer(socketPollMs, resolve));
     }
     const socket = this.#socket;
     if (!this.isOpen || socket === undefined)
       throw new ParleyError("unreachable", { message: "The registry is not connected at the moment." });
-    return new Promise((resolve) => {
-      this.#frames.set(frameId, resolve);
-      socket.send(bytes);
-    });
+    const { promise: result, resolve } = Promise.withResolvers<FrameResult>();
+    this.#frames.set(frameId, resolve);
+    socket.send(bytes);
+    return { result };
   }
 
   #renewIn(pauseMs: number): void {

@@ -26,14 +26,20 @@ const head = {
 const body = (text: string): Uint8Array => new TextEncoder().encode(text);
 const nextTask = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
+const stored: FrameResult = { frame: "", state: "stored" };
+
 /** A durable stream over a registry that stores everything, and what passed there. */
 class Scene {
   readonly clock = new FakeClock();
   readonly sent: { seq: number; kind: number; text: string; more: boolean }[] = [];
   readonly deliveries: Delivery[] = [];
   readonly session = { isOpen: true };
+  readonly errors: unknown[] = [];
   readonly journal: Journal;
   isLive = true;
+  /** What the registry says of the n-th frame. */
+  respond: (frame: number) => Promise<FrameResult> = () => Promise.resolve(stored);
+  #frames = 0;
 
   constructor(journal: Journal = openMemoryJournal()) {
     this.journal = journal;
@@ -56,9 +62,7 @@ class Scene {
         monotonic: () => clock.monotonic(),
         soon: (run) => clock.soon(run),
         onDelivery: (delivery) => void this.deliveries.push(delivery),
-        onError: (error) => {
-          throw error;
-        },
+        onError: (error) => void this.errors.push(error),
       },
       outbox,
     );
@@ -80,7 +84,7 @@ class Scene {
       for (const [index, { kind, more, body: bytes }] of section.envelopes.entries())
         this.sent.push({ seq: section.firstSeq + index, kind, more, text: new TextDecoder().decode(bytes) });
     }
-    return Promise.resolve({ frame: "", state: "stored" });
+    return this.respond(this.#frames++);
   }
 }
 
@@ -203,5 +207,37 @@ describe("a durable stream", () => {
     stream.onSession();
     await scene.until(7);
     expect(scene.sent.filter(({ kind }) => kind !== envelopeKinds.void)).toMatchObject([{ seq: 7, text: "lasting" }]);
+  });
+
+  it("calls nothing stored while a frame before it is not", async () => {
+    const scene = new Scene();
+    const first = Promise.withResolvers<FrameResult>();
+    scene.respond = (frame) => (frame === 0 ? first.promise : Promise.resolve(stored));
+    const stream = await scene.open();
+    const long = new Uint8Array(maxChunkBytes).fill(65);
+    const [one, two] = [await stream.accept(head, long), await stream.accept(head, long)];
+    await scene.until(2);
+    expect([one.state().state, two.state().state]).toEqual(["accepted", "accepted"]);
+    first.resolve(stored);
+    await nextTask();
+    expect([one.state().state, two.state().state]).toEqual(["stored", "stored"]);
+  });
+
+  it("pauses before it offers again what the registry did not take", async () => {
+    const scene = new Scene();
+    const full: FrameResult = { frame: "", state: "refused", error: { code: "mailbox_full", message: "full" } };
+    let isFull = true;
+    scene.respond = () => Promise.resolve(isFull ? full : stored);
+    const stream = await scene.open();
+    const sent = await stream.accept(head, body("waits"));
+    await scene.until(1);
+    for (let turn = 0; turn < 10; turn++) await nextTask();
+    expect(scene.sent).toHaveLength(1);
+    isFull = false;
+    scene.clock.advance(500);
+    stream.retry(scene.clock.monotonic());
+    await scene.until(2);
+    expect(sent.state().state).toBe("stored");
+    expect(scene.errors).toMatchObject([{ code: "mailbox_full" }]);
   });
 });

@@ -18,7 +18,7 @@ export const commandTable: readonly CommandRow[] = [
       { name: "once", means: "ends after the first report" },
       { name: "fresh", means: "forgets the mesh that an earlier demo left" },
     ],
-    settings: ["port"],
+    settings: ["port", "link-address"],
     examples: ["parley demo", "parley demo 'delivery states' --json", "parley demo --once --fresh"],
     load: () => import("./commands/demo.ts"),
   },

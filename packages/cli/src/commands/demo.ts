@@ -39,7 +39,7 @@ export const run: CommandModule["run"] = async (context) => {
     show({ event: "registry", origin: registry.origin, port: registry.port, data: folder.registry, reused });
     const operator = await startOperator(context, folder, registry, show);
     undo.push(() => operator.close());
-    const agents = await startAgents(folder, registry, operator, show, signal, undo);
+    const agents = await startAgents(folder, registry, operator, show, context, undo);
     await showDelegation(operator.device, topic, show, signal);
     if (input.switch("once")) return 0;
     show({
@@ -66,6 +66,9 @@ export const run: CommandModule["run"] = async (context) => {
   }
 };
 
+/** The demo's links stay on this machine, so that it needs no network, unless somebody says otherwise. */
+const linkAddressOf = ({ settings }: CommandContext): string => settings.get("link-address") ?? "127.0.0.1";
+
 async function startOperator(
   context: CommandContext,
   folder: DemoFolder,
@@ -77,6 +80,7 @@ async function startOperator(
     flags: new Map([
       ["home", folder.operator],
       ["log", "error"],
+      ["link-address", linkAddressOf(context)],
     ]),
     environment: context.environment,
     cwd: context.cwd,
@@ -98,13 +102,15 @@ async function startAgents(
   registry: DemoRegistry,
   { operator }: OpenDevice,
   show: (event: DemoEvent) => void,
-  signal: AbortSignal,
+  context: CommandContext,
   undo: (() => Promise<void>)[],
 ): Promise<readonly StartedAgent[]> {
+  const { signal } = context;
+  const linkAddress = linkAddressOf(context);
   const starting = sampleNames.map(async (name): Promise<StartedAgent> => {
     const home = folder.home(name);
     const admitted = await admitOnce(home, name, operator, registry.origin, signal);
-    const agent = await AgentProcess.start({ name, folder: join(samples, name), home }, signal);
+    const agent = await AgentProcess.start({ name, folder: join(samples, name), home, linkAddress }, signal);
     undo.push(() => agent.stop(heardTheSignal(signal)));
     show({ event: "agent", name, home, admitted, skills: agent.skills });
     return { name, agent };

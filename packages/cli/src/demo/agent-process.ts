@@ -13,6 +13,8 @@ export interface AgentProcessOptions {
   /** Folder of the agent. */
   readonly folder: string;
   readonly home: string;
+  /** Local address to which its links bind. */
+  readonly linkAddress: string;
 }
 
 /** From the start of a process to its first word; small machines take their time. */
@@ -31,11 +33,11 @@ export class AgentProcess {
   readonly #errors: string[] = [];
   #skills: readonly string[] = [];
 
-  private constructor({ name, folder, home }: AgentProcessOptions) {
+  private constructor({ name, folder, home, linkAddress }: AgentProcessOptions) {
     this.#name = name;
     const main = join(import.meta.dirname, "..", "main.ts");
     const ending = pathToFileURL(join(import.meta.dirname, "end-with-parent.ts")).href;
-    const args = [main, "run", folder, "--home", home, "--json", "--log", "warn"];
+    const args = [main, "run", folder, "--home", home, "--json", "--log", "warn", "--link-address", linkAddress];
     this.#child = spawn(process.execPath, [...process.execArgv, "--import", ending, ...args], {
       stdio: ["ignore", "pipe", "pipe", "ipc"],
     });

@@ -26,7 +26,7 @@ async function echo(client: A2aClient, text: string): Promise<void> {
     configuration: undefined,
     metadata: undefined,
   });
-  const content = "parts" in answer ? answer.parts[0]?.content : undefined;
+  const content = "artifacts" in answer ? answer.artifacts[0]?.parts[0]?.content : undefined;
   const value: unknown = content?.$case === "data" ? content.value : undefined;
   if ((value as { text: string } | undefined)?.text !== text) throw new Error("a call got another's answer");
 }

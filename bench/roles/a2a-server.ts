@@ -1,7 +1,7 @@
 /** An A2A agent over JSON-RPC and HTTP on the official SDK, as its documents set one up: what delegation is compared with. */
 import type { AddressInfo } from "node:net";
 
-import { type AgentCard, Role } from "@a2a-js/sdk";
+import { type AgentCard, TaskState } from "@a2a-js/sdk";
 import { AgentEvent, type AgentExecutor, DefaultRequestHandler, InMemoryTaskStore } from "@a2a-js/sdk/server";
 import { agentCardHandler, jsonRpcHandler, UserBuilder } from "@a2a-js/sdk/server/express";
 import express from "express";
@@ -9,19 +9,26 @@ import express from "express";
 import { echoSkill } from "../echo-card.ts";
 import { answerCommands } from "../role.ts";
 
-/** Answers at once with a message that carries the same parts. */
+/** Ends each task at once with an artifact that carries the same parts: what a delegation is, in one event. */
 const executor: AgentExecutor = {
-  execute({ contextId, userMessage }, bus) {
+  execute({ taskId, contextId, userMessage }, bus) {
     bus.publish(
-      AgentEvent.message({
-        messageId: crypto.randomUUID(),
+      AgentEvent.task({
+        id: taskId,
         contextId,
-        taskId: "",
-        role: Role.ROLE_AGENT,
-        parts: userMessage.parts,
+        status: { state: TaskState.TASK_STATE_COMPLETED, message: undefined, timestamp: new Date().toISOString() },
+        artifacts: [
+          {
+            artifactId: "output",
+            name: "",
+            description: "",
+            parts: userMessage.parts,
+            metadata: undefined,
+            extensions: [],
+          },
+        ],
+        history: [],
         metadata: undefined,
-        extensions: [],
-        referenceTaskIds: [],
       }),
     );
     bus.finished();

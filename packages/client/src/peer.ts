@@ -175,7 +175,7 @@ export class Peer {
   /** The same, in the order of the calls, waiting for room. Resolves when the stream took it. */
   sendLive(envelopes: readonly Envelope[], paths?: AllowedPaths): Promise<void> {
     if (this.#sending === 0 && this.pushLive(envelopes, paths)) {
-      if (++this.#pushed >= burst) this.#flushNow();
+      this.#flushCall();
       return Promise.resolve();
     }
     this.#sending++;
@@ -240,7 +240,8 @@ export class Peer {
   pushEphemeral(envelope: Envelope, relayOnly: boolean): void {
     if (this.#ephemeral.length >= mostEphemeral) this.#ephemeral.shift();
     this.#ephemeral.push({ envelope, relayOnly });
-    this.flush();
+    if (relayOnly) this.flush();
+    else this.#flushNow();
   }
 
   /** Acknowledges everything up to `seq` of a stream from the device, with the next frame. */
@@ -327,6 +328,13 @@ export class Peer {
       this.#flushing = false;
       this.#flushNow();
     });
+  }
+
+  /** A call leaves as soon as the promises at hand have settled, or with the burst that it belongs to: its caller waits. */
+  #flushCall(): void {
+    this.#pushed++;
+    if (this.#pushed >= burst) this.#flushNow();
+    else if (this.#pushed === 1) queueMicrotask(() => void (this.#pushed > 0 && this.#flushNow()));
   }
 
   #flushNow(): void {

@@ -171,8 +171,15 @@ export class Peers {
 
   onSignal(peer: Peer, signal: Signal): void {
     if (this.#stopped) return;
-    // The sender's start is proven by its signature: newer than what presence told.
-    this.#contacts.get(peer.device)?.dialer?.onSignal(signal);
+    const { dialer } = this.#contacts.get(peer.device) ?? {};
+    if (peer.boot === signal.from) dialer?.onSignal(signal);
+    else this.#onOtherStart(peer, signal).catch(this.#options.onError);
+  }
+
+  /** A signal of another start than presence told: presence lags behind, or the signal does. The registry knows. */
+  async #onOtherStart(peer: Peer, signal: Signal): Promise<void> {
+    this.onPresence(await this.#options.directory.refresh(peer.member.member));
+    if (peer.boot === signal.from) this.#contacts.get(peer.device)?.dialer?.onSignal(signal);
   }
 
   onPresence(view: MemberView): void {

@@ -96,14 +96,14 @@ export class Presence implements Liveness {
     return loads.length === 0 ? 0 : Math.min(...loads);
   }
 
-  /** Replaces what this watcher watches, and tells it soon of those who are here now. */
+  /** Replaces what this watcher watches, and tells it soon who is here now and who is not. */
   watch(watcher: PresenceWatcher, members: readonly string[]): void {
     this.unwatch(watcher);
     this.#watched.set(watcher, members);
     for (const member of members) {
       const watchers = this.#watchers.get(member) ?? new Set();
       this.#watchers.set(member, watchers.add(watcher));
-      if (this.#members.has(member)) watcher.presenceChanged(member, this.of(member));
+      watcher.presenceChanged(member, this.of(member));
     }
   }
 

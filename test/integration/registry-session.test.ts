@@ -114,11 +114,12 @@ describe("frames", () => {
 });
 
 describe("presence", () => {
-  it("is pushed to those who watch, as devices come, change and go", async () => {
+  it("is pushed to those who watch: who is away when they begin, then as devices come, change and go", async () => {
     await using registry = await startRegistry();
     const mesh = await registry.claim();
     const bob = await mesh.admit("bob");
     await mesh.operator.request("directory.watch", { members: [bob.member] });
+    expect(await mesh.operator.nextPush("presence")).toEqual({ member: bob.member, devices: [] });
     const device = await mesh.open(bob);
     expect(await mesh.operator.nextPush("presence")).toMatchObject({
       member: bob.member,

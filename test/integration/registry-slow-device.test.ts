@@ -78,6 +78,7 @@ describe("a device that answers no ping", () => {
     const mesh = await registry.claim();
     const carol = await mesh.admit("carol");
     await mesh.operator.request("directory.watch", { members: [carol.member] });
+    expect(await mesh.operator.nextPush("presence")).toEqual({ member: carol.member, devices: [] });
     const socket = await openRaw(mesh, carol);
     const states: unknown[] = [];
     while (states.length < 3) states.push((await mesh.operator.nextPush("presence")).devices.map(({ state }) => state));

@@ -49,7 +49,7 @@ export class Directory {
 
   /** A member seen before, by id or name, without asking. */
   known(who: string): MemberView | undefined {
-    const member = this.#known.has(who) ? who : this.#byName.get(parseName(who) ?? "");
+    const member = this.#known.has(who) ? who : (this.#byName.get(who) ?? this.#byName.get(parseName(who) ?? ""));
     return member === undefined || this.#trust.isRevoked(member) ? undefined : this.#known.get(member);
   }
 
@@ -58,10 +58,10 @@ export class Directory {
    * already. Concurrent questions share one answer.
    */
   get(who: string): Promise<MemberView> {
-    const name = idPattern.test(who) ? undefined : parseName(who);
-    if (name === undefined && !idPattern.test(who)) return Promise.reject(new ParleyError("invalid_name"));
     const known = this.known(who);
     if (known !== undefined && this.#session.isOpen && this.#current.has(known.member)) return Promise.resolve(known);
+    const name = idPattern.test(who) ? undefined : parseName(who);
+    if (name === undefined && !idPattern.test(who)) return Promise.reject(new ParleyError("invalid_name"));
     const asking = this.#asking.get(who);
     if (asking !== undefined) return asking;
     const asked = this.#ask(name, who).finally(() => this.#asking.delete(who));

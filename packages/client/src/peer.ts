@@ -151,7 +151,7 @@ export class Peer {
     if (presence !== undefined) this.#boot = presence.boot;
     if (restarted) this.forgetLive();
     if (back) this.#rewindRelayed();
-    if (this.#connected) this.flush();
+    if (back || (restarted && this.#connected)) this.flush();
     return restarted;
   }
 

@@ -13,7 +13,7 @@ export const nameSchema = z.string().min(1).max(limits.nameCharacters).regex(nam
 /** Reads a name as a person types it: an optional `@`, any case. Undefined when it is not a name. */
 export function parseName(text: string): string | undefined {
   const folded = (text.startsWith("@") ? text.slice(1) : text).toLowerCase();
-  return nameSchema.safeParse(folded).success ? folded : undefined;
+  return folded.length <= limits.nameCharacters && namePattern.test(folded) ? folded : undefined;
 }
 
 /**

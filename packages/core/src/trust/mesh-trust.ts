@@ -31,9 +31,22 @@ export interface MeshTrustOptions {
   readonly onChange?: (pins: MeshPins) => void;
 }
 
+interface Revocations {
+  readonly compact: string;
+  readonly list: Statement<"revocations">;
+  /** Ids of the revoked: asked for on every lookup. */
+  readonly members: ReadonlySet<string>;
+}
+
+const revocationsOf = (compact: string, list: Statement<"revocations">): Revocations => ({
+  compact,
+  list,
+  members: new Set(list.revoked.map(({ member }) => member)),
+});
+
 export class MeshTrust {
   #operators: OperatorSet;
-  #revocations: { compact: string; list: Statement<"revocations"> } | undefined;
+  #revocations: Revocations | undefined;
   #version: number;
   readonly #members: Map<string, z.infer<typeof numbersSchema>>;
   readonly #names: Map<string, string>;
@@ -90,7 +103,7 @@ export class MeshTrust {
     if (compact === undefined) return;
     const list = peekStatement("revocations", compact);
     if (list.mesh !== this.mesh) throw new ParleyError("wrong_mesh");
-    this.#revocations = { compact, list };
+    this.#revocations = revocationsOf(compact, list);
   }
 
   get mesh(): string {
@@ -126,7 +139,7 @@ export class MeshTrust {
   }
 
   isRevoked(member: string): boolean {
-    return this.#revocations?.list.revoked.some((entry) => entry.member === member) ?? false;
+    return this.#revocations?.members.has(member) ?? false;
   }
 
   /** Refuses a protocol version older than one agreed on before. */
@@ -172,7 +185,7 @@ export class MeshTrust {
         message: `Revocation list ${list.number} was offered after list ${this.revocationNumber}.`,
       });
     }
-    this.#revocations = { compact, list };
+    this.#revocations = revocationsOf(compact, list);
     this.#changed();
     return true;
   }

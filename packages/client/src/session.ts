@@ -106,7 +106,10 @@ export class Session {
   stop(): void {
     this.#retry?.cancel();
     this.#setState("stopped");
-    this.#socket?.close(1000);
+    // Let go of first: a welcome that is being verified must not open the session again.
+    const socket = this.#socket;
+    this.#socket = undefined;
+    socket?.close(1000);
     this.#drop(new ParleyError("closed"));
   }
 

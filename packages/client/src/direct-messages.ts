@@ -104,14 +104,17 @@ export class DirectMessages {
     Promise.resolve(handled).catch(this.#options.onError);
   }
 
-  /** A committed message; resolves when the handler returned. */
-  async onEntry(entry: InboxEntry, path: Path | undefined): Promise<void> {
+  /** A committed message; resolves when the handler returned, with `gone` when it left before it had the message. */
+  async onEntry(entry: InboxEntry, path: Path | undefined): Promise<"gone" | void> {
     const message = decodeJson(directMessageSchema, textOf(entry.envelope.body), limits.envelopeBytes);
     const sender = await this.#writerOf(entry);
     if (!message.ok)
       return this.#options.onRefused(new ParleyError(message.code, { message: message.message }), sender.name);
     const { origin, created } = entry.envelope;
-    await this.#handler?.({
+    const handler = this.#handler;
+    // Whoever listened may have left while the sender was looked up.
+    if (handler === undefined) return "gone";
+    const incoming: IncomingMessage = {
       id: envelopeId(origin?.epoch ?? entry.epoch, origin?.seq ?? entry.seq),
       from: { member: sender.member, name: sender.name, device: entry.device, kind: sender.kind, roles: sender.roles },
       text: message.value.text,
@@ -119,7 +122,14 @@ export class DirectMessages {
       path: path ?? "mailbox",
       class: "durable",
       redelivered: entry.redelivered,
-    });
+    };
+    try {
+      await handler(incoming);
+    } catch (error) {
+      const { code } = toParleyError(error);
+      if (this.#handler !== handler && (code === "closed" || code === "canceled")) return "gone";
+      throw error;
+    }
   }
 
   async #sendLive(to: string, body: Uint8Array, options: SendOptions): Promise<Sent> {

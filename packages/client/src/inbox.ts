@@ -8,6 +8,7 @@ import {
   type Envelope,
   envelopeKindOf,
   envelopeKinds,
+  limits,
   ParleyError,
   type Path,
   toParleyError,
@@ -21,8 +22,11 @@ export type Source = Pick<Peer, "device" | "member" | "acknowledge" | "refuse">;
 export interface InboxOptions {
   readonly journal: Journal;
   readonly now: () => number;
-  /** Hands one committed message to the program; resolves when the handler returned. Undefined while nobody listens. */
-  readonly handle: (entry: InboxEntry, path: Path | undefined) => Promise<void>;
+  /**
+   * Hands one committed message to the program; resolves when the handler returned, with `gone` when the handler left
+   * before it had the message, which stays for the next one.
+   */
+  readonly handle: (entry: InboxEntry, path: Path | undefined) => Promise<"gone" | void>;
   readonly onError: (error: unknown) => void;
 }
 
@@ -163,7 +167,7 @@ export class Inbox {
     const known = this.#incoming.get(key);
     if (known !== undefined) return known;
     const received = this.#committed.get(key) ?? 0;
-    if (this.#incoming.size >= mostStreams) this.#incoming.delete(this.#incoming.keys().next().value ?? "");
+    if (this.#incoming.size >= mostStreams) this.#forgetOldest();
     const incoming = {
       stream: new InboundStream({ received }),
       joiner: new ChunkJoiner(),
@@ -174,6 +178,17 @@ export class Inbox {
     };
     this.#incoming.set(key, incoming);
     return incoming;
+  }
+
+  /** Where it stood is kept: what its sender sends again is no news. */
+  #forgetOldest(): void {
+    const [oldest] = this.#incoming;
+    if (oldest === undefined) return;
+    const [key, { committed }] = oldest;
+    this.#incoming.delete(key);
+    if (this.#committed.size >= limits.inboundStreams)
+      this.#committed.delete(this.#committed.keys().next().value ?? "");
+    this.#committed.set(key, committed);
   }
 
   #offer(entry: InboxEntry, path: Path): void {
@@ -197,15 +212,16 @@ export class Inbox {
     while (this.#reading) {
       const next = lane.waiting.shift();
       if (next === undefined) break;
-      await this.#handle(next);
+      if (!(await this.#handle(next))) lane.waiting.unshift({ ...next, entry: { ...next.entry, redelivered: true } });
     }
     lane.running = false;
     if (lane.waiting.length === 0) this.#lanes.delete(sender);
   }
 
-  async #handle({ entry, path }: Waiting): Promise<void> {
+  /** False when the handler left before it had the message. */
+  async #handle({ entry, path }: Waiting): Promise<boolean> {
     try {
-      await this.#options.handle(entry, path);
+      if ((await this.#options.handle(entry, path)) === "gone") return false;
     } catch (error) {
       // A handler that throws has handled it: the same message would make it throw again.
       this.#options.onError(error);
@@ -213,5 +229,6 @@ export class Inbox {
     const { sender, device, epoch, seq } = entry;
     // Not awaited, so that the settlements of many messages share one commit.
     this.#options.journal.settleInbox({ sender, device, epoch, seq }).catch(this.#options.onError);
+    return true;
   }
 }

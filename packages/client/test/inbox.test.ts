@@ -38,7 +38,7 @@ class Scene {
   readonly handled: string[] = [];
   readonly errors: unknown[] = [];
   readonly inbox: Inbox;
-  handler: (entry: InboxEntry) => Promise<void> = () => Promise.resolve();
+  handler: (entry: InboxEntry) => Promise<"gone" | void> = () => Promise.resolve();
   #waiting: (() => void)[] = [];
 
   constructor(change: Partial<Journal> = {}) {
@@ -56,7 +56,7 @@ class Scene {
         handle: async (entry) => {
           this.handled.push(decoder.decode(entry.envelope.body));
           for (const look of this.#waiting.splice(0)) look();
-          await this.handler(entry);
+          return this.handler(entry);
         },
         onError: (error) => void this.errors.push(error),
       },
@@ -166,5 +166,27 @@ describe("an inbox", () => {
     await scene.count(3);
     expect(scene.handled).toEqual(["x", "one two three", "y"]);
     expect(scene.acks).toEqual([1, 1, 1, 5]);
+  });
+
+  it("keeps what a handler left before it had it, for the next one, and flags it", async () => {
+    const scene = new Scene();
+    const flags: boolean[] = [];
+    scene.handler = () => {
+      scene.inbox.pause();
+      return Promise.resolve("gone");
+    };
+    scene.inbox.read([]);
+    await scene.inbox.receive(scene.source(), section(1, envelope("a"), envelope("b")), "relay");
+    await nextTask();
+    expect(scene.handled).toEqual(["a"]);
+    scene.handler = ({ redelivered }) => {
+      flags.push(redelivered);
+      return Promise.resolve();
+    };
+    scene.inbox.read([]);
+    await nextTask();
+    expect(scene.handled).toEqual(["a", "a", "b"]);
+    expect(flags).toEqual([true, false]);
+    expect(await scene.journal.pendingInbox()).toEqual([]);
   });
 });

@@ -1,6 +1,6 @@
 /** What each operation of the table does with the device of this process. */
 import type { DeviceApi, DeviceEvent, Delivery, LinkView } from "@parley/client";
-import { ParleyError, requestTable } from "@parley/protocol";
+import { ParleyError, requestTable, toParleyError } from "@parley/protocol";
 
 import { memberViewJson } from "./member-json.ts";
 import type { OperationBody, OperationEventJson, OperationName, OperationReplyJson } from "./operations.ts";
@@ -84,9 +84,16 @@ export const operationHandlers: Handlers = {
   },
 
   async messages({ device, signal, emitAcknowledged }) {
-    const stop = device.onMessage((message) =>
-      emitAcknowledged({ ...message, from: { ...message.from, roles: [...message.from.roles] } }),
-    );
+    const stop = device.onMessage(async (message) => {
+      try {
+        await emitAcknowledged({ ...message, from: { ...message.from, roles: [...message.from.roles] } });
+      } catch (error) {
+        // A caller that went did not have it: leaving first keeps the message for the next one.
+        const { code } = toParleyError(error);
+        if (code === "closed" || code === "canceled") stop();
+        throw error;
+      }
+    });
     await untilAborted(signal);
     stop();
     return {};

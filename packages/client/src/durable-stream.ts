@@ -152,6 +152,7 @@ export class DurableStream {
     const envelopes = splitBody(head, body);
     while (!this.stream.hasRoom) {
       signal?.throwIfAborted();
+      if (this.#stopped) throw new ParleyError("closed");
       await new Promise<void>((resolve) => {
         this.#waiting.push(resolve);
         signal?.addEventListener("abort", () => resolve(), { once: true });
@@ -392,6 +393,7 @@ export class DurableStream {
     }
     this.stream.acknowledge(upTo);
     this.#options.journal.settleOutbox(this.member, upTo).catch(this.#options.onError);
+    for (const resume of this.#waiting.splice(0)) resume();
   }
 
   #change(

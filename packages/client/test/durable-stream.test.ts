@@ -240,4 +240,23 @@ describe("a durable stream", () => {
     expect(sent.state().state).toBe("stored");
     expect(scene.errors).toMatchObject([{ code: "mailbox_full" }]);
   });
+
+  it("lets those who wait for room go on when the registry refuses what was before, and fail when it stops", async () => {
+    const scene = new Scene();
+    scene.respond = () =>
+      Promise.resolve({ frame: "", state: "refused", error: { code: "unknown_member", message: "" } });
+    const stream = await scene.open();
+    const large = new Uint8Array(maxChunkBytes);
+    const most = Math.ceil(limits.unackedBytes / maxChunkBytes);
+    for (let count = 0; count < most; count++) await stream.accept(head, large);
+    expect(stream.stream.hasRoom).toBe(false);
+    const waiting = stream.accept(head, large);
+    await nextTask();
+    expect((await waiting).accepted.state).toBe("accepted");
+    scene.session.isOpen = false;
+    while (stream.stream.hasRoom) await stream.accept(head, large);
+    const stopped = stream.accept(head, large);
+    stream.stop();
+    await expect(stopped).rejects.toMatchObject({ code: "closed" });
+  });
 });

@@ -436,10 +436,13 @@ export class Peer {
     }
   }
 
-  /** Not connected: everything waits until the registry says that the device is back. */
+  /**
+   * Not connected: everything waits until the registry says that the device is back. What was refused for another
+   * reason would be refused again at once: the watch over answers sends it again.
+   */
   #onRelayRefused(error: ParleyError): void {
     if (error.code === "not_connected") this.#connected = false;
-    else if (error.code !== "closed") this.#options.onError(error);
+    else if (error.code !== "closed") return this.#options.onError(error);
     this.#rewindRelayed();
   }
 }

@@ -82,7 +82,10 @@ export class SectionHandler {
     let durable: Promise<void>[] | undefined;
     for (const section of frame.value) {
       const kept = this.#section(peer, section, path);
-      if (kept !== undefined) (durable ??= []).push(kept);
+      if (kept === undefined) continue;
+      // A later section may throw before anybody waits for this one.
+      kept.catch(() => {});
+      (durable ??= []).push(kept);
     }
     return durable === undefined ? undefined : Promise.all(durable).then(() => {});
   }

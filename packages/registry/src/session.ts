@@ -342,7 +342,8 @@ export class Session implements PresenceWatcher {
     table.put(member.member, device, this)?.end("superseded");
     presence.connect(member.member, device, boot);
     this.#cursor = cursor;
-    this.mailboxChanged();
+    // All of the member's: one that took another's place may have handed the mailbox on.
+    for (const session of table.ofMember(member.member)) session.mailboxChanged();
     log("info", "session.opened", { member: member.member, device, generation });
   }
 

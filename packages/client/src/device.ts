@@ -164,6 +164,8 @@ export class Device implements DeviceApi {
   }
 
   start(options: { signal?: AbortSignal } = {}): Promise<void> {
+    if (options.signal?.aborted === true) return Promise.reject(toParleyError(options.signal.reason));
+    if (this.#state === "connected") return Promise.resolve();
     return new Promise((resolve, reject) => {
       const done = this.watch((event) => {
         if (event.type !== "session") return;
@@ -302,7 +304,7 @@ export class Device implements DeviceApi {
       log: this.#log,
       events: {
         onState: (state, error, retryInMs) => this.#onSessionState(state, error, retryInMs),
-        onWelcome: () => this.#onWelcome(),
+        onWelcome: ({ mailbox }) => this.#onWelcome(mailbox.epoch),
         onPush: (push) => {
           this.#onPush(push).catch((error: unknown) => this.#refused(toParleyError(error)));
         },
@@ -408,7 +410,8 @@ export class Device implements DeviceApi {
     });
   }
 
-  #onWelcome(): void {
+  #onWelcome(mailboxEpoch: string): void {
+    this.#relay.onSession(mailboxEpoch);
     this.#presence.sayAgain();
     this.#peers.closeRevoked();
     this.#peers.onSession();
@@ -424,7 +427,7 @@ export class Device implements DeviceApi {
         return;
       }
       case "member.changed":
-        return this.#directory.onChanged(push.body.member, push.body.record);
+        return this.#peers.onDevices(await this.#directory.onChanged(push.body.member, push.body.record));
       case "revocations":
         return this.#takeRevocations(push.body.revocations);
       case "operators":

@@ -161,9 +161,9 @@ export class Directory {
   }
 
   /** Takes newer statements of a watched member. */
-  async onChanged(member: string, record: MemberEntry["record"]): Promise<void> {
+  async onChanged(member: string, record: MemberEntry["record"]): Promise<MemberView> {
     const before = this.#known.get(member);
-    await this.#accept({ record, devices: [...(before?.devices ?? [])] }, { member });
+    return this.#accept({ record, devices: [...(before?.devices ?? [])] }, { member });
   }
 
   #remember(view: MemberView): void {

@@ -195,6 +195,15 @@ export class Peers {
     this.#streams.get(view.member)?.flush();
   }
 
+  /** Newer statements of a member: links to devices that it took off its list are dropped. */
+  onDevices({ member, verified }: MemberView): void {
+    for (const { peer, dialer } of this.#contacts.values()) {
+      if (peer.member.member !== member) continue;
+      peer.update(verified);
+      if (!verified.devices.has(peer.device)) dialer?.close("unlisted");
+    }
+  }
+
   /** A new session: says again whom to watch, sends again what may be lost. */
   onSession(): void {
     this.#options.directory.rewatch();

@@ -33,6 +33,7 @@ export class Relay {
   readonly #failed = new Map<number, Uint8Array | undefined>();
   readonly #backoff: Backoff;
   #retry: Timer | undefined;
+  #epoch: string | undefined;
   #handled = 0;
   #ackTo = 0;
   #acked = 0;
@@ -64,6 +65,17 @@ export class Relay {
     this.#take(delivery.value.frame, delivery.value.mailbox);
   }
 
+  /** A session begins. A mailbox of another epoch counts its places anew. */
+  onSession(epoch: string): void {
+    const before = this.#epoch;
+    this.#epoch = epoch;
+    if (before === undefined || before === epoch) return;
+    this.#failed.clear();
+    this.#handled = 0;
+    this.#ackTo = 0;
+    this.#acked = 0;
+  }
+
   /** Tries nothing again any more. */
   stop(): void {
     this.#retry?.cancel();
@@ -73,7 +85,9 @@ export class Relay {
     const opening = this.#options.opener.open(frame);
     // Observed below; this keeps an early failure from counting as unhandled.
     opening.catch(() => {});
-    this.#inOrder = this.#inOrder.then(() => this.#handle(opening, mailbox, frame));
+    const epoch = this.#epoch;
+    // A place in a mailbox that is no more has nothing to acknowledge.
+    this.#inOrder = this.#inOrder.then(() => this.#handle(opening, epoch === this.#epoch ? mailbox : undefined, frame));
   }
 
   async #handle(opening: Promise<OpenedFrame>, mailbox: RelayedFrame["mailbox"], frame: Uint8Array): Promise<void> {

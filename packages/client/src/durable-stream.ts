@@ -8,6 +8,7 @@ import {
   envelopeId,
   envelopeKinds,
   FrameWriter,
+  limits,
   ParleyError,
   type Path,
   toParleyError,
@@ -88,6 +89,9 @@ export class DurableStream {
   #nextSeq: number;
   /** Bodies enter the stream one after the other. */
   #entering: Promise<void> = Promise.resolve();
+  /** Envelopes and bytes that are being written and will enter: they take up room already. */
+  #entrants = 0;
+  #entrantBytes = 0;
   /** Frames sent to the mailbox since the last rewind, in order: only what is stored without a hole before it is stored. */
   #underWay: UnderWay[] = [];
   #pauseMs = firstPauseMs;
@@ -147,10 +151,17 @@ export class DurableStream {
     this.flush();
   }
 
+  get #hasRoom(): boolean {
+    return (
+      this.stream.unackedCount + this.#entrants < limits.unackedEnvelopes &&
+      this.stream.unackedBytes + this.#entrantBytes < limits.unackedBytes
+    );
+  }
+
   /** Accepts one body: resolves when it is on disk. Waits for room while the stream is full, until `signal` aborts. */
   async accept(head: Omit<Envelope, "body" | "more">, body: Uint8Array, signal?: AbortSignal): Promise<Sent> {
     const envelopes = splitBody(head, body);
-    while (!this.stream.hasRoom) {
+    while (!this.#hasRoom) {
       signal?.throwIfAborted();
       if (this.#stopped) throw new ParleyError("closed");
       await new Promise<void>((resolve) => {
@@ -161,13 +172,20 @@ export class DurableStream {
     const started = this.#options.monotonic();
     const firstSeq = this.#nextSeq;
     this.#nextSeq += envelopes.length;
+    this.#entrants += envelopes.length;
+    this.#entrantBytes += body.length;
     const { journal } = this.#options;
     const written = Promise.allSettled(
       envelopes.map((envelope, index) =>
         journal.appendOutbox({ recipient: this.member, seq: firstSeq + index, envelope }),
       ),
     );
-    const entered = this.#entering.then(async () => this.#enter(firstSeq, envelopes, await written));
+    const entered = this.#entering.then(async () => {
+      const results = await written;
+      this.#entrants -= envelopes.length;
+      this.#entrantBytes -= body.length;
+      this.#enter(firstSeq, envelopes, results);
+    });
     this.#entering = entered.catch(() => {});
     await entered;
     return this.#track(firstSeq, firstSeq + envelopes.length - 1, head, started);
@@ -189,6 +207,7 @@ export class DurableStream {
     if (onDisk > 0) this.flush();
     if (failed === undefined) return;
     if (this.#nextSeq === firstSeq + envelopes.length) this.#nextSeq = this.stream.nextSeq;
+    for (const resume of this.#waiting.splice(0)) resume();
     throw toParleyError(failed.reason);
   }
 

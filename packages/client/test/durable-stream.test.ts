@@ -259,4 +259,22 @@ describe("a durable stream", () => {
     stream.stop();
     await expect(stopped).rejects.toMatchObject({ code: "closed" });
   });
+
+  it("holds up those who send at the same moment once they are more than there is room for", async () => {
+    const scene = new Scene();
+    scene.session.isOpen = false;
+    const stream = await scene.open();
+    const large = new Uint8Array(maxChunkBytes);
+    const room = Math.ceil(limits.unackedBytes / maxChunkBytes);
+    const accepted = Array.from({ length: room + 1 }, () => stream.accept(head, large));
+    await Promise.all(accepted.slice(0, room));
+    await nextTask();
+    expect(stream.stream.unackedCount).toBe(room);
+    scene.session.isOpen = true;
+    stream.onSession();
+    await nextTask();
+    stream.onAck(1, "device");
+    expect((await accepted[room])?.accepted.state).toBe("accepted");
+    stream.stop();
+  });
 });

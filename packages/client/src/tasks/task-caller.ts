@@ -105,12 +105,9 @@ export class TaskCaller {
       fail: reject,
     });
     try {
-      await this.#options.send(
-        peer,
-        envelopeKinds.call,
-        { call: number, method, params: { id } } satisfies Call,
-        undefined,
-      );
+      const call: Call = { call: number, method, params: { id } };
+      // Not awaited: a stream without room must not keep the time limit, or the stop, from ending this.
+      this.#options.send(peer, envelopeKinds.call, call, undefined).catch(reject);
       return await promise;
     } finally {
       timer.cancel();

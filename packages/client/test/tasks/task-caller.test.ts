@@ -1,0 +1,31 @@
+import { systemRandom } from "@parley/core";
+import { limits } from "@parley/protocol";
+import { FakeClock } from "@parley/testkit";
+import { describe, expect, it } from "vitest";
+
+import type { Peer } from "../../src/peer.ts";
+import { TaskCaller } from "../../src/tasks/task-caller.ts";
+
+const peer = {} as Peer;
+
+describe("a question about a task that cannot leave, because the stream to the agent is full,", () => {
+  const make = (clock: FakeClock): TaskCaller =>
+    new TaskCaller({ clock, random: systemRandom, send: () => new Promise(() => {}), onError: () => {} });
+
+  it("ends when its time is up", async () => {
+    const clock = new FakeClock();
+    const caller = make(clock);
+    const asked = caller.ask(peer, "GetTask", "task");
+    clock.advance(limits.taskMs);
+    await expect(asked).rejects.toMatchObject({ code: "timeout" });
+    expect(caller.openCalls).toBe(0);
+  });
+
+  it("ends when the device stops", async () => {
+    const caller = make(new FakeClock());
+    const asked = caller.ask(peer, "CancelTask", "task");
+    caller.stop();
+    await expect(asked).rejects.toMatchObject({ code: "closed" });
+    expect(caller.openCalls).toBe(0);
+  });
+});

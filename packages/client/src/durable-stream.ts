@@ -7,6 +7,7 @@ import {
   type Envelope,
   envelopeId,
   envelopeKinds,
+  type ErrorCode,
   FrameWriter,
   limits,
   ParleyError,
@@ -25,7 +26,7 @@ export interface DurableStreamOptions {
   /** Highest number ever given to this member. */
   readonly lastSeq: number;
   readonly journal: Journal;
-  readonly session: Pick<Session, "isOpen">;
+  readonly session: Pick<Session, "isOpen" | "registryTime">;
   readonly relay: () => Pick<Relay, "send">;
   /** The recipient's verified record, fresh enough to seal to. */
   readonly recipient: () => Promise<VerifiedMember>;
@@ -63,6 +64,8 @@ const mailboxWindow = 8;
 const firstRetryMs = 5000;
 const mostRetryMs = 300_000;
 /** Pause after the registry would not take a frame; then twice as long. */
+/** What will not change by waiting. */
+const finalVerdicts: readonly ErrorCode[] = ["unknown_member", "revoked", "too_large", "malformed_frame", "forbidden"];
 const firstPauseMs = 500;
 const mostPauseMs = 30_000;
 const voidEnvelope = (created: number): Envelope => ({
@@ -367,15 +370,17 @@ export class DurableStream {
     const { recipient, relay, session, onError } = this.#options;
     try {
       const { member, encryption } = await recipient();
-      const to = { member, device: undefined, encryption, boot: undefined, store: true, expires: 0 };
+      const expires = Math.round(session.registryTime) + limits.expiryMs;
+      const to = { member, device: undefined, encryption, boot: undefined, store: true, expires };
       const { state, error } = await relay().send(bytes, to);
       if (state === "refused")
         throw new ParleyError(error?.code ?? "refused", error === undefined ? {} : { message: error.message });
       this.#onStored(frame);
     } catch (error) {
       const refused = toParleyError(error);
-      if (refused.retryable) this.#pause();
-      else this.#refuseUpTo(frame.upTo, refused);
+      // Anything but a final verdict, such as a record that cannot be believed now, leaves what was accepted waiting.
+      if (finalVerdicts.includes(refused.code)) this.#refuseUpTo(frame.upTo, refused);
+      else this.#pause();
       if (session.isOpen) onError(refused);
     } finally {
       this.#sending--;

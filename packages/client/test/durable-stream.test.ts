@@ -33,8 +33,12 @@ class Scene {
   readonly clock = new FakeClock();
   readonly sent: { seq: number; kind: number; text: string; more: boolean }[] = [];
   readonly deliveries: Delivery[] = [];
-  readonly session = { isOpen: true };
+  readonly session = { isOpen: true, registryTime: Date.UTC(2026, 0, 1) };
   readonly errors: unknown[] = [];
+  /** Until when each frame may be kept. */
+  readonly expires: number[] = [];
+  /** What the look-up of the recipient ends with, while set. */
+  unknown: ParleyError | undefined;
   readonly journal: Journal;
   isLive = true;
   /** What the registry says of the n-th frame. */
@@ -56,7 +60,10 @@ class Scene {
         journal: this.journal,
         session: this.session,
         relay: () => ({ send: (frame, to) => this.#store(frame, to) }),
-        recipient: () => Promise.resolve({ member: "bob", encryption: { kid: "", key: "" } } as VerifiedMember),
+        recipient: () =>
+          this.unknown === undefined
+            ? Promise.resolve({ member: "bob", encryption: { kid: "", key: "" } } as VerifiedMember)
+            : Promise.reject(this.unknown),
         isLive: () => this.isLive,
         now: () => clock.now(),
         monotonic: () => clock.monotonic(),
@@ -77,7 +84,8 @@ class Scene {
     await nextTask();
   }
 
-  #store(frame: Uint8Array, _to: SealTo): Promise<FrameResult> {
+  #store(frame: Uint8Array, to: SealTo): Promise<FrameResult> {
+    this.expires.push(to.expires);
     const decoded = decodeFrame(frame);
     for (const section of decoded.ok ? decoded.value : []) {
       if (section.type !== "data") continue;
@@ -207,6 +215,29 @@ describe("a durable stream", () => {
     stream.onSession();
     await scene.until(7);
     expect(scene.sent.filter(({ kind }) => kind !== envelopeKinds.void)).toMatchObject([{ seq: 7, text: "lasting" }]);
+  });
+
+  it("keeps what it accepted while the recipient's record cannot be believed, and lets it expire in the mailbox", async () => {
+    const scene = new Scene();
+    scene.unknown = new ParleyError("stale_statement");
+    const stream = await scene.open();
+    const sent = await stream.accept(head, body("patient"));
+    while (scene.errors.length === 0) await nextTask();
+    expect(sent.state().state).toBe("accepted");
+    scene.unknown = undefined;
+    scene.clock.advance(60_000);
+    stream.retry(scene.clock.monotonic());
+    await scene.until(1);
+    expect(sent.state().state).toBe("stored");
+    expect(scene.expires).toEqual([scene.session.registryTime + limits.expiryMs]);
+  });
+
+  it("ends what it accepted for a member that was revoked", async () => {
+    const scene = new Scene();
+    scene.unknown = new ParleyError("revoked");
+    const stream = await scene.open();
+    const sent = await stream.accept(head, body("too late"));
+    expect(await sent.settled).toMatchObject({ state: "refused", error: { code: "revoked" } });
   });
 
   it("calls nothing stored while a frame before it is not", async () => {

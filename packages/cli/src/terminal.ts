@@ -12,13 +12,18 @@ function readAnswer(question: string, echo: boolean, signal: AbortSignal): Promi
     process.stderr.write(question);
     const lines = createInterface({ input: process.stdin, output: echo ? process.stderr : silent, terminal: true });
     const stop = (): void => {
+      lines.off("close", stop);
+      signal.removeEventListener("abort", stop);
       lines.close();
-      if (!echo) process.stderr.write("\n");
-      reject(new ParleyError("canceled"));
+      process.stderr.write("\n");
+      reject(new ParleyError("canceled", { message: "The question was not answered." }));
     };
     lines.once("SIGINT", stop);
+    // The end of the input (Ctrl-D) answers nothing.
+    lines.once("close", stop);
     signal.addEventListener("abort", stop, { once: true });
     lines.once("line", (line) => {
+      lines.off("close", stop);
       signal.removeEventListener("abort", stop);
       lines.close();
       if (!echo) process.stderr.write("\n");

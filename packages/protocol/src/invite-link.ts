@@ -34,9 +34,10 @@ export function formatInviteLink(link: InviteLink): string {
   return `${link.registry}/join#${toBase64url(json)}`;
 }
 
-/** Reads a link. Throws `invalid_link` for anything else. */
+/** Reads a link as people copy it, quotes and spaces around it included. Throws `invalid_link` for anything else. */
 export function parseInviteLink(text: string): InviteLink {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const bare = text.replaceAll(/^[\s'"<]+|[\s'">]+$/g, "");
+  const url = URL.canParse(bare) ? new URL(bare) : undefined;
   const bytes = fromBase64url(url?.hash.slice(1) ?? "");
   if (
     url === undefined ||

@@ -35,6 +35,12 @@ describe("an invite link", () => {
     expect(parseInviteLink(formatInviteLink({ registry, payload }))).toEqual({ registry, payload });
   });
 
+  it("is read with the quotes and spaces that were copied along", () => {
+    const text = formatInviteLink({ registry, payload: invite });
+    for (const copied of [`'${text}'`, `${text}'`, ` "${text}" \n`, `<${text}>`])
+      expect(parseInviteLink(copied)).toEqual(parseInviteLink(text));
+  });
+
   it("keeps its secret in the fragment, which no request carries", () => {
     const url = new URL(formatInviteLink({ registry, payload: invite }));
     expect(url.href.replace(url.hash, "")).toBe(`${registry}/join`);

@@ -27,7 +27,9 @@ export const run: CommandModule["run"] = async (context) => {
   };
   // A holder that goes hands over: this process attaches to the next one, or becomes it.
   while (!end.aborted) await listenOnce(await openDevice(context), onMessage, end, context);
-  return max !== undefined && count < max && !signal.aborted ? 1 : 0;
+  if (max === undefined || count >= max || signal.aborted) return 0;
+  context.out.note(`${count} of ${max} messages came in time.`);
+  return 1;
 };
 
 async function listenOnce(

@@ -27,8 +27,9 @@ export const run: CommandModule["run"] = async (context) => {
       } catch (error) {
         last = toParleyError(error);
         const { code, message, retryable } = last;
+        // The last word of a command that failed is said where it ends.
+        if (!retryable || count === 1) break;
         out.event({ number, error: { code, message } }, `${number}  ${message} (${code})`);
-        if (!retryable) break;
       }
     }
     if (results.length === 0 && last !== undefined) throw last;

@@ -206,7 +206,10 @@ async function connect(device: DeviceApi, context: CommandContext): Promise<void
   if (device.state === "connected") return;
   let last: { code: ParleyError["code"]; message: string } | undefined;
   const unwatch = device.watch((event) => {
-    if (event.type === "session" && event.error !== undefined) last = event.error;
+    if (event.type !== "session" || event.error === undefined) return;
+    if (last === undefined && event.state === "waiting")
+      context.out.note(`${event.error.message} Trying for ${connectMs / 1000} s.`);
+    last = event.error;
   });
   const timeout = AbortSignal.timeout(connectMs);
   try {

@@ -89,20 +89,20 @@ function lineOf(section: Section, terms: readonly string[]): number {
 const freshMs = 2_000;
 
 let current:
-  | { readonly folder: string; readonly stamp: string; readonly library: Promise<Library>; checked: number }
+  | { readonly folder: string; readonly stamp: string; readonly opened: Promise<Library>; checked: number }
   | undefined;
 
 /** The library of a folder: indexed on first use, and again when a file has changed. */
 export async function openLibrary(folder: string, progress: (text: string) => void): Promise<Library> {
-  if (current?.folder === folder && performance.now() - current.checked < freshMs) return current.library;
+  if (current?.folder === folder && performance.now() - current.checked < freshMs) return current.opened;
   const state = await scanFolder(folder);
   if (current?.folder !== folder || current.stamp !== state.stamp) {
     const library = Library.open(folder, state, progress);
-    current = { folder, stamp: state.stamp, library, checked: performance.now() };
+    current = { folder, stamp: state.stamp, opened: library, checked: performance.now() };
     library.catch(() => {
       current = undefined;
     });
   }
   current.checked = performance.now();
-  return current.library;
+  return current.opened;
 }

@@ -61,6 +61,10 @@ function requestBodies(signers: FixedSigners, compacts: Compacts): { readonly [T
     "pairing.reject": { pairing: id16, reason: "unknown" },
     "revocations.publish": { revocations: compacts.revocations },
     "mailbox.ack": { offset: 17 },
+    "mailbox.refuse": { offset: 17, code: "cannot_open" },
+    "mailbox.dead.list": { after: 3, limit: 10 },
+    "mailbox.dead.remove": { offsets: [17, 19] },
+    "mailbox.dead.redeliver": { offset: 17 },
     ping: {},
   };
 }
@@ -83,6 +87,25 @@ function replyBodies({ entry, invite, pending }: Facts, compacts: Compacts): { r
     "pairing.reject": {},
     "revocations.publish": {},
     "mailbox.ack": {},
+    "mailbox.refuse": {},
+    "mailbox.dead.list": {
+      letters: [
+        {
+          offset: 17,
+          at: time,
+          code: "cannot_open",
+          device: fixedId(32, 35),
+          fromMember: fixedId(32, 36),
+          fromDevice: fixedId(32, 37),
+          frame: fixedId(16, 38),
+          bytes: 300,
+          expires: 0,
+        },
+      ],
+      next: 17,
+    },
+    "mailbox.dead.remove": { removed: 2 },
+    "mailbox.dead.redeliver": { offset: 21 },
     ping: { time },
   };
 }
@@ -96,7 +119,8 @@ function pushBodies(signers: FixedSigners, { record, presence, pending, error }:
     revocations: { revocations: compacts.revocations },
     operators: { operators: [compacts.genesis, compacts.operators] },
     "pairing.pending": pending,
-    "mailbox.trimmed": { from: 3, to: 9 },
+    "mailbox.trimmed": { from: 3, to: 9, reason: "expired" },
+    "inbox.lease": { generation: 2, lifeMs: 15_000 },
     goodbye: { error },
   };
 }

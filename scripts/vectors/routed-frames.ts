@@ -55,9 +55,10 @@ export function routedFrameVectors(): object {
     deliveries: {
       valid: [
         { name: "relayed", hex: hexOf(encodeDelivery({ mailbox: undefined, frame: content })), frame: hexOf(content) },
-        { name: "from the mailbox", hex: hexOf(encodeDelivery({ mailbox: { offset: 300, previous: 7 }, frame: content })), mailbox: { offset: 300, previous: 7 }, frame: hexOf(content) },
+        { name: "from the mailbox", hex: hexOf(encodeDelivery({ mailbox: { offset: 300, previous: 7 }, frame: content })), mailbox: { offset: 300, previous: 7, redelivered: false }, frame: hexOf(content) },
+        { name: "again from the mailbox", hex: hexOf(encodeDelivery({ mailbox: { offset: 300, previous: 7, redelivered: true }, frame: content })), mailbox: { offset: 300, previous: 7, redelivered: true }, frame: hexOf(content) },
       ],
-      invalid: [invalid("no frame", "00".repeat(13), "malformed_frame"), invalid("unknown kind", `02${"00".repeat(13)}`, "malformed_frame")],
+      invalid: [invalid("no frame", "00".repeat(13), "malformed_frame"), invalid("unknown kind", `03${"00".repeat(13)}`, "malformed_frame")],
     },
   };
 }

@@ -60,6 +60,8 @@ export interface Envelope {
   /** Only when the envelope was accepted under another epoch: epoch and seq of then. */
   readonly origin: { readonly epoch: string; readonly seq: number } | undefined;
   readonly body: Uint8Array;
+  /** Another device of the recipient may have had it before. Absent for no. */
+  readonly redelivered?: boolean;
 }
 
 /** The id of an envelope as people and logs see it: `<epoch>.<seq>`. */

@@ -123,6 +123,7 @@ export const errorTable = {
   task_not_found: row(false, 404, 4338, 1, "There is no such task, or it is not yours."),
   task_not_cancelable: row(false, 409, 4339, 1, "The task has ended already."),
   unsupported_operation: row(false, 400, 4340, 1, "The agent does not do this."),
+  not_holder: row(true, 409, 4115, 1, "Another instance of this agent holds its inbox; that one takes its messages."),
   // Bounds and resources.
   limit_reached: row(true, 429, 4107, 1, "A limit is reached; wait until earlier work is done. See docs/limits.md."),
   rate_limited: row(true, 429, 4108, 1, "Too many requests; slow down."),

@@ -7,6 +7,7 @@
  *   refusal  03 class epoch(16) seq length code                            this one was refused, with a code
  *   hello    04 length statement                                          opens a link, see the `hello` statement
  *   ephemeral 05 count created(6) envelope*                                no seq, no ack, lost when the path is: signals, pings
+ *   receipt  06 epoch(16) state from to at(6) signature(64)                a signed word of the recipient's device on a range, see receipt.ts
  *
  * `base` is the sender's lowest seq that is not acknowledged: everything below it is settled and will not come again.
  * Envelope: flags kind created body-length [ttl] [hops] [trace 25] [origin epoch 16, seq] body. All numbers are varints
@@ -17,6 +18,7 @@ import type { DeliveryClass, Envelope } from "./envelope.ts";
 import { type ErrorCode, isErrorCode } from "./errors.ts";
 import { fromBase64url, toBase64url } from "./ids.ts";
 import { limits } from "./limits.ts";
+import { type Receipt, type ReceiptState, receiptStateCodes, receiptStateOf } from "./receipt.ts";
 import { decoded, type Decoded, undecodable } from "./result.ts";
 
 export interface DataSection {
@@ -56,11 +58,19 @@ export interface EphemeralSection {
   readonly envelopes: readonly Envelope[];
 }
 
-export type Section = DataSection | AckSection | RefusalSection | HelloSection | EphemeralSection;
+/** What became of a range of a durable stream, by the word of the device that reads it. */
+export interface ReceiptSection extends Receipt {
+  readonly type: "receipt";
+  /** Ed25519, 64 bytes. */
+  readonly signature: Uint8Array;
+}
 
-const sectionCodes = { data: 1, ack: 2, refusal: 3, hello: 4, ephemeral: 5 } as const;
-const flagBits = { more: 1, critical: 2, ttl: 4, hops: 8, trace: 16, origin: 32 } as const;
-const knownFlags = 63;
+export type Section = DataSection | AckSection | RefusalSection | HelloSection | EphemeralSection | ReceiptSection;
+
+const sectionCodes = { data: 1, ack: 2, refusal: 3, hello: 4, ephemeral: 5, receipt: 6 } as const;
+const flagBits = { more: 1, critical: 2, ttl: 4, hops: 8, trace: 16, origin: 32, redelivered: 64 } as const;
+const knownFlags = 127;
+const signatureBytes = 64;
 const traceBytes = 25;
 /** As in statements and control messages: the year 6429. Whatever passes fits a `Date`. */
 const latestTime = 2 ** 47;
@@ -98,7 +108,8 @@ function writeEnvelope(out: ByteWriter, envelope: Envelope, sectionCreated: numb
       (ttl > 0 ? flagBits.ttl : 0) |
       (hops > 0 ? flagBits.hops : 0) |
       (trace === undefined ? 0 : flagBits.trace) |
-      (origin === undefined ? 0 : flagBits.origin),
+      (origin === undefined ? 0 : flagBits.origin) |
+      (envelope.redelivered === true ? flagBits.redelivered : 0),
   );
   out.u8(envelope.kind);
   // Zigzag: a clock may step back between two envelopes.
@@ -176,6 +187,17 @@ export class FrameWriter {
     this.#head(sectionCodes.refusal, refusal);
     this.#out.varint(refusal.seq);
     this.#text(refusal.code);
+  }
+
+  receipt(receipt: Omit<ReceiptSection, "type">): void {
+    this.#sections++;
+    this.#out.u8(sectionCodes.receipt);
+    this.#out.bytes(epochBytes(receipt.epoch));
+    this.#out.u8(receiptStateCodes[receipt.state]);
+    this.#out.varint(receipt.from);
+    this.#out.varint(receipt.to);
+    this.#out.u48(receipt.at);
+    this.#out.bytes(receipt.signature);
   }
 
   hello(statement: string): void {
@@ -258,6 +280,7 @@ function readEnvelope(input: ByteReader, sectionCreated: number): Envelope {
     trace,
     origin,
     body,
+    ...(flags & flagBits.redelivered ? { redelivered: true } : {}),
   };
 }
 
@@ -292,6 +315,17 @@ function readRefusal(input: ByteReader): RefusalSection {
   return { type: "refusal", ...head, code: isErrorCode(code) ? code : "refused" };
 }
 
+function readReceipt(input: ByteReader): ReceiptSection {
+  const epoch = toBase64url(input.bytes(epochByteCount));
+  const state: ReceiptState | undefined = receiptStateOf(input.u8());
+  if (state === undefined) throw new Malformed("unknown state of a receipt");
+  const from = readSeq(input, 1);
+  const to = readSeq(input, from);
+  const at = input.u48();
+  if (at > latestTime) throw new Malformed("a time is out of range");
+  return { type: "receipt", epoch, state, from, to, at, signature: input.bytes(signatureBytes) };
+}
+
 function readSection(input: ByteReader): Section {
   switch (input.u8()) {
     case sectionCodes.data:
@@ -307,6 +341,8 @@ function readSection(input: ByteReader): Section {
       return readRefusal(input);
     case sectionCodes.ephemeral:
       return { type: "ephemeral", envelopes: readEnvelopes(input) };
+    case sectionCodes.receipt:
+      return readReceipt(input);
     case sectionCodes.hello:
       return { type: "hello", statement: readText(input, limits.statementBytes) };
     default:

@@ -44,6 +44,7 @@ export {
   FrameWriter,
   type HelloSection,
   maxChunkBytes,
+  type ReceiptSection,
   type RefusalSection,
   type Section,
 } from "./frame.ts";
@@ -76,6 +77,13 @@ export {
 export { parseJson } from "./json.ts";
 export { type LimitName, limits, limitTable } from "./limits.ts";
 export { foldName, labelSchema, nameSchema, parseName, skillIdSchema } from "./names.ts";
+export {
+  type Receipt,
+  receiptBytes,
+  type ReceiptParties,
+  type ReceiptState,
+  receiptStateCodes,
+} from "./receipt.ts";
 export { decoded, type Decoded, undecodable } from "./result.ts";
 export {
   decodeDelivery,
@@ -84,6 +92,7 @@ export {
   encodeDelivery,
   encodeRoutedHeader,
   joinRoutedFrame,
+  type MailboxPlace,
   type RoutedFrame,
   type RoutedHeader,
   routedHeaderBytes,
@@ -96,6 +105,8 @@ export {
   availabilitySchema,
   type Challenge,
   challengeSchema,
+  type DeadLetter,
+  deadLetterSchema,
   decodeJson,
   decodeNodeMessage,
   decodeRequest,

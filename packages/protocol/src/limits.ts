@@ -97,6 +97,28 @@ const table = {
   // Mailboxes and tasks.
   mailboxEnvelopes: { value: 20_000, unit: "count", means: "frames that wait in one member's mailbox" },
   mailboxBytes: { value: 128 * 1024 * 1024, unit: "bytes", means: "bytes that wait in one member's mailbox" },
+  mailboxEnvelopesPerSender: {
+    value: 10_000,
+    unit: "count",
+    means: "frames of one sending member that wait in one member's mailbox",
+  },
+  mailboxBytesPerSender: {
+    value: 64 * 1024 * 1024,
+    unit: "bytes",
+    means: "bytes of one sending member that wait in one member's mailbox",
+  },
+  mailboxAheadFrames: {
+    value: 256,
+    unit: "count",
+    means: "frames of the mailbox pushed to a device and not acknowledged",
+  },
+  mailboxAttempts: {
+    value: 5,
+    unit: "count",
+    means: "starts of a device that may stop at the same frame before it becomes a dead letter",
+  },
+  deadLetters: { value: 1000, unit: "count", means: "dead letters of one member's mailbox, oldest dropped first" },
+  inboxLeaseMs: { value: 15_000, unit: "ms", means: "an agent's inbox stays with an instance that is not heard" },
   taskCalls: { value: 1024, unit: "count", means: "calls in flight between two devices" },
   tasks: { value: 4096, unit: "count", means: "tasks that an agent remembers, oldest ended dropped first" },
   taskMs: { value: 3_600_000, unit: "ms", means: "longest time limit of a task; five minutes by default" },

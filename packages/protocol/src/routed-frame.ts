@@ -130,18 +130,27 @@ export function signedPart(bytes: Uint8Array): Uint8Array {
 /**
  * What a node pushes to a device as one binary WebSocket message: `kind(1) offset(6) previous(6)` and the routed frame.
  * Kind 0 is a relayed frame (both numbers 0); kind 1 comes from the mailbox: its offset, and the offset pushed before it,
- * by which a gap shows.
+ * by which a gap shows; kind 2 too, and another instance of the agent may have had it before.
  */
 export interface Delivery {
-  readonly mailbox: { readonly offset: number; readonly previous: number } | undefined;
+  readonly mailbox: MailboxPlace | undefined;
   readonly frame: Uint8Array;
+}
+
+/** Where in the mailbox a frame lies. */
+export interface MailboxPlace {
+  readonly offset: number;
+  /** Offset pushed before it in this session; 0 for the first. */
+  readonly previous: number;
+  /** Another instance may have taken it before. Default false; always there when read. */
+  readonly redelivered?: boolean;
 }
 
 const deliveryHeaderBytes = 13;
 
 export function encodeDelivery(delivery: Delivery): Uint8Array<ArrayBuffer> {
   const out = new ByteWriter(deliveryHeaderBytes + delivery.frame.length);
-  out.u8(delivery.mailbox === undefined ? 0 : 1);
+  out.u8(delivery.mailbox === undefined ? 0 : delivery.mailbox.redelivered === true ? 2 : 1);
   out.u48(delivery.mailbox?.offset ?? 0);
   out.u48(delivery.mailbox?.previous ?? 0);
   out.bytes(delivery.frame);
@@ -154,8 +163,9 @@ export function decodeDelivery(bytes: Uint8Array): Decoded<Delivery> {
     return undecodable("malformed_frame", "a delivery is shorter than its header");
   const input = new ByteReader(bytes);
   const kind = input.u8();
-  if (kind > 1) return undecodable("malformed_frame", "unknown kind of delivery");
+  if (kind > 2) return undecodable("malformed_frame", "unknown kind of delivery");
   const offset = input.u48();
   const previous = input.u48();
-  return decoded({ mailbox: kind === 1 ? { offset, previous } : undefined, frame: input.bytes(input.remaining) });
+  const mailbox = kind === 0 ? undefined : { offset, previous, redelivered: kind === 2 };
+  return decoded({ mailbox, frame: input.bytes(input.remaining) });
 }

@@ -7,7 +7,7 @@
  */
 import { z } from "zod";
 
-import { wireErrorSchema } from "./call.ts";
+import { errorCodeSchema, wireErrorSchema } from "./call.ts";
 import { id16Schema, id32Schema } from "./ids.ts";
 import { parseJson } from "./json.ts";
 import { limits } from "./limits.ts";
@@ -32,6 +32,8 @@ export const devicePresenceSchema = z.strictObject({
   load: z.int().min(0).max(1_000_000),
   /** Whether a consumer reads messages there. */
   consumer: z.enum(["reading", "idle"]),
+  /** Generation of the inbox lease, on the one instance of an agent that holds it: durable messages go there. */
+  inbox: z.int().min(1).optional(),
 });
 export type DevicePresence = z.infer<typeof devicePresenceSchema>;
 
@@ -81,6 +83,24 @@ const frameResult = z.strictObject({
   error: wireErrorSchema.optional(),
 });
 export type FrameResult = z.infer<typeof frameResult>;
+
+/** A frame that left a mailbox because its device could never take it. The content stays sealed. */
+export const deadLetterSchema = z.strictObject({
+  /** Its place in the mailbox, which names it. */
+  offset,
+  at: time,
+  /** Why, as the device said it; `timeout` for a frame that the device stopped at again and again. */
+  code: errorCodeSchema,
+  /** Device that could not take it. */
+  device: id32Schema,
+  fromMember: id32Schema,
+  fromDevice: id32Schema,
+  frame: id16Schema,
+  bytes: z.int().min(0).max(limits.routedFrameBytes),
+  /** Milliseconds since 1970; 0 never. */
+  expires: time,
+});
+export type DeadLetter = z.infer<typeof deadLetterSchema>;
 
 interface Request<Body extends z.ZodType, Reply extends z.ZodType> {
   readonly body: Body;
@@ -207,6 +227,30 @@ export const requestTable = {
     z.strictObject({ offset }),
     empty,
   ),
+  "mailbox.refuse": request(
+    everyone,
+    "The device can never take the frame at this offset: it becomes a dead letter. The device then acknowledges it like any other.",
+    z.strictObject({ offset, code: errorCodeSchema }),
+    empty,
+  ),
+  "mailbox.dead.list": request(
+    everyone,
+    "Dead letters of one's own mailbox, oldest first.",
+    z.strictObject({ after: offset.optional(), limit: page.limit }),
+    z.strictObject({ letters: z.array(deadLetterSchema).max(limits.pageSize), next: offset.optional() }),
+  ),
+  "mailbox.dead.remove": request(
+    everyone,
+    "Drops dead letters for good.",
+    z.strictObject({ offsets: z.array(offset).min(1).max(limits.pageSize) }),
+    z.strictObject({ removed: z.int().min(0).max(limits.pageSize) }),
+  ),
+  "mailbox.dead.redeliver": request(
+    everyone,
+    "Puts a dead letter back at the end of the mailbox; answers its new place.",
+    z.strictObject({ offset }),
+    z.strictObject({ offset }),
+  ),
   ping: request(everyone, "Measures the session's round trip; answers registry time.", empty, z.strictObject({ time })),
 } as const;
 
@@ -267,8 +311,12 @@ export const pushTable = {
   operators: { says: "The newest operator set.", body: z.strictObject({ operators: operatorChainSchema }) },
   "pairing.pending": { says: "To operators: somebody waits for approval.", body: pendingSchema },
   "mailbox.trimmed": {
-    says: "Frames of the mailbox were lost to its limits before this device took them.",
-    body: z.strictObject({ from: offset, to: offset }),
+    says: "Frames of the mailbox went before this device took them; why.",
+    body: z.strictObject({ from: offset, to: offset, reason: z.enum(["expired", "quota", "lost"]) }),
+  },
+  "inbox.lease": {
+    says: "To an agent's device: it holds the inbox for so many ms from now on; 0 when it does not any more.",
+    body: z.strictObject({ generation: z.int().min(1), lifeMs: z.int().min(0).max(limits.leaseMs) }),
   },
   goodbye: { says: "The node closes this session soon; why.", body: z.strictObject({ error: wireErrorSchema }) },
 } as const;

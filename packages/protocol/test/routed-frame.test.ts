@@ -115,7 +115,7 @@ describe("a routed frame", () => {
 
 describe("a delivery", () => {
   it("reads back as it was written", () => {
-    const mailbox = fc.option(fc.record({ offset: u48, previous: u48 }), { nil: undefined });
+    const mailbox = fc.option(fc.record({ offset: u48, previous: u48, redelivered: fc.boolean() }), { nil: undefined });
     fc.assert(
       fc.property(mailbox, content, (place, frame) => {
         expect(decodeDelivery(encodeDelivery({ mailbox: place, frame }))).toEqual({
@@ -127,7 +127,7 @@ describe("a delivery", () => {
   });
 
   it("is refused when it is shorter than its header, empty, or of an unknown kind", () => {
-    for (const input of [new Uint8Array(), new Uint8Array(12), new Uint8Array(13), new Uint8Array(20).fill(2)]) {
+    for (const input of [new Uint8Array(), new Uint8Array(12), new Uint8Array(13), new Uint8Array(20).fill(3)]) {
       expect(decodeDelivery(input)).toMatchObject({ ok: false, code: "malformed_frame" });
     }
   });

@@ -97,6 +97,10 @@ export function makeAnswers(services: AnswerServices): (session: Session, reques
       await mailboxes.ack({ member: caller.member, kind, devices }, caller.device, offset);
       return {};
     },
+    "mailbox.refuse": () => notYet(),
+    "mailbox.dead.list": () => notYet(),
+    "mailbox.dead.remove": () => notYet(),
+    "mailbox.dead.redeliver": () => notYet(),
     ping: () => ({ time: now() }),
   };
   return async (session, request) => {
@@ -105,6 +109,10 @@ export function makeAnswers(services: AnswerServices): (session: Session, reques
     const answer = answers[request.type] as Answer<RequestType>;
     return answer(session.identity, request.body, session);
   };
+}
+
+function notYet(): never {
+  throw new ParleyError("unsupported_operation");
 }
 
 /** By name or id. The directory may be late: the store has the last word before a member is called unknown. */

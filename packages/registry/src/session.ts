@@ -365,7 +365,7 @@ export class Session implements PresenceWatcher {
       deliver: (bytes) => this.deliver(bytes),
       isFull: () => this.#socket.bufferedBytes > bounds.mailboxAheadBytes,
       onceDrained: (go) => this.#socket.onceDrained(go),
-      onTrimmed: (from, to) => this.push("mailbox.trimmed", { from, to }),
+      onTrimmed: (from, to) => this.push("mailbox.trimmed", { from, to, reason: "lost" }),
       onError: (error) => this.#fail(error),
     });
     this.#reader.kick();

@@ -2,6 +2,7 @@ import type { Clock, Journal, MeshTrust, Random } from "@parley/core";
 
 import type { LinkSettings } from "./device-api.ts";
 import type { Identity } from "./identity.ts";
+import type { Connect } from "./socket-like.ts";
 
 /** Structured log line: no content, no secrets. */
 export type LogLine = (
@@ -23,6 +24,8 @@ export interface DeviceOptions {
   readonly clock?: Clock;
   readonly random?: Random;
   readonly log?: LogLine;
+  /** Opens sockets to the registry. Default: the platform's WebSocket. */
+  readonly connect?: Connect;
   /** Milliseconds a link may be idle. Default `limits.linkIdleMs`. */
   readonly linkIdleMs?: number;
 }

@@ -302,6 +302,7 @@ export class Device implements DeviceApi {
       clock: this.#clock,
       random: this.#random,
       log: this.#log,
+      connect: this.#options.connect,
       events: {
         onState: (state, error, retryInMs) => this.#onSessionState(state, error, retryInMs),
         onWelcome: ({ mailbox }) => this.#onWelcome(mailbox.epoch),

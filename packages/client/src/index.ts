@@ -39,6 +39,7 @@ export {
   requestPairing,
 } from "./pairing.ts";
 export { callRoute, type RegistryHttpOptions, type RouteAnswer, type RouteCall } from "./registry-http.ts";
+export type { Connect, SocketLike } from "./socket-like.ts";
 export { type LiveMessage, LiveStreamWriter } from "./live-stream-writer.ts";
 export type { FindQuery, FoundMembers, MemberView } from "./member-view.ts";
 export type {

@@ -27,6 +27,7 @@ import type { SessionState } from "./device-api.ts";
 import type { LogLine } from "./device-options.ts";
 import type { Identity } from "./identity.ts";
 import { acceptWelcome, answerChallenge, type Proof, type ProofInput, type Welcome } from "./session-handshake.ts";
+import { type Connect, platformSocket, type SocketLike } from "./socket-like.ts";
 
 /** What a session tells its owner. */
 interface SessionEvents {
@@ -45,6 +46,8 @@ export interface SessionOptions {
   readonly random: Random;
   readonly log: LogLine;
   readonly events: SessionEvents;
+  /** Default: the platform's WebSocket. */
+  readonly connect?: Connect | undefined;
 }
 
 interface Waiter {
@@ -67,7 +70,7 @@ export class Session {
   readonly #backoff: Backoff;
   readonly #waiters = new Map<number, Waiter>();
   readonly #frames = new Map<string, (result: FrameResult) => void>();
-  #socket: WebSocket | undefined;
+  #socket: SocketLike | undefined;
   #phase: "closed" | "challenge" | "welcome" | "open" = "closed";
   #state: SessionState = "stopped";
   #nextId = 1;
@@ -181,8 +184,7 @@ export class Session {
     this.#setState("connecting");
     const url = new URL(sessionPath, this.#options.registry);
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-    const socket = new WebSocket(url, [sessionProtocol]);
-    socket.binaryType = "arraybuffer";
+    const socket = (this.#options.connect ?? platformSocket)(url.href, sessionProtocol);
     this.#socket = socket;
     this.#phase = "challenge";
     const timeout = this.#options.clock.setTimer(limits.handshakeMs, () => {
@@ -194,7 +196,7 @@ export class Session {
     });
     let proof: Proof | undefined;
     let handshake = Promise.resolve();
-    socket.addEventListener("message", (event: MessageEvent<unknown>) => {
+    socket.addEventListener("message", (event) => {
       if (this.#socket !== socket) return;
       if (this.#phase === "open") return this.#onMessage(socket, event.data);
       // One step after the other, and none after a failure.
@@ -212,7 +214,7 @@ export class Session {
     socket.addEventListener("error", () => {});
   }
 
-  async #handshake(socket: WebSocket, data: unknown, proof: Proof | undefined): Promise<Proof | undefined> {
+  async #handshake(socket: SocketLike, data: unknown, proof: Proof | undefined): Promise<Proof | undefined> {
     if (typeof data !== "string")
       throw new ParleyError("malformed_frame", { message: "The registry spoke out of turn." });
     const { identity, trust, boot, clock, random } = this.#options;
@@ -240,7 +242,7 @@ export class Session {
     return proof;
   }
 
-  #onMessage(socket: WebSocket, data: unknown): void {
+  #onMessage(socket: SocketLike, data: unknown): void {
     if (data instanceof ArrayBuffer) return this.#options.events.onDelivery(new Uint8Array(data));
     const message = decodeNodeMessage(typeof data === "string" ? data : "");
     if (!message.ok)
@@ -294,14 +296,14 @@ export class Session {
   }
 
   /** Ends a connection from this side because of what the other side did. */
-  #fail(socket: WebSocket, error: ParleyError): void {
+  #fail(socket: SocketLike, error: ParleyError): void {
     if (this.#socket !== socket) return;
     this.#socket = undefined;
     socket.close(1000);
     this.#comeBack(error, error.retryable ? "retry" : "stop");
   }
 
-  #onClose(socket: WebSocket, code: number): void {
+  #onClose(socket: SocketLike, code: number): void {
     if (this.#socket !== socket) return;
     this.#socket = undefined;
     if (this.#state === "stopped") return;

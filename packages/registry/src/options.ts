@@ -23,19 +23,12 @@ export interface IceOptions {
   };
 }
 
-export interface RegistryOptions {
+/** What a node needs, whatever its sessions come in by. */
+export interface NodeOptions {
   /** The four ports. The caller opens and closes them. */
   readonly stores: Stores;
   /** Key of this node, made by `createSigner("node")` and kept between starts. */
   readonly nodeKey: Signer;
-  /** Address to listen on. Default 127.0.0.1. */
-  readonly host?: string;
-  /** Default 8080; 0 is any free one. */
-  readonly port?: number;
-  /** Origin that devices reach it by when a proxy stands before it, for example `https://mesh.example.org`. */
-  readonly publicOrigin?: string;
-  /** Origins of web pages, other than its own, that may open sessions. Default: none. */
-  readonly allowedOrigins?: readonly string[];
   /** Default: the platform's. */
   readonly clock?: Clock;
   readonly random?: Random;
@@ -44,4 +37,15 @@ export interface RegistryOptions {
   readonly log?: RegistryLog;
   /** Bounds other than the documented ones, for tests and small machines. */
   readonly bounds?: Partial<RegistryBounds>;
+}
+
+export interface RegistryOptions extends NodeOptions {
+  /** Address to listen on. Default 127.0.0.1. */
+  readonly host?: string;
+  /** Default 8080; 0 is any free one. */
+  readonly port?: number;
+  /** Origin that devices reach it by when a proxy stands before it, for example `https://mesh.example.org`. */
+  readonly publicOrigin?: string;
+  /** Origins of web pages, other than its own, that may open sessions. Default: none. */
+  readonly allowedOrigins?: readonly string[];
 }

@@ -2,34 +2,19 @@ import type { Server } from "node:http";
 import { type AddressInfo } from "node:net";
 
 import { createAdaptorServer } from "@hono/node-server";
-import { peekStatement, systemClock, systemRandom, type Timer } from "@parley/core";
+import { type Clock, systemClock } from "@parley/core";
 import { ParleyError, protocolVersions, toParleyError } from "@parley/protocol";
 import type { WebSocketServer } from "ws";
 
 import manifest from "../package.json" with { type: "json" };
-import { makeAnswers } from "./answers.ts";
-import { Attempts } from "./attempts.ts";
-import { defaultBounds, type RegistryBounds } from "./bounds.ts";
-import { ClaimSecret } from "./claim.ts";
-import { Delivery } from "./delivery.ts";
-import { Directory, type DirectoryEntry } from "./directory.ts";
-import { Generations } from "./generations.ts";
 import type { HostRules } from "./host-check.ts";
 import { makeHttpApp, type RouteHandlers } from "./http-app.ts";
-import { Invites } from "./invites.ts";
-import { Mailboxes } from "./mailboxes.ts";
-import { Members } from "./members.ts";
-import { type ClaimedMesh, MeshState } from "./mesh-state.ts";
+import { RegistryNode } from "./node.ts";
 import { makeOpenApi } from "./openapi.ts";
 import type { RegistryLog, RegistryOptions } from "./options.ts";
-import { Pairings } from "./pairings.ts";
-import { Presence } from "./presence.ts";
-import { SessionTable } from "./session-table.ts";
-import type { Session, SessionServices } from "./session.ts";
 import { acceptSessions } from "./upgrade.ts";
-import { toWireError } from "./wire-error.ts";
 
-/** One node of the registry. */
+/** One node of the registry, reached by HTTP and WebSocket. */
 export interface Registry {
   /** Resolves when it takes sessions. Throws `address_in_use`, `registry_key_mismatch` or what the stores say. */
   start(): Promise<{ origin: string; port: number }>;
@@ -41,102 +26,29 @@ export interface Registry {
 }
 
 export function createRegistry(options: RegistryOptions): Registry {
-  return new RegistryNode(options);
+  return new HttpRegistry(options);
 }
 
-type State = "starting" | "ready" | "draining";
-
-class RegistryNode implements Registry {
+class HttpRegistry implements Registry {
   readonly #options: RegistryOptions;
-  readonly #bounds: RegistryBounds;
+  readonly #node: RegistryNode;
+  readonly #clock: Clock;
   readonly #log: RegistryLog;
-  readonly #ending = new AbortController();
-  readonly #table = new SessionTable();
-  readonly #claim: ClaimSecret;
-  readonly #claimAttempts: Attempts;
-  readonly #pairAttempts: Attempts;
-  readonly #mesh: MeshState;
-  readonly #directory: Directory;
-  readonly #presence: Presence;
-  readonly #members: Members;
-  readonly #invites: Invites;
-  readonly #pairings: Pairings;
-  readonly #mailboxes: Mailboxes;
-  readonly #services: SessionServices;
-  #state: State = "starting";
   #http: Server | undefined;
   #sockets: WebSocketServer | undefined;
-  #beats: Timer | undefined;
-  #sweeps: Timer | undefined;
   #port: number;
   #openApi: ReturnType<typeof makeOpenApi> | undefined;
 
   constructor(options: RegistryOptions) {
-    const { stores, nodeKey } = options;
-    const { records, log: store } = stores;
-    const clock = options.clock ?? systemClock;
-    const random = options.random ?? systemRandom;
-    const now = (): number => clock.now();
     this.#options = options;
-    this.#bounds = { ...defaultBounds, ...options.bounds };
+    this.#node = new RegistryNode(options);
+    this.#clock = options.clock ?? systemClock;
     this.#log = options.log ?? (() => undefined);
     this.#port = options.port ?? 8080;
-    this.#claim = new ClaimSecret(random);
-    const attempts = {
-      perAddress: this.#bounds.pairingTriesPerMinute,
-      inTotal: this.#bounds.pairingTriesTotalPerMinute,
-    };
-    this.#claimAttempts = new Attempts(attempts, () => clock.monotonic());
-    this.#pairAttempts = new Attempts(attempts, () => clock.monotonic());
-    const onError = (error: unknown): void => this.#failed("background", error);
-    this.#mesh = new MeshState({ records, nodeKey, now, onRevocations: (mesh) => this.#revoked(mesh), onError });
-    this.#presence = new Presence(clock);
-    this.#directory = new Directory(records, now, (entry) => this.#memberChanged(entry));
-    this.#members = new Members({
-      records,
-      mesh: this.#mesh,
-      directory: this.#directory,
-      now,
-      mostMembers: this.#bounds.members,
-    });
-    this.#invites = new Invites({ records, clock, random, bounds: this.#bounds });
-    this.#pairings = new Pairings({
-      records,
-      mesh: this.#mesh,
-      members: this.#members,
-      invites: this.#invites,
-      clock,
-      bounds: this.#bounds,
-      onPending: (pending) => this.#toOperators((session) => session.push("pairing.pending", pending)),
-    });
-    this.#mailboxes = new Mailboxes({ log: store, records, clock, bounds: this.#bounds });
-    const shared = {
-      mesh: this.#mesh,
-      members: this.#members,
-      directory: this.#directory,
-      presence: this.#presence,
-      pairings: this.#pairings,
-      mailboxes: this.#mailboxes,
-      nodeKey,
-      now,
-    };
-    this.#services = {
-      ...shared,
-      clockSkewMs: this.#bounds.clockSkewMs,
-      clock,
-      random,
-      bounds: this.#bounds,
-      log: this.#log,
-      store,
-      table: this.#table,
-      generations: new Generations(records),
-      delivery: new Delivery({ ...shared, sessions: this.#table }),
-      answer: makeAnswers({ ...shared, invites: this.#invites, leaseMs: this.#bounds.leaseMs, ice: options.ice ?? {} }),
-    };
   }
 
   get claimSecret(): string | undefined {
-    return this.#claim.value;
+    return this.#node.claimSecret;
   }
 
   get origin(): string {
@@ -146,40 +58,26 @@ class RegistryNode implements Registry {
   }
 
   async start(): Promise<{ origin: string; port: number }> {
-    const { signal } = this.#ending;
-    await this.#mesh.open(signal);
-    await Promise.all([this.#directory.open(signal), this.#pairings.open(signal)]);
-    if (this.#mesh.claimed === undefined) this.#claim.open();
-    else await this.#finishCutShort(this.#mesh.claimed);
+    await this.#node.open();
     await this.#listen();
-    this.#state = "ready";
-    this.#beat();
-    this.#sweep();
+    this.#node.begin();
     this.#log("info", "registry.ready", {
       origin: this.origin,
-      members: this.#directory.size,
-      claimed: this.#mesh.claimed !== undefined,
+      members: this.#node.size,
+      claimed: this.#node.isClaimed,
     });
     return { origin: this.origin, port: this.#port };
   }
 
   async stop(): Promise<void> {
-    if (this.#state === "draining") return;
-    this.#state = "draining";
-    this.#beats?.cancel();
-    this.#sweeps?.cancel();
-    const error = toWireError(new ParleyError("draining"));
-    for (const session of this.#table.proven()) session.push("goodbye", { error });
-    await this.#idle();
-    for (const session of this.#table.everyone()) session.end("draining");
-    this.#ending.abort();
+    if (!(await this.#node.end())) return;
     await this.#close();
     this.#log("info", "registry.stopped", {});
   }
 
   async #listen(): Promise<void> {
     const { host = "127.0.0.1", port = 8080 } = this.#options;
-    const { httpHeadersMs, httpRequestMs, sockets } = this.#bounds;
+    const { httpHeadersMs, httpRequestMs, sockets } = this.#node.bounds;
     const rules = (): HostRules => ({ origin: this.origin, host, allowedOrigins: this.#options.allowedOrigins ?? [] });
     const app = makeHttpApp({ handlers: this.#routes(), rules, log: this.#log });
     const serverOptions = {
@@ -191,16 +89,16 @@ class RegistryNode implements Registry {
     const http = createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false, serverOptions }) as Server;
     http.maxConnections = sockets;
     this.#sockets = acceptSessions(http, {
-      services: this.#services,
       rules,
-      checkReady: () => this.#checkReady(),
+      checkReady: () => this.#node.checkReady(),
+      accept: (socket) => this.#node.accept(socket),
       log: this.#log,
     });
     await new Promise<void>((resolve, reject) => {
       http.once("error", (cause: NodeJS.ErrnoException) => reject(listenError(cause, host, port)));
       http.listen(port, host, resolve);
     });
-    http.on("error", (error) => this.#failed("http", error));
+    http.on("error", (error) => this.#failed(error));
     this.#port = (http.address() as AddressInfo).port;
     this.#http = http;
   }
@@ -208,117 +106,23 @@ class RegistryNode implements Registry {
   #routes(): RouteHandlers {
     const version = manifest.version;
     return {
-      healthz: () => ({ status: this.#health() }),
-      readyz: () => (this.#state === "ready" ? { status: "ok" } : { status: 503, reply: { status: this.#health() } }),
+      healthz: () => ({ status: this.#node.health }),
+      readyz: () =>
+        this.#node.health === "ok" ? { status: "ok" } : { status: 503, reply: { status: this.#node.health } },
       version: () => ({ name: "parley", version, protocol: [...protocolVersions], node: this.#options.nodeKey.id }),
       openapi: () => (this.#openApi ??= makeOpenApi(version, this.origin)),
-      node: () => this.#mesh.nodeInfo(),
-      claim: async ({ body, address }) => {
-        this.#checkReady();
-        this.#claimAttempts.count(address);
-        const { secret, ...statements } = body;
-        // Whoever repeats its own claim, because the answer was lost, needs no secret: it changes nothing.
-        if (this.#mesh.claimed?.operators.chain[0] !== statements.genesis) await this.#claim.check(secret);
-        const claimed = await this.#mesh.claim({ ...statements, rotations: [] });
-        await this.#finishCutShort(claimed);
-        this.#claim.spend();
-        this.#log("info", "mesh.claimed", { mesh: claimed.mesh });
-        return this.#mesh.nodeInfo();
-      },
-      pair: async ({ body, address }) => {
-        this.#checkReady();
-        this.#pairAttempts.count(address);
-        const state = await this.#pairings.request(body, address);
-        this.#log("info", "pairing.asked", { pairing: state.pairing, state: state.state });
-        return state;
-      },
-      pairing: async ({ param, query }) => {
-        const wait = query("wait") ?? "0";
-        if (!/^\d{1,2}$/.test(wait))
-          throw new ParleyError("invalid_argument", { message: "wait: is not a number of seconds below 100" });
-        return this.#pairings.state(requireId(param("pairing")), Number(wait) * 1000);
-      },
+      node: () => this.#node.nodeInfo(),
+      ...this.#node.routes,
     };
   }
 
-  #health(): "ok" | "draining" | "starting" {
-    return this.#state === "ready" ? "ok" : this.#state;
-  }
-
-  #checkReady(): void {
-    if (this.#state !== "ready") throw new ParleyError("draining");
-  }
-
-  /** Finishes what a stop in the middle left: the founder's record, and revocations that were listed but not carried out. */
-  async #finishCutShort(claimed: ClaimedMesh): Promise<void> {
-    const { member, name } = peekStatement("admission", claimed.founder.admission);
-    if ((await this.#members.get(member)) === undefined) {
-      await this.#members.reserveName(name, member);
-      await this.#members.admit(claimed.founder);
-    }
-    await this.#members.revokeListed();
-  }
-
-  #memberChanged(entry: DirectoryEntry): void {
-    for (const session of this.#table.ofMember(entry.member)) session.follow(entry);
-    if (entry.revoked) return;
-    for (const watcher of this.#presence.watchersOf(entry.member)) watcher.memberChanged(entry.member, entry.record);
-  }
-
-  /** Everybody is told first; then the revoked are shown out, and what waits for them is dropped. */
-  #revoked(mesh: ClaimedMesh): void {
-    if (mesh.revocations === undefined) return;
-    const { compact, list } = mesh.revocations;
-    for (const session of this.#table.proven()) session.push("revocations", { revocations: compact });
-    for (const { member } of list.revoked) {
-      for (const session of this.#table.ofMember(member)) session.end("revoked");
-      this.#mailboxes.remove(member).catch((error: unknown) => this.#failed("mailbox", error));
-    }
-    this.#members.revokeListed().catch((error: unknown) => this.#failed("revocations", error));
-    this.#log("info", "revocations.changed", { number: list.number, revoked: list.revoked.length });
-  }
-
-  #toOperators(tell: (session: Session) => void): void {
-    for (const session of this.#table.proven()) {
-      if (session.identity?.roles.some((role) => role === "operator" || role === "admin") === true) tell(session);
-    }
-  }
-
-  #beat(): void {
-    const { clock } = this.#services;
-    const every = Math.max(1, Math.min(this.#bounds.pingMs, this.#bounds.staleMs) / 3);
-    this.#beats = clock.setTimer(every, () => {
-      for (const session of this.#table.proven()) session.beat();
-      this.#beat();
-    });
-  }
-
-  #sweep(): void {
-    this.#sweeps = this.#services.clock.setTimer(this.#bounds.sweepMs, () => {
-      Promise.all([this.#invites.sweep(), this.#pairings.sweep()])
-        .catch((error: unknown) => this.#failed("sweep", error))
-        .finally(() => {
-          if (this.#state === "ready") this.#sweep();
-        });
-    });
-  }
-
-  /** Resolves when no session has work under way, or when the time for an orderly stop is over. */
-  async #idle(): Promise<void> {
-    const { clock, bounds } = this.#services;
-    const end = clock.monotonic() + bounds.drainMs / 2;
-    while (clock.monotonic() < end && this.#table.proven().some((session) => session.isBusy)) {
-      await new Promise<void>((resolve) => void clock.setTimer(10, resolve));
-    }
-  }
-
   async #close(): Promise<void> {
-    const { clock, bounds } = this.#services;
+    const { drainMs } = this.#node.bounds;
     const http = this.#http;
     if (http === undefined) return;
     const closed = new Promise<void>((resolve) => void http.close(() => resolve()));
     http.closeIdleConnections();
-    const hurry = clock.setTimer(bounds.drainMs / 2, () => {
+    const hurry = this.#clock.setTimer(drainMs / 2, () => {
       for (const socket of this.#sockets?.clients ?? []) socket.terminate();
       http.closeAllConnections();
     });
@@ -326,18 +130,13 @@ class RegistryNode implements Registry {
     hurry.cancel();
   }
 
-  #failed(what: string, error: unknown): void {
+  #failed(error: unknown): void {
     this.#log("error", "registry.failed", {
-      what,
+      what: "http",
       code: toParleyError(error).code,
       error: error instanceof Error ? error.message : "not an error",
     });
   }
-}
-
-function requireId(text: string): string {
-  if (/^[A-Za-z0-9_-]{22}$/.test(text)) return text;
-  throw new ParleyError("not_found", { message: "There is no such request to join." });
 }
 
 function listenError(cause: NodeJS.ErrnoException, host: string, port: number): ParleyError {

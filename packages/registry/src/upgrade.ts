@@ -14,15 +14,15 @@ import { WebSocketServer } from "ws";
 
 import { checkHost, checkOrigin, type HostRules } from "./host-check.ts";
 import type { RegistryLog } from "./options.ts";
-import { CoalescingSocket } from "./session-socket.ts";
-import { Session, type SessionServices } from "./session.ts";
+import { CoalescingSocket, type SessionSocket } from "./session-socket.ts";
+import type { Session } from "./session.ts";
 import { toWireError } from "./wire-error.ts";
 
 export interface UpgradeOptions {
-  readonly services: SessionServices;
   readonly rules: () => HostRules;
   /** Throws while no sessions are taken. */
   readonly checkReady: () => void;
+  readonly accept: (socket: SessionSocket) => Session;
   readonly log: RegistryLog;
 }
 
@@ -69,10 +69,7 @@ function check(request: IncomingMessage, options: UpgradeOptions): void {
 type Socket = Parameters<Parameters<WebSocketServer["handleUpgrade"]>[3]>[0];
 
 function openSession(own: CoalescingSocket, socket: Socket, options: UpgradeOptions): void {
-  const { table, bounds } = options.services;
-  // The oldest gives way: a device proves itself in milliseconds, so what hangs about is not one.
-  while (table.unprovenCount >= bounds.unprovenSockets) table.oldestUnproven()?.end("limit_reached");
-  const session = new Session(own, options.services);
+  const session = options.accept(own);
   socket.on("message", (data, isBinary) => {
     const bytes = data as Buffer;
     if (isBinary) session.onBytes(bytes);
@@ -82,7 +79,6 @@ function openSession(own: CoalescingSocket, socket: Socket, options: UpgradeOpti
   socket.on("ping", () => session.onPong());
   socket.on("close", () => session.onClosed());
   socket.on("error", (error) => options.log("debug", "socket.failed", { error: error.message }));
-  session.start();
 }
 
 /** An HTTP answer on a socket that will not become a WebSocket (RFC 6455 section 4.2.2). */

@@ -1,0 +1,285 @@
+import { peekStatement, systemClock, systemRandom, type Timer } from "@parley/core";
+import { ParleyError, type RouteReply, toParleyError } from "@parley/protocol";
+
+import { makeAnswers } from "./answers.ts";
+import { Attempts } from "./attempts.ts";
+import { defaultBounds, type RegistryBounds } from "./bounds.ts";
+import { ClaimSecret } from "./claim.ts";
+import { Delivery } from "./delivery.ts";
+import { Directory, type DirectoryEntry } from "./directory.ts";
+import { Generations } from "./generations.ts";
+import type { RouteHandlers } from "./http-app.ts";
+import { Invites } from "./invites.ts";
+import { Mailboxes } from "./mailboxes.ts";
+import { Members } from "./members.ts";
+import { type ClaimedMesh, MeshState } from "./mesh-state.ts";
+import type { NodeOptions, RegistryLog } from "./options.ts";
+import { Pairings } from "./pairings.ts";
+import { Presence } from "./presence.ts";
+import type { SessionSocket } from "./session-socket.ts";
+import { SessionTable } from "./session-table.ts";
+import { Session, type SessionServices } from "./session.ts";
+import { toWireError } from "./wire-error.ts";
+
+type State = "starting" | "ready" | "draining";
+
+/** One node of the registry without a listener: services, sessions over any socket, beats and sweeps. */
+export class RegistryNode {
+  readonly #bounds: RegistryBounds;
+  readonly #log: RegistryLog;
+  readonly #ending = new AbortController();
+  readonly #table = new SessionTable();
+  readonly #claim: ClaimSecret;
+  readonly #claimAttempts: Attempts;
+  readonly #pairAttempts: Attempts;
+  readonly #mesh: MeshState;
+  readonly #directory: Directory;
+  readonly #presence: Presence;
+  readonly #members: Members;
+  readonly #invites: Invites;
+  readonly #pairings: Pairings;
+  readonly #mailboxes: Mailboxes;
+  readonly #services: SessionServices;
+  #state: State = "starting";
+  #beats: Timer | undefined;
+  #sweeps: Timer | undefined;
+
+  constructor(options: NodeOptions) {
+    const { stores, nodeKey } = options;
+    const { records, log: store } = stores;
+    const clock = options.clock ?? systemClock;
+    const random = options.random ?? systemRandom;
+    const now = (): number => clock.now();
+    this.#bounds = { ...defaultBounds, ...options.bounds };
+    this.#log = options.log ?? (() => undefined);
+    this.#claim = new ClaimSecret(random);
+    const attempts = {
+      perAddress: this.#bounds.pairingTriesPerMinute,
+      inTotal: this.#bounds.pairingTriesTotalPerMinute,
+    };
+    this.#claimAttempts = new Attempts(attempts, () => clock.monotonic());
+    this.#pairAttempts = new Attempts(attempts, () => clock.monotonic());
+    const onError = (error: unknown): void => this.#failed("background", error);
+    this.#mesh = new MeshState({ records, nodeKey, now, onRevocations: (mesh) => this.#revoked(mesh), onError });
+    this.#presence = new Presence(clock);
+    this.#directory = new Directory(records, now, (entry) => this.#memberChanged(entry));
+    this.#members = new Members({
+      records,
+      mesh: this.#mesh,
+      directory: this.#directory,
+      now,
+      mostMembers: this.#bounds.members,
+    });
+    this.#invites = new Invites({ records, clock, random, bounds: this.#bounds });
+    this.#pairings = new Pairings({
+      records,
+      mesh: this.#mesh,
+      members: this.#members,
+      invites: this.#invites,
+      clock,
+      bounds: this.#bounds,
+      onPending: (pending) => this.#toOperators((session) => session.push("pairing.pending", pending)),
+    });
+    this.#mailboxes = new Mailboxes({ log: store, records, clock, bounds: this.#bounds });
+    const shared = {
+      mesh: this.#mesh,
+      members: this.#members,
+      directory: this.#directory,
+      presence: this.#presence,
+      pairings: this.#pairings,
+      mailboxes: this.#mailboxes,
+      nodeKey,
+      now,
+    };
+    this.#services = {
+      ...shared,
+      clockSkewMs: this.#bounds.clockSkewMs,
+      clock,
+      random,
+      bounds: this.#bounds,
+      log: this.#log,
+      store,
+      table: this.#table,
+      generations: new Generations(records),
+      delivery: new Delivery({ ...shared, sessions: this.#table }),
+      answer: makeAnswers({ ...shared, invites: this.#invites, leaseMs: this.#bounds.leaseMs, ice: options.ice ?? {} }),
+    };
+  }
+
+  get claimSecret(): string | undefined {
+    return this.#claim.value;
+  }
+
+  get bounds(): RegistryBounds {
+    return this.#bounds;
+  }
+
+  get isClaimed(): boolean {
+    return this.#mesh.claimed !== undefined;
+  }
+
+  /** Members that it knows. */
+  get size(): number {
+    return this.#directory.size;
+  }
+
+  get health(): "ok" | "draining" | "starting" {
+    return this.#state === "ready" ? "ok" : this.#state;
+  }
+
+  /** Throws `draining` while no sessions are taken. */
+  checkReady(): void {
+    if (this.#state !== "ready") throw new ParleyError("draining");
+  }
+
+  /** Reads what the stores hold. Throws `registry_key_mismatch` or what the stores say. */
+  async open(): Promise<void> {
+    const { signal } = this.#ending;
+    await this.#mesh.open(signal);
+    await Promise.all([this.#directory.open(signal), this.#pairings.open(signal)]);
+    if (this.#mesh.claimed === undefined) this.#claim.open();
+    else await this.#finishCutShort(this.#mesh.claimed);
+  }
+
+  /** From now on sessions are taken. */
+  begin(): void {
+    this.#state = "ready";
+    this.#beat();
+    this.#sweep();
+  }
+
+  /** A device has connected: what its socket brings goes to the session that is returned. */
+  accept(socket: SessionSocket): Session {
+    // The oldest gives way: a device proves itself in milliseconds, so what hangs about is not one.
+    while (this.#table.unprovenCount >= this.#bounds.unprovenSockets)
+      this.#table.oldestUnproven()?.end("limit_reached");
+    const session = new Session(socket, this.#services);
+    session.start();
+    return session;
+  }
+
+  /** Says goodbye to every device and finishes what is being written. False when that was done before. */
+  async end(): Promise<boolean> {
+    if (this.#state === "draining") return false;
+    this.#state = "draining";
+    this.#beats?.cancel();
+    this.#sweeps?.cancel();
+    const error = toWireError(new ParleyError("draining"));
+    for (const session of this.#table.proven()) session.push("goodbye", { error });
+    await this.#idle();
+    for (const session of this.#table.everyone()) session.end("draining");
+    this.#ending.abort();
+    return true;
+  }
+
+  nodeInfo(): RouteReply<"node"> {
+    return this.#mesh.nodeInfo();
+  }
+
+  /** What founding a mesh and asking to join it are answered by. */
+  get routes(): Pick<RouteHandlers, "claim" | "pair" | "pairing"> {
+    return {
+      claim: async ({ body, address }) => {
+        this.checkReady();
+        this.#claimAttempts.count(address);
+        const { secret, ...statements } = body;
+        // Whoever repeats its own claim, because the answer was lost, needs no secret: it changes nothing.
+        if (this.#mesh.claimed?.operators.chain[0] !== statements.genesis) await this.#claim.check(secret);
+        const claimed = await this.#mesh.claim({ ...statements, rotations: [] });
+        await this.#finishCutShort(claimed);
+        this.#claim.spend();
+        this.#log("info", "mesh.claimed", { mesh: claimed.mesh });
+        return this.#mesh.nodeInfo();
+      },
+      pair: async ({ body, address }) => {
+        this.checkReady();
+        this.#pairAttempts.count(address);
+        const state = await this.#pairings.request(body, address);
+        this.#log("info", "pairing.asked", { pairing: state.pairing, state: state.state });
+        return state;
+      },
+      pairing: async ({ param, query }) => {
+        const wait = query("wait") ?? "0";
+        if (!/^\d{1,2}$/.test(wait))
+          throw new ParleyError("invalid_argument", { message: "wait: is not a number of seconds below 100" });
+        return this.#pairings.state(requireId(param("pairing")), Number(wait) * 1000);
+      },
+    };
+  }
+
+  /** Finishes what a stop in the middle left: the founder's record, and revocations that were listed but not carried out. */
+  async #finishCutShort(claimed: ClaimedMesh): Promise<void> {
+    const { member, name } = peekStatement("admission", claimed.founder.admission);
+    if ((await this.#members.get(member)) === undefined) {
+      await this.#members.reserveName(name, member);
+      await this.#members.admit(claimed.founder);
+    }
+    await this.#members.revokeListed();
+  }
+
+  #memberChanged(entry: DirectoryEntry): void {
+    for (const session of this.#table.ofMember(entry.member)) session.follow(entry);
+    if (entry.revoked) return;
+    for (const watcher of this.#presence.watchersOf(entry.member)) watcher.memberChanged(entry.member, entry.record);
+  }
+
+  /** Everybody is told first; then the revoked are shown out, and what waits for them is dropped. */
+  #revoked(mesh: ClaimedMesh): void {
+    if (mesh.revocations === undefined) return;
+    const { compact, list } = mesh.revocations;
+    for (const session of this.#table.proven()) session.push("revocations", { revocations: compact });
+    for (const { member } of list.revoked) {
+      for (const session of this.#table.ofMember(member)) session.end("revoked");
+      this.#mailboxes.remove(member).catch((error: unknown) => this.#failed("mailbox", error));
+    }
+    this.#members.revokeListed().catch((error: unknown) => this.#failed("revocations", error));
+    this.#log("info", "revocations.changed", { number: list.number, revoked: list.revoked.length });
+  }
+
+  #toOperators(tell: (session: Session) => void): void {
+    for (const session of this.#table.proven()) {
+      if (session.identity?.roles.some((role) => role === "operator" || role === "admin") === true) tell(session);
+    }
+  }
+
+  #beat(): void {
+    const { clock } = this.#services;
+    const every = Math.max(1, Math.min(this.#bounds.pingMs, this.#bounds.staleMs) / 3);
+    this.#beats = clock.setTimer(every, () => {
+      for (const session of this.#table.proven()) session.beat();
+      this.#beat();
+    });
+  }
+
+  #sweep(): void {
+    this.#sweeps = this.#services.clock.setTimer(this.#bounds.sweepMs, () => {
+      Promise.all([this.#invites.sweep(), this.#pairings.sweep()])
+        .catch((error: unknown) => this.#failed("sweep", error))
+        .finally(() => {
+          if (this.#state === "ready") this.#sweep();
+        });
+    });
+  }
+
+  /** Resolves when no session has work under way, or when the time for an orderly stop is over. */
+  async #idle(): Promise<void> {
+    const { clock, bounds } = this.#services;
+    const end = clock.monotonic() + bounds.drainMs / 2;
+    while (clock.monotonic() < end && this.#table.proven().some((session) => session.isBusy)) {
+      await new Promise<void>((resolve) => void clock.setTimer(10, resolve));
+    }
+  }
+
+  #failed(what: string, error: unknown): void {
+    this.#log("error", "registry.failed", {
+      what,
+      code: toParleyError(error).code,
+      error: error instanceof Error ? error.message : "not an error",
+    });
+  }
+}
+
+function requireId(text: string): string {
+  if (/^[A-Za-z0-9_-]{22}$/.test(text)) return text;
+  throw new ParleyError("not_found", { message: "There is no such request to join." });
+}

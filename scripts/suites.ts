@@ -37,7 +37,7 @@ export const suites: readonly Suite[] = [
   vitestSuite(
     "unit",
     "packages, and the repository's own rules",
-    "{packages/*/test,apps/*/test,test/tidy}/**/*.test.ts",
+    "{packages/*/test,apps/*/test,test/tidy,test/chaos,test/mutants}/**/*.test.ts",
   ),
   vitestSuite("integration", "several packages in one process", "test/integration/**/*.test.ts"),
   vitestSuite("e2e", "real processes", "test/e2e/**/*.test.ts"),

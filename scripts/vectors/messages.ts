@@ -61,6 +61,7 @@ function requestBodies(signers: FixedSigners, compacts: Compacts): { readonly [T
     "pairing.reject": { pairing: id16, reason: "unknown" },
     "revocations.publish": { revocations: compacts.revocations },
     "mailbox.ack": { offset: 17 },
+    "inbox.release": { generation: 2 },
     "mailbox.refuse": { offset: 17, code: "cannot_open" },
     "mailbox.dead.list": { after: 3, limit: 10 },
     "mailbox.dead.remove": { offsets: [17, 19] },
@@ -87,6 +88,7 @@ function replyBodies({ entry, invite, pending }: Facts, compacts: Compacts): { r
     "pairing.reject": {},
     "revocations.publish": {},
     "mailbox.ack": {},
+    "inbox.release": {},
     "mailbox.refuse": {},
     "mailbox.dead.list": {
       letters: [

@@ -227,6 +227,12 @@ export const requestTable = {
     z.strictObject({ offset }),
     empty,
   ),
+  "inbox.release": request(
+    everyone,
+    "An agent's device takes no more messages: it gives its inbox up, of its own or because the node took it away.",
+    z.strictObject({ generation: z.int().min(1) }),
+    empty,
+  ),
   "mailbox.refuse": request(
     everyone,
     "The device can never take the frame at this offset: it becomes a dead letter. The device then acknowledges it like any other.",

@@ -97,6 +97,7 @@ export function makeAnswers(services: AnswerServices): (session: Session, reques
       await mailboxes.ack({ member: caller.member, kind, devices }, caller.device, offset);
       return {};
     },
+    "inbox.release": () => notYet(),
     "mailbox.refuse": () => notYet(),
     "mailbox.dead.list": () => notYet(),
     "mailbox.dead.remove": () => notYet(),

@@ -1,4 +1,4 @@
-import type { BlobQuotas, Blobs, BlobUsage, Clock, PutBlobOptions, StoredBlob } from "@parley/core";
+import type { BlobFacts, BlobQuotas, Blobs, BlobUsage, Clock, PutBlobOptions, StoredBlob } from "@parley/core";
 import { checkBlob, checkBlobHash, checkStoreName, checkWhole, maxBlobHoldsPerSweep } from "@parley/core";
 import { ParleyError } from "@parley/protocol";
 
@@ -68,6 +68,26 @@ export class SqliteBlobs implements Blobs {
     if (expiresAt <= this.#clock.now()) return undefined;
     const content = await this.#folder.read(hash);
     return content === undefined ? undefined : { content, expiresAt };
+  }
+
+  async stat(hash: string, owner: string): Promise<BlobFacts | undefined> {
+    this.#commits.checkOpen();
+    checkBlobHash(hash);
+    checkStoreName("owner", owner);
+    const now = this.#clock.now();
+    return this.#database.read(() => {
+      const holds = this.#database
+        .statement("SELECT owner, expires_at FROM blob_hold WHERE hash = ? AND expires_at > ?")
+        .all(hash, now);
+      const bytes = this.#sizeOf(hash);
+      if (holds.length === 0 || bytes === undefined) return undefined;
+      const own = holds.find((row) => textIn(row, "owner") === owner);
+      return {
+        bytes,
+        expiresAt: Math.max(...holds.map((row) => numberIn(row, "expires_at"))),
+        heldUntil: own === undefined ? undefined : numberIn(own, "expires_at"),
+      };
+    });
   }
 
   async delete(hash: string, owner: string): Promise<boolean> {

@@ -1,7 +1,7 @@
 import { ParleyError } from "@parley/protocol";
 
 import { checkWhole } from "../ports/arguments.ts";
-import type { Blobs, BlobUsage, PutBlobOptions, StoredBlob } from "../ports/blobs.ts";
+import type { BlobFacts, Blobs, BlobUsage, PutBlobOptions, StoredBlob } from "../ports/blobs.ts";
 import { maxBlobHoldsPerSweep } from "../ports/blobs.ts";
 import type { Clock } from "../ports/clock.ts";
 import { checkStoreName } from "../ports/store-name.ts";
@@ -59,6 +59,18 @@ export class MemoryBlobs implements Blobs {
     if (held === undefined) return undefined;
     const expiresAt = Math.max(...held.holds.values());
     return expiresAt > this.#clock.now() ? { content: held.content.slice(), expiresAt } : undefined;
+  }
+
+  async stat(hash: string, owner: string): Promise<BlobFacts | undefined> {
+    this.#checkOpen();
+    checkBlobHash(hash);
+    checkStoreName("owner", owner);
+    const held = this.#blobs.get(hash);
+    const now = this.#clock.now();
+    const expiresAt = Math.max(0, ...(held?.holds.values() ?? []));
+    if (held === undefined || expiresAt <= now) return undefined;
+    const own = held.holds.get(owner) ?? 0;
+    return { bytes: held.content.byteLength, expiresAt, heldUntil: own > now ? own : undefined };
   }
 
   async delete(hash: string, owner: string): Promise<boolean> {

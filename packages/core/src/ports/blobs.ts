@@ -1,3 +1,5 @@
+import { limits } from "@parley/protocol";
+
 /**
  * Blobs: sealed content by the hash of its bytes. Attachments and artifacts for those who are away.
  *
@@ -12,6 +14,8 @@
 export interface Blobs {
   put(hash: string, content: Uint8Array, options: PutBlobOptions): Promise<{ readonly stored: boolean }>;
   get(hash: string): Promise<StoredBlob | undefined>;
+  /** What `get` would give out, without reading it. */
+  stat(hash: string, owner: string): Promise<BlobFacts | undefined>;
   /** Ends this owner's hold. False if there was none. */
   delete(hash: string, owner: string): Promise<boolean>;
   /** What the owner holds, expired but unswept holds included. */
@@ -32,12 +36,20 @@ export interface StoredBlob {
   readonly expiresAt: number;
 }
 
+export interface BlobFacts {
+  readonly bytes: number;
+  /** The latest expiry of its holds. */
+  readonly expiresAt: number;
+  /** Expiry of this owner's hold, if it has one that still runs. */
+  readonly heldUntil: number | undefined;
+}
+
 export interface BlobUsage {
   readonly bytes: number;
   readonly count: number;
 }
 
 export const maxBlobBytes = 16_777_216;
-export const defaultBlobQuotaBytes = 268_435_456;
+export const defaultBlobQuotaBytes: number = limits.blobQuotaBytes;
 export const defaultBlobTotalBytes = 8_589_934_592;
 export const maxBlobHoldsPerSweep = 500;

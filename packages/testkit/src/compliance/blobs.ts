@@ -43,6 +43,22 @@ function describeHolding(bench: Bench<Blobs>): void {
     expect(await blobs.usage("m1")).toEqual({ bytes: content.byteLength, count: 1 });
   });
 
+  it("tells about content without reading it, and of the asker's own hold", async () => {
+    const { port: blobs, clock } = await bench.open();
+    const content = bytesOf("sealed");
+    const hash = hashOf(content);
+    expect(await blobs.stat(hash, "m1")).toBeUndefined();
+    const [short, long] = [clock.now() + hour, clock.now() + 2 * hour];
+    await blobs.put(hash, content, { owner: "m1", expiresAt: short });
+    await blobs.put(hash, content, { owner: "m2", expiresAt: long });
+    expect(await blobs.stat(hash, "m1")).toEqual({ bytes: 6, expiresAt: long, heldUntil: short });
+    expect(await blobs.stat(hash, "m3")).toEqual({ bytes: 6, expiresAt: long, heldUntil: undefined });
+    clock.advance(hour);
+    expect(await blobs.stat(hash, "m1")).toEqual({ bytes: 6, expiresAt: long, heldUntil: undefined });
+    clock.advance(hour);
+    expect(await blobs.stat(hash, "m2")).toBeUndefined();
+  });
+
   it("stores the content of several owners once and counts it for each", async () => {
     const { port: blobs, clock } = await bench.open();
     const content = bytesOf("shared");

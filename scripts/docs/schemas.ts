@@ -30,12 +30,12 @@ const file = (title: string, schemas: Readonly<Record<string, AnySchema>>): obje
   $defs: mapped(schemas),
 });
 
-const pick = (
-  field: "body" | "reply",
-  table: Readonly<Record<string, { readonly body?: AnySchema; readonly reply?: AnySchema }>>,
-): Record<string, AnySchema> =>
+const pick = (field: "body" | "reply", table: Readonly<Record<string, object>>): Record<string, AnySchema> =>
   Object.fromEntries(
-    Object.entries(table).flatMap(([name, row]) => (row[field] === undefined ? [] : [[name, row[field]]])),
+    Object.entries(table).flatMap(([name, row]) => {
+      const { [field]: schema } = row as { readonly body?: AnySchema; readonly reply?: AnySchema };
+      return schema === undefined ? [] : [[name, schema]];
+    }),
   );
 
 /** The JSON Schemas of every message that is JSON, by file name. */

@@ -46,6 +46,7 @@ const signers: Readonly<Record<StatementType, string>> = {
   welcome: "the node's key",
   lease: "the node's key",
   hello: "the device's key",
+  token: "the node's key",
 };
 
 /** The parts of docs/protocol.md that come from tables, by the name in their markers. */
@@ -81,9 +82,9 @@ export function protocolTables(): Readonly<Record<string, string>> {
       ["Route", "Who", "Body", "Answer", "What it does"],
       Object.values(routeTable).map((route) => [
         code(`${route.method.toUpperCase()} ${route.path}`),
-        route.access,
-        "body" in route ? fieldsOf(route.body) : "–",
-        fieldsOf(route.reply),
+        "roles" in route ? `${route.access}: ${route.roles.join(", ")}` : route.access,
+        "body" in route ? fieldsOf(route.body) : "bytes" in route && route.bytes === "in" ? "bytes" : "–",
+        "reply" in route ? fieldsOf(route.reply) : "bytes" in route ? "bytes" : "–",
         route.says,
       ]),
     ),

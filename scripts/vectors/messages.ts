@@ -4,6 +4,7 @@ import type {
   Challenge,
   DevicePresence,
   ErrorCode,
+  JsonRouteName,
   MemberEntry,
   PushBody,
   PushType,
@@ -66,6 +67,7 @@ function requestBodies(signers: FixedSigners, compacts: Compacts): { readonly [T
     "mailbox.dead.list": { after: 3, limit: 10 },
     "mailbox.dead.remove": { offsets: [17, 19] },
     "mailbox.dead.redeliver": { offset: 17 },
+    "token.get": {},
     ping: {},
   };
 }
@@ -108,6 +110,7 @@ function replyBodies({ entry, invite, pending }: Facts, compacts: Compacts): { r
     },
     "mailbox.dead.remove": { removed: 2 },
     "mailbox.dead.redeliver": { offset: 21 },
+    "token.get": { token: compacts.token, expires: time + 300_000 },
     ping: { time },
   };
 }
@@ -159,7 +162,7 @@ function routeBodies(signers: FixedSigners, compacts: Compacts): { readonly [Nam
   };
 }
 
-function routeReplies(signers: FixedSigners, compacts: Compacts): { readonly [Name in RouteName]: object } {
+function routeReplies(signers: FixedSigners, compacts: Compacts): { readonly [Name in JsonRouteName]: object } {
   const { id: node, publicKey: key } = signers.node;
   const nodeInfo = { node, key, mesh: fixedId(32, 34), operators: [compacts.genesis], certificate: compacts.node, time };
   const pairing = { pairing: id16, state: "admitted", reason: "known", admission: compacts.admission };
@@ -172,6 +175,9 @@ function routeReplies(signers: FixedSigners, compacts: Compacts): { readonly [Na
     claim: nodeInfo,
     pair: pairing,
     pairing,
+    putBlob: { stored: true, expires: vectorExpiry },
+    deleteBlob: { deleted: true },
+    blobUsage: { bytes: 1_048_592, count: 1 },
   };
 }
 
@@ -199,7 +205,16 @@ function envelopeBodies(error: Facts["error"]): object {
     { ...dial, signal: { type: "candidate", candidate: "candidate:1 1 UDP 1 127.0.0.1 9 typ host", mid: "0" } },
     { ...dial, signal: { type: "bye", reason: "idle" } },
   ];
-  return { call: calls, callEvent: events, signal: signals, message: [{ text: "hello" }], gossip: [{}] };
+  const attachment = {
+    name: "report.txt",
+    type: "text/plain",
+    size: 4,
+    sha256: fixedId(32, 39),
+    key: fixedId(32, 40),
+    expires: vectorExpiry,
+    parts: [{ hash: "ab".repeat(32), bytes: 20 }],
+  };
+  return { call: calls, callEvent: events, signal: signals, message: [{ text: "hello" }, { text: "the report", attachments: [attachment] }], gossip: [{}] };
 }
 
 /** Texts that a decoder must refuse, with the code. */

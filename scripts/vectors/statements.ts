@@ -110,6 +110,7 @@ export async function validStatements(signers: FixedSigners): Promise<Readonly<R
       revocations: 1,
       iat,
     }),
+    token: await sign("token", "node", { mesh, member: member.id, device: device.id, session: fixedId(16, 23), aud: "http", iat, exp: iat + 300_000 }),
   };
 }
 

@@ -2,6 +2,7 @@
 import {
   decodeJson,
   httpErrorSchema,
+  type JsonRouteName,
   limits,
   ParleyError,
   type RouteName,
@@ -26,7 +27,7 @@ export interface RouteCall {
 }
 
 /** A reply, and the registry's own idea of the time from the `Date` header (RFC 9110 section 6.6.1), in ms since 1970. */
-export interface RouteAnswer<Name extends RouteName> {
+export interface RouteAnswer<Name extends JsonRouteName> {
   readonly body: RouteReply<Name>;
   readonly date: number | undefined;
 }
@@ -79,7 +80,7 @@ function urlOf(registry: string, name: RouteName, call: RouteCall): string {
  * Calls a route of the registry. Throws the registry's own coded error, `unreachable` when nothing or something else
  * answers, `canceled` when the signal was aborted.
  */
-export async function callRoute<Name extends RouteName>(
+export async function callRoute<Name extends JsonRouteName>(
   registry: string,
   name: Name,
   call: RouteCall = {},
@@ -108,7 +109,7 @@ export async function callRoute<Name extends RouteName>(
   }
 }
 
-function decodeReply<Name extends RouteName>(
+function decodeReply<Name extends JsonRouteName>(
   registry: string,
   name: Name,
   ok: boolean,

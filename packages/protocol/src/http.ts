@@ -1,13 +1,15 @@
 /**
- * The registry's HTTP routes and their bodies: what a device needs before it can hold a session. One table, from which
- * the routes, the OpenAPI document and the access table come.
+ * The registry's HTTP routes and their bodies: what a device needs before it can hold a session, and what is too large
+ * for one. One table, from which the routes, the OpenAPI document and the access table come.
  */
 import { z } from "zod";
 
+import { blobDeleteSchema, blobPutSchema, blobUsageSchema } from "./blob.ts";
 import { wireErrorSchema } from "./call.ts";
+import { enrolmentAnswerSchema, enrolmentAskSchema } from "./enrolment.ts";
 import { id16Schema, id32Schema } from "./ids.ts";
 import { limits } from "./limits.ts";
-import { compactSchema, operatorChainSchema } from "./statement.ts";
+import { compactSchema, operatorChainSchema, type Role } from "./statement.ts";
 
 /** Body of every error answer. */
 export const httpErrorSchema = z.strictObject({ error: wireErrorSchema });
@@ -49,6 +51,21 @@ export const pairingStateSchema = z.strictObject({
 });
 export type PairingState = z.infer<typeof pairingStateSchema>;
 
+/** Asks to become one more device of a member, by a device link. */
+export const enrolmentRequestSchema = z.strictObject({
+  /** Derived from the link's secret. */
+  enrolment: id16Schema,
+  request: enrolmentAskSchema,
+});
+
+export const enrolmentStateSchema = z.strictObject({
+  enrolment: id16Schema,
+  state: z.enum(["open", "asked", "answered", "refused", "expired"]),
+  /** What the inviting device sealed for the new one. */
+  answer: enrolmentAnswerSchema.optional(),
+});
+export type EnrolmentState = z.infer<typeof enrolmentStateSchema>;
+
 export const versionSchema = z.strictObject({
   name: z.literal("parley"),
   version: z.string().max(64),
@@ -58,14 +75,23 @@ export const versionSchema = z.strictObject({
 export const healthSchema = z.strictObject({ status: z.enum(["ok", "draining", "starting"]) });
 
 interface Route {
-  readonly method: "get" | "post";
+  readonly method: "get" | "post" | "put" | "head" | "delete";
   readonly path: string;
-  /** Who may call it; sessions have their own table of requests. */
-  readonly access: "anyone" | "secret";
+  /** Who may call it: `session` brings a session token (`authorization: Bearer`) of a member with one of `roles`. */
+  readonly access: "anyone" | "secret" | "session";
+  readonly roles?: readonly Role[];
+  /** JSON. */
   readonly body?: z.ZodType;
-  readonly reply: z.ZodType;
+  /** JSON; absent where bytes, or headers alone, are the answer. */
+  readonly reply?: z.ZodType;
+  /** Which way bytes go, as `application/octet-stream`. */
+  readonly bytes?: "in" | "out";
   readonly says: string;
 }
+
+const everyone: readonly Role[] = ["operator", "admin", "member", "guest", "observer"];
+/** Roles that may leave content for others: those that may send to them. */
+const senders: readonly Role[] = ["operator", "admin", "member", "guest"];
 
 /** Every HTTP route of the registry. The WebSocket of a session is `GET /session`. */
 export const routeTable = {
@@ -127,10 +153,69 @@ export const routeTable = {
     reply: pairingStateSchema,
     says: "What became of a request to join; `?wait=20` waits up to that many seconds for news.",
   },
+  putBlob: {
+    method: "put",
+    path: "/blobs/{hash}",
+    access: "session",
+    roles: senders,
+    bytes: "in",
+    reply: blobPutSchema,
+    says: "Keeps one sealed part under the SHA-256 of its bytes, until `?expires=` (ms since 1970; seven days by default).",
+  },
+  headBlob: {
+    method: "head",
+    path: "/blobs/{hash}",
+    access: "session",
+    roles: everyone,
+    says: "Whether a part is there: its size, and in `parley-held-until` how long the caller holds it. Extends nothing.",
+  },
+  getBlob: {
+    method: "get",
+    path: "/blobs/{hash}",
+    access: "session",
+    roles: everyone,
+    bytes: "out",
+    says: "One sealed part, or with `range` a range of it (RFC 9110 section 14).",
+  },
+  deleteBlob: {
+    method: "delete",
+    path: "/blobs/{hash}",
+    access: "session",
+    roles: senders,
+    reply: blobDeleteSchema,
+    says: "Ends one's own hold; the part goes with the last one.",
+  },
+  blobUsage: {
+    method: "get",
+    path: "/blobs",
+    access: "session",
+    roles: everyone,
+    reply: blobUsageSchema,
+    says: "What one's own parts take up.",
+  },
+  enrol: {
+    method: "post",
+    path: "/enrolments",
+    access: "secret",
+    body: enrolmentRequestSchema,
+    reply: enrolmentStateSchema,
+    says: "Asks, with what a device link holds, to become one more device of its member.",
+  },
+  enrolment: {
+    method: "get",
+    path: "/enrolments/{enrolment}",
+    access: "anyone",
+    reply: enrolmentStateSchema,
+    says: "What became of it; `?wait=20` waits up to that many seconds for news.",
+  },
 } as const satisfies Record<string, Route>;
 
 export type RouteName = keyof typeof routeTable;
-export type RouteReply<Name extends RouteName> = z.infer<(typeof routeTable)[Name]["reply"]>;
+/** Routes that answer with JSON. */
+export type JsonRouteName = {
+  [Name in RouteName]: (typeof routeTable)[Name] extends { readonly reply: z.ZodType } ? Name : never;
+}[RouteName];
+export type RouteReply<Name extends JsonRouteName> = z.infer<(typeof routeTable)[Name]["reply"]>;
 
 /** Path of the WebSocket of a session and its sub-protocol (RFC 6455 section 1.9). */
 export const sessionPath = "/session";

@@ -3,6 +3,20 @@
  * and does nothing by itself. Not here: keys and verification (core), sockets (client, registry).
  */
 export {
+  blobContentBytes,
+  blobDeleteSchema,
+  blobHashSchema,
+  blobHeldUntilHeader,
+  blobPartCount,
+  blobPartHeader,
+  blobPartSize,
+  blobPutSchema,
+  type BlobRef,
+  blobRefSchema,
+  blobTagBytes,
+  blobUsageSchema,
+} from "./blob.ts";
+export {
   type Call,
   callSchema,
   type CallEvent,
@@ -13,6 +27,7 @@ export {
   type WireError,
   wireErrorSchema,
 } from "./call.ts";
+export { type DeliveryState, deliveryStates, isEndState, mayFollow } from "./delivery-state.ts";
 export {
   type DeliveryClass,
   type Envelope,
@@ -22,6 +37,7 @@ export {
   envelopeKinds,
   type TraceContext,
 } from "./envelope.ts";
+export { type EnrolmentAsk, enrolmentAnswerSchema, enrolmentAskSchema } from "./enrolment.ts";
 export {
   afterClose,
   type ErrorCode,
@@ -30,6 +46,7 @@ export {
   errorTable,
   type ExitCode,
   isErrorCode,
+  isRetryable,
   isParleyError,
   ParleyError,
   toParleyError,
@@ -50,8 +67,12 @@ export {
 } from "./frame.ts";
 export {
   claimRequestSchema,
+  enrolmentRequestSchema,
+  type EnrolmentState,
+  enrolmentStateSchema,
   healthSchema,
   httpErrorSchema,
+  type JsonRouteName,
   type NodeInfo,
   nodeInfoSchema,
   pairingRequestSchema,
@@ -77,13 +98,7 @@ export {
 export { parseJson } from "./json.ts";
 export { type LimitName, limits, limitTable } from "./limits.ts";
 export { foldName, labelSchema, nameSchema, parseName, skillIdSchema } from "./names.ts";
-export {
-  type Receipt,
-  receiptBytes,
-  type ReceiptParties,
-  type ReceiptState,
-  receiptStateCodes,
-} from "./receipt.ts";
+export { type Receipt, receiptBytes, type ReceiptParties, type ReceiptState, receiptStateCodes } from "./receipt.ts";
 export { decoded, type Decoded, undecodable } from "./result.ts";
 export {
   decodeDelivery,
@@ -133,9 +148,10 @@ export {
   type RequestType,
   welcomeSchema,
 } from "./session-message.ts";
-export { type DirectMessage, directMessageSchema, gossipSchema, type Signal, signalSchema } from "./signal.ts";
+export { type DirectMessage, directMessageSchema, type Gossip, gossipSchema, type Signal, signalSchema } from "./signal.ts";
 export {
   compactSchema,
+  httpAudience,
   type MemberKind,
   memberKindSchema,
   type MemberRecord,

@@ -42,6 +42,16 @@ const table = {
   },
   outboxEnvelopes: { value: 100_000, unit: "count", means: "durable envelopes waiting in one device's outbox" },
   outboxBytes: { value: 256 * 1024 * 1024, unit: "bytes", means: "bytes waiting in one device's outbox" },
+  historyEntries: {
+    value: 100_000,
+    unit: "count",
+    means: "envelopes, in both directions, that one device remembers after they ended, oldest dropped first",
+  },
+  historyBytes: {
+    value: 256 * 1024 * 1024,
+    unit: "bytes",
+    means: "bytes of envelopes that one device remembers after they ended, oldest dropped first",
+  },
   inboundStreams: { value: 4096, unit: "count", means: "streams that one device remembers, oldest idle dropped first" },
   // Control messages between a device and its registry node.
   controlBytes: { value: 128 * 1024, unit: "bytes", means: "one control message (JSON text) of a session" },
@@ -84,6 +94,7 @@ const table = {
   links: { value: 512, unit: "count", means: "links that one device keeps open; the longest idle gives way" },
   linkIdleMs: { value: 300_000, unit: "ms", means: "a link with no traffic is dropped after this" },
   linkOpenMs: { value: 15_000, unit: "ms", means: "from the offer to an authenticated link" },
+  contacts: { value: 16_384, unit: "count", means: "other devices that one device remembers, idle ones go first" },
   leaseMs: { value: 86_400_000, unit: "ms", means: "membership lease that keeps links alive through an outage" },
   // Admission.
   codeDigits: { value: 6, unit: "count", means: "digits of a pairing code" },
@@ -94,6 +105,22 @@ const table = {
   pairingLifeMs: { value: 86_400_000, unit: "ms", means: "a pairing that nobody answers is forgotten after this" },
   pairingTriesPerMinute: { value: 10, unit: "count", means: "pairing attempts a minute of one address" },
   pairingTriesTotalPerMinute: { value: 60, unit: "count", means: "pairing attempts a minute in total" },
+  // Devices of a member.
+  enrolmentLifeMs: { value: 86_400_000, unit: "ms", means: "longest life of a device link; ten minutes by default" },
+  enrolments: { value: 256, unit: "count", means: "open device links of a mesh" },
+  enrolmentsPerMember: { value: 8, unit: "count", means: "open device links of one member" },
+  enrolmentAnswerCharacters: {
+    value: 112 * 1024,
+    unit: "characters",
+    means: "the sealed answer to a new device, in base64url",
+  },
+  deviceListFreshMs: {
+    value: 14 * 86_400_000,
+    unit: "ms",
+    means: "a device list that was signed longer ago is shown as stale",
+  },
+  encryptionKeyLifeMs: { value: 7 * 86_400_000, unit: "ms", means: "an encryption key is replaced after this" },
+  encryptionKeys: { value: 16, unit: "count", means: "encryption keys that one device keeps, oldest dropped first" },
   // Mailboxes and tasks.
   mailboxEnvelopes: { value: 20_000, unit: "count", means: "frames that wait in one member's mailbox" },
   mailboxBytes: { value: 128 * 1024 * 1024, unit: "bytes", means: "bytes that wait in one member's mailbox" },
@@ -125,6 +152,29 @@ const table = {
   artifactBytes: { value: 16 * 1024 * 1024, unit: "bytes", means: "one artifact of a task, all its chunks together" },
   schemaBytes: { value: 16 * 1024, unit: "bytes", means: "JSON Schema of a skill's input or output" },
   schemaDepth: { value: 16, unit: "levels", means: "nesting of a skill's JSON Schema" },
+  // Blobs and attachments.
+  blobPartBytes: {
+    value: 1024 * 1024 + 16,
+    unit: "bytes",
+    means: "one sealed part of a blob: 1 MiB of content and its tag",
+  },
+  blobParts: { value: 1024, unit: "count", means: "parts of one attachment" },
+  attachmentBytes: { value: 1024 * 1024 * 1024, unit: "bytes", means: "content of one attachment" },
+  attachments: { value: 16, unit: "count", means: "attachments of one message" },
+  attachmentNameCharacters: { value: 255, unit: "characters", means: "the name of an attachment" },
+  attachmentTypeCharacters: { value: 127, unit: "characters", means: "the media type of an attachment" },
+  blobQuotaBytes: {
+    value: 256 * 1024 * 1024,
+    unit: "bytes",
+    means: "sealed parts that one member holds at the registry; a setting of `up`",
+  },
+  blobLifeMs: {
+    value: 7 * 86_400_000,
+    unit: "ms",
+    means: "life of an attachment at the registry unless its sender says another, up to `expiryMs`",
+  },
+  blobTransfers: { value: 8, unit: "count", means: "parts that one member transfers at the same time" },
+  sessionTokenMs: { value: 300_000, unit: "ms", means: "life of a session token" },
 } as const satisfies Record<string, Limit>;
 
 /** Name of a bound. */

@@ -8,6 +8,7 @@
 import { z } from "zod";
 
 import { errorCodeSchema, wireErrorSchema } from "./call.ts";
+import { enrolmentAnswerSchema, enrolmentAskSchema } from "./enrolment.ts";
 import { id16Schema, id32Schema } from "./ids.ts";
 import { parseJson } from "./json.ts";
 import { limits } from "./limits.ts";
@@ -157,6 +158,22 @@ export const requestTable = {
     z.strictObject({ devices: compactSchema }),
     empty,
   ),
+  "device.invite": request(
+    everyone,
+    "Opens a device link of one's own member; asking again while it lives tells whether somebody used it.",
+    z.strictObject({
+      /** Derived from the link's secret, which stays here. */
+      enrolment: id16Schema,
+      lifeMs: z.int().min(1000).max(limits.enrolmentLifeMs).optional(),
+    }),
+    z.strictObject({ expires: time, request: enrolmentAskSchema.optional() }),
+  ),
+  "device.answer": request(
+    everyone,
+    "Answers a device that used the link; without an answer the link is closed and the device refused.",
+    z.strictObject({ enrolment: id16Schema, answer: enrolmentAnswerSchema.optional() }),
+    empty,
+  ),
   "presence.set": request(
     everyone,
     "Says what only the device knows of its presence.",
@@ -257,6 +274,12 @@ export const requestTable = {
     z.strictObject({ offset }),
     z.strictObject({ offset }),
   ),
+  "token.get": request(
+    everyone,
+    "A session token for the HTTP API, good for five minutes or until the admission ends.",
+    empty,
+    z.strictObject({ token: compactSchema, expires: time }),
+  ),
   ping: request(everyone, "Measures the session's round trip; answers registry time.", empty, z.strictObject({ time })),
 } as const;
 
@@ -316,6 +339,10 @@ export const pushTable = {
   revocations: { says: "The newest revocation list.", body: z.strictObject({ revocations: compactSchema }) },
   operators: { says: "The newest operator set.", body: z.strictObject({ operators: operatorChainSchema }) },
   "pairing.pending": { says: "To operators: somebody waits for approval.", body: pendingSchema },
+  "device.pending": {
+    says: "To a member's devices: somebody used a device link of theirs.",
+    body: z.strictObject({ enrolment: id16Schema, request: enrolmentAskSchema }),
+  },
   "mailbox.trimmed": {
     says: "Frames of the mailbox went before this device took them; why.",
     body: z.strictObject({ from: offset, to: offset, reason: z.enum(["expired", "quota", "lost"]) }),

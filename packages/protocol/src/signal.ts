@@ -1,6 +1,7 @@
 /** Bodies of `signal`, `message`, `ping` and `gossip` envelopes: JSON in UTF-8. */
 import { z } from "zod";
 
+import { blobRefSchema } from "./blob.ts";
 import { id16Schema } from "./ids.ts";
 import { limits } from "./limits.ts";
 import { compactSchema } from "./statement.ts";
@@ -26,12 +27,17 @@ export const signalSchema = z.strictObject({
 });
 export type Signal = z.infer<typeof signalSchema>;
 
-/** A direct message: parts as in A2A; plain text for now. */
-export const directMessageSchema = z.object({ text: z.string().min(1).max(limits.envelopeBytes) });
+/** A direct message: plain text, and references to content that the registry keeps sealed. */
+export const directMessageSchema = z.object({
+  text: z.string().min(1).max(limits.envelopeBytes),
+  attachments: z.array(blobRefSchema).min(1).max(limits.attachments).optional(),
+});
 export type DirectMessage = z.infer<typeof directMessageSchema>;
 
-/** Operator-signed news that peers pass on over links. */
+/** News that peers pass on over links: signed by operators, or by the member that passes it on. */
 export const gossipSchema = z.strictObject({
   revocations: compactSchema.optional(),
-  operators: z.array(compactSchema).max(limits.operatorChain).optional(),
+  /** The sender's own newest device list. */
+  devices: compactSchema.optional(),
 });
+export type Gossip = z.infer<typeof gossipSchema>;

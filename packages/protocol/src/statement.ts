@@ -68,16 +68,31 @@ const revocations = z.strictObject({
 /** A new root key of a member, signed by the one before; the first is signed by the first root key. */
 const rotation = z.strictObject({ mesh, member: id32Schema, number, key, iat: time });
 
+/**
+ * The private half of an encryption key, sealed to one device (HPKE base mode, RFC 9180): the encapsulated key and the
+ * ciphertext of the raw 32 bytes with its tag, 80 bytes together.
+ */
+const sealedHalfSchema = z.string().regex(/^[A-Za-z0-9_-]{106}[AEIMQUYcgkosw048]$/, "is not 80 bytes in base64url");
+
+const listedDevice = z.strictObject({
+  device: id32Schema,
+  key,
+  label: labelSchema,
+  since: time,
+  /** The device's own X25519 public key. Lists of earlier versions lack it. */
+  seal: key.optional(),
+  /** The private half of `encryption.key`, sealed to `seal`. */
+  half: sealedHalfSchema.optional(),
+});
+
 /** A member's devices and current encryption key. Signed by the member's root key; the highest number holds. */
 const devices = z.strictObject({
   mesh,
   member: id32Schema,
   number,
-  devices: z
-    .array(z.strictObject({ device: id32Schema, key, label: labelSchema, since: time }))
-    .min(1)
-    .max(limits.devices),
-  encryption: z.strictObject({ kid: id8Schema, key }),
+  devices: z.array(listedDevice).min(1).max(limits.devices),
+  /** `since`: when this key came into use; lists of earlier versions lack it. */
+  encryption: z.strictObject({ kid: id8Schema, key, since: time.optional() }),
   iat: time,
 });
 
@@ -127,6 +142,20 @@ const welcome = z.strictObject({
 const lease = z.strictObject({ mesh, member: id32Schema, device: id32Schema, iat: time, exp: time });
 
 /**
+ * A session token: shows the HTTP API that a session of this device was opened. Signed by a node; good at every node of
+ * the mesh for `limits.sessionTokenMs`. `aud` keeps it from being taken for a token of another door.
+ */
+const token = z.strictObject({
+  mesh,
+  member: id32Schema,
+  device: id32Schema,
+  session: id16Schema,
+  aud: labelSchema,
+  iat: time,
+  exp: time,
+});
+
+/**
  * Opens a link, one from each side. Signed by the device's key. The DTLS fingerprints bind it to this very connection
  * (the idea of RFC 8827 section 5.6.4); the boot nonces to these very starts.
  */
@@ -161,10 +190,14 @@ export const statementSchemas = {
   welcome,
   lease,
   hello,
+  token,
 } as const;
 
 export type StatementType = keyof typeof statementSchemas;
 export type Statement<Type extends StatementType> = z.infer<(typeof statementSchemas)[Type]>;
+
+/** The `aud` of session tokens for the registry's HTTP API. */
+export const httpAudience = "http";
 
 /** The `typ` header of a statement. */
 export const statementTyp = (type: StatementType): string => `parley-${type}`;

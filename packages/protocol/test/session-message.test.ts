@@ -59,8 +59,8 @@ const messages: readonly (readonly [string, z.ZodType, unknown])[] = [
     ([type, { reply }]) => [`reply to ${type}`, reply, vectors.replies[type]] as const,
   ),
   ...Object.entries(pushTable).map(([type, { body }]) => [`push ${type}`, body, vectors.pushes[type]] as const),
-  ...Object.entries(routeTable).map(
-    ([name, { reply }]) => [`answer of ${name}`, reply, vectors.routeReplies[name]] as const,
+  ...Object.entries(routeTable).flatMap(([name, route]) =>
+    "reply" in route ? [[`answer of ${name}`, route.reply, vectors.routeReplies[name]] as const] : [],
   ),
   ...Object.entries(routeTable).flatMap(([name, route]) =>
     "body" in route ? [[`body of ${name}`, route.body, vectors.routeBodies[name]] as const] : [],

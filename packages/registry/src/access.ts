@@ -1,4 +1,4 @@
-import { requestTable, type RequestType, type Role, routeTable } from "@parley/protocol";
+import { requestTable, type RequestType, type Role, type RouteName, routeTable } from "@parley/protocol";
 
 /** Roles that may send frames to other members. Observers only read. */
 export const frameRoles: readonly Role[] = ["operator", "admin", "member", "guest"];
@@ -8,16 +8,16 @@ export interface AccessRow {
   readonly via: "http" | "session";
   /** `GET /node`, `directory.find`, `frame`, `challenge`. */
   readonly what: string;
-  /** `anyone` proves nothing; `secret` brings a one-time secret; else one of these roles, proved by a session. */
+  /** `anyone` proves nothing; `secret` brings a one-time secret; else one of these roles, proved by a session or its token. */
   readonly needs: "anyone" | "secret" | readonly Role[];
 }
 
 /** Every route and frame type of the registry with what it needs. Nothing is served that is not in here. */
 export const accessTable: readonly AccessRow[] = [
-  ...Object.values(routeTable).map(({ method, path, access }): AccessRow => ({
+  ...Object.values(routeTable).map((route): AccessRow => ({
     via: "http",
-    what: `${method.toUpperCase()} ${path}`,
-    needs: access,
+    what: `${route.method.toUpperCase()} ${route.path}`,
+    needs: "roles" in route ? route.roles : route.access,
   })),
   { via: "http", what: "GET /join", needs: "anyone" },
   { via: "http", what: "GET /session", needs: "anyone" },
@@ -25,6 +25,12 @@ export const accessTable: readonly AccessRow[] = [
   ...Object.entries(requestTable).map(([type, { roles }]): AccessRow => ({ via: "session", what: type, needs: roles })),
   { via: "session", what: "frame", needs: frameRoles },
 ];
+
+/** Whether one of these roles is enough for a route that needs a session token. */
+export function mayCall(name: RouteName, roles: readonly Role[]): boolean {
+  const route = routeTable[name];
+  return "roles" in route && route.roles.some((role) => roles.includes(role));
+}
 
 /** Whether one of these roles is enough for a request. */
 export function mayRequest(type: RequestType, roles: readonly Role[]): boolean {

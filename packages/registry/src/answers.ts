@@ -9,6 +9,7 @@ import {
 } from "@parley/protocol";
 
 import type { Directory, DirectoryEntry } from "./directory.ts";
+import type { Enrolments } from "./enrolments.ts";
 import { iceFor } from "./ice.ts";
 import type { Invites } from "./invites.ts";
 import { issueLease } from "./lease.ts";
@@ -18,7 +19,11 @@ import type { MeshState } from "./mesh-state.ts";
 import type { IceOptions } from "./options.ts";
 import type { Pairings } from "./pairings.ts";
 import type { Presence } from "./presence.ts";
+import type { SessionTokens } from "./session-token.ts";
 import type { Session, SessionIdentity } from "./session.ts";
+
+/** Life of a device link that names none. */
+const defaultDeviceLinkMs = 600_000;
 
 export interface AnswerServices {
   readonly mesh: MeshState;
@@ -27,7 +32,9 @@ export interface AnswerServices {
   readonly presence: Presence;
   readonly invites: Invites;
   readonly pairings: Pairings;
+  readonly enrolments: Enrolments;
   readonly mailboxes: Mailboxes;
+  readonly tokens: SessionTokens;
   readonly nodeKey: Signer;
   readonly now: () => number;
   readonly leaseMs: number;
@@ -43,7 +50,7 @@ type Answers = { readonly [Type in RequestType]: Answer<Type> };
 
 /** One answer for each type of request. Roles were checked before. */
 export function makeAnswers(services: AnswerServices): (session: Session, request: RequestMessage) => Promise<unknown> {
-  const { mesh, members, directory, presence, invites, pairings, mailboxes, now } = services;
+  const { mesh, members, directory, presence, invites, pairings, enrolments, mailboxes, now } = services;
   const answers: Answers = {
     "directory.find": (_caller, query) => directory.find(query, presence),
     "directory.get": async (_caller, wanted) => {
@@ -60,6 +67,12 @@ export function makeAnswers(services: AnswerServices): (session: Session, reques
     },
     "devices.publish": async (caller, { devices }) => {
       await members.publishDevices(caller.member, devices);
+      return {};
+    },
+    "device.invite": (caller, { enrolment, lifeMs }) =>
+      enrolments.invite(caller.member, enrolment, lifeMs ?? defaultDeviceLinkMs),
+    "device.answer": async (caller, { enrolment, answer }) => {
+      await enrolments.answer(caller.member, enrolment, answer);
       return {};
     },
     "presence.set": (caller, change) => {
@@ -102,6 +115,7 @@ export function makeAnswers(services: AnswerServices): (session: Session, reques
     "mailbox.dead.list": () => notYet(),
     "mailbox.dead.remove": () => notYet(),
     "mailbox.dead.redeliver": () => notYet(),
+    "token.get": (caller) => services.tokens.issue(caller),
     ping: () => ({ time: now() }),
   };
   return async (session, request) => {

@@ -13,6 +13,10 @@ export const defaultBounds = {
   pendingPairings: limits.pendingPairings,
   invites: limits.invites,
   members: limits.members,
+  enrolments: limits.enrolments,
+  enrolmentsPerMember: limits.enrolmentsPerMember,
+  /** How long the next step of an enrolment may take: the answer to a request, the collection of the answer. */
+  enrolmentStepMs: 600_000,
   codeLifeMs: limits.codeLifeMs,
   pairingLifeMs: limits.pairingLifeMs,
   clockSkewMs: limits.clockSkewMs,
@@ -43,6 +47,9 @@ export const defaultBounds = {
   drainMs: 5000,
   /** Pause between sweeps of what has expired. */
   sweepMs: 60_000,
+  /** Parts of blobs that are transferred at the same time: of one member, in total. */
+  blobTransfers: limits.blobTransfers,
+  blobTransfersInTotal: 512,
   /** Receiving the headers, and the whole, of an HTTP request. */
   httpHeadersMs: 10_000,
   httpRequestMs: 20_000,

@@ -1,8 +1,10 @@
 import type { HttpBindings } from "@hono/node-server";
 import {
+  blobHeldUntilHeader,
   decodeJson,
   errorTable,
   isParleyError,
+  type JsonRouteName,
   limits,
   ParleyError,
   type RouteName,
@@ -13,9 +15,11 @@ import {
 import { type Context, Hono } from "hono";
 import type { z } from "zod";
 
+import { mayCall } from "./access.ts";
 import { checkHost, checkOrigin, type HostRules } from "./host-check.ts";
 import { joinPage } from "./join-page.ts";
 import type { RegistryLog } from "./options.ts";
+import type { TokenBearer } from "./session-token.ts";
 import { toWireError } from "./wire-error.ts";
 
 type Routes = typeof routeTable;
@@ -23,18 +27,27 @@ type BodyOf<Name extends RouteName> = Routes[Name] extends { readonly body: infe
   ? z.infer<Schema>
   : undefined;
 
+type BearerOf<Name extends RouteName> = Routes[Name] extends { readonly access: "session" } ? TokenBearer : undefined;
+
 /** What a route's handler gets of its request. */
 interface RouteCall<Name extends RouteName> {
+  /** Whose session token it brought, where one is needed. */
+  readonly caller: BearerOf<Name>;
   readonly body: BodyOf<Name>;
   readonly address: string;
   readonly param: (name: string) => string;
   readonly query: (name: string) => string | undefined;
+  readonly header: (name: string) => string | undefined;
+  /** The body as bytes. Throws `too_large` before it reads more than that. */
+  readonly bytes: (most: number) => Promise<Uint8Array<ArrayBuffer>>;
+  /** Calls `run` when the answer has been taken or the connection is gone. */
+  readonly whenDone: (run: () => void) => void;
 }
 
-/** A reply, or one with another status than 200. */
-type RouteAnswer<Name extends RouteName> =
-  | RouteReply<Name>
-  | { readonly status: 503; readonly reply: RouteReply<Name> };
+/** A reply, one with another status than 200, or where the table has no JSON the response itself. */
+type RouteAnswer<Name extends RouteName> = Name extends JsonRouteName
+  ? RouteReply<Name> | { readonly status: 503; readonly reply: RouteReply<Name> }
+  : Response;
 
 export type RouteHandlers = {
   readonly [Name in RouteName]: (call: RouteCall<Name>) => RouteAnswer<Name> | Promise<RouteAnswer<Name>>;
@@ -55,6 +68,8 @@ const securityHeaders: Readonly<Record<string, string>> = {
 
 export interface HttpAppOptions {
   readonly handlers: RouteHandlers;
+  /** Whose session token an `authorization` header holds. Throws `unauthenticated`. */
+  readonly authenticate: (authorization: string | undefined) => Promise<TokenBearer>;
   /** Asked at each request: the origin is known once the socket listens. */
   readonly rules: () => HostRules;
   readonly log: RegistryLog;
@@ -72,7 +87,7 @@ export function makeHttpApp(options: HttpAppOptions): Hono<Env> {
     if (origin !== undefined && rules.allowedOrigins.includes(origin)) allowOrigin(context, origin);
     return next();
   });
-  for (const name of Object.keys(routeTable) as RouteName[]) mount(app, name, options.handlers);
+  for (const name of Object.keys(routeTable) as RouteName[]) mount(app, name, options);
   app.get("/join", (context) => context.html(joinPage));
   for (const path of new Set([...Object.values(routeTable).map((route) => honoPath(route.path)), "/join"])) {
     app.options(path, (context) => preflight(context, path));
@@ -92,18 +107,28 @@ export function makeHttpApp(options: HttpAppOptions): Hono<Env> {
   return app;
 }
 
-function mount(app: Hono<Env>, name: RouteName, handlers: RouteHandlers): void {
+function mount(app: Hono<Env>, name: RouteName, { handlers, authenticate }: HttpAppOptions): void {
   const route = routeTable[name];
   // The table pairs each name with its body; the compiler cannot see that through a lookup by a union.
   const handler = handlers[name] as (call: RouteCall<RouteName>) => object | Promise<object>;
-  app.on(route.method.toUpperCase(), honoPath(route.path), async (context) => {
+  // Hono hands HEAD to the routes of GET, so both of a path are told apart here.
+  const method = route.method === "head" ? "GET" : route.method.toUpperCase();
+  app.on(method, honoPath(route.path), async (context, next) => {
+    if (route.method === "head" && context.req.method !== "HEAD") return next();
+    const caller = route.access === "session" ? await authenticate(context.req.header("authorization")) : undefined;
+    if (caller !== undefined && !mayCall(name, caller.roles)) throw new ParleyError("forbidden");
     const body = "body" in route ? await readBody(context, route.body) : undefined;
     const answer = await handler({
+      caller: caller as BearerOf<RouteName>,
       body: body as BodyOf<RouteName>,
       address: context.env.incoming.socket.remoteAddress ?? "",
       param: (param) => context.req.param(param) ?? "",
       query: (query) => context.req.query(query),
+      header: (header) => context.req.header(header),
+      bytes: (most) => readBytes(context, most),
+      whenDone: (run) => void context.env.outgoing.once("close", run),
     });
+    if (answer instanceof Response) return answer;
     if (isUnready(answer)) return context.json(answer.reply, answer.status);
     return context.json(answer);
   });
@@ -118,26 +143,42 @@ async function readBody(context: Context<Env>, schema: z.ZodType): Promise<unkno
   if (!/^application\/json\b/i.test(context.req.header("content-type") ?? "")) {
     throw new ParleyError("invalid_argument", { message: "The body has to be application/json." });
   }
-  const text = await readText(context).catch((cause: unknown) => {
-    if (isParleyError(cause)) throw cause;
-    throw new ParleyError("closed", { message: "The request broke off before its end.", cause });
-  });
+  const text = new TextDecoder().decode(await readChunks(context, limits.controlBytes));
   const decoded = decodeJson(schema, text);
   if (!decoded.ok) throw new ParleyError(decoded.code, { message: decoded.message });
   return decoded.value;
 }
 
-/** The body as text. What is larger than a control message is not read to its end. */
-async function readText(context: Context<Env>): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = "";
-  let size = 0;
-  for await (const chunk of context.env.incoming.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>) {
-    size += chunk.length;
-    if (size > limits.controlBytes) throw new ParleyError("too_large");
-    text += decoder.decode(chunk, { stream: true });
+/** A binary body. One that says it is too large is not read at all. */
+async function readBytes(context: Context<Env>, most: number): Promise<Uint8Array<ArrayBuffer>> {
+  if (!/^application\/octet-stream\b/i.test(context.req.header("content-type") ?? "")) {
+    throw new ParleyError("invalid_argument", { message: "The body has to be application/octet-stream." });
   }
-  return text + decoder.decode();
+  if (Number(context.req.header("content-length") ?? 0) > most) throw new ParleyError("too_large");
+  return readChunks(context, most);
+}
+
+/** What is larger than `most` is not read to its end. */
+async function readChunks(context: Context<Env>, most: number): Promise<Uint8Array<ArrayBuffer>> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of context.env.incoming.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>) {
+      size += chunk.length;
+      if (size > most) throw new ParleyError("too_large");
+      chunks.push(chunk);
+    }
+  } catch (cause) {
+    if (isParleyError(cause)) throw cause;
+    throw new ParleyError("closed", { message: "The request broke off before its end.", cause });
+  }
+  const bytes = new Uint8Array(size);
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  return bytes;
 }
 
 function fail(context: Context<Env>, error: ParleyError): Response {
@@ -151,6 +192,7 @@ function allowOrigin(context: Context<Env>, origin: string): void {
   context.header("access-control-allow-origin", origin);
   context.header("vary", "origin");
   context.header("cross-origin-resource-policy", "cross-origin");
+  context.header("access-control-expose-headers", `etag, content-range, ${blobHeldUntilHeader}`);
 }
 
 /** Fetch standard, section 3.3: which methods and headers a page of an allowed origin may use. */
@@ -159,7 +201,7 @@ function preflight(context: Context<Env>, path: string): Response {
     .filter((route) => honoPath(route.path) === path)
     .map((route) => route.method.toUpperCase());
   context.header("access-control-allow-methods", methods.join(", "));
-  context.header("access-control-allow-headers", "content-type");
+  context.header("access-control-allow-headers", "authorization, content-type, if-range, range");
   return context.body(null, 204);
 }
 

@@ -1,12 +1,14 @@
-import { peekStatement, systemClock, systemRandom, type Timer } from "@parley/core";
+import { type Blobs, peekStatement, systemClock, systemRandom, type Timer } from "@parley/core";
 import { ParleyError, type RouteReply, toParleyError } from "@parley/protocol";
 
 import { makeAnswers } from "./answers.ts";
 import { Attempts } from "./attempts.ts";
+import { blobRoutes } from "./blob-routes.ts";
 import { defaultBounds, type RegistryBounds } from "./bounds.ts";
 import { ClaimSecret } from "./claim.ts";
 import { Delivery } from "./delivery.ts";
 import { Directory, type DirectoryEntry } from "./directory.ts";
+import { Enrolments } from "./enrolments.ts";
 import { Generations } from "./generations.ts";
 import type { RouteHandlers } from "./http-app.ts";
 import { Invites } from "./invites.ts";
@@ -18,6 +20,7 @@ import { Pairings } from "./pairings.ts";
 import { Presence } from "./presence.ts";
 import type { SessionSocket } from "./session-socket.ts";
 import { SessionTable } from "./session-table.ts";
+import { SessionTokens } from "./session-token.ts";
 import { Session, type SessionServices } from "./session.ts";
 import { toWireError } from "./wire-error.ts";
 
@@ -32,14 +35,19 @@ export class RegistryNode {
   readonly #claim: ClaimSecret;
   readonly #claimAttempts: Attempts;
   readonly #pairAttempts: Attempts;
+  readonly #enrolAttempts: Attempts;
   readonly #mesh: MeshState;
   readonly #directory: Directory;
   readonly #presence: Presence;
   readonly #members: Members;
   readonly #invites: Invites;
   readonly #pairings: Pairings;
+  readonly #enrolments: Enrolments;
   readonly #mailboxes: Mailboxes;
+  readonly #blobs: Blobs;
   readonly #services: SessionServices;
+  /** Session tokens, for whoever listens for HTTP. */
+  readonly tokens: SessionTokens;
   #state: State = "starting";
   #beats: Timer | undefined;
   #sweeps: Timer | undefined;
@@ -59,6 +67,7 @@ export class RegistryNode {
     };
     this.#claimAttempts = new Attempts(attempts, () => clock.monotonic());
     this.#pairAttempts = new Attempts(attempts, () => clock.monotonic());
+    this.#enrolAttempts = new Attempts(attempts, () => clock.monotonic());
     const onError = (error: unknown): void => this.#failed("background", error);
     this.#mesh = new MeshState({ records, nodeKey, now, onRevocations: (mesh) => this.#revoked(mesh), onError });
     this.#presence = new Presence(clock);
@@ -80,13 +89,31 @@ export class RegistryNode {
       bounds: this.#bounds,
       onPending: (pending) => this.#toOperators((session) => session.push("pairing.pending", pending)),
     });
+    this.#enrolments = new Enrolments({
+      records,
+      clock,
+      bounds: this.#bounds,
+      onPending: (member, enrolment, request) => {
+        for (const session of this.#table.ofMember(member)) session.push("device.pending", { enrolment, request });
+      },
+    });
     this.#mailboxes = new Mailboxes({ log: store, records, clock, bounds: this.#bounds });
+    this.#blobs = stores.blobs;
+    this.tokens = new SessionTokens({
+      mesh: this.#mesh,
+      members: this.#members,
+      directory: this.#directory,
+      nodeKey,
+      now,
+      clockSkewMs: this.#bounds.clockSkewMs,
+    });
     const shared = {
       mesh: this.#mesh,
       members: this.#members,
       directory: this.#directory,
       presence: this.#presence,
       pairings: this.#pairings,
+      enrolments: this.#enrolments,
       mailboxes: this.#mailboxes,
       nodeKey,
       now,
@@ -102,7 +129,13 @@ export class RegistryNode {
       table: this.#table,
       generations: new Generations(records),
       delivery: new Delivery({ ...shared, sessions: this.#table }),
-      answer: makeAnswers({ ...shared, invites: this.#invites, leaseMs: this.#bounds.leaseMs, ice: options.ice ?? {} }),
+      answer: makeAnswers({
+        ...shared,
+        tokens: this.tokens,
+        invites: this.#invites,
+        leaseMs: this.#bounds.leaseMs,
+        ice: options.ice ?? {},
+      }),
     };
   }
 
@@ -136,7 +169,7 @@ export class RegistryNode {
   async open(): Promise<void> {
     const { signal } = this.#ending;
     await this.#mesh.open(signal);
-    await Promise.all([this.#directory.open(signal), this.#pairings.open(signal)]);
+    await Promise.all([this.#directory.open(signal), this.#pairings.open(signal), this.#enrolments.open(signal)]);
     if (this.#mesh.claimed === undefined) this.#claim.open();
     else await this.#finishCutShort(this.#mesh.claimed);
   }
@@ -176,9 +209,16 @@ export class RegistryNode {
     return this.#mesh.nodeInfo();
   }
 
-  /** What founding a mesh and asking to join it are answered by. */
-  get routes(): Pick<RouteHandlers, "claim" | "pair" | "pairing"> {
+  /** What founding a mesh, asking to join it and keeping blobs are answered by. */
+  get routes(): Omit<RouteHandlers, "healthz" | "readyz" | "version" | "openapi" | "node"> {
     return {
+      ...blobRoutes({
+        blobs: this.#blobs,
+        now: () => this.#services.clock.now(),
+        checkReady: () => this.checkReady(),
+        perMember: this.#bounds.blobTransfers,
+        inTotal: this.#bounds.blobTransfersInTotal,
+      }),
       claim: async ({ body, address }) => {
         this.checkReady();
         this.#claimAttempts.count(address);
@@ -198,12 +238,15 @@ export class RegistryNode {
         this.#log("info", "pairing.asked", { pairing: state.pairing, state: state.state });
         return state;
       },
-      pairing: async ({ param, query }) => {
-        const wait = query("wait") ?? "0";
-        if (!/^\d{1,2}$/.test(wait))
-          throw new ParleyError("invalid_argument", { message: "wait: is not a number of seconds below 100" });
-        return this.#pairings.state(requireId(param("pairing")), Number(wait) * 1000);
+      pairing: ({ param, query }) => this.#pairings.state(requireId(param("pairing")), waitMsOf(query("wait"))),
+      enrol: async ({ body, address }) => {
+        this.checkReady();
+        this.#enrolAttempts.count(address);
+        const state = await this.#enrolments.ask(body.enrolment, body.request);
+        this.#log("info", "enrolment.asked", { state: state.state });
+        return state;
       },
+      enrolment: ({ param, query }) => this.#enrolments.state(requireId(param("enrolment")), waitMsOf(query("wait"))),
     };
   }
 
@@ -253,12 +296,17 @@ export class RegistryNode {
 
   #sweep(): void {
     this.#sweeps = this.#services.clock.setTimer(this.#bounds.sweepMs, () => {
-      Promise.all([this.#invites.sweep(), this.#pairings.sweep()])
+      Promise.all([this.#sweepBlobs(), this.#invites.sweep(), this.#pairings.sweep(), this.#enrolments.sweep()])
         .catch((error: unknown) => this.#failed("sweep", error))
         .finally(() => {
           if (this.#state === "ready") this.#sweep();
         });
     });
+  }
+
+  /** One round takes so many holds away; the next goes on, until none has expired. */
+  async #sweepBlobs(): Promise<void> {
+    while (this.#state === "ready" && !(await this.#blobs.sweep(this.#services.clock.now())).complete);
   }
 
   /** Resolves when no session has work under way, or when the time for an orderly stop is over. */
@@ -277,6 +325,11 @@ export class RegistryNode {
       error: error instanceof Error ? error.message : "not an error",
     });
   }
+}
+
+function waitMsOf(wait = "0"): number {
+  if (/^\d{1,2}$/.test(wait)) return Number(wait) * 1000;
+  throw new ParleyError("invalid_argument", { message: "wait: is not a number of seconds below 100" });
 }
 
 function requireId(text: string): string {

@@ -15,26 +15,25 @@ export function makeOpenApi(version: string, origin: string): JsonObject {
       required: true,
       schema: { type: "string" },
     }));
-    if (name === "pairing")
+    if (name === "pairing" || name === "enrolment")
       parameters.push({
         name: "wait",
         in: "query",
         required: false,
         schema: { type: "integer", minimum: 0, maximum: 30 },
       });
-    const body =
-      "body" in route
-        ? { requestBody: { required: true, content: json(toSchema(route.body, `${name}Request`, schemas)) } }
-        : {};
+    if (name === "putBlob")
+      parameters.push({ name: "expires", in: "query", required: false, schema: { type: "integer", minimum: 0 } });
     const operation: JsonObject = {
       operationId: name,
       summary: route.says,
       ...(parameters.length === 0 ? {} : { parameters }),
-      ...body,
+      ...requestBody(name, route, schemas),
       responses: {
-        "200": { description: "Done.", content: json(toSchema(route.reply, `${name}Reply`, schemas)) },
+        "200": response(name, route, schemas),
         default: { description: "An error of the table.", content: json({ $ref: "#/components/schemas/Error" }) },
       },
+      ...(route.access === "session" ? { security: [{ sessionToken: [] }] } : {}),
     };
     paths[route.path] = { ...(paths[route.path] as JsonObject | undefined), [route.method]: operation };
   }
@@ -44,13 +43,44 @@ export function makeOpenApi(version: string, origin: string): JsonObject {
     info: {
       title: "Parley registry",
       version,
-      description: `What a device needs before it holds a session. Error codes: ${Object.keys(errorTable).join(", ")}.`,
+      description: `What a device needs before it holds a session, and what is too large for one. Error codes: ${Object.keys(errorTable).join(", ")}.`,
     },
     servers: [{ url: origin }],
     paths,
-    components: { schemas },
+    components: {
+      schemas,
+      securitySchemes: {
+        sessionToken: {
+          type: "http",
+          scheme: "bearer",
+          bearerFormat: "JWS",
+          description: "What `token.get` of a session answers; good for five minutes.",
+        },
+      },
+    },
   };
 }
+
+interface RouteBodies {
+  readonly path: string;
+  readonly body?: z.ZodType;
+  readonly reply?: z.ZodType;
+  readonly bytes?: "in" | "out";
+}
+
+function requestBody(name: string, { body, bytes }: RouteBodies, schemas: JsonObject): JsonObject {
+  if (bytes === "in") return { requestBody: { required: true, content: octets } };
+  if (body === undefined) return {};
+  return { requestBody: { required: true, content: json(toSchema(body, `${name}Request`, schemas)) } };
+}
+
+function response(name: string, { reply, bytes }: RouteBodies, schemas: JsonObject): JsonObject {
+  if (reply !== undefined) return { description: "Done.", content: json(toSchema(reply, `${name}Reply`, schemas)) };
+  return { description: "Done.", ...(bytes === "out" ? { content: octets } : {}) };
+}
+
+/** OpenAPI 3.1: bytes have a media type and no schema. */
+const octets: JsonObject = { "application/octet-stream": {} };
 
 const json = (schema: Json): JsonObject => ({ "application/json": { schema } });
 

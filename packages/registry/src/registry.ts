@@ -79,7 +79,12 @@ class HttpRegistry implements Registry {
     const { host = "127.0.0.1", port = 8080 } = this.#options;
     const { httpHeadersMs, httpRequestMs, sockets } = this.#node.bounds;
     const rules = (): HostRules => ({ origin: this.origin, host, allowedOrigins: this.#options.allowedOrigins ?? [] });
-    const app = makeHttpApp({ handlers: this.#routes(), rules, log: this.#log });
+    const app = makeHttpApp({
+      handlers: this.#routes(),
+      authenticate: (authorization) => this.#node.tokens.verify(authorization),
+      rules,
+      log: this.#log,
+    });
     const serverOptions = {
       headersTimeout: httpHeadersMs,
       requestTimeout: httpRequestMs,

@@ -41,6 +41,8 @@ export interface SessionIdentity {
   readonly name: string;
   readonly kind: MemberKind;
   readonly roles: readonly Role[];
+  /** Id of the session, from its welcome. */
+  readonly session: string;
   /** Milliseconds since 1970. */
   readonly admissionExpires: number;
 }
@@ -308,7 +310,7 @@ export class Session implements PresenceWatcher {
     const cursor = await mailboxes.cursor(owner, device);
     // A list that came while this was under way has the last word.
     if (mesh.isRevoked(member.member)) throw new ParleyError("revoked");
-    this.#open(proven, generation, cursor, {
+    this.#open({ ...proven, session: id }, generation, cursor, {
       type: "welcome",
       statement,
       node: claimed.certificate,
@@ -320,7 +322,12 @@ export class Session implements PresenceWatcher {
     });
   }
 
-  #open(proven: Proven, generation: number, cursor: number | undefined, welcome: object): void {
+  #open(
+    proven: Proven & { readonly session: string },
+    generation: number,
+    cursor: number | undefined,
+    welcome: object,
+  ): void {
     if (this.#phase !== "verifying") return;
     const { table, presence, log } = this.#services;
     const { member, device, boot } = proven;
@@ -335,6 +342,7 @@ export class Session implements PresenceWatcher {
       name: member.name,
       kind: member.kind,
       roles: member.roles,
+      session: proven.session,
       admissionExpires: member.admissionExpires,
     };
     this.#phase = "open";

@@ -128,6 +128,10 @@ export class FakeDevice implements Fake {
     return [];
   }
 
+  metrics(): Promise<readonly []> {
+    return Promise.resolve([]);
+  }
+
   async delegate(to: string | undefined, request: DelegateRequest): Promise<TaskRun> {
     this.delegated.push({ to, request });
     const { output, progress = [] } = this.answer(request);

@@ -2,7 +2,10 @@ import type { LinkFactory, LinkRoute } from "@parley/core";
 import type { AgentCard, Availability, ErrorCode, Path, ReplyBody, RequestBody, RequestType } from "@parley/protocol";
 
 import type { Delivery, IncomingMessage, PingResult, SendOptions, Sent } from "./delivery.ts";
+import type { LinkFailure } from "./link-failure.ts";
 import type { FindQuery, FoundMembers, MemberView } from "./member-view.ts";
+import type { MetricSample } from "./metrics.ts";
+import type { PathReason } from "./path-reason.ts";
 import type { DelegateRequest, TaskAdmission, TaskHandler, TaskRun } from "./tasks/task-run.ts";
 
 /** Where a device stands with its registry. */
@@ -18,6 +21,12 @@ export interface LinkView {
   readonly route: LinkRoute | undefined;
   /** Milliseconds from the first signal to open. */
   readonly openedInMs: number | undefined;
+  /** Why what is sent to the device goes the way it goes. */
+  readonly reason: PathReason;
+  /** Dials of links between the two devices so far, of both sides. */
+  readonly attempts: number;
+  /** What the last attempt, or the last link, ended with. */
+  readonly lastFailure: LinkFailure | undefined;
 }
 
 /** What a device tells whoever watches it; one union, so that a switch is exhaustive. */
@@ -63,6 +72,8 @@ export interface DeviceApi {
   /** Dials a link, if there is none, and resolves when it is open. */
   connect(to: string, options?: { signal?: AbortSignal }): Promise<LinkView>;
   links(): readonly LinkView[];
+  /** What the device has counted since its process started. */
+  metrics(): Promise<readonly MetricSample[]>;
 
   /** Delegates to one member, or to the least loaded live holder of the skill when `to` is undefined. Never to itself. */
   delegate(to: string | undefined, request: DelegateRequest): Promise<TaskRun>;

@@ -41,6 +41,7 @@ import { Inbox } from "./inbox.ts";
 import { LinkOpener } from "./link-opener.ts";
 import { type LiveMessage, LiveStreamWriter } from "./live-stream-writer.ts";
 import type { FindQuery, FoundMembers, MemberView } from "./member-view.ts";
+import { DeviceMetrics, type MetricSample } from "./metrics.ts";
 import { OwnPresence } from "./own-presence.ts";
 import { linkPaths } from "./path-rules.ts";
 import type { Peer } from "./peer.ts";
@@ -77,6 +78,7 @@ export class Device implements DeviceApi {
   readonly #pings: Pings;
   readonly #events: Emitter<DeviceEvent>;
   readonly #opener: LinkOpener;
+  readonly #metrics = new DeviceMetrics();
   readonly #messages: DirectMessages;
   readonly #presence: OwnPresence;
   #identity: Identity;
@@ -235,6 +237,10 @@ export class Device implements DeviceApi {
     return this.#peers.views();
   }
 
+  metrics(): Promise<readonly MetricSample[]> {
+    return Promise.resolve(this.#metrics.samples());
+  }
+
   async delegate(to: string | undefined, request: DelegateRequest): Promise<TaskRun> {
     const view = to === undefined ? await this.#holder(request.skill) : await this.#offering(to, request.skill);
     const peer = this.#peers.peerOf(view);
@@ -354,6 +360,8 @@ export class Device implements DeviceApi {
         this.#caller.onRestart(peer);
         this.#callee.onRestart(peer);
       },
+      ping: (peer) => this.#pings.ping(peer, false, defaultPingMs),
+      metrics: this.#metrics,
       onError: (error) => this.#onError(error),
     });
   }

@@ -14,6 +14,9 @@ export type {
 } from "./delivery.ts";
 export { Device } from "./device.ts";
 export type { DeviceApi, DeviceEvent, LinkSettings, LinkView, SessionState } from "./device-api.ts";
+export { type LinkFailure, linkFailures } from "./link-failure.ts";
+export { type MetricName, type MetricSample, metricTable } from "./metrics.ts";
+export { type PathReason, pathReasons } from "./path-reason.ts";
 export type { DeviceOptions, LogLine } from "./device-options.ts";
 export type { Identity } from "./identity.ts";
 export { certifyDevice, createIdentityDraft, type IdentityDraft, type IdentityDraftOptions } from "./identity-draft.ts";

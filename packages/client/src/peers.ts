@@ -23,15 +23,18 @@ import {
 } from "@parley/protocol";
 
 import { bodyOf } from "./body.ts";
-import type { Delivery } from "./delivery.ts";
+import { Contact } from "./contact.ts";
+import type { AllowedPaths, Delivery, PingResult } from "./delivery.ts";
 import type { DeviceEvent, LinkSettings, LinkView } from "./device-api.ts";
 import { Dialer } from "./dialer.ts";
 import type { Directory } from "./directory.ts";
 import { DurableStream } from "./durable-stream.ts";
+import { IceGrants } from "./ice-grants.ts";
 import type { Identity } from "./identity.ts";
 import { type HelloInput, makeHello, verifyHello } from "./link-hello.ts";
 import type { MemberView } from "./member-view.ts";
-import type { OpenLink } from "./open-link.ts";
+import type { DeviceMetrics } from "./metrics.ts";
+import type { PathReason } from "./path-reason.ts";
 import { Peer } from "./peer.ts";
 import type { Relay } from "./relay.ts";
 import type { Session } from "./session.ts";
@@ -53,31 +56,23 @@ export interface PeersOptions {
   readonly onFrame: (peer: Peer, bytes: Uint8Array, path: "direct" | "turn") => void;
   /** The other side lost its memory: calls under way are gone. */
   readonly onRestart: (peer: Peer) => void;
+  /** Pings by the open link. Rejects with `timeout`. */
+  readonly ping: (peer: Peer) => Promise<PingResult>;
+  readonly metrics: DeviceMetrics;
   readonly onError: (error: unknown) => void;
-}
-
-interface Contact {
-  readonly peer: Peer;
-  readonly dialer: Dialer | undefined;
-  /** Since when something waits unanswered, by the monotonic clock. */
-  linkWaits: number | undefined;
-  relayWaits: number | undefined;
 }
 
 /** Ends of a link that are no verdict of this side. */
 const othersDoing: readonly ErrorCode[] = ["closed", "timeout", "refused"];
-const sweepMs = 500;
-/** A link that carries unanswered frames this long is given up. */
-const unansweredLinkMs = 2000;
-/** What went by relay and is not acknowledged after this is sent again. */
-const unansweredRelayMs = 5000;
+const sweepMs = 250;
 
 export class Peers {
   readonly #options: PeersOptions;
   readonly #contacts = new Map<string, Contact>();
   readonly #streams = new Map<string, DurableStream>();
   readonly #outbox = new Map<string, { seq: number; envelope: Envelope }[]>();
-  #ice: { servers: readonly IceServer[]; until: number } | undefined;
+  readonly #ice: IceGrants;
+  readonly #unwatchNetwork: (() => void) | undefined;
   #sweep: Timer | undefined;
   #stopped = false;
 
@@ -88,6 +83,8 @@ export class Peers {
       waiting.push({ seq, envelope });
       this.#outbox.set(recipient, waiting);
     }
+    this.#ice = new IceGrants({ clock: options.clock, ask: () => this.#askIce() });
+    this.#unwatchNetwork = options.links?.factory.watchNetwork?.(() => this.#onNetwork());
     this.#scheduleSweep();
   }
 
@@ -95,6 +92,7 @@ export class Peers {
   peer(member: VerifiedMember, device: string): Peer {
     const known = this.#contacts.get(device);
     if (known !== undefined) {
+      known.lastMet = this.#options.clock.monotonic();
       if (known.peer.member !== member) known.peer.update(member);
       return known.peer;
     }
@@ -165,21 +163,39 @@ export class Peers {
     return this.#contacts.get(peer.device)?.dialer !== undefined;
   }
 
+  /** Why something that is sent to a peer now, under a rule, goes the way it goes. */
+  pathReason(peer: Peer, paths?: AllowedPaths, inboxHeld = true): PathReason {
+    const contact = this.#contacts.get(peer.device);
+    return contact === undefined ? "not-connected" : contact.reason(paths, inboxHeld);
+  }
+
   isDialling(peer: Peer): boolean {
     return this.#contacts.get(peer.device)?.dialer?.isDialling ?? false;
   }
 
   onSignal(peer: Peer, signal: Signal): void {
     if (this.#stopped) return;
-    const { dialer } = this.#contacts.get(peer.device) ?? {};
-    if (peer.boot === signal.from) dialer?.onSignal(signal);
+    if (peer.boot === signal.from) this.#takeSignal(peer, signal);
     else this.#onOtherStart(peer, signal).catch(this.#options.onError);
   }
 
   /** A signal of another start than presence told: presence lags behind, or the signal does. The registry knows. */
   async #onOtherStart(peer: Peer, signal: Signal): Promise<void> {
     this.onPresence(await this.#options.directory.refresh(peer.member.member));
-    if (peer.boot === signal.from) this.#contacts.get(peer.device)?.dialer?.onSignal(signal);
+    if (peer.boot === signal.from) this.#takeSignal(peer, signal);
+  }
+
+  #takeSignal(peer: Peer, signal: Signal): void {
+    const dialer = this.#contacts.get(peer.device)?.dialer;
+    if (dialer !== undefined) dialer.onSignal(signal);
+    else if (signal.signal.type === "offer")
+      // The other side need not wait for its time limit.
+      this.#sendSignal(peer, {
+        dial: signal.dial,
+        from: signal.to,
+        to: signal.from,
+        signal: { type: "bye", reason: "no-links" },
+      });
   }
 
   onPresence(view: MemberView): void {
@@ -230,7 +246,9 @@ export class Peers {
   }
 
   views(): readonly LinkView[] {
-    return this.linked().map((peer) => this.#view(peer, peer.link));
+    return [...this.#contacts.values()].flatMap((contact) =>
+      contact.peer.link === undefined ? [] : [contact.view(contact.peer.link)],
+    );
   }
 
   /** Something is left that a stop should wait for: unacknowledged on the way to whoever is here, or not yet stored. */
@@ -242,12 +260,14 @@ export class Peers {
   stop(): void {
     this.#stopped = true;
     this.#sweep?.cancel();
+    this.#unwatchNetwork?.();
     for (const { dialer } of this.#contacts.values()) dialer?.close("stopped");
     for (const stream of this.#streams.values()) stream.stop();
   }
 
   #meet(member: VerifiedMember, device: string): Contact {
-    const { trust, session, relay, random, clock, onError } = this.#options;
+    this.#forgetIdle();
+    const { trust, session, relay, random, clock, links, onError } = this.#options;
     const durable = this.durable(member.member);
     const peer = new Peer({
       member,
@@ -261,13 +281,20 @@ export class Peers {
       durable,
       onError,
     });
-    const contact: Contact = { peer, dialer: this.#dialer(peer), linkWaits: undefined, relayWaits: undefined };
+    const contact: Contact = new Contact({
+      peer,
+      dialer: this.#dialer(peer),
+      policy: links?.policy ?? "all",
+      clock,
+      ping: () => this.#pingByLink(peer),
+    });
+    contact.lastMet = clock.monotonic();
     this.#contacts.set(device, contact);
     return contact;
   }
 
   #dialer(peer: Peer): Dialer | undefined {
-    const { links, clock, random, identity, boot, trust, onFrame } = this.#options;
+    const { links, clock, random, identity, boot, trust, session, metrics, onFrame } = this.#options;
     if (links === undefined) return undefined;
     const input = (link: HelloInput["link"], peerBoot: string): HelloInput => ({
       identity: identity(),
@@ -286,10 +313,11 @@ export class Peers {
       ownBoot: boot,
       peerDevice: peer.device,
       peerBoot: () => peer.boot,
-      iceServers: () => this.#iceServers(),
+      canSignal: () => session.isOpen && peer.connected,
+      iceServers: () => this.#ice.get(),
       sendSignal: (signal) => this.#sendSignal(peer, signal),
       makeHello: async (link, peerBoot) => {
-        const { welcome } = this.#options.session;
+        const { welcome } = session;
         if (welcome === undefined) throw new ParleyError("lease_expired");
         return makeHello(input(link, peerBoot), welcome);
       },
@@ -297,43 +325,38 @@ export class Peers {
       onOpen: (open, proven) => {
         peer.attach(open);
         if (proven.revocations < trust.revocationNumber) this.#gossip(peer);
-        this.#options.emit({ type: "link", link: this.#view(peer, open) });
+        const contact = this.#contacts.get(peer.device);
+        contact?.onOpened();
+        if (contact !== undefined) this.#options.emit({ type: "link", link: contact.view(open) });
       },
-      onFrame: (bytes) => onFrame(peer, bytes, peer.link?.path ?? "direct"),
+      onFrame: (bytes, { path }) => onFrame(peer, bytes, path),
       onDrain: () => peer.onDrain(),
       onClosed: (error, wasOpen) => this.#onLinkClosed(peer, error, wasOpen),
+      count: (name, labels) => metrics.count(name, labels),
     });
     return dialer;
   }
 
   #onLinkClosed(peer: Peer, error: ParleyError, wasOpen: boolean): void {
     if (wasOpen) peer.detach();
-    this.#options.emit({
-      type: "link",
-      link: { ...this.#view(peer, undefined), state: "closed" },
-      code: error.code,
-      reason: error.message,
-    });
+    const contact = this.#contacts.get(peer.device);
+    if (contact !== undefined)
+      this.#options.emit({
+        type: "link",
+        link: { ...contact.view(undefined), state: "closed" },
+        code: error.code,
+        reason: error.message,
+      });
     if (!othersDoing.includes(error.code))
       this.#options.emit({ type: "refused", code: error.code, message: error.message, from: peer.member.name });
     if (wasOpen && peer.hasUnacked) this.wantLink(peer);
   }
 
-  #view(peer: Peer, open: OpenLink | undefined): LinkView {
-    const { member, name } = peer.member;
-    return {
-      member,
-      name,
-      device: peer.device,
-      state: open === undefined ? "opening" : "open",
-      path: open?.path,
-      route: open?.route,
-      openedInMs: open?.openedInMs,
-    };
-  }
-
   #presence(peer: Peer, presence: DevicePresence | undefined): void {
-    if (peer.onPresence(presence)) this.#options.onRestart(peer);
+    if (!peer.onPresence(presence)) return;
+    this.#options.onRestart(peer);
+    this.#contacts.get(peer.device)?.dialer?.onRestart();
+    if (peer.wantsLink) this.wantLink(peer);
   }
 
   #sendSignal(peer: Peer, signal: Signal): void {
@@ -364,20 +387,41 @@ export class Peers {
     };
   }
 
-  async #iceServers(): Promise<readonly IceServer[]> {
-    const { session, clock } = this.#options;
-    if (this.#ice !== undefined && this.#ice.until > clock.now()) return this.#ice.servers;
+  async #askIce(): Promise<{ servers: IceServer[]; lifeMs: number }> {
+    const { session } = this.#options;
     const { servers, expires } = await session.request("ice.get", {});
-    this.#ice = {
+    return {
       servers: servers.map(({ urls, username, credential }) => ({
         urls,
         ...(username === undefined ? {} : { username }),
         ...(credential === undefined ? {} : { credential }),
       })),
-      // Half of their life: a link that is being set up must not outlive them.
-      until: clock.now() + (expires - session.registryTime) / 2,
+      lifeMs: expires - session.registryTime,
     };
-    return this.#ice.servers;
+  }
+
+  async #pingByLink(peer: Peer): Promise<number | undefined> {
+    const { path, rttMs } = await this.#options.ping(peer);
+    return path === "relay" ? undefined : rttMs;
+  }
+
+  /** This machine's addresses changed: open links may lead nowhere now, and better ways may have come up. */
+  #onNetwork(): void {
+    if (this.#stopped) return;
+    for (const contact of this.#contacts.values()) {
+      contact.probe();
+      contact.dialer?.onNetwork();
+      if (contact.peer.wantsLink) this.wantLink(contact.peer);
+    }
+  }
+
+  /** Below the bound on contacts, or the one that was not asked for longest is forgotten. Throws `limit_reached`. */
+  #forgetIdle(): void {
+    if (this.#contacts.size < limits.contacts) return;
+    const idle = [...this.#contacts.values()].filter((contact) => contact.isIdle);
+    const [longest] = idle.toSorted((left, right) => left.lastMet - right.lastMet);
+    if (longest === undefined) throw new ParleyError("limit_reached");
+    this.#contacts.delete(longest.peer.device);
   }
 
   /** Below the bound on links, or the longest idle one gives way. */
@@ -389,43 +433,31 @@ export class Peers {
   }
 
   #scheduleSweep(): void {
-    this.#sweep = this.#options.clock.setTimer(sweepMs, () => {
+    const { clock } = this.#options;
+    const due = clock.monotonic() + sweepMs;
+    this.#sweep = clock.setTimer(sweepMs, () => {
+      // A busy or suspended process has not heard what came meanwhile.
+      const lateMs = Math.max(clock.monotonic() - due, 0);
+      for (const contact of this.#contacts.values()) contact.discount(lateMs);
       this.#sweepNow();
       this.#scheduleSweep();
     });
   }
 
   #sweepNow(): void {
-    const { clock, linkIdleMs } = this.#options;
+    const { clock, linkIdleMs, session } = this.#options;
     const now = clock.monotonic();
     for (const contact of this.#contacts.values()) {
       const { peer, dialer } = contact;
-      this.#watchAnswers(contact, now);
+      contact.watchAnswers(now, session.isOpen);
       const open = peer.link;
       if (open !== undefined && now - Math.max(open.lastHeard, open.lastUsed) > linkIdleMs) dialer?.close("idle");
+      // An attempt that failed is made again, at the dialer's pace, while there is a use for it.
+      if (peer.link === undefined && peer.wantsLink) this.wantLink(peer);
     }
     for (const stream of this.#streams.values()) {
       stream.expire(clock.now());
       stream.retry(now);
     }
-  }
-
-  /** Unanswered frames give a link up long before ICE notices; what went by relay is sent there again. */
-  #watchAnswers(contact: Contact, now: number): void {
-    const { peer, dialer } = contact;
-    const heard = Math.max(peer.link?.lastHeard ?? 0, peer.lastAck);
-    contact.linkWaits = peer.waitsOnLink ? Math.max(contact.linkWaits ?? now, heard) : undefined;
-    if (contact.linkWaits !== undefined && now - contact.linkWaits > unansweredLinkMs) {
-      contact.linkWaits = undefined;
-      dialer?.close("unanswered");
-    }
-    const waits = peer.waitsOnRelay && peer.connected && this.#options.session.isOpen;
-    contact.relayWaits = waits ? Math.max(contact.relayWaits ?? now, peer.lastRelayAck) : undefined;
-    if (contact.relayWaits !== undefined && now - contact.relayWaits > unansweredRelayMs) {
-      contact.relayWaits = now;
-      peer.onSession();
-    }
-    // An attempt that failed is made again, at the dialer's pace, while there is a use for it.
-    if (peer.link === undefined && peer.wantsLink) this.wantLink(peer);
   }
 }

@@ -7,6 +7,7 @@ import type {
   FoundMembers,
   IncomingMessage,
   LinkView,
+  MetricSample,
   MemberView,
   PingResult,
   SendOptions,
@@ -219,6 +220,10 @@ class Attached implements AttachedDevice {
 
   links(): readonly LinkView[] {
     return [...this.#links.values()];
+  }
+
+  async metrics(): Promise<readonly MetricSample[]> {
+    return (await this.#calls.call("metrics", {})).samples;
   }
 
   async delegate(to: string | undefined, request: DelegateRequest): Promise<TaskRun> {

@@ -107,6 +107,10 @@ export const operationHandlers: Handlers = {
     return linkJson(await device.connect(body.to, { signal }));
   },
 
+  async metrics({ device }) {
+    return { samples: (await device.metrics()).map((sample) => ({ ...sample, labels: { ...sample.labels } })) };
+  },
+
   async delegate({ device, body, signal, emit }) {
     const { to, ...request } = body;
     const run = await device.delegate(to, { ...request, signal });

@@ -1,4 +1,5 @@
 /** The JSON of what operations carry, in the shapes of the device's own surface. */
+import { linkFailures, type MetricName, metricTable, pathReasons } from "@parley/client";
 import { errorCodeSchema, memberKindSchema, pathSchema, streamResponseSchema } from "@parley/protocol";
 import { z } from "zod";
 
@@ -49,6 +50,15 @@ export const linkViewSchema = z.object({
   path: maybe(pathSchema),
   route: maybe(route),
   openedInMs: maybe(z.number()),
+  reason: z.enum(pathReasons),
+  attempts: z.int(),
+  lastFailure: maybe(z.enum(linkFailures)),
+});
+
+export const metricSampleSchema = z.object({
+  name: z.enum(Object.keys(metricTable) as [MetricName, ...MetricName[]]),
+  labels: z.record(z.string(), z.string()),
+  value: z.number(),
 });
 
 export const sessionStateSchema = z.enum(["connecting", "connected", "waiting", "stopped"]);

@@ -17,6 +17,7 @@ import {
   deviceEventSchema,
   incomingMessageSchema,
   linkViewSchema,
+  metricSampleSchema,
   pingResultSchema,
   senderSchema,
   sessionStateSchema,
@@ -114,6 +115,12 @@ export const operationTable = {
     none,
   ),
   connect: operation("Dials a link.", z.strictObject({ to: who }), linkViewSchema, none),
+  metrics: operation(
+    "What the device has counted since its process started.",
+    empty,
+    z.object({ samples: z.array(metricSampleSchema) }),
+    none,
+  ),
   delegate: operation(
     "Delegates: `to` first, then the task's events; the reply says how it ended. Cancelling cancels the task.",
     z.strictObject({

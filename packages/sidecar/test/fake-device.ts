@@ -4,6 +4,7 @@ import type {
   DeviceEvent,
   IncomingMessage,
   LinkView,
+  MetricSample,
   MemberView,
   TaskEvent,
   TaskRun,
@@ -55,6 +56,9 @@ export const link: LinkView = {
   path: "direct",
   route: { path: "direct", local: "a", remote: "b" },
   openedInMs: 3,
+  reason: "direct-link",
+  attempts: 1,
+  lastFailure: undefined,
 };
 
 export const messageOf = (text: string): IncomingMessage => ({
@@ -150,6 +154,10 @@ export class FakeDevice implements DeviceApi {
 
   async connect(): Promise<LinkView> {
     return link;
+  }
+
+  metrics(): Promise<readonly MetricSample[]> {
+    return Promise.resolve([{ name: "links_opened", labels: { path: "direct" }, value: 2 }]);
   }
 
   links(): readonly LinkView[] {

@@ -83,5 +83,10 @@ export interface Link {
 /** Makes links. One factory per device; `close` ends its links and native threads, after which `create` throws `closed`. */
 export interface LinkFactory {
   create(options: LinkOptions, callbacks: LinkCallbacks): Link;
+  /**
+   * Calls `onChange`, from a fresh task, when the addresses of this machine, or its way to the network, have changed.
+   * Returns the way out. Not every platform can tell.
+   */
+  watchNetwork?(onChange: () => void): () => void;
   close(): Promise<void>;
 }

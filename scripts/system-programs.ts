@@ -15,6 +15,9 @@ const systemPrograms = {
     aptPackage: "chromium",
   },
   ip: { commands: ["ip"], aptPackage: "iproute2" },
+  nft: { commands: ["nft"], aptPackage: "nftables" },
+  strace: { commands: ["strace"], aptPackage: "strace" },
+  turnserver: { commands: ["turnserver"], aptPackage: "coturn" },
 } satisfies Record<string, SystemProgram>;
 
 export type SystemProgramName = keyof typeof systemPrograms;

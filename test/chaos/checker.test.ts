@@ -24,6 +24,7 @@ const state = (id: string, name: string, device?: string, at = 200, code?: strin
   t: "state",
   at,
   id,
+  to: id.startsWith("f") ? "hive" : id.startsWith("g") ? "pat" : "bee",
   state: name,
   ...(device === undefined ? {} : { device }),
   ...(code === undefined ? {} : { code }),
@@ -97,13 +98,13 @@ describe("the checker of chaos", () => {
 
   it("asks every device of a person, and one instance of an agent", () => {
     const a = [
-      accepted("e.1", "pat"),
-      state("e.1", "delivered", "p1"),
+      accepted("g.1", "pat"),
+      state("g.1", "delivered", "p1"),
       accepted("f.1", "hive"),
       state("f.1", "delivered", "h2"),
     ];
-    expect(judge({ a, p1: [handled("e.1")], h2: [handled("f.1")] }).found).toEqual({ lost: 1 });
-    expect(judge({ a, p1: [handled("e.1")], p2: [handled("e.1")], h2: [handled("f.1")] }).found).toEqual({});
+    expect(judge({ a, p1: [handled("g.1")], h2: [handled("f.1")] }).found).toEqual({ lost: 1 });
+    expect(judge({ a, p1: [handled("g.1")], p2: [handled("g.1")], h2: [handled("f.1")] }).found).toEqual({});
   });
 
   it("finds a second handling in one life double, flagged or not", () => {
@@ -126,12 +127,12 @@ describe("the checker of chaos", () => {
   });
 
   it("takes a flag after a change of holder, and only when something changed it", () => {
-    const a = [accepted("e.1", "hive"), state("e.1", "delivered", "h1")];
-    const lines = { a, h1: [handled("e.1")], h2: [handled("e.1", 160, true)] };
+    const a = [accepted("f.1", "hive"), state("f.1", "delivered", "h1")];
+    const lines = { a, h1: [handled("f.1")], h2: [handled("f.1", 160, true)] };
     const fault: ScheduleLine = { t: "fault", at: 120, kind: "pause", target: "h1-process", until: 140 };
     expect(judge(lines, [fault])).toMatchObject({ findings: [], counts: { afterHolder: 1 } });
     expect(judge(lines).found).toEqual({ unaccounted: 1 });
-    expect(judge({ ...lines, h2: [handled("e.1", 160)] }, [fault]).found).toEqual({ double: 1 });
+    expect(judge({ ...lines, h2: [handled("f.1", 160)] }, [fault]).found).toEqual({ double: 1 });
   });
 
   it("finds what overtook an earlier message out of order", () => {
@@ -163,7 +164,7 @@ describe("the checker of chaos", () => {
   });
 
   it("finds unsettled what is left in an outbox or never said to have ended", () => {
-    expect(judge({ a: [...toBee, { t: "left", at: 900, id: "e.1" }], b: [handled("e.1")] }).found).toEqual({
+    expect(judge({ a: [...toBee, { t: "left", at: 900, id: "e.1", to: "bee" }], b: [handled("e.1")] }).found).toEqual({
       unsettled: 1,
     });
     const a = [accepted("e.1", "bee")];

@@ -134,7 +134,7 @@ class Checker {
           this.#counts[line.code === undefined ? "tasksAnswered" : "tasksFailed"]++;
           break;
         case "left":
-          this.#findings.add("unsettled", `${line.id} is still in the outbox of ${device}`);
+          this.#findings.add("unsettled", `${line.id} to ${line.to} is still in the outbox of ${device}`);
           break;
         case "trouble":
           break;
@@ -145,7 +145,8 @@ class Checker {
   #accepted(sender: string, life: number, { id, to, at, class: deliveryClass }: LineOf<"accepted">): void {
     const party = this.#parties.get(to);
     if (party === undefined) throw new Error(`no party is called ${to}`);
-    if (this.#sent.get(id) !== undefined) this.#findings.add("false-state", `${id} was accepted twice`);
+    const which = keyOf(id, to);
+    if (this.#sent.has(which)) this.#findings.add("false-state", `${which} was accepted twice`);
     const envelope = {
       id,
       sender,
@@ -158,18 +159,18 @@ class Checker {
       delivered: [],
       handledSaid: [],
     };
-    this.#sent.set(id, envelope);
+    this.#sent.set(which, envelope);
     this.#counts[deliveryClass === "durable" ? "accepted" : "acceptedLive"]++;
     const { stream, seq } = placeOf(id);
     const key = `${sender} ${life} ${stream} ${to}`;
     if (seq > (this.#highest.get(key) ?? 0)) this.#highest.set(key, seq);
   }
 
-  #state(life: number, { id, state, device, code, at }: LineOf<"state">): void {
-    const envelope = this.#sent.get(id);
+  #state(life: number, { id, to, state, device, code, at }: LineOf<"state">): void {
+    const envelope = this.#sent.get(keyOf(id, to));
     // Of what was accepted in the moment of a kill, the next life tells; it is judged by its handling.
     if (envelope === undefined) return;
-    const says = `${id} was said to be ${state}`;
+    const says = `${id} to ${to} was said to be ${state}`;
     if (envelope.life !== life) Object.assign(envelope, { life, rank: 0 });
     if (ends.includes(state)) {
       if (code === undefined && state === "refused") this.#findings.add("false-state", `${says} without a code`);
@@ -194,7 +195,8 @@ class Checker {
   }
 
   #handled(device: string, own: Party, life: number, line: LineOf<"handled">, places: Map<string, Place>): void {
-    const { id, at, redelivered } = line;
+    const { at, redelivered } = line;
+    const id = keyOf(line.id, own.name);
     const known = this.#handlings.get(id);
     const inThisLife = known?.some((earlier) => earlier.device === device && earlier.life === life) === true;
     const handling = { device, life, at, redelivered };
@@ -237,7 +239,7 @@ class Checker {
 
   #judgeEnvelope(envelope: SentEnvelope): void {
     const { id, to, delivered, handledSaid, ended } = envelope;
-    const handlings = (this.#handlings.get(id) ?? []).toSorted((one, other) => one.at - other.at);
+    const handlings = (this.#handlings.get(keyOf(id, to.name)) ?? []).toSorted((one, other) => one.at - other.at);
     this.#judgeRepeats(id, to, handlings);
     for (const device of delivered)
       if (!this.#reached(to, device, handlings))
@@ -309,8 +311,12 @@ class Checker {
   }
 }
 
+/** An id is one of many that a device gives: it tells apart only what goes to one member. */
+const keyOf = (id: string, to: string): string => `${id} ${to}`;
+
 /** Stream epoch and number of an envelope's id. */
-function placeOf(id: string): { readonly stream: string; readonly seq: number } {
+function placeOf(key: string): { readonly stream: string; readonly seq: number } {
+  const [id = ""] = key.split(" ");
   const dot = id.lastIndexOf(".");
   return { stream: id.slice(0, dot), seq: Number(id.slice(dot + 1)) };
 }

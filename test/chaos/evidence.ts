@@ -7,7 +7,10 @@ interface Timed {
   readonly at: number;
 }
 
-/** What a device's process was told, and what it did; each line is written at once and survives the process. */
+/**
+ * What a device's process was told, and what it did; each line is written at once and survives the process. `to` is a
+ * member's name: an id tells apart what one device sends to one member.
+ */
 export type DeviceLine =
   /** A life begins: its lines follow until the next of these. */
   | (Timed & { readonly t: "life"; readonly life: number })
@@ -17,6 +20,7 @@ export type DeviceLine =
   | (Timed & {
       readonly t: "state";
       readonly id: string;
+      readonly to: string;
       readonly state: string;
       readonly device?: string;
       readonly path?: Path;
@@ -39,7 +43,7 @@ export type DeviceLine =
   /** Something the process was told that is no fact about a message: refused frames, calls that failed. */
   | (Timed & { readonly t: "trouble"; readonly what: string; readonly code: string })
   /** At the end, from the journal: what the outbox still holds. */
-  | (Timed & { readonly t: "left"; readonly id: string });
+  | (Timed & { readonly t: "left"; readonly id: string; readonly to: string });
 
 /** What the run did to its processes and networks. */
 export type ScheduleLine =

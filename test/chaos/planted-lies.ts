@@ -29,7 +29,9 @@ export const lies: readonly Lie[] = [
     name: "a lost message",
     refusedAs: "lost",
     plant: (evidence, { handled }) =>
-      mapLines(evidence, (line) => (line.t === "handled" && line.id === handled.id ? [] : [line])),
+      mapLines(evidence, (line) =>
+        line.t === "handled" && line.id === handled.id && line.from === handled.from ? [] : [line],
+      ),
   },
   {
     name: "a double handling without its flag",
@@ -45,7 +47,7 @@ export const lies: readonly Lie[] = [
     refusedAs: "false-state",
     plant: (evidence, { delivered, sender }) =>
       mapLines(evidence, (line) =>
-        line.t === "state" && line.id === delivered.id && line.device === delivered.device
+        line.t === "state" && line.id === delivered.id && line.to === delivered.to
           ? [{ ...line, device: sender }]
           : [line],
       ),
@@ -67,16 +69,17 @@ function findWitness({ parties, devices }: Evidence): Witness | undefined {
   const agents = new Set(
     parties.filter(({ kind }) => kind === "agent").flatMap((party) => party.devices.map(({ device }) => device)),
   );
+  const nameOf = new Map(parties.flatMap(({ name, devices: own }) => own.map(({ device }) => [device, name])));
   const handled = new Map<string, { readonly handler: string; readonly line: LineOf<"handled"> }>();
   for (const [handler, lines] of devices)
     for (const line of lines)
       if (line.t === "handled" && line.class === "durable" && agents.has(handler)) {
-        handled.set(line.id, { handler, line });
+        handled.set(`${line.id} ${nameOf.get(handler)}`, { handler, line });
         if (handled.size > mostCandidates) break;
       }
   for (const [sender, lines] of devices)
     for (const line of lines) {
-      const known = line.t === "state" && line.state === "delivered" ? handled.get(line.id) : undefined;
+      const known = line.t === "state" && line.state === "delivered" ? handled.get(`${line.id} ${line.to}`) : undefined;
       if (known !== undefined && line.t === "state" && line.device === known.handler)
         return { handler: known.handler, handled: known.line, sender, delivered: line };
     }

@@ -1,0 +1,92 @@
+/**
+ * `npm run chaos`: real processes under load, killed, paused, cut off and restarted on a seeded schedule. Options:
+ * `--minutes N` (default 5), `--seed N`, `--rate N` durable messages a second (default 300), `--every S` seconds from one
+ * fault to the next (default 5), `--folder DIR` to keep homes, evidence and logs in, `--json`. Exit 1 when something was lost, false, out of order
+ * or repeated without cause, when a planted lie was believed, or when a kind of fault never happened.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+
+import { type ChaosProgress, type ChaosResult, runChaos } from "./chaos-run.ts";
+
+/** Below this many faults not every kind can be expected. */
+const faultsForAllKinds = 60;
+const progressMs = 10_000;
+
+function number(text: string | undefined, otherwise: number, name: string): number {
+  const value = text === undefined ? otherwise : Number(text);
+  if (value > 0) return value;
+  process.stderr.write(`chaos: --${name} takes a number above 0\n`);
+  process.exit(2);
+}
+
+const text = { type: "string" } as const;
+const { values } = parseArgs({
+  options: { minutes: text, seed: text, rate: text, every: text, folder: text, json: { type: "boolean" } },
+});
+const seed = number(values.seed, 1 + Math.floor(Math.random() * 2 ** 31), "seed");
+const folder = values.folder ?? mkdtempSync(join(tmpdir(), "parley-chaos-"));
+
+let shownAt = 0;
+let shownPhase = "";
+function show({ phase, elapsedMs, faults, accepted, handled, redelivered, waiting }: ChaosProgress): void {
+  if (phase === shownPhase && performance.now() - shownAt < progressMs) return;
+  [shownAt, shownPhase] = [performance.now(), phase];
+  const facts = `${faults} faults, ${accepted} accepted, ${handled} handled, ${redelivered} redelivered`;
+  const left = phase === "settling" ? `, ${waiting} waiting` : "";
+  process.stderr.write(`${(elapsedMs / 1000).toFixed(0).padStart(5)} s  ${phase.padEnd(9)} ${facts}${left}\n`);
+}
+
+/** What is wrong with a run, in sentences; nothing when it passed. */
+function faultsOfRun({ faults, settledInMs, verdict, lies }: ChaosResult): readonly string[] {
+  const all = Object.values(faults).reduce((sum, count) => sum + count, 0);
+  const never = Object.entries(faults).filter(([, count]) => count === 0);
+  return [
+    ...(settledInMs === undefined ? ["not everything was settled in time"] : []),
+    ...lies.filter(({ refused }) => !refused).map(({ name }) => `the checker believed ${name}`),
+    ...(all >= faultsForAllKinds ? never.map(([kind]) => `no ${kind} happened`) : []),
+    ...(verdict.counts.handled === 0 ? ["nothing was handled"] : []),
+    ...Object.entries(verdict.found).map(([kind, count]) => `${kind}: ${count}`),
+  ];
+}
+
+function describe(result: ChaosResult, wrong: readonly string[]): string {
+  const { counts, findings } = result.verdict;
+  const list = (all: Readonly<Record<string, number>>): string =>
+    Object.entries(all)
+      .map(([name, count]) => `${name} ${count}`)
+      .join(", ") || "none";
+  return [
+    `seed          ${result.seed}`,
+    `faults        ${Object.values(result.faults).reduce((sum, count) => sum + count, 0)}: ${list(result.faults)}`,
+    `accepted      ${counts.accepted} durable, ${counts.acceptedLive} live`,
+    `handled       ${counts.handled} durable (${list(counts.paths)}), ${counts.handledLive} live`,
+    `redelivered   ${counts.redelivered}: ${counts.afterRestart} after a restart, ${counts.afterHolder} after a change of holder`,
+    `other ends    ${list(counts.ends)}`,
+    `unseen        ${counts.acceptedUnseen} accepted, ${counts.settledUnseen} settled as their sender was killed`,
+    `tasks         ${counts.tasksAsked} asked, ${counts.tasksAnswered} answered, ${counts.tasksFailed} failed`,
+    `longest       ${(counts.longestMs / 1000).toFixed(1)} s from accepted to handled, ${(counts.longestGapMs / 1000).toFixed(1)} s without any handling`,
+    `settled in    ${result.settledInMs === undefined ? "never" : `${(result.settledInMs / 1000).toFixed(1)} s`}`,
+    `lies refused  ${result.lies.filter(({ refused }) => refused).length} of ${result.lies.length}`,
+    `troubles      ${list(result.troubles)}`,
+    ...findings.map(({ kind, text: what }) => `  ${kind}: ${what}`),
+    wrong.length === 0 ? "passed" : `FAILED: ${wrong.join("; ")}`,
+    "",
+  ].join("\n");
+}
+
+const result = await runChaos({
+  seed,
+  loadMs: number(values.minutes, 5, "minutes") * 60_000,
+  rate: number(values.rate, 300, "rate"),
+  everyMs: number(values.every, 5, "every") * 1000,
+  folder,
+  onProgress: show,
+});
+const wrong = faultsOfRun(result);
+process.stdout.write(values.json === true ? `${JSON.stringify({ ...result, wrong })}\n` : describe(result, wrong));
+if (wrong.length > 0) process.stderr.write(`The evidence is in ${folder}.\n`);
+else if (values.folder === undefined) rmSync(folder, { recursive: true, force: true });
+process.exit(wrong.length === 0 ? 0 : 1);

@@ -35,7 +35,11 @@ export class LabMesh implements AsyncDisposable {
       await overAll(
         internet.hosts.filter(({ side }) => side === "b"),
         2,
-        (host) => mesh.terminal(host).start("run").line(/ is ready/),
+        (host) =>
+          mesh
+            .terminal(host)
+            .start("run")
+            .line(/ is ready/),
       );
       return mesh;
     } catch (error) {

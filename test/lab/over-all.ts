@@ -7,8 +7,7 @@ export async function overAll<Item, Result>(
   const results: Result[] = [];
   const waiting = [...items.entries()];
   const lane = async (): Promise<void> => {
-    for (let next = waiting.shift(); next !== undefined; next = waiting.shift())
-      results[next[0]] = await work(next[1]);
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) results[next[0]] = await work(next[1]);
   };
   await Promise.all(Array.from({ length: Math.min(width, items.length) }, lane));
   return results;

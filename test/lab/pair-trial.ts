@@ -1,7 +1,7 @@
 /** One pair: a device that just started sends its first message, and a link comes up or does not. */
 import type { DeviceEvent } from "@parley/client";
-import type { AttachedDevice } from "@parley/sidecar";
 import type { Path } from "@parley/protocol";
+import type { AttachedDevice } from "@parley/sidecar";
 
 import type { NatKind } from "../../packages/cli/src/stun/nat-kind.ts";
 import type { Host } from "./internet.ts";

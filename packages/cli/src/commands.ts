@@ -1,6 +1,9 @@
 /** Every command of `parley`, once. */
 import type { CommandRow } from "./command.ts";
 
+/** Settings of every command that may make links. */
+const linkSettings = ["link-address", "link-ports", "link-interfaces", "link-policy", "ice-servers"] as const;
+
 export const commandTable: readonly CommandRow[] = [
   {
     path: ["up"],
@@ -47,7 +50,7 @@ export const commandTable: readonly CommandRow[] = [
         optional: true,
       },
     ],
-    settings: ["log", "link-address", "link-ports", "link-policy"],
+    settings: ["log", ...linkSettings],
     examples: ["parley run", "parley run agents/first --log info"],
     load: () => import("./commands/run.ts"),
   },
@@ -161,7 +164,7 @@ export const commandTable: readonly CommandRow[] = [
       { name: "text", value: "TEXT", means: "words for the skill" },
       { name: "explain", means: "says who could do it, who was chosen and why, and which path it took" },
     ],
-    settings: ["time-limit", "path", "link-address", "link-ports", "link-policy", "log"],
+    settings: ["time-limit", "path", ...linkSettings, "log"],
     examples: [
       'parley delegate search \'{"query":"delivery"}\'',
       "parley delegate @librarian/read --text README.md --path direct",
@@ -174,7 +177,7 @@ export const commandTable: readonly CommandRow[] = [
     summary: "Measures the round trip to a member and says which path it took",
     arguments: [{ name: "member", means: "@name or id" }],
     options: [{ name: "count", value: "N", means: "how many (default: 3)" }],
-    settings: ["path", "link-address", "link-ports", "link-policy", "log"],
+    settings: ["path", ...linkSettings, "log"],
     examples: ["parley ping @librarian", "parley ping @librarian --count 10 --path direct"],
     load: () => import("./commands/ping.ts"),
   },
@@ -189,7 +192,7 @@ export const commandTable: readonly CommandRow[] = [
       { name: "no-wait", means: "returns once it is accepted, which says nothing about delivery" },
       { name: "timeout", value: "TIME", means: "how long to wait for delivery (default: 30s)" },
     ],
-    settings: ["link-address", "link-ports", "link-policy", "log"],
+    settings: [...linkSettings, "log"],
     examples: ["parley send @ada 'the build is green'", "parley send @ada 'later is fine' --no-wait"],
     load: () => import("./commands/send.ts"),
   },
@@ -200,7 +203,7 @@ export const commandTable: readonly CommandRow[] = [
       { name: "max", value: "N", means: "ends after so many" },
       { name: "timeout", value: "TIME", means: "ends after this time" },
     ],
-    settings: ["link-address", "link-ports", "link-policy", "log"],
+    settings: [...linkSettings, "log"],
     examples: ["parley listen", "parley listen --json --max 1 --timeout 60s"],
     load: () => import("./commands/listen.ts"),
   },
@@ -232,10 +235,27 @@ export const commandTable: readonly CommandRow[] = [
     load: () => import("./commands/config-show.ts"),
   },
   {
+    path: ["turn", "config"],
+    summary: "Prints a configuration of coturn for this mesh; PARLEY_TURN_SECRET is its secret",
+    options: [
+      { name: "realm", value: "NAME", means: "the server's domain (default: turn.example.org)" },
+      { name: "listen", value: "ADDRESSES", means: "addresses to listen on, separated by commas (default: all)" },
+      { name: "external-ip", value: "ADDRESS", means: "its public address behind a NAT, or PUBLIC/PRIVATE" },
+      { name: "listening-port", value: "N", means: "its port (default: 3478)" },
+      { name: "relay-ports", value: "FROM-TO", means: "UDP ports of relayed traffic (default: 49152-65535)" },
+    ],
+    examples: [
+      "parley turn config --realm turn.example.org",
+      "parley turn config --external-ip 198.51.100.7/10.0.0.7 --relay-ports 50000-50999",
+    ],
+    load: () => import("./commands/turn-config.ts"),
+  },
+  {
     path: ["doctor"],
     summary: "Looks for what is wrong with this device, its registry and its network, and says what to do",
-    settings: ["registry", "port", "host", "data", "link-address"],
-    examples: ["parley doctor", "parley doctor --json"],
+    options: [{ name: "to", value: "MEMBER", means: "dials this member as well, and compares with what to expect" }],
+    settings: ["registry", "port", "host", "data", ...linkSettings],
+    examples: ["parley doctor", "parley doctor --json", "parley doctor --to @librarian"],
     load: () => import("./commands/doctor.ts"),
   },
 ];

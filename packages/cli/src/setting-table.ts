@@ -99,6 +99,32 @@ export const settingTable = {
   },
   "link-address": { kind: "text", value: "ADDRESS", means: "Local address to which links bind.", defaultMeans: "all" },
   "link-ports": { kind: "ports", value: "FROM-TO", means: "UDP ports that links may use.", defaultMeans: "any" },
+  "link-interfaces": {
+    kind: "list",
+    value: "LIST",
+    means:
+      "Network interfaces that links may use: names (`eth0`) or ranges (`10.0.0.0/8`); with `!` in front, those that they may not.",
+    defaultMeans: "all",
+  },
+  "ice-servers": {
+    kind: "list",
+    value: "URLS",
+    means:
+      "STUN and TURN servers of this device's own, besides the registry's, as `stun:host:port` or `turn:host:port`.",
+    defaultMeans: "none",
+  },
+  "ice-username": {
+    kind: "text",
+    secret: true,
+    means: "Name for the TURN servers of `ice-servers`.",
+    defaultMeans: "none",
+  },
+  "ice-credential": {
+    kind: "text",
+    secret: true,
+    means: "Password for the TURN servers of `ice-servers`.",
+    defaultMeans: "none",
+  },
   "link-policy": {
     kind: "choice",
     value: "POLICY",

@@ -125,9 +125,14 @@ async function isLetIn(server: Endpoint, change: number, address?: string): Prom
 /** Names what the behaviours add up to. */
 export function judgeNat(seen: Omit<NatFindings, "kind" | "because">): NatFindings {
   const { mapping, filtering, translated } = seen;
-  if (mapping === "address-dependent" || mapping === "address-and-port-dependent") return { ...seen, kind: "symmetric" };
+  if (mapping === "address-dependent" || mapping === "address-and-port-dependent")
+    return { ...seen, kind: "symmetric" };
   if (translated === true && mapping === "unknown")
-    return { ...seen, kind: "unknown", because: "it takes STUN servers at two addresses to tell how addresses are mapped" };
+    return {
+      ...seen,
+      kind: "unknown",
+      because: "it takes STUN servers at two addresses to tell how addresses are mapped",
+    };
   if (filtering === "endpoint-independent") return { ...seen, kind: translated === true ? "full-cone" : "public" };
   if (filtering === "address-dependent") return { ...seen, kind: "address-restricted" };
   if (filtering === "address-and-port-dependent") return { ...seen, kind: "port-restricted" };

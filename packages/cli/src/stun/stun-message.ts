@@ -89,7 +89,7 @@ export function decodeStun(bytes: Buffer): StunMessage | undefined {
   const type = bytes.readUInt16BE(0);
   if (type >= 0x4000 || bytes.readUInt16BE(2) !== bytes.length - headerBytes) return undefined;
   const attributes = new Map<number, Buffer>();
-  for (let at = headerBytes; at < bytes.length; ) {
+  for (let at = headerBytes; at < bytes.length;) {
     if (at + attributeHeaderBytes > bytes.length) return undefined;
     const [kind, length] = [bytes.readUInt16BE(at), bytes.readUInt16BE(at + 2)];
     const start = at + attributeHeaderBytes;
@@ -103,7 +103,7 @@ export function decodeStun(bytes: Buffer): StunMessage | undefined {
 
 /** Whether a message's MESSAGE-INTEGRITY was made with this key (RFC 8489 section 14.5). */
 export function hasIntegrity(bytes: Buffer, key: Buffer): boolean {
-  for (let at = headerBytes; at + attributeHeaderBytes <= bytes.length; ) {
+  for (let at = headerBytes; at + attributeHeaderBytes <= bytes.length;) {
     const [kind, length] = [bytes.readUInt16BE(at), bytes.readUInt16BE(at + 2)];
     const end = at + attributeHeaderBytes + length;
     if (kind === stunAttributes.messageIntegrity && length === integrityBytes && end <= bytes.length) {

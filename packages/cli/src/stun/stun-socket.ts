@@ -1,7 +1,7 @@
 /** A UDP socket that asks STUN servers and waits for their answers (RFC 8489 section 6.2.1). */
 import { randomBytes } from "node:crypto";
-import { once } from "node:events";
 import { createSocket, type Socket } from "node:dgram";
+import { once } from "node:events";
 
 import { decodeStun, encodeStun, type Endpoint, type StunMessage } from "./stun-message.ts";
 

@@ -30,7 +30,11 @@ export type TurnOutcome =
 
 const udpTransport = Buffer.from([17, 0, 0, 0]);
 
-export async function probeTurn(server: Endpoint, credentials: TurnCredentials, address?: string): Promise<TurnOutcome> {
+export async function probeTurn(
+  server: Endpoint,
+  credentials: TurnCredentials,
+  address?: string,
+): Promise<TurnOutcome> {
   await using socket = await StunSocket.open(server.address.includes(":") ? 6 : 4, address);
   // Awaited here: the socket closes when this function returns.
   return await new TurnTrial(socket, server, credentials).run();

@@ -80,7 +80,9 @@ export function coturnConfiguration(settings: CoturnSettings): string {
     [`user-quota=${perMember}`, `total-quota=${inAll}`, "max-bps=0"],
     ["# Nothing but relaying of UDP: no command line, no TCP relays, no multicast."],
     ["no-cli", "no-tcp-relay", "no-multicast-peers", "no-software-attribute"],
-    ["# Nobody gets into private networks through it. Add the public addresses of machines that should not be reached."],
+    [
+      "# Nobody gets into private networks through it. Add the public addresses of machines that should not be reached.",
+    ],
     deniedPeers.map(([range, what]) => `# ${what}\ndenied-peer-ip=${range}`),
     ["# Start and end of sessions with their short-lived names; never passwords or content."],
     ["log-file=stdout", "simple-log"],

@@ -44,6 +44,9 @@ function facts(signers: FixedSigners, compacts: Compacts) {
 
 type Facts = ReturnType<typeof facts>;
 
+/** What a new device asks with. */
+const enrolmentAsk = { key: fixedId(32, 44), seal: fixedId(32, 45), label: "phone", iat: time, proof: fixedId(32, 46) };
+
 function requestBodies(signers: FixedSigners, compacts: Compacts): { readonly [Type in RequestType]: RequestBody<Type> } {
   return {
     "directory.find": { skill: "search", tag: "documents", text: "library", kind: "agent", live: true, limit: 10, after: "abc" },
@@ -51,6 +54,8 @@ function requestBodies(signers: FixedSigners, compacts: Compacts): { readonly [T
     "directory.watch": { members: [signers.member.id] },
     "card.publish": { card: compacts.card },
     "devices.publish": { devices: compacts.devices },
+    "device.invite": { enrolment: id16, lifeMs: 600_000 },
+    "device.answer": { enrolment: id16, answer: fixedId(32, 43) },
     "presence.set": { load: 3, consumer: "idle", availability: "away" },
     "lease.renew": {},
     "ice.get": {},
@@ -79,6 +84,8 @@ function replyBodies({ entry, invite, pending }: Facts, compacts: Compacts): { r
     "directory.watch": {},
     "card.publish": {},
     "devices.publish": {},
+    "device.invite": { expires: vectorExpiry, request: enrolmentAsk },
+    "device.answer": {},
     "presence.set": {},
     "lease.renew": { lease: compacts.lease },
     "ice.get": { servers: [{ urls: ["turn:127.0.0.1:3478"], username: "1767225600:a", credential: "secret" }], expires: vectorExpiry },
@@ -124,6 +131,7 @@ function pushBodies(signers: FixedSigners, { record, presence, pending, error }:
     revocations: { revocations: compacts.revocations },
     operators: { operators: [compacts.genesis, compacts.operators] },
     "pairing.pending": pending,
+    "device.pending": { enrolment: id16, request: enrolmentAsk },
     "mailbox.trimmed": { from: 3, to: 9, reason: "expired" },
     "inbox.lease": { generation: 2, lifeMs: 15_000 },
     goodbye: { error },
@@ -159,6 +167,7 @@ function routeBodies(signers: FixedSigners, compacts: Compacts): { readonly [Nam
       devices: compacts.devices,
     },
     pair: { secret: "123456", request: compacts.pairing, devices: compacts.devices },
+    enrol: { enrolment: id16, request: enrolmentAsk },
   };
 }
 
@@ -175,6 +184,8 @@ function routeReplies(signers: FixedSigners, compacts: Compacts): { readonly [Na
     claim: nodeInfo,
     pair: pairing,
     pairing,
+    enrol: { enrolment: id16, state: "asked" },
+    enrolment: { enrolment: id16, state: "answered", answer: fixedId(32, 43) },
     putBlob: { stored: true, expires: vectorExpiry },
     deleteBlob: { deleted: true },
     blobUsage: { bytes: 1_048_592, count: 1 },
@@ -182,7 +193,7 @@ function routeReplies(signers: FixedSigners, compacts: Compacts): { readonly [Na
 }
 
 /** Bodies of envelopes. */
-function envelopeBodies(error: Facts["error"]): object {
+function envelopeBodies(error: Facts["error"], compacts: Compacts): object {
   const message = { messageId: "m1", role: "ROLE_USER", parts: [{ data: { query: "parley" }, mediaType: "application/json" }] } as const;
   const calls: readonly Call[] = [
     { call: 1, method: "SendStreamingMessage", skill: "search", paths: ["direct", "relay"], timeLimitMs: 60_000, params: { message: { ...message, parts: [...message.parts] } } },
@@ -214,7 +225,7 @@ function envelopeBodies(error: Facts["error"]): object {
     expires: vectorExpiry,
     parts: [{ hash: "ab".repeat(32), bytes: 20 }],
   };
-  return { call: calls, callEvent: events, signal: signals, message: [{ text: "hello" }, { text: "the report", attachments: [attachment] }], gossip: [{}] };
+  return { call: calls, callEvent: events, signal: signals, message: [{ text: "hello" }, { text: "the report", attachments: [attachment] }], gossip: [{}, { devices: compacts.devices }] };
 }
 
 /** Texts that a decoder must refuse, with the code. */
@@ -245,7 +256,7 @@ export function messageVectors(signers: FixedSigners, statements: Readonly<Recor
     pushes: pushBodies(signers, known, compacts),
     routeBodies: routeBodies(signers, compacts),
     routeReplies: routeReplies(signers, compacts),
-    envelopeBodies: envelopeBodies(known.error),
+    envelopeBodies: envelopeBodies(known.error, compacts),
     invalidRequests: invalidRequests(),
   };
 }

@@ -80,6 +80,8 @@ const bodies: Readonly<Record<string, unknown>> = {
   "directory.watch": { members: [] },
   "card.publish": { card: "a.b.c" },
   "devices.publish": { devices: "a.b.c" },
+  "device.invite": { enrolment: id16 },
+  "device.answer": { enrolment: id16 },
   "invite.create": { kind: "link" },
   "invite.cancel": { invite: id16 },
   "pairing.approve": { pairing: id16, admission: "a.b.c" },

@@ -1,5 +1,14 @@
 import type { LinkFactory, LinkRoute } from "@parley/core";
-import type { AgentCard, Availability, ErrorCode, Path, ReplyBody, RequestBody, RequestType } from "@parley/protocol";
+import type {
+  AgentCard,
+  Availability,
+  EnrolmentAsk,
+  ErrorCode,
+  Path,
+  ReplyBody,
+  RequestBody,
+  RequestType,
+} from "@parley/protocol";
 
 import type { Delivery, IncomingMessage, PingResult, SendOptions, Sent } from "./delivery.ts";
 import type { LinkFailure } from "./link-failure.ts";
@@ -40,6 +49,8 @@ export type DeviceEvent =
   | { readonly type: "link"; readonly link: LinkView; readonly code?: ErrorCode; readonly reason?: string }
   | { readonly type: "delivery"; readonly delivery: Delivery; readonly to: string }
   | { readonly type: "pairing-pending"; readonly pairing: string; readonly request: string }
+  /** Somebody used a device link of this member. */
+  | { readonly type: "device-pending"; readonly enrolment: string; readonly request: EnrolmentAsk }
   | { readonly type: "refused"; readonly code: ErrorCode; readonly message: string; readonly from?: string }
   | { readonly type: "revoked"; readonly member: string };
 

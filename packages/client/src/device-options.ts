@@ -18,6 +18,8 @@ export interface DeviceOptions {
   /** The pinned mesh; its `onChange` writes the pins down. */
   readonly trust: MeshTrust;
   readonly journal: Journal;
+  /** Keeps this device's identity when its encryption keys or its member's device list changed. */
+  readonly keepIdentity?: (identity: Identity) => Promise<void>;
   /** Without it, everything goes by relay and mailbox. */
   readonly links?: LinkSettings;
   /** Default: the platform's. */

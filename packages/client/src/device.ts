@@ -18,6 +18,7 @@ import {
   type AgentCard,
   type Availability,
   envelopeKinds,
+  type Gossip,
   limits,
   ParleyError,
   type Path,
@@ -36,12 +37,12 @@ import type { DeviceOptions, LogLine } from "./device-options.ts";
 import { DirectMessages, type MessageHandler } from "./direct-messages.ts";
 import { Directory } from "./directory.ts";
 import { Emitter } from "./emitter.ts";
-import type { Identity } from "./identity.ts";
 import { Inbox } from "./inbox.ts";
 import { LinkOpener } from "./link-opener.ts";
 import { type LiveMessage, LiveStreamWriter } from "./live-stream-writer.ts";
 import type { FindQuery, FoundMembers, MemberView } from "./member-view.ts";
 import { DeviceMetrics, type MetricSample } from "./metrics.ts";
+import { OwnDevices } from "./own-devices.ts";
 import { OwnPresence } from "./own-presence.ts";
 import { linkPaths } from "./path-rules.ts";
 import type { Peer } from "./peer.ts";
@@ -81,7 +82,7 @@ export class Device implements DeviceApi {
   readonly #metrics = new DeviceMetrics();
   readonly #messages: DirectMessages;
   readonly #presence: OwnPresence;
-  #identity: Identity;
+  readonly #own: OwnDevices;
   #streamHandler: ((message: LiveMessage) => void) | undefined;
   #card: AgentCard | undefined;
   #cardNumber = 0;
@@ -94,7 +95,7 @@ export class Device implements DeviceApi {
     this.#log = options.log ?? (() => {});
     this.#journal = options.journal;
     this.#trust = options.trust;
-    this.#identity = options.identity;
+    this.#own = this.#makeOwn();
     this.#boot = toBase64url(this.#random.bytes(16));
     this.#events = new Emitter((error) => this.#onError(error));
     this.#session = this.#makeSession();
@@ -102,6 +103,7 @@ export class Device implements DeviceApi {
       session: this.#session,
       trust: this.#trust,
       onRefused: (error) => this.#refused(error),
+      onMember: (verified) => this.#own.onMember(verified),
     });
     this.#presence = new OwnPresence(this.#session, this.#clock, this.#log);
     this.#relay = this.#makeRelay();
@@ -142,15 +144,15 @@ export class Device implements DeviceApi {
   }
 
   get member(): string {
-    return this.#identity.member;
+    return this.#own.identity.member;
   }
 
   get device(): string {
-    return this.#identity.device.id;
+    return this.#own.identity.device.id;
   }
 
   get name(): string {
-    return this.#identity.name;
+    return this.#own.identity.name;
   }
 
   get mesh(): string {
@@ -188,6 +190,7 @@ export class Device implements DeviceApi {
 
   async stop(): Promise<void> {
     this.#callee.stop();
+    this.#own.stop();
     await this.#drain();
     this.#caller.stop();
     this.#peers.stop();
@@ -281,13 +284,14 @@ export class Device implements DeviceApi {
   }
 
   async publishCard(card: AgentCard): Promise<void> {
-    const { root, member } = this.#identity;
-    if (root === undefined)
-      throw new ParleyError("forbidden", {
-        message: "This device does not hold the member's root key, which signs the card.",
-      });
+    const { root, member } = this.#own.identity;
     const published = await this.memberOf(member);
     if (JSON.stringify(published.card) !== JSON.stringify(card)) {
+      if (root === undefined)
+        throw new ParleyError("forbidden", {
+          message:
+            "The card differs from the published one, and this device does not hold the member's root key, which signs cards.",
+        });
       this.#cardNumber = Math.max(this.#cardNumber, published.verified.numbers.card) + 1;
       const statement = await signStatement("card", { mesh: this.mesh, member, number: this.#cardNumber, card }, root);
       await this.#session.request("card.publish", { card: statement });
@@ -301,7 +305,7 @@ export class Device implements DeviceApi {
 
   #makeSession(): Session {
     return new Session({
-      identity: () => this.#identity,
+      identity: () => this.#own.identity,
       registry: this.#options.registry,
       trust: this.#trust,
       boot: this.#boot,
@@ -320,16 +324,32 @@ export class Device implements DeviceApi {
     });
   }
 
+  #makeOwn(): OwnDevices {
+    const { identity, keepIdentity, registry } = this.#options;
+    return new OwnDevices({
+      identity,
+      keep: keepIdentity,
+      device: this,
+      trust: this.#trust,
+      registry,
+      directory: () => this.#directory,
+      clock: this.#clock,
+      random: this.#random,
+      onChange: () => this.#peers.gossipToAll(),
+      onError: (error) => this.#onError(error),
+    });
+  }
+
   #makeRelay(): Relay {
-    const own = { mesh: this.#trust.mesh, member: this.#identity.member };
+    const own = { mesh: this.#trust.mesh, member: this.#own.identity.member };
     return new Relay({
       session: this.#session,
-      sealer: new FrameSealer({ ...own, device: this.#identity.device, random: this.#random }),
+      sealer: new FrameSealer({ ...own, device: this.#own.identity.device, random: this.#random }),
       opener: new FrameOpener({
         ...own,
-        device: this.#identity.device.id,
+        device: this.#own.identity.device.id,
         boot: this.#boot,
-        encryptionKey: (kid) => this.#identity.encryptionKeys.find((key) => key.kid === kid),
+        encryptionKey: (kid) => this.#own.keyOf(kid),
         sender: (member, device) => this.#senderOf(member, device),
         now: () => this.#session.registryTime,
       }),
@@ -342,7 +362,7 @@ export class Device implements DeviceApi {
 
   #makePeers(state: JournalState): Peers {
     return new Peers({
-      identity: () => this.#identity,
+      identity: () => this.#own.identity,
       trust: this.#trust,
       boot: this.#boot,
       session: this.#session,
@@ -398,8 +418,8 @@ export class Device implements DeviceApi {
         ],
       ]),
       onPong: (peer, body, path) => this.#pings.onPong(peer, body, path),
-      onGossip: (revocations) => {
-        this.#takeGossip(revocations).catch((error: unknown) => this.#refused(toParleyError(error)));
+      onGossip: (peer, gossip) => {
+        this.#takeGossip(peer, gossip).catch((error: unknown) => this.#refused(toParleyError(error)));
       },
       onRefused: (peer, error) => this.#refused(error, peer.member.name),
     });
@@ -422,6 +442,7 @@ export class Device implements DeviceApi {
   #onWelcome(mailboxEpoch: string): void {
     this.#relay.onSession(mailboxEpoch);
     this.#presence.sayAgain();
+    this.#own.onSession();
     this.#peers.closeRevoked();
     this.#peers.onSession();
     const card = this.#card;
@@ -444,6 +465,9 @@ export class Device implements DeviceApi {
       case "pairing.pending":
         this.#events.emit({ type: "pairing-pending", pairing: push.body.pairing, request: push.body.request });
         return;
+      case "device.pending":
+        this.#events.emit({ type: "device-pending", ...push.body });
+        return;
       case "mailbox.trimmed":
         return this.#refused(
           new ParleyError("mailbox_full", {
@@ -456,9 +480,12 @@ export class Device implements DeviceApi {
   }
 
   /** A peer that has not heard the news yet is no roll-back. */
-  async #takeGossip(compact: string): Promise<void> {
-    if (peekStatement("revocations", compact).number >= this.#trust.revocationNumber)
-      await this.#takeRevocations(compact);
+  async #takeGossip(peer: Peer, { revocations, devices }: Gossip): Promise<void> {
+    if (revocations !== undefined && peekStatement("revocations", revocations).number >= this.#trust.revocationNumber)
+      await this.#takeRevocations(revocations);
+    if (devices === undefined) return;
+    const view = await this.#directory.onDevices(peer.member, devices);
+    if (view !== undefined) this.#peers.onDevices(view);
   }
 
   async #takeRevocations(compact: string): Promise<void> {

@@ -1,5 +1,5 @@
 /** Members as the registry tells of them, each verified against the pins before anybody sees it. */
-import { type MeshTrust, type VerifiedMember } from "@parley/core";
+import { type MeshTrust, peekStatement, type VerifiedMember } from "@parley/core";
 import { type DevicePresence, limits, type MemberEntry, ParleyError, parseName, toParleyError } from "@parley/protocol";
 
 import type { FindQuery, FoundMembers, MemberView } from "./member-view.ts";
@@ -8,7 +8,7 @@ import type { Session } from "./session.ts";
 const idPattern = /^[A-Za-z0-9_-]{43}$/;
 const presenceOrder = { connected: 0, stale: 1, offline: 2 } as const;
 
-function viewOf(verified: VerifiedMember, entry: MemberEntry): MemberView {
+function viewOf(verified: VerifiedMember, entry: MemberEntry, now: number): MemberView {
   const devices = entry.devices
     .filter((device) => verified.devices.has(device.device))
     .toSorted((left, right) => presenceOrder[left.state] - presenceOrder[right.state]);
@@ -21,6 +21,8 @@ function viewOf(verified: VerifiedMember, entry: MemberEntry): MemberView {
     devices,
     availability: entry.availability,
     live: devices.some((device) => device.state === "connected"),
+    devicesAt: verified.devicesAt,
+    stale: now - verified.devicesAt > limits.deviceListFreshMs,
     verified,
   };
 }
@@ -33,6 +35,7 @@ export class Directory {
   readonly #session: Session;
   readonly #trust: MeshTrust;
   readonly #onRefused: (error: ParleyError) => void;
+  readonly #onMember: (verified: VerifiedMember) => void;
   readonly #known = new Map<string, MemberView>();
   readonly #asking = new Map<string, Promise<MemberView>>();
   readonly #byName = new Map<string, string>();
@@ -41,8 +44,15 @@ export class Directory {
   #current: ReadonlySet<string> = new Set();
   #watchScheduled = false;
 
-  constructor(options: { session: Session; trust: MeshTrust; onRefused: (error: ParleyError) => void }) {
+  constructor(options: {
+    session: Session;
+    trust: MeshTrust;
+    onRefused: (error: ParleyError) => void;
+    /** Hears of every record that was verified. */
+    onMember?: (verified: VerifiedMember) => void;
+  }) {
     this.#session = options.session;
+    this.#onMember = options.onMember ?? (() => {});
     this.#trust = options.trust;
     this.#onRefused = options.onRefused;
   }
@@ -92,8 +102,9 @@ export class Directory {
 
   async #accept(entry: MemberEntry, expect: { name?: string; member?: string }): Promise<MemberView> {
     try {
-      const view = viewOf(await this.#trust.acceptMember(entry.record, expect), entry);
+      const view = viewOf(await this.#trust.acceptMember(entry.record, expect), entry, this.#session.registryTime);
       this.#remember(view);
+      this.#onMember(view.verified);
       return view;
     } catch (error) {
       this.#onRefused(toParleyError(error));
@@ -151,11 +162,15 @@ export class Directory {
   onPresence(member: string, devices: readonly DevicePresence[]): MemberView | undefined {
     const before = this.#known.get(member);
     if (before === undefined) return undefined;
-    const view = viewOf(before.verified, {
-      record: before.verified.record,
-      devices: [...devices],
-      ...(before.availability === undefined ? {} : { availability: before.availability }),
-    });
+    const view = viewOf(
+      before.verified,
+      {
+        record: before.verified.record,
+        devices: [...devices],
+        ...(before.availability === undefined ? {} : { availability: before.availability }),
+      },
+      this.#session.registryTime,
+    );
     this.#remember(view);
     return view;
   }
@@ -164,6 +179,17 @@ export class Directory {
   async onChanged(member: string, record: MemberEntry["record"]): Promise<MemberView> {
     const before = this.#known.get(member);
     return this.#accept({ record, devices: [...(before?.devices ?? [])] }, { member });
+  }
+
+  /**
+   * Takes a device list that the member itself passed on over a link. From then on an older one from the registry is
+   * `stale_statement`. Undefined when it is no news.
+   */
+  async onDevices(of: VerifiedMember, devices: string): Promise<MemberView | undefined> {
+    const before = this.#known.get(of.member);
+    const record = before?.verified.record ?? of.record;
+    if (peekStatement("devices", devices).number <= peekStatement("devices", record.devices).number) return undefined;
+    return this.onChanged(of.member, { ...record, devices });
   }
 
   #remember(view: MemberView): void {

@@ -1,5 +1,5 @@
-import { createEncryptionKey, createSigner, signStatement } from "@parley/core";
-import { ParleyError, type Statement } from "@parley/protocol";
+import { createEncryptionKey, createSigner, type EncryptionKey, sealKeyHalf, signStatement } from "@parley/core";
+import { limits, ParleyError, type Statement } from "@parley/protocol";
 
 import type { Identity } from "./identity.ts";
 
@@ -15,12 +15,13 @@ export interface IdentityDraftOptions {
   readonly extractable?: boolean;
 }
 
-/** A new member with one device: fresh root, device and encryption keys. */
+/** A new member with one device: fresh root, device, sealing and encryption keys. */
 export async function createIdentityDraft(options: IdentityDraftOptions): Promise<IdentityDraft> {
   const extractable = options.extractable ?? true;
-  const [root, device, encryptionKey] = await Promise.all([
+  const [root, device, sealing, encryptionKey] = await Promise.all([
     createSigner("member", { extractable }),
     createSigner("device", { extractable }),
+    createEncryptionKey({ extractable }),
     createEncryptionKey({ extractable }),
   ]);
   return {
@@ -31,9 +32,72 @@ export async function createIdentityDraft(options: IdentityDraftOptions): Promis
     rootKey: root.publicKey,
     rotations: [],
     device,
+    sealing,
     label: options.label,
     encryptionKeys: [encryptionKey],
   };
+}
+
+type ListedDevices = Statement<"devices">["devices"];
+type ListedDevice = ListedDevices[number];
+
+export interface DeviceListOptions {
+  readonly mesh: string;
+  /** Number of the list: above every one published before. */
+  readonly number: number;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+  /** All devices; halves that they carry are made anew. */
+  readonly devices: readonly ListedDevice[];
+  /** The member's encryption key, and since when it has been in use. */
+  readonly encryption: { readonly key: EncryptionKey; readonly since: number };
+}
+
+const noRoot = (): ParleyError =>
+  new ParleyError("forbidden", {
+    message: "This device does not hold the member's root key, so it cannot certify devices.",
+  });
+
+/**
+ * Signs a device list with the member's root key, with the private half of the encryption key sealed to every device that
+ * has a sealing key. Throws `forbidden` on a device that does not hold the root key, `limit_reached` beyond `limits.devices`.
+ */
+export async function signDeviceList(
+  identity: Pick<Identity, "root" | "member">,
+  options: DeviceListOptions,
+): Promise<string> {
+  const { mesh, number, now, devices, encryption } = options;
+  const { root, member } = identity;
+  if (root === undefined) throw noRoot();
+  if (devices.length > limits.devices)
+    throw new ParleyError("limit_reached", {
+      message: `A member has at most ${limits.devices} devices; remove one with \`parley device remove\`.`,
+    });
+  const { key, since } = encryption;
+  const withHalf = async ({ half: _before, ...listed }: ListedDevice): Promise<ListedDevice> => {
+    // A key that may not leave its place is the only device's own, and needs no half.
+    if (listed.seal === undefined || !key.privateKey.extractable) return listed;
+    return { ...listed, half: await sealKeyHalf(key, listed.seal, { mesh, member, device: listed.device }) };
+  };
+  return signStatement(
+    "devices",
+    {
+      mesh,
+      member,
+      number,
+      devices: await Promise.all(devices.map(withHalf)),
+      encryption: { kid: key.kid, key: key.publicKey, since },
+      iat: now,
+    },
+    root,
+  );
+}
+
+/** This device as its member lists it. */
+export function listedDeviceOf(draft: Pick<Identity, "device" | "label" | "sealing">, since: number): ListedDevice {
+  const { device, label, sealing } = draft;
+  const seal = sealing === undefined ? {} : { seal: sealing.publicKey };
+  return { device: device.id, key: device.publicKey, label, since, ...seal };
 }
 
 export interface CertifyOptions {
@@ -42,33 +106,19 @@ export interface CertifyOptions {
   readonly number: number;
   /** Milliseconds since 1970. */
   readonly now: number;
-  /** The member's other devices, from the list before. */
-  readonly others?: Statement<"devices">["devices"];
-  /** When this device was first listed. Default `now`. */
-  readonly since?: number;
 }
 
-/** Signs the device list of a mesh with the member's root key. Throws `forbidden` on a device that does not hold it. */
+/** Signs the first device list of a new member. Throws `forbidden` on a device that does not hold the root key. */
 export async function certifyDevice(draft: IdentityDraft, options: CertifyOptions): Promise<Identity> {
-  const { mesh, number, now, others = [], since = now } = options;
-  const encryption = draft.encryptionKeys.at(-1);
-  if (draft.root === undefined || encryption === undefined) {
-    throw new ParleyError("forbidden", {
-      message: "This device does not hold the member's root key, so it cannot certify devices.",
-    });
-  }
-  const own = { device: draft.device.id, key: draft.device.publicKey, label: draft.label, since };
-  const devices = await signStatement(
-    "devices",
-    {
-      mesh,
-      member: draft.member,
-      number,
-      devices: [...others.filter((other) => other.device !== own.device), own],
-      encryption: { kid: encryption.kid, key: encryption.publicKey },
-      iat: now,
-    },
-    draft.root,
-  );
+  const { mesh, number, now } = options;
+  const key = draft.encryptionKeys.at(-1);
+  if (key === undefined) throw noRoot();
+  const devices = await signDeviceList(draft, {
+    mesh,
+    number,
+    now,
+    devices: [listedDeviceOf(draft, now)],
+    encryption: { key, since: now },
+  });
   return { ...draft, devices };
 }

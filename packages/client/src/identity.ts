@@ -14,9 +14,11 @@ export interface Identity {
   readonly rootKey: string;
   readonly rotations: readonly string[];
   readonly device: Signer;
+  /** The device's own X25519 key pair: halves of new encryption keys are sealed to it. Undefined in homes of earlier versions. */
+  readonly sealing: EncryptionKey | undefined;
   /** What the device is called in lists, for example `laptop`. */
   readonly label: string;
-  /** Newest last; older ones are kept for frames still under way. */
+  /** Oldest first; the list names the current one, the others are kept for frames still under way. */
   readonly encryptionKeys: readonly EncryptionKey[];
   /** Signed device list of a mesh, see the `devices` statement. Its number goes up with every change. */
   readonly devices: string;

@@ -19,6 +19,14 @@ export { type MetricName, type MetricSample, metricTable } from "./metrics.ts";
 export { type PathReason, pathReasons } from "./path-reason.ts";
 export type { DeviceOptions, LogLine } from "./device-options.ts";
 export type { Identity } from "./identity.ts";
+export {
+  type DeviceInvite,
+  type DeviceInviteRequest,
+  MemberDevices,
+  type MemberDevicesOptions,
+  type OwnDevice,
+} from "./member-devices.ts";
+export { enrolDevice, type EnrolOptions } from "./enrolment.ts";
 export { certifyDevice, createIdentityDraft, type IdentityDraft, type IdentityDraftOptions } from "./identity-draft.ts";
 export {
   type ApproveOptions,

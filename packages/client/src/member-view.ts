@@ -14,6 +14,10 @@ export interface MemberView {
   readonly availability: Availability | undefined;
   /** At least one device is connected. */
   readonly live: boolean;
+  /** When its device list was signed, milliseconds since 1970 by the signing device's clock. */
+  readonly devicesAt: number;
+  /** The list is older than `limits.deviceListFreshMs`: a newer one may be withheld, or the device that signs is away. */
+  readonly stale: boolean;
   readonly verified: VerifiedMember;
 }
 

@@ -27,6 +27,7 @@ import {
 
 import { certifyDevice, type IdentityDraft } from "./identity-draft.ts";
 import type { Identity } from "./identity.ts";
+import { pause } from "./pause.ts";
 import { callRoute, type RegistryHttpOptions } from "./registry-http.ts";
 
 export interface PairingOptions extends RegistryHttpOptions {
@@ -64,8 +65,9 @@ export type PairingOutcome =
 
 /** Life of the admissions and node certificates that the first operator signs. */
 export const statementLifeMs = 365 * 86_400_000;
-const longPollSeconds = 20;
-const waitSlackMs = 10_000;
+/** How long one question about a request to join waits at the registry, and how much longer here. */
+export const longPollSeconds = 20;
+export const waitSlackMs = 10_000;
 
 /** What a registry says about itself; the node id is checked to be the hash of its key. */
 export async function fetchNode(registry: string, options: RegistryHttpOptions = {}): Promise<NodeInfo> {
@@ -84,9 +86,13 @@ export async function pairWithLink(
   link: InviteLink,
   options: PairingOptions = {},
 ): Promise<JoinedMesh | PendingPairing> {
-  return link.payload.kind === "claim"
-    ? claimMesh(draft, link, options)
-    : requestPairing(draft, { registry: link.registry, secret: link.payload.secret, expected: link.payload }, options);
+  const { registry, payload } = link;
+  if (payload.kind === "claim") return claimMesh(draft, link, options);
+  if (payload.kind === "invite")
+    return requestPairing(draft, { registry, secret: payload.secret, expected: payload }, options);
+  throw new ParleyError("invalid_link", {
+    message: "This link is for one more device of a member; open it with `parley pair` in a new home folder.",
+  });
 }
 
 /** Becomes the first operator of a new mesh: makes the genesis here, so that the registry never holds the operator's key. */
@@ -147,7 +153,7 @@ export interface PairingRequest {
 }
 
 /** Pins the mesh that a registry serves. */
-async function pinMesh({ registry, expected }: PairingRequest, options: PairingOptions): Promise<MeshTrust> {
+export async function pinMesh({ registry, expected }: PairingRequest, options: PairingOptions): Promise<MeshTrust> {
   const { clock = systemClock } = options;
   const node = await fetchNode(registry, options);
   if (node.operators === undefined || node.certificate === undefined) {
@@ -252,17 +258,4 @@ export async function awaitAdmission(
     }
   }
   throw new ParleyError("expired", { message: "No operator answered in time; pair again." });
-}
-
-function pause(clock: Clock, ms: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve) => {
-    const wake = (): void => {
-      timer.cancel();
-      signal?.removeEventListener("abort", wake);
-      resolve();
-    };
-    const timer = clock.setTimer(ms, wake);
-    signal?.addEventListener("abort", wake);
-    if (signal?.aborted === true) wake();
-  });
 }

@@ -17,6 +17,7 @@ import {
   type Envelope,
   envelopeKinds,
   type ErrorCode,
+  type Gossip,
   limits,
   ParleyError,
   type Signal,
@@ -324,7 +325,7 @@ export class Peers {
       verifyHello: (compact, link, peerBoot) => verifyHello(compact, peer.member, input(link, peerBoot)),
       onOpen: (open, proven) => {
         peer.attach(open);
-        if (proven.revocations < trust.revocationNumber) this.#gossip(peer);
+        this.#gossip(peer, proven.revocations < trust.revocationNumber);
         const contact = this.#contacts.get(peer.device);
         contact?.onOpened();
         if (contact !== undefined) this.#options.emit({ type: "link", link: contact.view(open) });
@@ -363,14 +364,17 @@ export class Peers {
     peer.pushEphemeral(this.#ephemeral(envelopeKinds.signal, signal), true);
   }
 
-  /** Passes the newest revocation list on. */
-  #gossip(peer: Peer): void {
-    const { revocations } = this.#options.trust;
-    if (revocations !== undefined) peer.pushEphemeral(this.#ephemeral(envelopeKinds.gossip, { revocations }), false);
+  /** Passes on what this side has of news: its own device list, and the newest revocation list where the other side's is older. */
+  #gossip(peer: Peer, withRevocations: boolean): void {
+    const { trust, identity } = this.#options;
+    const { devices } = identity();
+    const revocations = withRevocations ? trust.revocations : undefined;
+    const news: Gossip = { devices, ...(revocations === undefined ? {} : { revocations }) };
+    peer.pushEphemeral(this.#ephemeral(envelopeKinds.gossip, news), false);
   }
 
   gossipToAll(): void {
-    for (const peer of this.linked()) this.#gossip(peer);
+    for (const peer of this.linked()) this.#gossip(peer, true);
   }
 
   #ephemeral(kind: number, body: unknown): Envelope {

@@ -8,6 +8,7 @@ import {
   envelopeId,
   envelopeKindOf,
   envelopeKinds,
+  type Gossip,
   gossipSchema,
   limits,
   ParleyError,
@@ -38,7 +39,7 @@ export interface SectionHandlerOptions {
   /** Handlers of live envelopes by kind number. */
   readonly live: ReadonlyMap<number, (envelope: LiveEnvelope) => void>;
   readonly onPong: (peer: Peer, body: Uint8Array, path: Path) => void;
-  readonly onGossip: (revocations: string) => void;
+  readonly onGossip: (peer: Peer, gossip: Gossip) => void;
   readonly onRefused: (peer: Peer, error: ParleyError) => void;
 }
 
@@ -180,7 +181,7 @@ export class SectionHandler {
         return;
       case envelopeKinds.gossip: {
         const gossip = decodeJson(gossipSchema, textOf(envelope.body), limits.frameBytes);
-        if (gossip.ok && gossip.value.revocations !== undefined) this.#options.onGossip(gossip.value.revocations);
+        if (gossip.ok) this.#options.onGossip(peer, gossip.value);
         return;
       }
       default:

@@ -109,6 +109,7 @@ export { systemClock, systemRandom } from "./ports/system-clock.ts";
 export { FrameOpener, type FrameOpenerOptions, type OpenedFrame } from "./seal/frame-opener.ts";
 export { FrameSealer, type SealedFrame, type SealTo } from "./seal/frame-sealer.ts";
 export { createEncryptionKey, type EncryptionKey, exportEncryptionKey, importEncryptionKey } from "./seal/hpke.ts";
+export { type HalfContext, openKeyHalf, sealKeyHalf } from "./seal/key-half.ts";
 export { ChunkJoiner, splitBody } from "./stream/chunks.ts";
 export { InboundStream, type InboundStreamOptions, type NumberedEnvelope } from "./stream/inbound-stream.ts";
 export { OutboundStream, type OutboundStreamOptions } from "./stream/outbound-stream.ts";

@@ -7,6 +7,7 @@ import { z } from "zod";
 import { ParleyError } from "./errors.ts";
 import { fromBase64url, id16Schema, id32Schema, toBase64url } from "./ids.ts";
 import { limits } from "./limits.ts";
+import { labelSchema } from "./names.ts";
 import { decodeJson } from "./session-message.ts";
 
 const claim = z.strictObject({ v: z.literal(1), kind: z.literal("claim"), secret: id16Schema, node: id32Schema });
@@ -18,7 +19,18 @@ const invite = z.strictObject({
   /** Number and SHA-256 of the operator set that the inviter holds: an older one is refused. */
   operators: z.strictObject({ number: z.int().min(1), hash: id32Schema }),
 });
-const payloadSchema = z.discriminatedUnion("kind", [claim, invite]);
+/** For one more device of a member. The registry never sees this secret, only what is derived from it. */
+const device = z.strictObject({
+  v: z.literal(1),
+  kind: z.literal("device"),
+  secret: id16Schema,
+  mesh: id32Schema,
+  member: id32Schema,
+  operators: z.strictObject({ number: z.int().min(1), hash: id32Schema }),
+  /** What the inviting side calls the new device. */
+  label: labelSchema.optional(),
+});
+const payloadSchema = z.discriminatedUnion("kind", [claim, invite, device]);
 
 export type InvitePayload = z.infer<typeof payloadSchema>;
 

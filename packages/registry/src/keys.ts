@@ -10,8 +10,12 @@ import { foldName } from "@parley/protocol";
  *   invite/<hash of secret>  an invite with those who took it
  *   pairing/<id>             a request to join and its decision
  *   pairing-of/<member>      the newest request of a member
+ *   enrolment/<id>           a device link, what a new device asked by it, and the sealed answer
  *   generation/<device>      which session of a device is the newest
  *   mailbox-cursor/<member>  how far each device of a person took the mailbox
+ *   mailbox-gap/<member>     what expired before everybody had it
+ *   inbox/<member>           which device of an agent holds its inbox
+ *   dead/<member>/<offset>   a frame that a device could never take
  *
  * and in the log: mailbox/<member>.
  */
@@ -23,13 +27,26 @@ export const keys = {
   invite: (hash: string) => `invite/${hash}`,
   pairing: (id: string) => `pairing/${id}`,
   pairingOf: (member: string) => `pairing-of/${member}`,
+  enrolment: (id: string) => `enrolment/${id}`,
   generation: (device: string) => `generation/${device}`,
   mailboxCursor: (member: string) => `mailbox-cursor/${member}`,
   mailbox: (member: string) => `mailbox/${member}`,
+  mailboxGap: (member: string) => `mailbox-gap/${member}`,
+  inbox: (member: string) => `inbox/${member}`,
+  /** With so many digits that the order of keys is that of the offsets. */
+  deadLetter: (member: string, offset: number) => `dead/${member}/${String(offset).padStart(16, "0")}`,
 } as const;
 
 /** Prefixes for lists and watches. */
-export const prefixes = { mesh: "mesh/", member: "member/", invite: "invite/", pairing: "pairing/" } as const;
+export const prefixes = {
+  mesh: "mesh/",
+  member: "member/",
+  invite: "invite/",
+  pairing: "pairing/",
+  enrolment: "enrolment/",
+  mailbox: "mailbox/",
+  deadLetter: "dead/",
+} as const;
 
 /** What follows the prefix of a key. */
 export function afterPrefix(key: string, prefix: string): string {

@@ -296,7 +296,14 @@ export class RegistryNode {
 
   #sweep(): void {
     this.#sweeps = this.#services.clock.setTimer(this.#bounds.sweepMs, () => {
-      Promise.all([this.#sweepBlobs(), this.#invites.sweep(), this.#pairings.sweep(), this.#enrolments.sweep()])
+      Promise.all([
+        this.#sweepBlobs(),
+        this.#invites.sweep(),
+        this.#pairings.sweep(),
+        this.#enrolments.sweep(),
+        this.#mailboxes.sweep(),
+        this.#deadLetters.sweep(),
+      ])
         .catch((error: unknown) => this.#failed("sweep", error))
         .finally(() => {
           if (this.#state === "ready") this.#sweep();

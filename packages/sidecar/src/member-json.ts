@@ -11,10 +11,16 @@ import {
 import { z } from "zod";
 
 const numbers = z.object({ rotation: z.int(), admission: z.int(), devices: z.int(), card: z.int() });
-const device = z.object({ device: z.string(), key: z.string(), label: z.string() });
-
 /** `z.optional` for a field that is always present in our types and may hold undefined. */
 const maybe = <Schema extends z.ZodType>(schema: Schema) => schema.optional().transform((value) => value);
+
+const device = z.object({
+  device: z.string(),
+  key: z.string(),
+  label: z.string(),
+  since: z.number(),
+  seal: maybe(z.string()),
+});
 
 /**
  * A member's view as JSON: its devices as a list, its card once. Reading it gives the view back. What was verified was
@@ -30,8 +36,10 @@ export const memberViewSchema = z
     presence: z.array(devicePresenceSchema),
     availability: maybe(availabilitySchema),
     live: z.boolean(),
+    stale: z.boolean(),
     verified: z.object({
       number: z.int(),
+      devicesAt: z.number(),
       devices: z.array(device),
       encryption: z.object({ kid: z.string(), key: z.string() }),
       rootKey: z.string(),
@@ -44,7 +52,7 @@ export const memberViewSchema = z
     }),
   })
   .transform((json): MemberView => {
-    const { member, name, kind, roles, card, availability, live, verified } = json;
+    const { member, name, kind, roles, card, availability, live, stale, verified } = json;
     const devices = new Map(verified.devices.map((entry) => [entry.device, entry]));
     return {
       member,
@@ -55,13 +63,15 @@ export const memberViewSchema = z
       devices: json.presence,
       availability,
       live,
+      devicesAt: verified.devicesAt,
+      stale,
       verified: { ...verified, devices, member, name, kind, roles, card },
     };
   });
 
 /** The JSON of a view. */
 export function memberViewJson(view: MemberView): z.input<typeof memberViewSchema> {
-  const { member, name, kind, roles, card, devices, availability, live, verified } = view;
+  const { member, name, kind, roles, card, devices, availability, live, stale, verified } = view;
   const { number, encryption, rootKey, replaces, numbers: held, admissionExpires, record } = verified;
   return {
     member,
@@ -72,8 +82,10 @@ export function memberViewJson(view: MemberView): z.input<typeof memberViewSchem
     presence: [...devices],
     availability,
     live,
+    stale,
     verified: {
       number,
+      devicesAt: verified.devicesAt,
       devices: [...verified.devices.values()],
       encryption,
       rootKey,

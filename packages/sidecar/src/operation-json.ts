@@ -1,6 +1,6 @@
 /** The JSON of what operations carry, in the shapes of the device's own surface. */
 import { linkFailures, type MetricName, metricTable, pathReasons } from "@parley/client";
-import { errorCodeSchema, memberKindSchema, pathSchema, streamResponseSchema } from "@parley/protocol";
+import { type DeliveryState, deliveryStates, enrolmentAskSchema, errorCodeSchema, memberKindSchema, pathSchema, streamResponseSchema } from "@parley/protocol";
 import { z } from "zod";
 
 const maybe = <Schema extends z.ZodType>(schema: Schema) => schema.optional().transform((value) => value);
@@ -78,6 +78,7 @@ export const deviceEventSchema = z.discriminatedUnion("type", [
   }),
   z.object({ type: z.literal("delivery"), delivery: deliverySchema, to: z.string() }),
   z.object({ type: z.literal("pairing-pending"), pairing: z.string(), request: z.string() }),
+  z.object({ type: z.literal("device-pending"), enrolment: z.string(), request: enrolmentAskSchema }),
   z.object({
     type: z.literal("refused"),
     code: errorCodeSchema,

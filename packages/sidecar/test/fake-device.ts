@@ -18,6 +18,7 @@ const delivery = (state: Delivery["state"]): Delivery => ({
   at: 5,
   tookMs: 1,
   path: state === "accepted" ? undefined : "relay",
+  reason: state === "accepted" ? undefined : "own-links-off",
   device: state === "delivered" ? id : undefined,
   error: undefined,
 });
@@ -28,7 +29,8 @@ const verified = {
   kind: "agent" as const,
   roles: ["member" as const],
   number: 1,
-  devices: new Map([[id, { device: id, key: id, label: "desk" }]]),
+  devices: new Map([[id, { device: id, key: id, label: "desk", since: 1, seal: undefined }]]),
+  devicesAt: 1,
   encryption: { kid: "AAAAAAAAAAA", key: id },
   rootKey: id,
   card: undefined,
@@ -46,6 +48,8 @@ export const bob: MemberView = {
   devices: [{ device: id, state: "connected", boot: "A".repeat(22), since: 1, load: 2, consumer: "reading" }],
   availability: undefined,
   live: true,
+  devicesAt: 1,
+  stale: false,
   verified,
 };
 export const link: LinkView = {
@@ -132,6 +136,7 @@ export class FakeDevice implements DeviceApi {
       accepted: delivery("accepted"),
       state: () => delivery("accepted"),
       settled: this.settled.promise,
+      reaches: () => this.settled.promise,
     };
   }
 

@@ -5,7 +5,7 @@ import { type Clock, idOfKey, MeshTrust, peekStatement, systemClock, verifyRootK
 import { ParleyError, parseJson } from "@parley/protocol";
 import type { z } from "zod";
 
-import { certifyDevice, type IdentityDraft } from "../identity-draft.ts";
+import type { IdentityDraft } from "../identity-draft.ts";
 import type { Identity } from "../identity.ts";
 import type { JoinedMesh, PendingPairing } from "../pairing.ts";
 import {
@@ -13,7 +13,7 @@ import {
   identityDraftOf,
   identityFileOf,
   identityFileSchema,
-  rotateEncryption,
+  withSealingKey,
 } from "./identity-file.ts";
 import { type MeshFile, meshFileSchema } from "./mesh-file.ts";
 import { preparePrivateFolder, readPrivateFile, writePrivateFile } from "./private-file.ts";
@@ -28,6 +28,8 @@ export interface HomeMesh {
   readonly pairing: string | undefined;
   readonly trust: MeshTrust;
   readonly identity: Identity;
+  /** Writes a changed identity down; only what `heldMesh` gives does. */
+  readonly keepIdentity: (identity: Identity) => Promise<void>;
 }
 
 export class Home {
@@ -79,18 +81,15 @@ export class Home {
     return this.#meshOf(draft, file, false);
   }
 
-  /**
-   * As `mesh`, for the process that holds the device: renews the encryption key when it is due, and writes the pins down
-   * whenever they change.
-   */
+  /** As `mesh`, for the process that holds the device: writes pins and keys down whenever they change. */
   async heldMesh(): Promise<HomeMesh> {
     const known = await this.mesh();
     const identityFile = await this.identityFile();
-    const rotated = identityFile === undefined ? undefined : await rotateEncryption(identityFile, this.#clock.now());
-    if (rotated !== undefined) await this.#write("identity.json", rotated);
+    const completed = identityFile === undefined ? undefined : await withSealingKey(identityFile);
+    if (completed !== undefined) await this.#write("identity.json", completed);
     const [draft, file] = await Promise.all([this.draft(), this.meshFile()]);
     if (draft === undefined || file === undefined) return known;
-    return this.#meshOf(draft, await this.#certified(draft, file), true);
+    return this.#meshOf(draft, file, true);
   }
 
   /** Keeps a new member's keys. Throws `already_exists` rather than overwrite one. */
@@ -138,26 +137,21 @@ export class Home {
     });
   }
 
+  /**
+   * Keeps a device that another one of its member let in. Throws `already_exists` in a home that holds a member, unless it
+   * is what an enrolment that was cut short left.
+   */
+  async saveEnrolled(joined: JoinedMesh): Promise<void> {
+    const before = await this.identityFile();
+    const leftOver = before !== undefined && before.root === undefined && (await this.meshFile()) === undefined;
+    if (leftOver) await this.saveIdentityFile(await identityFileOf(joined.identity, this.#clock.now()));
+    else await this.saveDraft(joined.identity);
+    await this.saveJoined(joined);
+  }
+
   /** Waits until everything handed over is on disk. */
   async flush(): Promise<void> {
     await this.#saving;
-  }
-
-  /** The device list names the newest encryption key: signs a new one when it does not, as after a crash in between. */
-  async #certified(draft: IdentityDraft, file: MeshFile): Promise<MeshFile> {
-    const list = peekStatement("devices", file.devices);
-    if (draft.root === undefined || list.encryption.kid === draft.encryptionKeys.at(-1)?.kid) return file;
-    const own = list.devices.find((device) => device.device === draft.device.id);
-    const { devices } = await certifyDevice(draft, {
-      mesh: list.mesh,
-      number: list.number + 1,
-      now: this.#clock.now(),
-      others: list.devices,
-      ...(own === undefined ? {} : { since: own.since }),
-    });
-    const renewed = { ...file, devices };
-    await this.saveMeshFile(renewed);
-    return renewed;
   }
 
   async #meshOf(draft: IdentityDraft, file: MeshFile, keep: boolean): Promise<HomeMesh> {
@@ -176,6 +170,15 @@ export class Home {
       pairing: file.pairing,
       trust,
       identity: { ...draft, devices: file.devices },
+      keepIdentity: async (identity) => {
+        if (!keep) return;
+        // The keys first: a list whose key is missing could not be read by anybody.
+        const before = await this.identityFile();
+        await this.saveIdentityFile(await identityFileOf(identity, this.#clock.now(), before));
+        pinned = { ...pinned, devices: identity.devices };
+        this.#saveLater(() => pinned);
+        await this.flush();
+      },
     };
   }
 

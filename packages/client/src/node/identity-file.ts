@@ -12,7 +12,6 @@ import type { IdentityDraft } from "../identity-draft.ts";
 
 const time = z.int().min(0);
 const storedKey = z.string().min(1).max(256);
-const mostEncryptionKeys = 16;
 
 /** `identity.json`: the private keys of a member on one device. */
 export const identityFileSchema = z.strictObject({
@@ -26,25 +25,25 @@ export const identityFileSchema = z.strictObject({
   root: storedKey.optional(),
   rotations: z.array(compactSchema).max(limits.rotations),
   device: storedKey,
+  /** The device's sealing key; absent in homes of earlier versions. */
+  sealing: storedKey.optional(),
   /** Newest last. */
   encryption: z
     .array(z.strictObject({ key: storedKey, since: time }))
     .min(1)
-    .max(mostEncryptionKeys),
+    .max(limits.encryptionKeys),
   member: id32Schema,
 });
 export type IdentityFile = z.infer<typeof identityFileSchema>;
 
-/** How long an encryption key is handed out. */
-export const encryptionKeyLifeMs = 7 * 86_400_000;
 /** How long an old encryption key is kept for frames still under way: as long as an envelope may live. */
 export const encryptionKeyKeepMs = limits.expiryMs;
 
-/** A new draft as the file that keeps it. */
-export async function identityFileOf(draft: IdentityDraft, now: number): Promise<IdentityFile> {
-  const keys = await Promise.all(
-    draft.encryptionKeys.map(async (key) => ({ key: await exportEncryptionKey(key), since: now })),
-  );
+/** A draft as the file that keeps it. `before` says since when keys are in use that it holds already. */
+export async function identityFileOf(draft: IdentityDraft, now: number, before?: IdentityFile): Promise<IdentityFile> {
+  const since = new Map(before?.encryption.map((kept) => [kept.key, kept.since]));
+  const keys = await Promise.all(draft.encryptionKeys.map((key) => exportEncryptionKey(key)));
+  const encryption = keys.map((key) => ({ key, since: since.get(key) ?? now }));
   return {
     version: 1,
     name: draft.name,
@@ -54,30 +53,27 @@ export async function identityFileOf(draft: IdentityDraft, now: number): Promise
     ...(draft.root === undefined ? {} : { root: await exportSigner(draft.root) }),
     rotations: [...draft.rotations],
     device: await exportSigner(draft.device),
-    encryption: keys,
+    ...(draft.sealing === undefined ? {} : { sealing: await exportEncryptionKey(draft.sealing) }),
+    // A key went out of use when the one after it began.
+    encryption: encryption.filter((_, index) => now - (encryption[index + 1]?.since ?? now) < encryptionKeyKeepMs),
     member: draft.member,
   };
 }
 
 /** The keys of a file, ready for use. Throws `invalid_argument` when one cannot be read. */
 export async function identityDraftOf(file: IdentityFile): Promise<IdentityDraft> {
-  const [root, device, encryptionKeys] = await Promise.all([
+  const [root, device, sealing, encryptionKeys] = await Promise.all([
     file.root === undefined ? undefined : importSigner("member", file.root),
     importSigner("device", file.device),
+    file.sealing === undefined ? undefined : importEncryptionKey(file.sealing),
     Promise.all(file.encryption.map(({ key }) => importEncryptionKey(key))),
   ]);
   const { member, name, kind, rootKey, rotations, label } = file;
-  return { member, name, kind, root, rootKey, rotations, device, label, encryptionKeys };
+  return { member, name, kind, root, rootKey, rotations, device, sealing, label, encryptionKeys };
 }
 
-/** A file with a fresh encryption key when the newest is a week old; undefined when nothing is due. */
-export async function rotateEncryption(file: IdentityFile, now: number): Promise<IdentityFile | undefined> {
-  const newest = file.encryption.at(-1);
-  if (newest === undefined || file.root === undefined || now - newest.since < encryptionKeyLifeMs) return undefined;
-  // A key went out of use when the one after it began.
-  const kept = file.encryption.filter(
-    (_, index) => now - (file.encryption[index + 1]?.since ?? now) < encryptionKeyKeepMs,
-  );
-  const fresh = { key: await exportEncryptionKey(await createEncryptionKey()), since: now };
-  return { ...file, encryption: [...kept, fresh].slice(-mostEncryptionKeys) };
+/** A file of an earlier version with a sealing key; undefined when it has one or another device has to list it. */
+export async function withSealingKey(file: IdentityFile): Promise<IdentityFile | undefined> {
+  if (file.sealing !== undefined || file.root === undefined) return undefined;
+  return { ...file, sealing: await exportEncryptionKey(await createEncryptionKey()) };
 }

@@ -1,11 +1,21 @@
 import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { type Clock, MeshTrust, peekStatement, sha256, signStatement, systemClock, verifyDevices } from "@parley/core";
+import {
+  type Clock,
+  createEncryptionKey,
+  MeshTrust,
+  peekStatement,
+  sha256,
+  signStatement,
+  systemClock,
+} from "@parley/core";
+import { limits } from "@parley/protocol";
 import { expect, it } from "vitest";
 
-import { certifyDevice, createIdentityDraft, type JoinedMesh } from "../../src/index.ts";
-import { encryptionKeyKeepMs, encryptionKeyLifeMs, Home } from "../../src/node/index.ts";
+import { signDeviceList } from "../../src/identity-draft.ts";
+import { certifyDevice, createIdentityDraft, type Identity, type JoinedMesh } from "../../src/index.ts";
+import { encryptionKeyKeepMs, Home } from "../../src/node/index.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 
 const start = 1_800_000_000_000;
@@ -75,37 +85,59 @@ it("never overwrites a member", async () => {
   ).rejects.toMatchObject({ code: "already_exists" });
 });
 
-it("renews the encryption key after a week, lists it, and keeps the old one for a month", async () => {
+it("keeps a new encryption key with the list that names it, and the old one for a month", async () => {
   let now = start;
   const home = await homeWith(
     await joinedMesh("ada"),
     clockAt(() => now),
   );
-  now = start + encryptionKeyLifeMs - 1;
-  expect((await home.heldMesh()).identity.encryptionKeys).toHaveLength(1);
-  now = start + encryptionKeyLifeMs;
-  const { identity, trust } = await home.heldMesh();
-  expect(identity.encryptionKeys).toHaveLength(2);
-  const listed = await verifyDevices(trust.mesh, identity.member, identity.rootKey, identity.devices);
-  expect([listed.number, listed.encryption.kid]).toEqual([2, identity.encryptionKeys[1]?.kid]);
-  now = start + encryptionKeyLifeMs + encryptionKeyKeepMs;
-  const later = (await home.heldMesh()).identity.encryptionKeys.map(({ kid }) => kid);
-  expect(later).toHaveLength(2);
-  expect(later[0]).toBe(identity.encryptionKeys[1]?.kid);
+  const { identity, trust, keepIdentity } = await home.heldMesh();
+  now = start + limits.encryptionKeyLifeMs;
+  const next = async (before: Identity, number: number): Promise<Identity> => {
+    const key = await createEncryptionKey();
+    const devices = await signDeviceList(before, {
+      mesh: trust.mesh,
+      number,
+      now,
+      devices: peekStatement("devices", before.devices).devices,
+      encryption: { key, since: now },
+    });
+    return { ...before, devices, encryptionKeys: [...before.encryptionKeys, key] };
+  };
+  const second = await next(identity, 2);
+  await keepIdentity(second);
+  const kept = (await home.mesh()).identity;
+  expect(kept.devices).toBe(second.devices);
+  expect(kept.encryptionKeys.map(({ kid }) => kid)).toEqual(second.encryptionKeys.map(({ kid }) => kid));
+  now = start + limits.encryptionKeyLifeMs + encryptionKeyKeepMs;
+  const third = await next(second, 3);
+  await keepIdentity(third);
+  expect((await home.mesh()).identity.encryptionKeys.map(({ kid }) => kid)).toEqual(
+    third.encryptionKeys.slice(1).map(({ kid }) => kid),
+  );
 });
 
-it("signs the list anew when a crash came between a new key and its list", async () => {
-  let now = start;
+it("gives a home of an earlier version a sealing key, once", async () => {
   const home = await homeWith(
     await joinedMesh("ada"),
-    clockAt(() => now),
+    clockAt(() => start),
   );
-  const before = readFileSync(join(home.path, "mesh.json"), "utf8");
-  now = start + encryptionKeyLifeMs;
-  await home.heldMesh();
-  writeFileSync(join(home.path, "mesh.json"), before);
-  const { identity } = await home.heldMesh();
-  expect(peekStatement("devices", identity.devices).encryption.kid).toBe(identity.encryptionKeys.at(-1)?.kid);
+  const { sealing: _, ...old } = (await home.identityFile()) ?? expect.fail("no identity");
+  await home.saveIdentityFile(old);
+  expect((await home.mesh()).identity.sealing).toBeUndefined();
+  const first = (await home.heldMesh()).identity.sealing?.publicKey;
+  expect(first).toBeDefined();
+  expect((await home.heldMesh()).identity.sealing?.publicKey).toBe(first);
+});
+
+it("keeps a device that another one let in, without a root key, and over nobody else", async () => {
+  const joined = await joinedMesh("ada");
+  const enrolled = { ...joined, identity: { ...joined.identity, root: undefined } };
+  const home = await Home.open(join(temporaryFolder(), "home"), { clock: clockAt(() => start) });
+  await home.saveEnrolled(enrolled);
+  const { identity, state } = await home.mesh();
+  expect([identity.root, identity.member, state]).toEqual([undefined, joined.identity.member, "admitted"]);
+  await expect(home.saveEnrolled(enrolled)).rejects.toMatchObject({ code: "already_exists" });
 });
 
 it("writes changed pins down for the holder only", async () => {

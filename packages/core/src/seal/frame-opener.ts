@@ -17,8 +17,8 @@ export interface FrameOpenerOptions {
   readonly device: string;
   /** Boot nonce of this start. */
   readonly boot: string;
-  /** The private key of a key id: the current one or one kept for frames still under way. */
-  readonly encryptionKey: (kid: string) => EncryptionKey | undefined;
+  /** The private key of a key id: the current one, one kept for frames still under way, or one that has yet to be fetched. */
+  readonly encryptionKey: (kid: string) => EncryptionKey | undefined | Promise<EncryptionKey | undefined>;
   /** The verified record of a sender. */
   readonly sender: (member: string, device: string) => Promise<VerifiedMember>;
   /** Registry time, milliseconds since 1970. */
@@ -103,10 +103,13 @@ export class FrameOpener {
     const name = `${routed.keyId}:${toBase64url(routed.encapsulated)}`;
     const known = contexts.get(name);
     if (known !== undefined) return known;
-    const own = encryptionKey(routed.keyId);
-    if (own === undefined) throw new ParleyError("cannot_open");
     const between = { mesh, fromMember: routed.fromMember, fromDevice: routed.fromDevice, toMember: routed.toMember };
-    const context = { key: setUpRecipient(between, own, routed.encapsulated), window: new ReplayWindow() };
+    const setUp = async (): Promise<CryptoKey> => {
+      const own = await encryptionKey(routed.keyId);
+      if (own === undefined) throw new ParleyError("cannot_open");
+      return setUpRecipient(between, own, routed.encapsulated);
+    };
+    const context = { key: setUp(), window: new ReplayWindow() };
     context.key.catch(() => contexts.delete(name));
     if (contexts.size >= mostContextsPerSender) contexts.delete(contexts.keys().next().value ?? "");
     contexts.set(name, context);

@@ -4,7 +4,12 @@ import { fromBase64url, ParleyError, toBase64url } from "@parley/protocol";
 
 import { sha256 } from "../trust/keys.ts";
 
-const suite = new CipherSuite({ kem: new DhkemX25519HkdfSha256(), kdf: new HkdfSha256(), aead: new Aes256Gcm() });
+/** For this folder: whoever seals elsewhere uses what is made of it. */
+export const hpkeSuite = new CipherSuite({
+  kem: new DhkemX25519HkdfSha256(),
+  kdf: new HkdfSha256(),
+  aead: new Aes256Gcm(),
+});
 const encoder = new TextEncoder();
 const exporterLabel = encoder.encode("parley frame key v1");
 const keyBytes = 32;
@@ -78,8 +83,8 @@ export async function setUpSender(
   publicKey: string,
 ): Promise<{ encapsulated: Uint8Array; key: CryptoKey }> {
   try {
-    const recipientPublicKey = await suite.kem.deserializePublicKey(fromBase64url(publicKey) ?? new Uint8Array());
-    const sender = await suite.createSenderContext({ recipientPublicKey, info: infoOf(context) });
+    const recipientPublicKey = await hpkeSuite.kem.deserializePublicKey(fromBase64url(publicKey) ?? new Uint8Array());
+    const sender = await hpkeSuite.createSenderContext({ recipientPublicKey, info: infoOf(context) });
     return {
       encapsulated: new Uint8Array(sender.enc),
       key: await frameKey(await sender.export(exporterLabel, keyBytes), "encrypt"),
@@ -98,9 +103,13 @@ export async function setUpRecipient(
   try {
     const recipientKey = {
       privateKey: own.privateKey,
-      publicKey: await suite.kem.deserializePublicKey(fromBase64url(own.publicKey) ?? new Uint8Array()),
+      publicKey: await hpkeSuite.kem.deserializePublicKey(fromBase64url(own.publicKey) ?? new Uint8Array()),
     };
-    const recipient = await suite.createRecipientContext({ recipientKey, enc: encapsulated, info: infoOf(context) });
+    const recipient = await hpkeSuite.createRecipientContext({
+      recipientKey,
+      enc: encapsulated,
+      info: infoOf(context),
+    });
     return await frameKey(await recipient.export(exporterLabel, keyBytes), "decrypt");
   } catch (cause) {
     throw new ParleyError("cannot_open", { cause });

@@ -9,12 +9,18 @@ export interface VerifiedDevice {
   readonly device: string;
   readonly key: string;
   readonly label: string;
+  /** When it was first listed, milliseconds since 1970. */
+  readonly since: number;
+  /** Its X25519 key, to which halves are sealed. Undefined in lists of earlier versions. */
+  readonly seal: string | undefined;
 }
 
 export interface VerifiedDevices {
   readonly number: number;
   readonly devices: ReadonlyMap<string, VerifiedDevice>;
   readonly encryption: { readonly kid: string; readonly key: string };
+  /** When the list was signed, milliseconds since 1970 by the signing device's clock. */
+  readonly devicesAt: number;
 }
 
 /** A member whose statements all hold. */
@@ -71,12 +77,13 @@ export async function verifyDevices(
   if (list.member !== member)
     throw new ParleyError("bad_signature", { message: "A device list belongs to another member." });
   const devices = new Map<string, VerifiedDevice>();
-  for (const { device, key, label } of list.devices) {
+  for (const { device, key, label, since, seal } of list.devices) {
     if ((await idOfKey("device", key)) !== device)
       throw new ParleyError("bad_signature", { message: "A device's id is not the hash of its key." });
-    devices.set(device, { device, key, label });
+    devices.set(device, { device, key, label, since, seal });
   }
-  return { number: list.number, devices, encryption: list.encryption };
+  const { kid, key } = list.encryption;
+  return { number: list.number, devices, encryption: { kid, key }, devicesAt: list.iat };
 }
 
 /** Verifies a card: signed by the member's root key. */
@@ -108,6 +115,11 @@ export async function verifyMember(record: MemberRecord, operators: OperatorSet,
       message: "An admission is dated in the future: check this machine's clock.",
     });
   const devices = await verifyDevices(mesh, member, rootKey, record.devices);
+  // Dated ahead, a list would look fresh for ever.
+  if (devices.devicesAt > now + limits.clockSkewMs)
+    throw new ParleyError("clock_skew", {
+      message: `The device list of @${admission.name} is dated in the future: check this machine's clock.`,
+    });
   const card = record.card === undefined ? undefined : await verifyCard(mesh, member, rootKey, record.card);
   return {
     ...devices,

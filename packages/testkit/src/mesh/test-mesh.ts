@@ -7,8 +7,10 @@ import {
   Device,
   type DeviceOptions,
   createIdentityDraft,
+  enrolDevice,
   type Identity,
   type JoinedMesh,
+  MemberDevices,
   Operator,
   pairWithLink,
 } from "@parley/client";
@@ -31,6 +33,7 @@ export interface TestMeshOptions {
 
 export interface TestMember {
   readonly device: Device;
+  /** As it began; `TestMesh.identityOf` knows how it is now. */
   readonly identity: Identity;
   readonly joined: JoinedMesh;
   readonly journal: Journal;
@@ -40,11 +43,18 @@ export type MemberOptions = Partial<Omit<DeviceOptions, "identity" | "registry" 
   readonly kind?: "agent" | "person";
 };
 
+export type AddDeviceOptions = Partial<Omit<DeviceOptions, "identity" | "registry" | "trust">> & {
+  /** Default: by its number. */
+  readonly label?: string;
+};
+
 export class TestMesh {
   readonly stores: Stores;
   readonly nodeKey: Signer;
   readonly #options: TestMeshOptions;
   readonly #devices: Device[] = [];
+  /** What each device keeps of its keys. */
+  readonly #identities = new Map<Device, Identity>();
   #registry: Registry;
   #port = 0;
   #origin = "";
@@ -100,17 +110,51 @@ export class TestMesh {
 
   /** A device of a member that was let in. */
   async open(joined: JoinedMesh, options: MemberOptions = {}): Promise<TestMember> {
-    const { kind: _, journal = openMemoryJournal(), ...rest } = options;
+    const { kind: _, journal = openMemoryJournal(), keepIdentity, ...rest } = options;
+    const holder: { device?: Device } = {};
     const device = await Device.open({
       identity: joined.identity,
       registry: this.#origin,
       trust: joined.trust,
       journal,
+      keepIdentity: async (changed) => {
+        if (holder.device !== undefined) this.#identities.set(holder.device, changed);
+        await keepIdentity?.(changed);
+      },
       ...rest,
     });
+    holder.device = device;
+    this.#identities.set(device, joined.identity);
     this.#devices.push(device);
     await device.start();
     return { device, identity: joined.identity, joined, journal };
+  }
+
+  /** One more device of a member, enrolled as a real one is: `member` opens the link, the new device asks and is let in. */
+  async addDevice(member: TestMember, options: AddDeviceOptions = {}): Promise<TestMember> {
+    const { label = `device ${this.#devices.length + 1}`, ...rest } = options;
+    const devices = this.devicesOf(member);
+    const invite = await devices.invite();
+    const [joined] = await Promise.all([
+      enrolDevice(parseInviteLink(invite.text), { label, ...(rest.clock === undefined ? {} : { clock: rest.clock }) }),
+      invite.enrolled(),
+    ]);
+    return this.open(joined, rest);
+  }
+
+  /** A device's keys and list as they are now. */
+  identityOf(member: TestMember): Identity {
+    return this.#identities.get(member.device) ?? member.identity;
+  }
+
+  /** What lists, invites and removes a member's devices. Changes need the device that the member joined with. */
+  devicesOf(member: TestMember): MemberDevices {
+    return new MemberDevices({
+      device: member.device,
+      identity: () => this.identityOf(member),
+      trust: () => member.joined.trust,
+      registry: this.#origin,
+    });
   }
 
   /** Revokes a member. */

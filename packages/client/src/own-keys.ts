@@ -1,0 +1,101 @@
+/**
+ * This device's keys while it runs. A newer list of its own member brings the current encryption key, sealed to this
+ * device; the ones before are kept for frames that are still under way.
+ */
+import { type EncryptionKey, openKeyHalf, peekStatement, type VerifiedMember } from "@parley/core";
+import { limits } from "@parley/protocol";
+
+import type { Identity } from "./identity.ts";
+
+export interface OwnKeysOptions {
+  readonly identity: Identity;
+  /** Keeps what changed. */
+  readonly keep: ((identity: Identity) => Promise<void>) | undefined;
+  /** Brings the newest list of this member, and hands it to `take`. */
+  readonly refresh: () => Promise<void>;
+  readonly onError: (error: unknown) => void;
+}
+
+export class OwnKeys {
+  readonly #options: OwnKeysOptions;
+  #identity: Identity;
+  #taking: Promise<unknown> = Promise.resolve();
+  #refreshing: Promise<void> | undefined;
+
+  constructor(options: OwnKeysOptions) {
+    this.#options = options;
+    this.#identity = options.identity;
+  }
+
+  get identity(): Identity {
+    return this.#identity;
+  }
+
+  /** Takes what the own member's record says, one after the other. True when it was news. */
+  take(own: VerifiedMember): Promise<boolean> {
+    const taken = this.#taking.then(() => this.#take(own));
+    this.#taking = taken.catch(() => undefined);
+    return taken;
+  }
+
+  /**
+   * The private key of a key id. A sender may have heard of a new key before this device did: then the newest list is
+   * asked for. Rejects with what kept it from being asked for, so that the frame is tried again.
+   */
+  keyOf(kid: string): EncryptionKey | Promise<EncryptionKey | undefined> | undefined {
+    return this.#held(kid) ?? this.#fetch(kid);
+  }
+
+  #held(kid: string): EncryptionKey | undefined {
+    return this.#identity.encryptionKeys.find((key) => key.kid === kid);
+  }
+
+  async #fetch(kid: string): Promise<EncryptionKey | undefined> {
+    // An answer that was under way already may be older than the frame.
+    if (this.#refreshing !== undefined) await this.#refreshing.catch(() => undefined);
+    this.#refreshing ??= this.#options.refresh().finally(() => {
+      this.#refreshing = undefined;
+    });
+    await this.#refreshing;
+    await this.#taking;
+    return this.#held(kid);
+  }
+
+  async #take(own: VerifiedMember): Promise<boolean> {
+    const identity = this.#identity;
+    const { record, encryption } = own;
+    if (own.numbers.devices <= peekStatement("devices", identity.devices).number) return false;
+    const list = peekStatement("devices", record.devices);
+    const listed = list.devices.find(({ device }) => device === identity.device.id);
+    // Taken off: what this device has stays as it is, and the registry shows it out.
+    if (listed === undefined) return false;
+    const known = this.#held(encryption.kid);
+    const fresh =
+      known ??
+      (await this.#open(listed.half, list.mesh, encryption).catch((error: unknown) => {
+        this.#options.onError(error);
+        return undefined;
+      }));
+    const older = identity.encryptionKeys.filter(({ kid }) => kid !== encryption.kid);
+    this.#identity = {
+      ...identity,
+      devices: record.devices,
+      rotations: record.rotations,
+      encryptionKeys: [...older, ...(fresh === undefined ? [] : [fresh])].slice(-limits.encryptionKeys),
+    };
+    await this.#options.keep?.(this.#identity);
+    return true;
+  }
+
+  async #open(
+    half: string | undefined,
+    mesh: string,
+    encryption: { readonly kid: string; readonly key: string },
+  ): Promise<EncryptionKey | undefined> {
+    const { member, device, sealing } = this.#identity;
+    if (half === undefined || sealing === undefined) return undefined;
+    // A browser's keys stay where they are: what joins them does too.
+    const extractable = device.privateKey.extractable;
+    return openKeyHalf(half, sealing, { mesh, member, device: device.id }, encryption, { extractable });
+  }
+}

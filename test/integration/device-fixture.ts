@@ -24,6 +24,7 @@ import {
 /** Real links that a test can cut, count and forbid. */
 export class LinkControl implements LinkFactory {
   readonly #inner = new NodeLinkFactory();
+  readonly #networkWatchers = new Set<() => void>();
   /** Every link ever made. */
   readonly links: Link[] = [];
   /** Wraps the callbacks of links to come. */
@@ -42,6 +43,16 @@ export class LinkControl implements LinkFactory {
 
   get open(): readonly Link[] {
     return this.links.filter((link) => link.isOpen);
+  }
+
+  watchNetwork(onChange: () => void): () => void {
+    this.#networkWatchers.add(onChange);
+    return () => this.#networkWatchers.delete(onChange);
+  }
+
+  /** Tells the device that the addresses of its machine changed. */
+  changeNetwork(): void {
+    for (const onChange of this.#networkWatchers) onChange();
   }
 
   /** Closes every open link on this side, as a broken network would. */

@@ -17,8 +17,8 @@ export interface LinkLadderOptions {
 
 const firstMs = 13_000;
 const mostMs = 300_000;
-/** An attempt that is due while another is under way comes this much later. */
-const leastMs = 1000;
+/** However short the life of credentials, a link is not replaced more often than this. */
+const leastMs = 10_000;
 
 export class LinkLadder {
   readonly #options: LinkLadderOptions;

@@ -39,8 +39,9 @@ describe("package-lock.json", () => {
   it("brings permissive licences only", () => {
     const permissive =
       /^(MIT|MIT-0|ISC|0BSD|BSD-[23]-Clause|Apache-2\.0|BlueOak-1\.0\.0|CC0-1\.0|Unlicense|Python-2\.0)$/;
-    // A file-level licence: used unchanged. lightningcss by the test runner, node-datachannel at run time.
-    const weakCopyleft = /^node_modules\/(lightningcss|node-datachannel|@node-datachannel)(-|\/|$)/;
+    // A file-level licence: used unchanged. lightningcss by the test runner, mediabunny by werift, which is a foreign
+    // peer in tests only, node-datachannel at run time.
+    const weakCopyleft = /^node_modules\/(lightningcss|mediabunny|node-datachannel|@node-datachannel)(-|\/|$)/;
     const wrong = entries
       .filter(([path, entry]) => path.includes("node_modules/") && entry.link !== true && !weakCopyleft.test(path))
       .filter(([, entry]) => !permissive.test(entry.license ?? "none"));

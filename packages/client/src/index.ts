@@ -2,6 +2,10 @@
  * A device of a member: session, links, streams and calls behind one small surface, the same in Node and the browser.
  * Not here: where keys are kept (`@parley/client/node`), WebRTC stacks (`@parley/peer`), skills (`@parley/agent`).
  */
+export type { AttachOptions, TransferOptions } from "./blobs/attachments.ts";
+export { type ContentSink, MemorySink } from "./blobs/content-sink.ts";
+export { blobSource, type ContentSource } from "./blobs/content-source.ts";
+export type { TransferProgress } from "./blobs/transfer.ts";
 export type {
   AllowedPaths,
   Delivery,

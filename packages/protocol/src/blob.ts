@@ -35,13 +35,17 @@ const blobPartSchema = z.object({
   bytes: z.int().min(blobTagBytes).max(limits.blobPartBytes),
 });
 
+/** What a sender says of content: for showing, never to be used as a path or believed. */
+export const blobLabelSchema = z.object({
+  name: z.string().min(1).max(limits.attachmentNameCharacters),
+  /** Media type (RFC 6838). */
+  type: z.string().min(1).max(limits.attachmentTypeCharacters),
+});
+
 /** Everything that is needed to fetch, open and check a piece of content. Whoever has it can read the content. */
 export const blobRefSchema = z
   .object({
-    /** As its sender calls it: for showing, never to be used as a path. */
-    name: z.string().min(1).max(limits.attachmentNameCharacters),
-    /** Media type (RFC 6838), as its sender calls it. */
-    type: z.string().min(1).max(limits.attachmentTypeCharacters),
+    ...blobLabelSchema.shape,
     /** Bytes of content. */
     size: z.int().min(0).max(limits.attachmentBytes),
     /** SHA-256 of the content. */

@@ -7,6 +7,7 @@ export {
   blobDeleteSchema,
   blobHashSchema,
   blobHeldUntilHeader,
+  blobLabelSchema,
   blobPartCount,
   blobPartHeader,
   blobPartSize,
@@ -27,7 +28,7 @@ export {
   type WireError,
   wireErrorSchema,
 } from "./call.ts";
-export { type DeliveryState, deliveryStates, isEndState, mayFollow } from "./delivery-state.ts";
+export { type DeliveryState, deliveryStates, hasReached, isEndState, mayFollow } from "./delivery-state.ts";
 export {
   type DeliveryClass,
   type Envelope,

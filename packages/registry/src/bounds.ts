@@ -8,6 +8,14 @@ export const defaultBounds = {
   sessionBufferBytes: limits.sessionBufferBytes,
   mailboxFrames: limits.mailboxEnvelopes,
   mailboxBytes: limits.mailboxBytes,
+  mailboxFramesPerSender: limits.mailboxEnvelopesPerSender,
+  mailboxBytesPerSender: limits.mailboxBytesPerSender,
+  mailboxAheadFrames: limits.mailboxAheadFrames,
+  mailboxAttempts: limits.mailboxAttempts,
+  deadLetters: limits.deadLetters,
+  inboxLeaseMs: limits.inboxLeaseMs,
+  /** Part of an inbox lease that its push may take to arrive: the device counts on less. */
+  inboxMarginMs: 5000,
   pairingTriesPerMinute: limits.pairingTriesPerMinute,
   pairingTriesTotalPerMinute: limits.pairingTriesTotalPerMinute,
   pendingPairings: limits.pendingPairings,
@@ -31,11 +39,13 @@ export const defaultBounds = {
   pairingWaitMs: 30_000,
   /** Frames of one session that wait for the store; its socket is not read meanwhile. */
   storingFrames: 1024,
-  /** Bytes in a socket's buffer above which those who send to it are not read on. */
+  /** Bytes in a socket's buffer above which the results of frames to it wait until it has caught up. */
   congestedBytes: 2_097_152,
+  /** Frames of one sender to one such device whose results wait; more are refused. */
+  waitingFrames: 64,
   /** Time that a device has to catch up from there before it is closed as a slow reader. */
   slowReaderMs: 5000,
-  /** Bytes in a socket's buffer above which the mailbox is not read on. */
+  /** Bytes of the mailbox that are pushed and not acknowledged, or in the socket's buffer. */
   mailboxAheadBytes: 1_048_576,
   /** Pause between pings of a session. */
   pingMs: 15_000,
@@ -50,9 +60,9 @@ export const defaultBounds = {
   /** Parts of blobs that are transferred at the same time: of one member, in total. */
   blobTransfers: limits.blobTransfers,
   blobTransfersInTotal: 512,
-  /** Receiving the headers, and the whole, of an HTTP request. */
+  /** Receiving the headers, and the whole, of an HTTP request: a part of a blob may come through a slow uplink. */
   httpHeadersMs: 10_000,
-  httpRequestMs: 20_000,
+  httpRequestMs: 120_000,
 };
 
 /** The same names with other values. */

@@ -1,5 +1,7 @@
 /** What a device keeps in files: homes, their locks and their sockets' places. Node only. */
 export { DeviceLock } from "./device-lock.ts";
+export { FileSink } from "./file-sink.ts";
+export { type FileSource, openFileSource } from "./file-source.ts";
 export { Home, type HomeMesh } from "./home.ts";
 export { findAgentFolder, findHomePath, type HomePath, type HomePathOptions } from "./home-path.ts";
 export { type ExportedIdentity, leastPassphraseCharacters, openIdentity, sealIdentity } from "./identity-export.ts";

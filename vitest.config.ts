@@ -43,6 +43,10 @@ export default defineConfig({
       },
       {
         extends: true,
+        test: { name: "traced", include: ["test/traced/**/*.test.ts"], testTimeout: slowTestMs, hookTimeout: slowTestMs },
+      },
+      {
+        extends: true,
         test: {
           name: "browser",
           include: ["test/browser/**/*.test.ts"],

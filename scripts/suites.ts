@@ -45,6 +45,7 @@ export const suites: readonly Suite[] = [
     ...vitestSuite("networks", "real processes on two networks", "test/e2e/*networks.test.ts", ["ip"]),
     hindrance: () => (namespaceRights() === undefined ? "this account may not make network namespaces" : undefined),
   },
+  vitestSuite("traced", "what reaches the disk, by the calls of a process", "test/traced/**/*.test.ts", ["strace"]),
   vitestSuite("browser", "Chromium against the real thing", "test/browser/**/*.test.ts", ["chromium"]),
   {
     name: "fuzz",

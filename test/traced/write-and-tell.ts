@@ -1,0 +1,36 @@
+/** Accepts, commits and stores one thing after the other, and says each time when that was done. Argument: a folder. */
+import { writeSync } from "node:fs";
+import { join } from "node:path";
+
+import { systemClock } from "@parley/core";
+import { type Envelope, envelopeKinds } from "@parley/protocol";
+import { openSqliteJournal, openSqliteStores } from "@parley/store-sqlite";
+
+const [dir = "", rounds = "10"] = process.argv.slice(2);
+const envelope: Envelope = {
+  kind: envelopeKinds.message,
+  critical: true,
+  more: false,
+  created: 1,
+  ttl: 0,
+  hops: 0,
+  trace: undefined,
+  origin: undefined,
+  body: new TextEncoder().encode('{"text":"hello"}'),
+};
+const stream = { sender: "sender", device: "device", epoch: "A".repeat(22) };
+const say = (what: string): void => void writeSync(1, `done: ${what}\n`);
+
+const journal = openSqliteJournal({ dir: join(dir, "device") });
+const stores = openSqliteStores({ dir: join(dir, "registry"), clock: systemClock });
+for (let seq = 1; seq <= Number(rounds); seq++) {
+  say("nothing");
+  await journal.appendOutbox({ recipient: "recipient", seq, envelope });
+  say("accepted");
+  await journal.commitInbox(stream, seq, [{ seq, receivedAt: 1, envelope }]);
+  say("committed");
+  await stores.log.append("mail/recipient", envelope.body, { dedupeKey: `key ${seq}` });
+  say("stored");
+}
+await journal.close();
+await stores.close();

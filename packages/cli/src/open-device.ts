@@ -3,7 +3,16 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 
 import type { ManifestContent } from "@parley/agent";
-import { checkPairing, Device, type DeviceApi, type LinkSettings, type LogLine, Operator } from "@parley/client";
+import {
+  checkPairing,
+  Device,
+  type DeviceApi,
+  type Identity,
+  type LinkSettings,
+  type LogLine,
+  MemberDevices,
+  Operator,
+} from "@parley/client";
 import { DeviceLock, Home, type HomeMesh, prepareSocketFolder } from "@parley/client/node";
 import { type ExitCode, isParleyError, ParleyError } from "@parley/protocol";
 import { type AttachedDevice, attachDevice, DeviceSocket } from "@parley/sidecar";
@@ -11,6 +20,7 @@ import { openSqliteJournal } from "@parley/store-sqlite";
 
 import type { CommandContext } from "./command-context.ts";
 import { processLog } from "./log-line.ts";
+import { ownIceServers } from "./own-ice-servers.ts";
 
 /** A device that a command may use until it closes it. */
 export interface OpenDevice {
@@ -19,6 +29,8 @@ export interface OpenDevice {
   /** Set when another process holds the device; resolves when that one goes. */
   readonly holderGone: Promise<ParleyError> | undefined;
   readonly operator: Operator;
+  /** This member's devices. */
+  readonly devices: MemberDevices;
   close(): Promise<void>;
 }
 
@@ -104,6 +116,8 @@ async function attachedDevice(home: Home, device: AttachedDevice): Promise<OpenD
     home,
     holderGone: device.closed,
     operator: new Operator({ device, root: identity.root, trust, registry }),
+    // The process that holds the device keeps the files up to date.
+    devices: new MemberDevices({ device, identity: async () => (await home.mesh()).identity, trust, registry }),
     close: () => device.stop(),
   };
 }
@@ -134,7 +148,12 @@ async function holdDevice(
     const mesh = await home.heldMesh();
     undo.push(() => home.flush());
     const log = processLog(logLevel(context, options.hold === true), context.out.json);
-    const device = await openHeld(mesh, home, undo, context, log, options.links ?? {});
+    let { identity } = mesh;
+    const keepIdentity = async (changed: Identity): Promise<void> => {
+      identity = changed;
+      await mesh.keepIdentity(changed);
+    };
+    const device = await openHeld({ ...mesh, keepIdentity }, home, undo, context, log, options.links ?? {});
     await prepareSocketFolder(home.socketPath);
     const socket = await DeviceSocket.open({ device, path: home.socketPath });
     undo.push(async () => {
@@ -147,7 +166,13 @@ async function holdDevice(
       trust: () => mesh.trust,
       registry: mesh.registry,
     });
-    return { device, home, holderGone: undefined, operator, close };
+    const devices = new MemberDevices({
+      device,
+      identity: () => identity,
+      trust: () => mesh.trust,
+      registry: mesh.registry,
+    });
+    return { device, home, holderGone: undefined, operator, devices, close };
   } catch (error) {
     await close();
     throw error;
@@ -170,6 +195,7 @@ async function openHeld(
     identity: mesh.identity,
     registry: mesh.registry,
     trust: mesh.trust,
+    keepIdentity: mesh.keepIdentity,
     journal,
     log,
     ...(links === undefined ? {} : { links }),
@@ -188,15 +214,19 @@ async function linkSettings(
   const portRange = settings.get("link-ports") ?? own.portRange;
   const wanted = settings.isSet("link-policy") ? settings.get("link-policy") : (own.policy ?? "all");
   const policy = wanted === "relay" ? "relay" : "all";
+  const interfaces = settings.get("link-interfaces");
+  const iceServers = ownIceServers(settings);
   try {
     const { NodeLinkFactory } = await import("@parley/peer/node");
     return {
-      factory: new NodeLinkFactory(),
+      factory: new NodeLinkFactory(interfaces === undefined ? {} : { interfaces }),
       policy,
+      iceServers,
       ...(bindAddress === undefined ? {} : { bindAddress }),
       ...(portRange === undefined ? {} : { portRange }),
     };
   } catch (error) {
+    if (isParleyError(error)) throw new ParleyError("invalid_config", { message: `link-interfaces: ${error.message}` });
     log("warn", "links.unavailable", { reason: error instanceof Error ? error.message : "unknown" });
     return undefined;
   }

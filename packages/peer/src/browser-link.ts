@@ -9,6 +9,7 @@ import { ParleyError } from "@parley/protocol";
 import { channelId, channelLabel, highWaterBytes, lowWaterBytes, maxBufferedBytes } from "./channel.ts";
 import { GuardedCallbacks, type ReportError, throwLater } from "./guarded-callbacks.ts";
 import { Negotiation, type RemoteCandidate } from "./negotiation.ts";
+import { RouteWatch } from "./route-watch.ts";
 import { type DescriptionType, readFingerprint } from "./sdp.ts";
 import { routeOf } from "./stats-route.ts";
 
@@ -58,6 +59,7 @@ class BrowserLink implements Link {
   readonly #negotiation = new Negotiation();
   #connection: RTCPeerConnection | undefined;
   #channel: RTCDataChannel | undefined;
+  #routes: RouteWatch | undefined;
   #localFingerprint: string | undefined;
   #maxMessageBytes = 0;
   #open = false;
@@ -188,6 +190,10 @@ class BrowserLink implements Link {
     if (this.#open || this.#callbacks.ended) return;
     this.#maxMessageBytes = Math.min(this.#options.maxMessageBytes, this.#negotiation.remoteMaxMessageBytes);
     this.#open = true;
+    this.#routes = new RouteWatch(
+      () => this.route(),
+      (route) => this.#callbacks.route(route),
+    );
     this.#callbacks.open();
   }
 
@@ -218,6 +224,7 @@ class BrowserLink implements Link {
     if (!this.#callbacks.end(reason)) return;
     this.#open = false;
     this.#onEnd();
+    this.#routes?.stop();
     this.#channel?.close();
     this.#connection?.close();
   }

@@ -1,5 +1,5 @@
 /** The callbacks of one link, kept to the port's rules: an error in one goes no further, and nothing comes after `onClosed`. */
-import type { LinkCallbacks, LinkSignal } from "@parley/core";
+import type { LinkCallbacks, LinkRoute, LinkSignal } from "@parley/core";
 
 /** Where an error thrown by a link's owner goes. It must not throw itself. */
 export type ReportError = (error: unknown) => void;
@@ -45,6 +45,10 @@ export class GuardedCallbacks {
 
   drain(): void {
     this.#run(() => this.#callbacks.onDrain());
+  }
+
+  route(route: LinkRoute): void {
+    this.#run(() => this.#callbacks.onRoute?.(route));
   }
 
   /** Ends the link for its owner. True the first time; `onClosed` follows once the calling code has returned. */

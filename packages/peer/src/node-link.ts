@@ -9,38 +9,70 @@ import type { Link, LinkCallbacks, LinkFactory, LinkOptions, LinkRoute, LinkSign
 import { ParleyError } from "@parley/protocol";
 import { type DataChannel, PeerConnection, type RtcConfig } from "node-datachannel";
 
+import { CandidateGate } from "./candidate-gate.ts";
 import { channelId, channelLabel, highWaterBytes, lowWaterBytes, maxBufferedBytes } from "./channel.ts";
 import { CheckOrder } from "./check-order.ts";
 import { GuardedCallbacks, type ReportError, throwLater } from "./guarded-callbacks.ts";
 import { nativeIceServers } from "./ice-servers.ts";
+import { InterfaceFilter, type LocalAddress, type RoutedFrom } from "./interface-filter.ts";
+import { defaultSources, machineAddresses } from "./machine-addresses.ts";
 import { NativeLibrary } from "./native-library.ts";
 import { Negotiation, type RemoteCandidate } from "./negotiation.ts";
+import { RouteWatch } from "./route-watch.ts";
 import { askOffererToStartDtls, type DescriptionType, readCandidate, readFingerprint } from "./sdp.ts";
 
 export interface NodeLinkFactoryOptions {
   /** Where errors thrown in the owner's callbacks go. Default: an uncaught exception. */
   readonly reportError?: ReportError;
+  /**
+   * Interfaces that links may use, by name (`eth0`, `docker*`) or range (`10.0.0.0/8`); with `!` in front, those that they
+   * may not. Default: all.
+   */
+  readonly interfaces?: readonly string[];
+  /** Where this machine's addresses come from. Default: the system. */
+  readonly machine?: {
+    readonly addresses: () => readonly LocalAddress[];
+    /** Addresses from which what is far away is reached. */
+    readonly sources: () => Promise<RoutedFrom>;
+  };
 }
 
 /** Makes links on node-datachannel. */
 export class NodeLinkFactory implements LinkFactory {
   readonly #report: ReportError;
+  readonly #filter: InterfaceFilter | undefined;
+  readonly #machine: NonNullable<NodeLinkFactoryOptions["machine"]>;
   readonly #links = new Set<NodeLink>();
-  readonly #library = new NativeLibrary();
+  readonly #library: NativeLibrary;
+  #sources: RoutedFrom = [];
   #closed: Promise<void> | undefined;
 
+  /** Throws `invalid_argument` for a rule of `interfaces` that names none. */
   constructor(options: NodeLinkFactoryOptions = {}) {
+    const { interfaces = [], machine = { addresses: machineAddresses, sources: defaultSources } } = options;
     this.#report = options.reportError ?? throwLater;
+    this.#machine = machine;
+    this.#filter = interfaces.length === 0 ? undefined : new InterfaceFilter(interfaces);
+    this.#library = new NativeLibrary();
+    this.#lookAtRoutes();
   }
 
   /** Throws `closed` after `close`. */
   create(options: LinkOptions, callbacks: LinkCallbacks): Link {
     if (this.#closed !== undefined) throw new ParleyError("closed", { message: "The link factory is closed." });
-    const link: NodeLink = new NodeLink(options, callbacks, this.#report, this.#library, () =>
-      this.#links.delete(link),
-    );
+    const guarded = new GuardedCallbacks(callbacks, this.#report);
+    const verdict = this.#filter?.judge(this.#machine.addresses(), this.#sources, options.bindAddress);
+    this.#lookAtRoutes();
+    const gate = new CandidateGate(verdict);
+    const link: NodeLink = new NodeLink(options, guarded, gate, this.#library, () => this.#links.delete(link));
     this.#links.add(link);
     return link;
+  }
+
+  /** For the next link: the answer comes a moment later, and routes change seldom. */
+  #lookAtRoutes(): void {
+    if (this.#filter === undefined) return;
+    void this.#machine.sources().then((sources) => (this.#sources = sources), this.#report);
   }
 
   /** Closes every link and waits until its native side has ended too, 2 s at most. The process can then exit. */
@@ -58,12 +90,14 @@ export class NodeLinkFactory implements LinkFactory {
 class NodeLink implements Link {
   readonly #options: LinkOptions;
   readonly #callbacks: GuardedCallbacks;
+  readonly #gate: CandidateGate;
   readonly #library: NativeLibrary;
   readonly #onEnd: () => void;
   readonly #negotiation = new Negotiation();
   #connection: PeerConnection | undefined;
   #channel: DataChannel | undefined;
   #order: CheckOrder | undefined;
+  #routes: RouteWatch | undefined;
   #localFingerprint: string | undefined;
   #maxMessageBytes = 0;
   #open = false;
@@ -71,13 +105,14 @@ class NodeLink implements Link {
 
   constructor(
     options: LinkOptions,
-    callbacks: LinkCallbacks,
-    report: ReportError,
+    callbacks: GuardedCallbacks,
+    gate: CandidateGate,
     library: NativeLibrary,
     onEnd: () => void,
   ) {
-    this.#options = options;
-    this.#callbacks = new GuardedCallbacks(callbacks, report);
+    this.#options = gate.within(options);
+    this.#callbacks = callbacks;
+    this.#gate = gate;
     this.#library = library;
     this.#onEnd = onEnd;
   }
@@ -97,7 +132,7 @@ class NodeLink implements Link {
   }
 
   offer(): void {
-    if (this.#callbacks.ended || !this.#negotiation.offer()) return;
+    if (this.#callbacks.ended || !this.#isUsable() || !this.#negotiation.offer()) return;
     this.#attempt("failed", () => {
       const connection = this.#connect("offer");
       // Creating the channel makes the library write the offer.
@@ -106,7 +141,7 @@ class NodeLink implements Link {
   }
 
   signal(signal: LinkSignal): void {
-    if (this.#callbacks.ended) return;
+    if (this.#callbacks.ended || !this.#isUsable()) return;
     const step = this.#negotiation.take(signal);
     if (step.do === "close") this.#end("bad-signal");
     if (step.do === "add") this.#attempt("bad-signal", () => this.#addCandidate(step.candidate));
@@ -152,6 +187,11 @@ class NodeLink implements Link {
     this.#end("closed");
   }
 
+  #isUsable(): boolean {
+    if (!this.#gate.isUsable) this.#end("no-interface");
+    return this.#gate.isUsable;
+  }
+
   #connect(localType: DescriptionType): PeerConnection {
     const connection = new PeerConnection("parley", configurationOf(this.#options));
     this.#connection = connection;
@@ -183,7 +223,8 @@ class NodeLink implements Link {
     const connection = this.#connection ?? this.#connect("answer");
     // Applying an offer makes the library write the answer. Its callback cannot run before this function returns, so
     // the channel exists before the other side knows how to reach us.
-    connection.setRemoteDescription(type === "offer" ? askOffererToStartDtls(sdp) : sdp, type);
+    const described = this.#gate.farDescription(sdp);
+    connection.setRemoteDescription(type === "offer" ? askOffererToStartDtls(described) : described, type);
     if (type === "offer") this.#useChannel(connection);
     for (const candidate of this.#negotiation.release()) this.#addCandidate(candidate);
     if (type === "answer") {
@@ -193,7 +234,7 @@ class NodeLink implements Link {
   }
 
   #addCandidate(candidate: RemoteCandidate): void {
-    if (this.#order?.keepsFar(candidate) !== true) this.#addNow(candidate);
+    if (this.#gate.passesFar(candidate.candidate) && this.#order?.keepsFar(candidate) !== true) this.#addNow(candidate);
   }
 
   #addNow({ candidate, mid }: RemoteCandidate): void {
@@ -210,7 +251,8 @@ class NodeLink implements Link {
 
   #onLocalCandidate(text: string, mid: string): void {
     const candidate = { candidate: text.replace(/^a=/, ""), mid };
-    if (this.#callbacks.ended || this.#order?.keepsOwn(candidate) === true) return;
+    if (this.#callbacks.ended || !this.#gate.passesOwn(candidate.candidate)) return;
+    if (this.#order?.keepsOwn(candidate) === true) return;
     this.#callbacks.signal({ type: "candidate", ...candidate });
   }
 
@@ -229,9 +271,19 @@ class NodeLink implements Link {
       this.#end("fingerprint-mismatch");
       return;
     }
+    // The other side may have found an address of ours that nobody told it.
+    const met = this.#connection.getSelectedCandidatePair()?.remote.address;
+    if (met !== undefined && !this.#gate.passesAddress(met)) {
+      this.#end("no-interface");
+      return;
+    }
     this.#maxMessageBytes = Math.min(this.#options.maxMessageBytes, this.#negotiation.remoteMaxMessageBytes);
     this.#open = true;
     this.#order?.stop();
+    this.#routes = new RouteWatch(
+      () => this.route(),
+      (route) => this.#callbacks.route(route),
+    );
     this.#callbacks.open();
   }
 
@@ -271,6 +323,7 @@ class NodeLink implements Link {
     this.#open = false;
     this.#onEnd();
     this.#order?.stop();
+    this.#routes?.stop();
     this.#channel?.close();
     this.#connection?.close();
   }

@@ -58,9 +58,11 @@ export interface LinkCallbacks {
   readonly onDrain: () => void;
   /**
    * Once. `reason` is for logs: `closed`, `remote-closed`, `ice-failed`, `dtls-failed`, `fingerprint-mismatch`, `bad-signal`,
-   * `bad-message`, `unexpected-channel`, `send-overflow`, `send-failed`, `failed`.
+   * `bad-message`, `unexpected-channel`, `send-overflow`, `send-failed`, `no-interface`, `failed`.
    */
   readonly onClosed: (reason: string) => void;
+  /** ICE moved an open link to another pair, as it does in the first seconds when a better one turns out to work. */
+  readonly onRoute?: (route: LinkRoute) => void;
 }
 
 export interface Link {

@@ -50,6 +50,8 @@ const cases: readonly (readonly [string, readonly Section[]])[] = [
   ["acknowledgement", [{ type: "ack", class: "durable", epoch, seq: 16_384 }]],
   ["refusal", [{ type: "refusal", class: "live", epoch, seq: 9, code: "unsupported_kind" }]],
   ["hello", [{ type: "hello", statement: "aGVhZA.cGF5bG9hZA.c2ln" }]],
+  ["receipt", [{ type: "receipt", epoch, state: "handled", from: 1, to: 300, at: 2 ** 40, signature: new Uint8Array(64).fill(9) }]],
+  ["an envelope that another device may have had", [{ ...live, class: "durable", envelopes: [{ ...base, redelivered: true }] }]],
   ["ephemeral", [{ type: "ephemeral", envelopes: [{ ...base, kind: 5, body: new Uint8Array([1]) }] }]],
   ["several sections", [{ type: "ack", class: "live", epoch: other, seq: 3 }, { type: "ephemeral", envelopes: [base] }, { ...live, envelopes: [base, base] }]],
 ];
@@ -61,6 +63,7 @@ function write(sections: readonly Section[]): string {
     else if (section.type === "ack") out.ack(section);
     else if (section.type === "refusal") out.refusal(section);
     else if (section.type === "hello") out.hello(section.statement);
+    else if (section.type === "receipt") out.receipt(section);
     else for (const envelope of section.envelopes) out.ephemeral(envelope);
   }
   return hexOf(out.finish());
@@ -71,7 +74,10 @@ const time = "000000000000";
 
 /** Each is wrong in one way. */
 const invalid: readonly InvalidFrame[] = [
-  ["unknown section", "06"],
+  ["unknown section", "07"],
+  ["receipt of an unknown state", `06${hexOf(bytesOf(epoch))}050101${time}${"00".repeat(64)}`],
+  ["receipt of a range that ends before it begins", `06${hexOf(bytesOf(epoch))}010201${time}${"00".repeat(64)}`],
+  ["receipt without its signature", `06${hexOf(bytesOf(epoch))}010101${time}`],
   ["section 0", "00"],
   ["unknown delivery class", `0102${hexOf(bytesOf(epoch))}010101${time}00000000`],
   ["base 0", `01${head}000101${time}00000000`],

@@ -1,4 +1,4 @@
-import { limits, taskStates } from "@parley/protocol";
+import { type DeliveryState, deliveryStates, limits, taskStates } from "@parley/protocol";
 import { z } from "zod";
 
 import { type AnySkill, defineSkill } from "./skill.ts";
@@ -15,7 +15,7 @@ const agent = z.object({
 });
 const error = z.object({ code: z.string(), message: z.string() }).optional();
 const path = z.enum(["direct", "turn", "relay", "mailbox"]);
-const state = z.enum(["accepted", "stored", "delivered", "expired", "refused"]);
+const state = z.enum(deliveryStates as readonly [DeliveryState, ...DeliveryState[]]);
 const member = z.string().min(1).describe("@name, name or member id");
 const words = z.string().min(1).max(limits.envelopeBytes);
 

@@ -1,6 +1,6 @@
 import type { DeviceApi, IncomingMessage, IncomingTask, LogLine } from "@parley/client";
 import { type Clock, systemClock } from "@parley/core";
-import { isParleyError, type Part, ParleyError, toParleyError } from "@parley/protocol";
+import { type AgentCard, isParleyError, type Part, ParleyError, toParleyError } from "@parley/protocol";
 
 import { cardOf } from "./agent-card.ts";
 import type { Agent } from "./agent.ts";
@@ -43,7 +43,7 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
     ({ skill }) => runtime.admit(skill),
   );
   const leave = device.onMessage((message) => runtime.receive(message));
-  await device.publishCard(card);
+  await publish(card, options);
   log("info", "agent.ready", { name: device.name, skills: agent.skills.map(({ id }) => id) });
   let stopping: Promise<void> | undefined;
   return {
@@ -56,6 +56,17 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
         log("info", "agent.stopped", { ended });
       })),
   };
+}
+
+/** A device without the member's root key goes on with the card that is published, and says so when its own differs. */
+async function publish(card: AgentCard, { device, log }: RunAgentOptions): Promise<void> {
+  try {
+    await device.publishCard(card);
+  } catch (error) {
+    const { code, message, data } = toParleyError(error);
+    if (code !== "forbidden" || data?.["lacks"] !== "root key") throw error;
+    log("warn", "agent.card-not-published", { code, message });
+  }
 }
 
 class AgentRuntime {

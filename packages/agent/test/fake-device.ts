@@ -97,6 +97,7 @@ export class FakeDevice implements Fake {
       at: 0,
       tookMs: 1,
       path: state === "delivered" ? "direct" : state === "stored" ? "mailbox" : undefined,
+      reason: undefined,
       device: undefined,
       error: undefined,
     });
@@ -106,6 +107,7 @@ export class FakeDevice implements Fake {
       accepted: fact("accepted"),
       state: () => known,
       settled: fate === "delivered" ? Promise.resolve(known) : new Promise(() => {}),
+      reaches: () => new Promise(() => {}),
     };
   }
 

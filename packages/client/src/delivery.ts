@@ -1,10 +1,9 @@
-import type { DeliveryClass, ErrorCode, Path } from "@parley/protocol";
+import type { BlobRef, DeliveryClass, DeliveryState, ErrorCode, Path } from "@parley/protocol";
 
 /** Which paths may be used; all by default. `["direct"]` demands a direct link, `["relay", "mailbox"]` forbids links. */
 export type AllowedPaths = readonly Path[];
 
-/** The states of the delivery contract that exist so far. */
-export type DeliveryState = "accepted" | "stored" | "delivered" | "expired" | "refused";
+export type { DeliveryState };
 
 /** A fact about one envelope at one time. */
 export interface Delivery {
@@ -15,6 +14,8 @@ export interface Delivery {
   /** Milliseconds from acceptance to this state. */
   readonly tookMs: number;
   readonly path: Path | undefined;
+  /** Why it took that path: a code of `pathReasons`. */
+  readonly reason: string | undefined;
   /** Device that committed it, when delivered. */
   readonly device: string | undefined;
   readonly error: { readonly code: ErrorCode; readonly message: string } | undefined;
@@ -26,16 +27,24 @@ export interface Sent {
   readonly accepted: Delivery;
   /** The newest fact. */
   readonly state: () => Delivery;
-  /** Resolves with `delivered`, `expired` or `refused`; never rejects. */
+  /**
+   * Resolves once a device of the recipient has it, or it ended otherwise; with an `error` and the newest state when this
+   * device stops first. Never rejects.
+   */
   readonly settled: Promise<Delivery>;
+  /** The same for a state of the caller's choice, such as `handled`. A recipient may withhold `read`. */
+  readonly reaches: (state: DeliveryState) => Promise<Delivery>;
 }
 
 export interface SendOptions {
   /** Default `durable`. */
   readonly class?: DeliveryClass;
+  /** Messages under different rules are streams of their own: no order holds between them. */
   readonly paths?: AllowedPaths;
   /** Milliseconds after which it is worth nothing any more. Default: never for durable, 60 s for live. */
   readonly ttlMs?: number;
+  /** References from `attach`, at most `limits.attachments`. */
+  readonly attachments?: readonly BlobRef[];
   /** Gives up waiting for room in the outbox; what was accepted stays accepted. */
   readonly signal?: AbortSignal;
 }
@@ -54,6 +63,8 @@ export interface IncomingMessage {
   readonly id: string;
   readonly from: Sender;
   readonly text: string;
+  /** What its sender attached, for `fetchAttachment`; their names and types are the sender's word. */
+  readonly attachments: readonly BlobRef[];
   /** Milliseconds since 1970 by the sender's clock. */
   readonly created: number;
   readonly path: Path;

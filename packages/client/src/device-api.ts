@@ -2,6 +2,7 @@ import type { LinkFactory, LinkRoute } from "@parley/core";
 import type {
   AgentCard,
   Availability,
+  BlobRef,
   EnrolmentAsk,
   ErrorCode,
   Path,
@@ -10,6 +11,9 @@ import type {
   RequestType,
 } from "@parley/protocol";
 
+import type { AttachOptions, TransferOptions } from "./blobs/attachments.ts";
+import type { ContentSink } from "./blobs/content-sink.ts";
+import type { ContentSource } from "./blobs/content-source.ts";
 import type { Delivery, IncomingMessage, PingResult, SendOptions, Sent } from "./delivery.ts";
 import type { LinkFailure } from "./link-failure.ts";
 import type { FindQuery, FoundMembers, MemberView } from "./member-view.ts";
@@ -48,6 +52,15 @@ export type DeviceEvent =
     }
   | { readonly type: "link"; readonly link: LinkView; readonly code?: ErrorCode; readonly reason?: string }
   | { readonly type: "delivery"; readonly delivery: Delivery; readonly to: string }
+  /** Messages of a member's device will not come: they were lost before this device had them. Numbers of its stream. */
+  | {
+      readonly type: "gap";
+      readonly member: string;
+      readonly name: string;
+      readonly device: string;
+      readonly from: number;
+      readonly to: number;
+    }
   | { readonly type: "pairing-pending"; readonly pairing: string; readonly request: string }
   /** Somebody used a device link of this member. */
   | { readonly type: "device-pending"; readonly enrolment: string; readonly request: EnrolmentAsk }
@@ -79,6 +92,15 @@ export interface DeviceApi {
   send(to: string, text: string, options?: SendOptions): Promise<Sent>;
   /** Handles direct messages; one handler at a time per sender, in order. Returns the way out. */
   onMessage(handler: (message: IncomingMessage) => void | Promise<void>): () => void;
+  /**
+   * Seals content and leaves it at the registry; resolves with the reference to send once every part is there. The same call
+   * after a break, or a restart of the process, goes on where it was.
+   */
+  attach(source: ContentSource, options: AttachOptions): Promise<BlobRef>;
+  /** Fetches what was attached into a sink; resolves when it is whole and verified. Goes on with what an earlier try left there. */
+  fetchAttachment(ref: BlobRef, sink: ContentSink, options?: TransferOptions): Promise<void>;
+  /** The attachments of a message that this device sent or received and still remembers. Throws `not_found`. */
+  attachmentsOf(message: string): Promise<readonly BlobRef[]>;
   ping(to: string, options?: { paths?: readonly Path[]; timeoutMs?: number }): Promise<PingResult>;
   /** Dials a link, if there is none, and resolves when it is open. */
   connect(to: string, options?: { signal?: AbortSignal }): Promise<LinkView>;

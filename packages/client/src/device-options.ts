@@ -28,6 +28,8 @@ export interface DeviceOptions {
   readonly log?: LogLine;
   /** Opens sockets to the registry. Default: the platform's WebSocket. */
   readonly connect?: Connect;
+  /** Transfers attachments. Default: the platform's. */
+  readonly fetch?: typeof fetch;
   /** Milliseconds a link may be idle. Default `limits.linkIdleMs`. */
   readonly linkIdleMs?: number;
 }

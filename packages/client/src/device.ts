@@ -3,7 +3,6 @@ import {
   type Clock,
   FrameOpener,
   FrameSealer,
-  type InboxEntry,
   type Journal,
   type JournalState,
   type MeshTrust,
@@ -12,16 +11,19 @@ import {
   splitBody,
   systemClock,
   systemRandom,
+  verifyReceipt,
 } from "@parley/core";
 import { signStatement } from "@parley/core";
 import {
   type AgentCard,
   type Availability,
+  type BlobRef,
   envelopeKinds,
   type Gossip,
   limits,
   ParleyError,
   type Path,
+  type ReceiptSection,
   type ReplyBody,
   type RequestBody,
   type RequestType,
@@ -30,6 +32,10 @@ import {
   toParleyError,
 } from "@parley/protocol";
 
+import { Attachments, type AttachOptions, type TransferOptions } from "./blobs/attachments.ts";
+import type { ContentSink } from "./blobs/content-sink.ts";
+import type { ContentSource } from "./blobs/content-source.ts";
+import { attachmentsOf } from "./blobs/message-attachments.ts";
 import { bodyOf } from "./body.ts";
 import type { AllowedPaths, PingResult, SendOptions, Sent } from "./delivery.ts";
 import type { DeviceApi, DeviceEvent, LinkView, SessionState } from "./device-api.ts";
@@ -37,9 +43,12 @@ import type { DeviceOptions, LogLine } from "./device-options.ts";
 import { DirectMessages, type MessageHandler } from "./direct-messages.ts";
 import { Directory } from "./directory.ts";
 import { Emitter } from "./emitter.ts";
-import { Inbox } from "./inbox.ts";
+import { InboxHolder } from "./inbox-holder.ts";
+import { InboxLanes, type Waiting } from "./inbox-lanes.ts";
+import { Inbox, type Source } from "./inbox.ts";
 import { LinkOpener } from "./link-opener.ts";
 import { type LiveMessage, LiveStreamWriter } from "./live-stream-writer.ts";
+import { MailboxAcks } from "./mailbox-acks.ts";
 import type { FindQuery, FoundMembers, MemberView } from "./member-view.ts";
 import { DeviceMetrics, type MetricSample } from "./metrics.ts";
 import { OwnDevices } from "./own-devices.ts";
@@ -48,6 +57,7 @@ import { linkPaths } from "./path-rules.ts";
 import type { Peer } from "./peer.ts";
 import { Peers } from "./peers.ts";
 import { Pings } from "./pings.ts";
+import { ReceiptWriter } from "./receipt-writer.ts";
 import { Relay, type RelayedFrame } from "./relay.ts";
 import { type LiveEnvelope, SectionHandler } from "./section-handler.ts";
 import { Session } from "./session.ts";
@@ -72,6 +82,10 @@ export class Device implements DeviceApi {
   readonly #directory: Directory;
   readonly #relay: Relay;
   readonly #peers: Peers;
+  readonly #acks: MailboxAcks;
+  readonly #inboxHolder: InboxHolder;
+  readonly #receipts: ReceiptWriter;
+  readonly #lanes: InboxLanes;
   readonly #inbox: Inbox;
   readonly #sections: SectionHandler;
   readonly #caller: TaskCaller;
@@ -81,6 +95,7 @@ export class Device implements DeviceApi {
   readonly #opener: LinkOpener;
   readonly #metrics = new DeviceMetrics();
   readonly #messages: DirectMessages;
+  readonly #attachments: Attachments;
   readonly #presence: OwnPresence;
   readonly #own: OwnDevices;
   #streamHandler: ((message: LiveMessage) => void) | undefined;
@@ -88,7 +103,7 @@ export class Device implements DeviceApi {
   #cardNumber = 0;
   #state: SessionState = "stopped";
 
-  private constructor(options: DeviceOptions, state: JournalState, leftover: readonly InboxEntry[]) {
+  private constructor(options: DeviceOptions, state: JournalState) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#random = options.random ?? systemRandom;
@@ -106,23 +121,26 @@ export class Device implements DeviceApi {
       onMember: (verified) => this.#own.onMember(verified),
     });
     this.#presence = new OwnPresence(this.#session, this.#clock, this.#log);
+    this.#acks = new MailboxAcks({
+      session: this.#session,
+      clock: this.#clock,
+      random: this.#random,
+      again: (frame) => this.#relay.again(frame),
+      onError: (error) => this.#onError(error),
+    });
     this.#relay = this.#makeRelay();
-    this.#inbox = new Inbox(
-      {
-        journal: this.#journal,
-        now: () => this.#clock.now(),
-        handle: (entry, path) => this.#messages.onEntry(entry, path),
-        onError: (error) => this.#onError(error),
-      },
-      state.inbound,
-    );
+    this.#inboxHolder = this.#makeInboxHolder();
+    this.#receipts = this.#makeReceipts();
+    this.#lanes = this.#makeLanes();
+    this.#inbox = this.#makeInbox(state);
     this.#peers = this.#makePeers(state);
     this.#opener = new LinkOpener({
       peers: () => this.#peers,
       clock: this.#clock,
       watch: (listener) => this.watch(listener),
     });
-    this.#messages = this.#makeMessages(leftover);
+    this.#messages = this.#makeMessages();
+    this.#attachments = this.#makeAttachments();
     this.#pings = new Pings(this.#clock, this.#random);
     const send = (peer: Peer, kind: number, body: unknown, paths: AllowedPaths | undefined): Promise<void> =>
       this.#sendLive(peer, kind, body, paths);
@@ -139,8 +157,7 @@ export class Device implements DeviceApi {
 
   /** Loads what the journal holds. The device does nothing until `start`. */
   static async open(options: DeviceOptions): Promise<Device> {
-    const leftover = await options.journal.pendingInbox();
-    return new Device(options, await options.journal.load(), leftover);
+    return new Device(options, await options.journal.load());
   }
 
   get member(): string {
@@ -195,7 +212,8 @@ export class Device implements DeviceApi {
     this.#caller.stop();
     this.#peers.stop();
     await this.#settled();
-    this.#relay.stop();
+    this.#acks.stop();
+    this.#inboxHolder.stop();
     this.#session.stop();
   }
 
@@ -213,6 +231,18 @@ export class Device implements DeviceApi {
 
   send(to: string, text: string, options: SendOptions = {}): Promise<Sent> {
     return this.#messages.send(to, text, options);
+  }
+
+  attach(source: ContentSource, options: AttachOptions): Promise<BlobRef> {
+    return this.#attachments.attach(source, options);
+  }
+
+  fetchAttachment(ref: BlobRef, sink: ContentSink, options: TransferOptions = {}): Promise<void> {
+    return this.#attachments.fetch(ref, sink, options);
+  }
+
+  attachmentsOf(message: string): Promise<readonly BlobRef[]> {
+    return attachmentsOf(this.#journal, message);
   }
 
   onMessage(handler: MessageHandler): () => void {
@@ -291,6 +321,7 @@ export class Device implements DeviceApi {
         throw new ParleyError("forbidden", {
           message:
             "The card differs from the published one, and this device does not hold the member's root key, which signs cards.",
+          data: { lacks: "root key" },
         });
       this.#cardNumber = Math.max(this.#cardNumber, published.verified.numbers.card) + 1;
       const statement = await signStatement("card", { mesh: this.mesh, member, number: this.#cardNumber, card }, root);
@@ -353,11 +384,72 @@ export class Device implements DeviceApi {
         sender: (member, device) => this.#senderOf(member, device),
         now: () => this.#session.registryTime,
       }),
+      acks: this.#acks,
       onFrame: (frame) => this.#onRelayed(frame),
       onRefused: (error) => this.#refused(error),
-      clock: this.#clock,
-      random: this.#random,
     });
+  }
+
+  #makeInboxHolder(): InboxHolder {
+    return new InboxHolder({
+      session: this.#session,
+      clock: this.#clock,
+      kind: this.#own.identity.kind,
+      listed: () => this.#own.listed,
+      onLost: () => this.#acks.reset(),
+      onError: (error) => this.#onError(error),
+    });
+  }
+
+  #makeReceipts(): ReceiptWriter {
+    const { member, device } = this.#own.identity;
+    return new ReceiptWriter({
+      mesh: this.#trust.mesh,
+      member,
+      device,
+      clock: this.#clock,
+      onError: (error) => this.#onError(error),
+    });
+  }
+
+  #makeLanes(): InboxLanes {
+    return new InboxLanes({
+      journal: this.#journal,
+      now: () => this.#clock.now(),
+      handle: (entry) => this.#messages.onEntry(entry),
+      onEnd: (entry, state, source) => this.#onHandled(entry, state, source),
+      onError: (error) => this.#onError(error),
+    });
+  }
+
+  #makeInbox(state: JournalState): Inbox {
+    return new Inbox(
+      {
+        journal: this.#journal,
+        clock: this.#clock,
+        registryTime: () => this.#session.registryTime,
+        holdsInbox: () => this.#inboxHolder.holds,
+        isShared: () => this.#own.identity.kind === "person" && this.#own.listed > 1,
+        lanes: this.#lanes,
+        onCommitted: (source, epoch, seq) => this.#receipts.note(source, epoch, "delivered", seq),
+        onGap: (source, from, to) => this.#onGap(source, from, to),
+        onError: (error) => this.#onError(error),
+      },
+      state.inbound,
+    );
+  }
+
+  /** A receipt for whoever sent it; one that came in an earlier life of the process goes to the device as it is known now. */
+  #onHandled(entry: Waiting, state: "handled" | "dead-lettered", source: Source | undefined): void {
+    const to = source ?? this.#peers.existing(entry.device);
+    if (to === undefined) return;
+    if (state === "dead-lettered") this.#receipts.skip(to, entry.epoch, "handled", entry.seq);
+    this.#receipts.note(to, entry.epoch, state, entry.seq, state === "dead-lettered");
+  }
+
+  #onGap({ member, device }: Source, from: number, to: number): void {
+    this.#metrics.count("gaps", { reason: "mailbox" }, to - from + 1);
+    this.#events.emit({ type: "gap", member: member.member, name: member.name, device, from, to });
   }
 
   #makePeers(state: JournalState): Peers {
@@ -376,6 +468,9 @@ export class Device implements DeviceApi {
       linkIdleMs: this.#options.linkIdleMs ?? limits.linkIdleMs,
       emit: (event) => this.#events.emit(event),
       onFrame: (peer, bytes, path) => this.#onLinkFrame(peer, bytes, path),
+      onLive: (peer, epoch, body) => this.#sections.live(peer, epoch, body),
+      onLiveRefused: (peer, _epoch, _seq, error) => this.#refused(toParleyError(error), peer.member.name),
+      onSweep: () => this.#inbox.answerBusy(),
       onRestart: (peer) => {
         this.#caller.onRestart(peer);
         this.#callee.onRestart(peer);
@@ -386,14 +481,15 @@ export class Device implements DeviceApi {
     });
   }
 
-  #makeMessages(leftover: readonly InboxEntry[]): DirectMessages {
+  #makeMessages(): DirectMessages {
     return new DirectMessages({
       clock: this.#clock,
       directory: this.#directory,
       peers: () => this.#peers,
-      inbox: () => this.#inbox,
+      lanes: this.#lanes,
       opener: this.#opener,
-      leftover,
+      metrics: this.#metrics,
+      registryTime: () => this.#session.registryTime,
       recipient: (to) => this.#other(to),
       livePeer: (to) => this.#livePeer(to),
       nextChance: () => this.#nextChance(),
@@ -403,11 +499,30 @@ export class Device implements DeviceApi {
     });
   }
 
+  #makeAttachments(): Attachments {
+    return new Attachments({
+      mesh: this.mesh,
+      registry: this.#options.registry,
+      journal: this.#journal,
+      clock: this.#clock,
+      random: this.#random,
+      fetch: this.#options.fetch ?? ((...request) => globalThis.fetch(...request)),
+      askToken: () => this.#session.request("token.get", {}),
+      registryTime: () => this.#session.registryTime,
+    });
+  }
+
   #makeSections(): SectionHandler {
     return new SectionHandler({
       peers: () => this.#peers,
       inbox: () => this.#inbox,
-      live: new Map([
+      streams: () => this.#peers.streams,
+      onReceipt: (peer, receipt) => {
+        this.#takeReceipt(peer, receipt).catch((error: unknown) =>
+          this.#refused(toParleyError(error), peer.member.name),
+        );
+      },
+      live: new Map<number, (envelope: LiveEnvelope) => Promise<void> | void>([
         [envelopeKinds.call, (envelope: LiveEnvelope) => this.#callee.onEnvelope(envelope)],
         [envelopeKinds.callEvent, (envelope: LiveEnvelope) => this.#caller.onEnvelope(envelope)],
         [envelopeKinds.message, (envelope: LiveEnvelope) => this.#messages.onLive(envelope)],
@@ -440,7 +555,7 @@ export class Device implements DeviceApi {
   }
 
   #onWelcome(mailboxEpoch: string): void {
-    this.#relay.onSession(mailboxEpoch);
+    this.#acks.onSession(mailboxEpoch);
     this.#presence.sayAgain();
     this.#own.onSession();
     this.#peers.closeRevoked();
@@ -469,11 +584,14 @@ export class Device implements DeviceApi {
         this.#events.emit({ type: "device-pending", ...push.body });
         return;
       case "mailbox.trimmed":
+        this.#inbox.noteLoss();
         return this.#refused(
           new ParleyError("mailbox_full", {
             message: `Messages ${push.body.from} to ${push.body.to} of the mailbox were lost to its limits.`,
           }),
         );
+      case "inbox.lease":
+        return this.#inboxHolder.onLease(push.body);
       case "goodbye":
         this.#log("info", "goodbye", { code: push.body.error.code });
     }
@@ -494,20 +612,42 @@ export class Device implements DeviceApi {
     this.#peers.gossipToAll();
   }
 
+  /** Evidence counts when the device that it names signed it. */
+  async #takeReceipt(peer: Peer, { signature, ...receipt }: ReceiptSection): Promise<void> {
+    const { member, devices } = peer.member;
+    const key = devices.get(peer.device)?.key ?? "";
+    const own = this.#own.identity;
+    const parties = {
+      mesh: this.mesh,
+      sender: own.member,
+      senderDevice: own.device.id,
+      recipient: member,
+      device: peer.device,
+    };
+    if (!(await verifyReceipt(key, parties, receipt, signature))) throw new ParleyError("bad_signature");
+    const { epoch, from, to, state, at } = receipt;
+    this.#peers.streams.ofEpoch(member, epoch)?.onReceipt(from, to, state, at, peer, signature.slice());
+  }
+
   /** The verified record of a frame's sender; asked anew when it does not list the device. */
   async #senderOf(member: string, device: string): Promise<MemberView["verified"]> {
     const known = this.#directory.known(member);
     if (known?.verified.devices.has(device) === true && this.#peers.existing(device)?.boot !== undefined)
       return known.verified;
     const view = await this.#directory.get(member);
-    this.#peers.peerOf(view);
+    if (view.verified.devices.has(device)) this.#peers.peer(view.verified, device);
     this.#peers.onPresence(view);
+    this.#directory.watch(member);
     return view.verified;
   }
 
   #onRelayed(frame: RelayedFrame): Promise<void> | void {
     const peer = this.#peers.peer(frame.sender, frame.device);
-    return this.#sections.frame(peer, frame.frame, this.#wasStored(frame) ? "mailbox" : "relay");
+    return this.#sections.frame(peer, frame.frame, {
+      path: this.#wasStored(frame) ? "mailbox" : "relay",
+      redelivered: frame.mailbox?.redelivered === true,
+      fromMailbox: frame.mailbox !== undefined,
+    });
   }
 
   /** What was stored before this session began waited for it; what came later only passed through. */
@@ -517,7 +657,7 @@ export class Device implements DeviceApi {
 
   #onLinkFrame(peer: Peer, bytes: Uint8Array, path: Path): void {
     try {
-      const kept = this.#sections.frame(peer, bytes, path);
+      const kept = this.#sections.frame(peer, bytes, { path, redelivered: false, fromMailbox: false });
       kept?.catch((error: unknown) => this.#refused(toParleyError(error), peer.member.name));
     } catch (error) {
       this.#refused(toParleyError(error), peer.member.name);

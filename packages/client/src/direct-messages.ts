@@ -1,5 +1,5 @@
 /** Direct messages: out by the durable or the live stream, in from the inbox or live, to one handler. */
-import type { Clock, InboxEntry } from "@parley/core";
+import type { Clock } from "@parley/core";
 import { splitBody } from "@parley/core";
 import {
   decodeJson,
@@ -9,16 +9,18 @@ import {
   envelopeKinds,
   limits,
   ParleyError,
-  type Path,
   toParleyError,
 } from "@parley/protocol";
 
-import { bodyOf, textOf } from "./body.ts";
+import { messageBody } from "./blobs/message-attachments.ts";
+import { textOf } from "./body.ts";
 import type { IncomingMessage, SendOptions, Sent } from "./delivery.ts";
 import type { Directory } from "./directory.ts";
-import type { Inbox } from "./inbox.ts";
+import type { InboxLanes, Waiting } from "./inbox-lanes.ts";
 import type { LinkOpener } from "./link-opener.ts";
 import type { MemberView } from "./member-view.ts";
+import type { DeviceMetrics } from "./metrics.ts";
+import { allowsLinks } from "./path-rules.ts";
 import type { Peer } from "./peer.ts";
 import type { Peers } from "./peers.ts";
 import type { LiveEnvelope } from "./section-handler.ts";
@@ -27,12 +29,12 @@ export type MessageHandler = (message: IncomingMessage) => void | Promise<void>;
 
 export interface DirectMessagesOptions {
   readonly clock: Clock;
+  readonly registryTime: () => number;
   readonly directory: Directory;
   readonly peers: () => Peers;
-  readonly inbox: () => Inbox;
+  readonly lanes: InboxLanes;
   readonly opener: LinkOpener;
-  /** What an earlier life of the process left unhandled. */
-  readonly leftover: readonly InboxEntry[];
+  readonly metrics: DeviceMetrics;
   readonly recipient: (to: string) => Promise<MemberView>;
   readonly livePeer: (to: string) => Promise<Peer>;
   /** Resolves when the registry may be asked once more. */
@@ -59,36 +61,31 @@ export class DirectMessages {
   /** Resolves when the message is accepted. */
   async send(to: string, text: string, options: SendOptions): Promise<Sent> {
     if (text.length === 0) throw new ParleyError("invalid_argument", { message: "A message needs some text." });
-    const body = bodyOf({ text });
+    const body = messageBody(text, options.attachments);
     if (options.class === "live") return this.#sendLive(to, body, options);
-    if (options.paths !== undefined)
-      throw new ParleyError("unsupported_operation", {
-        message: "Paths can be chosen for live messages and calls only.",
-      });
     const peers = this.#options.peers();
     const view = await this.#options.recipient(to);
-    const peer = peers.peerOf(view);
-    if (view.live) peers.wantLink(peer);
-    return peers.durable(view.member).accept(this.#head(options.ttlMs ?? 0), body, options.signal);
+    for (const peer of peers.takers(view)) if (allowsLinks(options.paths)) peers.wantLink(peer);
+    const stream = await peers.streams.to(view.member, options.paths);
+    return stream.accept(this.#head(options.ttlMs ?? 0), body, options.signal);
   }
 
   /** Hands messages to a handler until the returned function is called; what waited comes first. */
   read(handler: MessageHandler): () => void {
-    const inbox = this.#options.inbox();
-    const first = this.#handler === undefined && !inbox.wasRead;
+    const { lanes } = this.#options;
     this.#handler = handler;
-    inbox.read(first ? this.#options.leftover : []);
+    lanes.read();
     this.#options.onReading(true);
     return () => {
       if (this.#handler !== handler) return;
       this.#handler = undefined;
-      inbox.pause();
+      lanes.pause();
       this.#options.onReading(false);
     };
   }
 
   /** A live message, as it came. */
-  onLive({ id, peer, path, created, body }: LiveEnvelope): void {
+  onLive({ id, peer, path, created, body }: LiveEnvelope): Promise<void> | void {
     const message = decodeJson(directMessageSchema, textOf(body), limits.envelopeBytes);
     if (!message.ok)
       return this.#options.onRefused(new ParleyError(message.code, { message: message.message }), peer.member.name);
@@ -96,16 +93,18 @@ export class DirectMessages {
       id,
       from: peer.sender,
       text: message.value.text,
+      attachments: message.value.attachments ?? [],
       created,
       path,
       class: "live",
       redelivered: false,
     });
-    Promise.resolve(handled).catch(this.#options.onError);
+    // The sender's next one waits for this one.
+    if (handled instanceof Promise) return handled.catch(this.#options.onError);
   }
 
   /** A committed message; resolves when the handler returned, with `gone` when it left before it had the message. */
-  async onEntry(entry: InboxEntry, path: Path | undefined): Promise<"gone" | void> {
+  async onEntry(entry: Waiting): Promise<"gone" | void> {
     const message = decodeJson(directMessageSchema, textOf(entry.envelope.body), limits.envelopeBytes);
     const sender = await this.#writerOf(entry);
     if (!message.ok)
@@ -118,11 +117,13 @@ export class DirectMessages {
       id: envelopeId(origin?.epoch ?? entry.epoch, origin?.seq ?? entry.seq),
       from: { member: sender.member, name: sender.name, device: entry.device, kind: sender.kind, roles: sender.roles },
       text: message.value.text,
+      attachments: message.value.attachments ?? [],
       created,
-      path: path ?? "mailbox",
+      path: entry.path ?? "mailbox",
       class: "durable",
       redelivered: entry.redelivered,
     };
+    if (entry.redelivered) this.#options.metrics.count("redeliveries", { class: "durable" });
     try {
       await handler(incoming);
     } catch (error) {
@@ -136,19 +137,20 @@ export class DirectMessages {
     const { clock, livePeer, opener } = this.#options;
     const peer = await livePeer(to);
     await opener.approach(peer, options.paths, options.signal);
-    const started = clock.monotonic();
-    const envelopes = splitBody(this.#head(options.ttlMs ?? liveTtlMs), body);
+    const ttlMs = options.ttlMs ?? liveTtlMs;
+    const envelopes = splitBody(this.#head(ttlMs), body);
     while (!peer.pushLive(envelopes, options.paths)) await peer.room(options.paths);
-    return peer.trackLive(options.paths, { now: () => clock.now(), started });
+    return peer.trackLive(options.paths, envelopes.length, clock, ttlMs);
   }
 
   #head(ttl: number): Omit<Envelope, "body" | "more"> {
-    const created = this.#options.clock.now();
+    // By the registry's clock, so that the reader's own cannot end its life too early or too late.
+    const created = Math.round(this.#options.registryTime());
     return { kind: envelopeKinds.message, critical: true, created, ttl, hops: 0, trace: undefined, origin: undefined };
   }
 
   /** Who wrote a committed message: it waits while the registry, which has to be asked, is away. */
-  async #writerOf({ sender }: InboxEntry): Promise<MemberView["verified"]> {
+  async #writerOf({ sender }: Waiting): Promise<MemberView["verified"]> {
     const { directory, nextChance } = this.#options;
     for (;;) {
       try {

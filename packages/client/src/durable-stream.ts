@@ -1,71 +1,82 @@
 /**
- * The durable stream towards one member: on disk before it is accepted, carried by a link of one of the member's
- * devices or through the mailbox, kept until a device of the member says that it committed it.
+ * A durable stream towards one member: on disk before it is accepted, carried by links to the devices that take it and
+ * through the mailbox, and kept until nobody needs it from here any more.
+ *
+ * Custody: an envelope leaves the outbox when a device of the recipient has acknowledged it and, for a person with several
+ * devices, each of them has acknowledged it or it is in the mailbox, from where the others take it. `stored` alone never
+ * ends custody.
  */
-import { type Journal, OutboundStream, splitBody, type VerifiedMember } from "@parley/core";
+import { type Journal, OutboundStream, type StreamPosition, type VerifiedMember } from "@parley/core";
+import { splitBody } from "@parley/core";
 import {
   type Envelope,
   envelopeId,
   envelopeKinds,
-  type ErrorCode,
-  FrameWriter,
+  type FrameWriter,
+  isRetryable,
   limits,
   ParleyError,
   type Path,
+  type ReceiptState,
   toParleyError,
 } from "@parley/protocol";
 
-import type { Delivery, DeliveryState, Sent } from "./delivery.ts";
+import { DeliveryLedger } from "./delivery-ledger.ts";
+import type { AllowedPaths, Delivery, DeliveryState, Sent } from "./delivery.ts";
+import { MailboxLane } from "./mailbox-lane.ts";
+import type { MemberView } from "./member-view.ts";
+import { allowsLinks } from "./path-rules.ts";
 import type { Peer } from "./peer.ts";
 import type { Relay } from "./relay.ts";
 import type { Session } from "./session.ts";
+import { takersOf } from "./takers.ts";
 
 export interface DurableStreamOptions {
+  /** Under which the journal keeps it: the member, or the member and a rule of paths. */
+  readonly key: string;
   readonly member: string;
+  /** Paths that may be used. Default: all. */
+  readonly paths?: AllowedPaths | undefined;
   readonly epoch: string;
-  /** Highest number ever given to this member. */
+  /** Highest number ever given under this key. */
   readonly lastSeq: number;
   readonly journal: Journal;
   readonly session: Pick<Session, "isOpen" | "registryTime">;
   readonly relay: () => Pick<Relay, "send">;
   /** The recipient's verified record, fresh enough to seal to. */
   readonly recipient: () => Promise<VerifiedMember>;
-  /** Whether a device of the recipient is connected: through the registry that is `relay`, else `mailbox`. */
-  readonly isLive: () => boolean;
+  /** The recipient as last heard of: its devices, who is here, who holds the inbox. */
+  readonly view: () => MemberView | undefined;
   readonly now: () => number;
   readonly monotonic: () => number;
   readonly soon: (run: () => void) => void;
+  /** Why something takes the path that it takes. */
+  readonly reason: (path: Path) => string | undefined;
   readonly onDelivery: (delivery: Delivery) => void;
   readonly onError: (error: unknown) => void;
 }
 
-/** A frame on its way to the mailbox. */
-interface UnderWay {
-  readonly upTo: number;
-  readonly path: Path;
-  stored: boolean;
+/** The way over one device's link, or past the mailbox to a device that is connected. */
+interface Lane {
+  readonly peer: Carrier;
+  readonly position: StreamPosition;
+  /** Monotonic time before which nothing more goes: the device asked for a pause. */
+  notBefore: number;
+  pauseMs: number;
+  /** Monotonic time of the last thing that moved. */
+  movedAt: number;
 }
 
-interface Tracked {
-  readonly id: string;
-  /** Numbers of its first and last envelope. */
-  readonly firstSeq: number;
-  readonly seq: number;
-  readonly acceptedAt: number;
-  expires: number;
-  newest: Delivery;
-  settle: (delivery: Delivery) => void;
-  readonly settled: Promise<Delivery>;
-}
+/** A device that may carry the stream. */
+export type Carrier = Pick<Peer, "device" | "flush"> & {
+  readonly link: { readonly path: Path } | undefined;
+  readonly connected: boolean;
+};
 
-/** Frames under way to the mailbox at once. */
-const mailboxWindow = 8;
-/** What a connected recipient did not acknowledge after this goes to the mailbox again; then after twice as long. */
+/** What is left unanswered goes again after this; then after twice as long. */
 const firstRetryMs = 5000;
 const mostRetryMs = 300_000;
-/** Pause after the registry would not take a frame; then twice as long. */
-/** What will not change by waiting. */
-const finalVerdicts: readonly ErrorCode[] = ["unknown_member", "revoked", "too_large", "malformed_frame", "forbidden"];
+/** Pause after a device said that it has no room; then twice as long. */
 const firstPauseMs = 500;
 const mostPauseMs = 30_000;
 const voidEnvelope = (created: number): Envelope => ({
@@ -84,29 +95,29 @@ export class DurableStream {
   readonly member: string;
   readonly stream: OutboundStream;
   readonly #options: DurableStreamOptions;
-  readonly #tracked = new Map<number, Tracked>();
+  readonly #ledger: DeliveryLedger;
+  readonly #mailbox: MailboxLane;
+  readonly #peers = new Map<string, Carrier>();
+  readonly #lanes = new Map<string, Lane>();
+  /** Highest number that each device acknowledged in this life of the process. */
+  readonly #acked = new Map<string, number>();
   readonly #waiting: (() => void)[] = [];
-  /** Path by which the newest frame went: the path of a delivery. */
-  #lastPath: Path | undefined;
-  readonly #writer = new FrameWriter();
   #nextSeq: number;
   /** Bodies enter the stream one after the other. */
   #entering: Promise<void> = Promise.resolve();
   /** Envelopes and bytes that are being written and will enter: they take up room already. */
   #entrants = 0;
   #entrantBytes = 0;
-  /** Frames sent to the mailbox since the last rewind, in order: only what is stored without a hole before it is stored. */
-  #underWay: UnderWay[] = [];
-  #pauseMs = firstPauseMs;
-  #notBefore = 0;
+  /** Everything below may have been handed to a device that is not the one that takes it now. */
+  #handedTo: string | undefined;
   #quietSince: number | undefined;
   #retryMs = firstRetryMs;
-  #carrier: Peer | undefined;
-  #sending = 0;
-  #scheduled = false;
   #stopped = false;
 
-  constructor(options: DurableStreamOptions, waiting: readonly { seq: number; envelope: Envelope }[]) {
+  constructor(
+    options: DurableStreamOptions,
+    waiting: readonly { seq: number; envelope: Envelope; state?: DeliveryState }[],
+  ) {
     this.#options = options;
     this.member = options.member;
     const first = waiting[0]?.seq ?? options.lastSeq + 1;
@@ -116,71 +127,56 @@ export class DurableStream {
     for (let seq = first; seq <= options.lastSeq; seq++)
       this.stream.push(bySeq.get(seq) ?? voidEnvelope(options.now()));
     this.#nextSeq = Math.max(options.lastSeq + 1, first);
+    this.#ledger = this.#makeLedger();
+    this.#mailbox = this.#makeMailbox();
     this.#followLeftover(waiting);
   }
 
-  /** Expiry and acknowledgement of what an earlier start accepted are told as for anything else. */
-  #followLeftover(waiting: readonly { seq: number; envelope: Envelope }[]): void {
-    let firstSeq: number | undefined;
-    for (const { seq, envelope } of waiting) {
-      firstSeq ??= seq;
-      if (envelope.more) continue;
-      this.#follow(firstSeq, seq, envelope, this.#options.monotonic());
-      firstSeq = undefined;
-    }
+  /** A device of the member came in sight, or its link opened, was replaced or closed: what it carried goes again. */
+  meet(peer: Carrier): void {
+    this.#peers.set(peer.device, peer);
+    this.#lanes.delete(peer.device);
+    this.refit();
   }
 
-  /** Device whose link carries the stream; without one it goes through the mailbox. */
-  get carrier(): Peer | undefined {
-    return this.#carrier;
+  forget(peer: Carrier): void {
+    this.#peers.delete(peer.device);
+    this.refit();
   }
 
-  takeOver(peer: Peer): void {
-    if (this.#carrier !== undefined && this.#carrier !== peer && this.#carrier.link !== undefined) return;
-    this.#carrier = peer;
-    this.#rewind();
-  }
-
-  giveUp(peer: Peer): void {
-    if (this.#carrier !== peer) return;
-    this.#carrier = undefined;
-    this.#rewind();
+  /** Who takes this stream may have changed: with a link, with presence, with the member's devices. */
+  refit(): void {
+    const wanted = this.#carriers();
+    for (const device of this.#lanes.keys()) if (!wanted.has(device)) this.#lanes.delete(device);
+    for (const [device, peer] of wanted)
+      if (this.#lanes.get(device)?.peer !== peer) this.#lanes.set(device, this.#lane(peer));
+    this.#noteTaker();
+    this.#settleTaken();
     this.flush();
   }
 
   /** A new session: frames without a result may not have been stored. */
   onSession(): void {
-    this.#notBefore = 0;
+    for (const lane of this.#lanes.values()) if (lane.peer.link === undefined) lane.position.next = this.stream.base;
+    this.#mailbox.resume();
     this.flush();
-  }
-
-  get #hasRoom(): boolean {
-    return (
-      this.stream.unackedCount + this.#entrants < limits.unackedEnvelopes &&
-      this.stream.unackedBytes + this.#entrantBytes < limits.unackedBytes
-    );
   }
 
   /** Accepts one body: resolves when it is on disk. Waits for room while the stream is full, until `signal` aborts. */
   async accept(head: Omit<Envelope, "body" | "more">, body: Uint8Array, signal?: AbortSignal): Promise<Sent> {
     const envelopes = splitBody(head, body);
-    while (!this.#hasRoom) {
-      signal?.throwIfAborted();
-      if (this.#stopped) throw new ParleyError("closed");
-      await new Promise<void>((resolve) => {
-        this.#waiting.push(resolve);
-        signal?.addEventListener("abort", () => resolve(), { once: true });
-      });
-    }
+    while (!this.#hasRoom) await this.#room(signal);
+    if (this.#stopped) throw new ParleyError("closed");
     const started = this.#options.monotonic();
+    const at = this.#options.now();
     const firstSeq = this.#nextSeq;
     this.#nextSeq += envelopes.length;
     this.#entrants += envelopes.length;
     this.#entrantBytes += body.length;
-    const { journal } = this.#options;
+    const { journal, key, epoch } = this.#options;
     const written = Promise.allSettled(
       envelopes.map((envelope, index) =>
-        journal.appendOutbox({ recipient: this.member, seq: firstSeq + index, envelope }),
+        journal.appendOutbox({ recipient: key, seq: firstSeq + index, epoch, at, envelope }),
       ),
     );
     const entered = this.#entering.then(async () => {
@@ -191,7 +187,27 @@ export class DurableStream {
     });
     this.#entering = entered.catch(() => {});
     await entered;
-    return this.#track(firstSeq, firstSeq + envelopes.length - 1, head, started);
+    return this.#follow(firstSeq, firstSeq + envelopes.length - 1, head, started);
+  }
+
+  get #hasRoom(): boolean {
+    return (
+      this.stream.unackedCount + this.#entrants < limits.unackedEnvelopes &&
+      this.stream.unackedBytes + this.#entrantBytes < limits.unackedBytes
+    );
+  }
+
+  async #room(signal: AbortSignal | undefined): Promise<void> {
+    signal?.throwIfAborted();
+    if (this.#stopped) throw new ParleyError("closed");
+    await new Promise<void>((resolve) => {
+      this.#waiting.push(resolve);
+      signal?.addEventListener("abort", () => resolve(), { once: true });
+    });
+  }
+
+  #wakeWaiting(): void {
+    for (const resume of this.#waiting.splice(0)) resume();
   }
 
   /**
@@ -210,243 +226,329 @@ export class DurableStream {
     if (onDisk > 0) this.flush();
     if (failed === undefined) return;
     if (this.#nextSeq === firstSeq + envelopes.length) this.#nextSeq = this.stream.nextSeq;
-    for (const resume of this.#waiting.splice(0)) resume();
+    this.#wakeWaiting();
     throw toParleyError(failed.reason);
   }
 
   #drop(seq: number): void {
-    this.#options.journal.dropOutbox(this.member, seq).catch(this.#options.onError);
+    const { journal, key, onError } = this.#options;
+    journal.dropOutbox(key, seq).catch(onError);
   }
 
-  #track(firstSeq: number, seq: number, head: Omit<Envelope, "body" | "more">, started: number): Sent {
-    const tracked = this.#follow(firstSeq, seq, head, started);
-    const accepted = tracked.newest;
-    this.#options.onDelivery(accepted);
-    // The acknowledgement may have come before this line.
-    if (seq < this.stream.base) this.#settle(tracked, "delivered");
-    return { id: tracked.id, accepted, state: () => tracked.newest, settled: tracked.settled };
-  }
-
-  #follow(firstSeq: number, seq: number, head: Omit<Envelope, "body" | "more">, started: number): Tracked {
-    const { promise, resolve } = Promise.withResolvers<Delivery>();
+  #follow(firstSeq: number, seq: number, head: Omit<Envelope, "body" | "more">, started: number): Sent {
     const id = envelopeId(this.stream.epoch, seq);
-    const at = this.#options.now();
-    const newest: Delivery = {
-      id,
-      state: "accepted",
-      at,
-      tookMs: this.#options.monotonic() - started,
-      path: undefined,
-      device: undefined,
-      error: undefined,
-    };
-    const tracked: Tracked = {
-      id,
-      firstSeq,
-      seq,
-      acceptedAt: started,
-      expires: head.ttl > 0 ? head.created + head.ttl : 0,
-      newest,
-      settle: resolve,
-      settled: promise,
-    };
-    this.#tracked.set(seq, tracked);
-    return tracked;
+    const expires = head.ttl > 0 ? started + head.ttl : Infinity;
+    const entry = this.#ledger.accept({ id, firstSeq, seq, started, expires });
+    const sent = this.#ledger.announce(entry);
+    // The acknowledgement may have come before this line.
+    if (seq < this.stream.base) this.#ledger.advance(seq, seq, "delivered", { path: this.#pathTo(undefined) });
+    return sent;
   }
 
-  /** Writes as much as fits into a frame of the carrier's link. */
-  write(out: FrameWriter, path: Path): boolean {
-    const written = this.stream.write(out);
-    if (written) this.#lastPath = path;
-    return written;
+  /** Expiry and acknowledgement of what an earlier start accepted are told as for anything else. */
+  #followLeftover(waiting: readonly { seq: number; envelope: Envelope; state?: DeliveryState }[]): void {
+    const { monotonic, session } = this.#options;
+    let firstSeq: number | undefined;
+    for (const { seq, envelope, state } of waiting) {
+      firstSeq ??= seq;
+      if (envelope.more) continue;
+      const { origin, created, ttl } = envelope;
+      const left = ttl > 0 ? created + ttl - session.registryTime : Infinity;
+      this.#ledger.accept({
+        id: envelopeId(origin?.epoch ?? this.stream.epoch, origin?.seq ?? seq),
+        firstSeq,
+        seq,
+        started: monotonic(),
+        expires: monotonic() + left,
+        ...(state === undefined ? {} : { state }),
+      });
+      firstSeq = undefined;
+    }
+  }
+
+  /** Whether the link of a device carries this stream, or a frame that passes the mailbox by. */
+  carries(peer: Carrier, way: "link" | "relay"): boolean {
+    const lane = this.#lanes.get(peer.device);
+    return lane !== undefined && (lane.peer.link === undefined) === (way === "relay");
+  }
+
+  /** Something waits that may go by a link. */
+  get wantsLink(): boolean {
+    return this.stream.unackedCount > 0 && allowsLinks(this.#options.paths);
+  }
+
+  /** Writes as much as fits into a frame for a device that carries the stream. */
+  write(out: FrameWriter, peer: Carrier): boolean {
+    const lane = this.#lanes.get(peer.device);
+    if (lane === undefined || this.#options.monotonic() < lane.notBefore) return false;
+    const before = lane.position.next;
+    if (!this.stream.write(out, lane.position, this.#baseFor(peer.device))) return false;
+    if (before === this.stream.base) lane.movedAt = this.#options.monotonic();
+    return true;
+  }
+
+  /** Something that a device was sent is not acknowledged, though it takes what it is sent. */
+  waitsFor(peer: Carrier): boolean {
+    const lane = this.#lanes.get(peer.device);
+    if (lane === undefined || this.#options.monotonic() < lane.notBefore) return false;
+    if (!this.#isInStep(peer.device)) return false;
+    return lane.position.next > Math.max(this.#acked.get(peer.device) ?? 0, this.stream.base - 1) + 1;
   }
 
   /** Takes an acknowledgement of a device of the member. */
-  onAck(seq: number, device: string): void {
-    if (this.stream.acknowledge(seq) === 0) return;
+  onAck(seq: number, peer: Carrier): void {
+    const upTo = Math.min(seq, this.stream.sentUpTo);
+    const before = this.#acked.get(peer.device) ?? 0;
+    if (upTo <= before) return;
+    this.#acked.set(peer.device, upTo);
+    const lane = this.#lanes.get(peer.device);
+    if (lane !== undefined) {
+      lane.movedAt = this.#options.monotonic();
+      lane.pauseMs = firstPauseMs;
+    }
     this.#quietSince = undefined;
     this.#retryMs = firstRetryMs;
-    const upTo = this.stream.base - 1;
-    this.#options.journal.settleOutbox(this.member, upTo).catch(this.#options.onError);
-    for (const tracked of this.#tracked.values()) {
-      if (tracked.seq > upTo) break;
-      this.#settle(tracked, "delivered", { device });
-    }
-    for (const resume of this.#waiting.splice(0)) resume();
+    const path = this.#pathTo(peer.device);
+    const facts = { device: peer.device, path, reason: path === undefined ? undefined : this.#options.reason(path) };
+    this.#ledger.advance(Math.max(before + 1, this.stream.base), upTo, "delivered", facts);
+    this.#settleTaken();
     this.flush();
   }
 
-  /** The recipient refused one envelope. */
-  onRefusal(seq: number, error: ParleyError, device: string): void {
-    const tracked = this.#tracked.get(seq);
-    if (tracked !== undefined) this.#settle(tracked, "refused", { device, error });
+  /** The recipient's device will not take one envelope, or not now. */
+  onRefusal(seq: number, error: ParleyError, peer: Carrier): void {
+    const lane = this.#lanes.get(peer.device);
+    if (error.code === "not_holder") {
+      if (lane !== undefined) this.#lanes.delete(peer.device);
+      this.#mailbox.flush();
+    } else if (isRetryable(error.code)) {
+      if (lane === undefined) return;
+      lane.notBefore = this.#options.monotonic() + lane.pauseMs;
+      lane.pauseMs = Math.min(lane.pauseMs * 2, mostPauseMs);
+      lane.position.next = this.stream.base;
+    } else {
+      const facts = { device: peer.device, error: { code: error.code, message: error.message } };
+      this.#ledger.end(seq, error.code === "expired" ? "expired" : "refused", facts);
+    }
   }
 
-  /** Puts voids in the place of what expired. */
+  /** What a device vouched for, with its signature, which was verified. */
+  onReceipt(from: number, to: number, state: ReceiptState, at: number, peer: Carrier, receipt: Uint8Array): void {
+    const upTo = Math.min(to, this.stream.nextSeq - 1);
+    const path = this.#pathTo(peer.device);
+    const facts = { device: peer.device, path, reason: path === undefined ? undefined : this.#options.reason(path) };
+    this.#ledger.advance(from, upTo, "delivered", facts, at);
+    this.#ledger.advance(from, upTo, state, facts, at);
+    const { journal, key, onError } = this.#options;
+    journal.noteOutbox(key, from, upTo, { state, at, device: peer.device }, receipt).catch(onError);
+  }
+
+  /** Puts voids in the place of what expired. `now` is monotonic. */
   expire(now: number): void {
-    for (const tracked of this.#tracked.values()) {
-      if (tracked.expires === 0 || tracked.expires > now) continue;
-      for (let seq = tracked.firstSeq; seq <= tracked.seq; seq++) {
-        this.stream.replace(seq, voidEnvelope(now));
-        this.#drop(seq);
+    for (const { firstSeq, seq, isDelivered } of this.#ledger.takeDue(now)) {
+      for (let each = firstSeq; each <= seq; each++) {
+        this.stream.replace(each, voidEnvelope(this.#options.now()));
+        this.#drop(each);
       }
-      this.#settle(tracked, "expired");
+      if (!isDelivered) this.#ledger.end(seq, "expired");
     }
   }
 
   /** Nothing is left that only this device has, unless a link carries the stream. */
   get isStored(): boolean {
-    return (
-      this.stream.unackedCount === 0 || (this.#carrier === undefined && this.#sending === 0 && !this.stream.hasUnsent)
-    );
+    return this.stream.unackedCount === 0 || (this.#lanes.size === 0 && this.#mailbox.isQuiet);
   }
 
-  /** Everything unacknowledged goes again. */
-  #rewind(): void {
-    this.stream.rewind();
-    this.#underWay = [];
-  }
-
-  /** Sends again what a connected recipient leaves unanswered: the frame or the answer was lost. Called regularly. */
+  /** Sends again what is left unanswered: the frame or the answer was lost. Called regularly. */
   retry(now: number): void {
+    for (const [device, lane] of this.#lanes) this.#retryLane(device, lane, now);
     const waits =
-      this.#carrier === undefined &&
+      this.#usesMailbox &&
+      this.#lanes.size === 0 &&
       this.#options.session.isOpen &&
       this.stream.unackedCount > 0 &&
-      this.isStored &&
-      this.#options.isLive();
+      this.#mailbox.isQuiet &&
+      this.#options.view()?.live === true;
     if (!waits) {
       this.#quietSince = undefined;
       // After a pause that the registry asked for.
-      if (this.stream.hasUnsent) this.flush();
+      if (this.#mailbox.hasUnsent) this.#mailbox.flush();
       return;
     }
     this.#quietSince ??= now;
     if (now - this.#quietSince < this.#retryMs) return;
     this.#quietSince = now;
     this.#retryMs = Math.min(this.#retryMs * 2, mostRetryMs);
-    this.#rewind();
-    this.flush();
+    this.#mailbox.rewind(true);
+    this.#mailbox.flush();
+  }
+
+  #retryLane(device: string, lane: Lane, now: number): void {
+    if (lane.notBefore > 0 && now >= lane.notBefore) {
+      lane.notBefore = 0;
+      lane.movedAt = now;
+      lane.peer.flush();
+    }
+    const upTo = Math.max(this.#acked.get(device) ?? 0, this.stream.base - 1);
+    if (lane.position.next <= upTo + 1 || now - lane.movedAt < this.#retryMs) return;
+    lane.movedAt = now;
+    this.#retryMs = Math.min(this.#retryMs * 2, mostRetryMs);
+    lane.position.next = this.stream.base;
+    lane.peer.flush();
   }
 
   stop(): void {
     this.#stopped = true;
-    for (const resume of this.#waiting.splice(0)) resume();
+    this.#mailbox.stop();
+    this.#ledger.stop({ code: "closed", message: "This device stopped; what was accepted goes on at its next start." });
+    this.#wakeWaiting();
   }
 
-  /** Hands what waits to the mailbox, unless a link carries it. */
+  /** Lets everything that waits leave. */
   flush(): void {
-    if (this.#carrier !== undefined) return this.#carrier.flush();
-    if (this.#scheduled || this.#stopped) return;
-    this.#scheduled = true;
-    this.#options.soon(() => {
-      this.#scheduled = false;
-      if (!this.#stopped) this.#flushMailbox();
+    if (this.#stopped) return;
+    for (const { peer } of this.#lanes.values()) peer.flush();
+    if (this.#usesMailbox) this.#mailbox.flush();
+  }
+
+  #makeLedger(): DeliveryLedger {
+    const { now, monotonic, onDelivery, journal, key, onError } = this.#options;
+    return new DeliveryLedger({
+      now,
+      monotonic,
+      onDelivery,
+      note: (from, to, { state, at, path, reason, device, error }) => {
+        const fact = {
+          state,
+          at,
+          ...(path === undefined ? {} : { path }),
+          ...(device === undefined ? {} : { device }),
+          ...(error === undefined ? {} : { code: error.code, reason: error.message }),
+          ...(reason === undefined ? {} : { via: reason }),
+        };
+        journal.noteOutbox(key, from, to, fact).catch(onError);
+      },
     });
   }
 
-  #flushMailbox(): void {
-    while (
-      this.#carrier === undefined &&
-      this.#options.session.isOpen &&
-      this.#sending < mailboxWindow &&
-      this.#options.monotonic() >= this.#notBefore &&
-      this.stream.hasUnsent
-    ) {
-      if (!this.stream.write(this.#writer)) return;
-      const frame: UnderWay = {
-        upTo: this.stream.sentUpTo,
-        path: this.#options.isLive() ? "relay" : "mailbox",
-        stored: false,
-      };
-      this.#lastPath = frame.path;
-      this.#underWay.push(frame);
-      this.#sending++;
-      void this.#store(this.#writer.finish().slice(), frame);
+  #makeMailbox(): MailboxLane {
+    const { session, relay, recipient, monotonic, soon, onError, reason } = this.#options;
+    return new MailboxLane({
+      stream: this.stream,
+      session,
+      relay,
+      recipient,
+      monotonic,
+      soon,
+      onError,
+      path: () => (this.#options.view()?.live === true ? "relay" : "mailbox"),
+      isNeeded: () => this.#usesMailbox,
+      onStored: (from, to, path) => {
+        this.#ledger.advance(from, to, "stored", { path, reason: reason(path) });
+        this.#settleTaken();
+      },
+      onRefused: (upTo, error) => this.#refuseUpTo(upTo, error),
+    });
+  }
+
+  /** Several devices of a person share it: each has to get everything. */
+  get #isShared(): boolean {
+    const view = this.#options.view();
+    return view !== undefined && view.kind === "person" && view.verified.devices.size > 1;
+  }
+
+  #allows(path: Path): boolean {
+    return this.#options.paths?.includes(path) ?? true;
+  }
+
+  /** Devices that take the stream from here without the mailbox. */
+  #carriers(): Map<string, Carrier> {
+    const carriers = new Map<string, Carrier>();
+    for (const device of takersOf(this.#options.view(), this.#peers.keys())) {
+      const peer = this.#peers.get(device);
+      if (peer === undefined) continue;
+      const isAllowed = peer.link === undefined ? this.#passesBy && peer.connected : this.#allows(peer.link.path);
+      if (isAllowed) carriers.set(device, peer);
+    }
+    return carriers;
+  }
+
+  /** A rule that forbids the mailbox lets frames pass it by, to devices that are connected. */
+  get #passesBy(): boolean {
+    return this.#allows("relay") && !this.#allows("mailbox");
+  }
+
+  /** Through the mailbox goes what not all devices that take the stream get, and are known to get, by themselves. */
+  get #usesMailbox(): boolean {
+    if (!this.#allows("mailbox")) return false;
+    if (!this.#isShared) return this.#lanes.size === 0;
+    const devices = this.#options.view()?.verified.devices.keys() ?? [];
+    for (const device of devices) if (!this.#lanes.has(device) || !this.#isInStep(device)) return true;
+    return false;
+  }
+
+  /** Whether a device is known to have all that will not come to it from here. */
+  #isInStep(device: string): boolean {
+    return !this.#isShared || (this.#acked.get(device) ?? 0) >= this.stream.base - 1;
+  }
+
+  #lane(peer: Carrier): Lane {
+    const now = this.#options.monotonic();
+    return { peer, position: { next: this.stream.base }, notBefore: 0, pauseMs: firstPauseMs, movedAt: now };
+  }
+
+  /**
+   * An agent's messages are one instance's at a time. What may have reached another one before is marked, because only
+   * that one could tell whether it was handled.
+   */
+  #noteTaker(): void {
+    const view = this.#options.view();
+    if (view === undefined || view.kind !== "agent" || view.verified.devices.size < 2) return;
+    const [taker] = takersOf(view, this.#peers.keys());
+    if (taker === undefined || taker === this.#handedTo) return;
+    const isChange = this.#handedTo !== undefined || this.#mailbox.storedUpTo >= this.stream.base;
+    this.#handedTo = taker;
+    if (!isChange) return;
+    for (let seq = this.stream.base; seq <= this.stream.sentUpTo; seq++) {
+      const envelope = this.stream.at(seq);
+      if (envelope !== undefined && envelope.kind !== envelopeKinds.void)
+        this.stream.replace(seq, { ...envelope, redelivered: true });
     }
   }
 
-  async #store(bytes: Uint8Array, frame: UnderWay): Promise<void> {
-    const { recipient, relay, session, onError } = this.#options;
-    try {
-      const { member, encryption } = await recipient();
-      const expires = Math.round(session.registryTime) + limits.expiryMs;
-      const to = { member, device: undefined, encryption, boot: undefined, store: true, expires };
-      const { state, error } = await relay().send(bytes, to);
-      if (state === "refused")
-        throw new ParleyError(error?.code ?? "refused", error === undefined ? {} : { message: error.message });
-      this.#onStored(frame);
-    } catch (error) {
-      const refused = toParleyError(error);
-      // Anything but a final verdict, such as a record that cannot be believed now, leaves what was accepted waiting.
-      if (finalVerdicts.includes(refused.code)) this.#refuseUpTo(frame.upTo, refused);
-      else this.#pause();
-      if (session.isOpen) onError(refused);
-    } finally {
-      this.#sending--;
-    }
-    if (this.stream.hasUnsent && session.isOpen) this.flush();
+  /** The lowest number that a device may still need from a link: what others have is no reason to skip it. */
+  #baseFor(device: string): number {
+    return this.#isShared ? Math.min((this.#acked.get(device) ?? 0) + 1, this.stream.base) : this.stream.base;
   }
 
-  /** What is stored behind a frame that is not could not be read: it does not count yet. */
-  #onStored(frame: UnderWay): void {
-    frame.stored = true;
-    this.#pauseMs = firstPauseMs;
-    for (let first = this.#underWay[0]; first?.stored === true; first = this.#underWay[0]) {
-      this.#underWay.shift();
-      for (const tracked of this.#tracked.values()) {
-        if (tracked.seq > first.upTo) break;
-        if (tracked.newest.state === "accepted") this.#change(tracked, "stored", { path: first.path });
-      }
-    }
+  /** Path by which a device got what it acknowledges. */
+  #pathTo(device: string | undefined): Path | undefined {
+    const lane = device === undefined ? undefined : this.#lanes.get(device);
+    if (lane !== undefined && lane.position.next > this.stream.base) return lane.peer.link?.path ?? "relay";
+    return this.#mailbox.lastPath ?? lane?.peer.link?.path;
   }
 
-  /** A broken session needs no pause: the next one is the time to go on. */
-  #pause(): void {
-    this.#rewind();
-    if (!this.#options.session.isOpen) return;
-    this.#notBefore = this.#options.monotonic() + this.#pauseMs;
-    this.#pauseMs = Math.min(this.#pauseMs * 2, mostPauseMs);
+  /** Lets go of what nobody needs from here any more. */
+  #settleTaken(): void {
+    let upTo = Math.max(0, ...this.#acked.values());
+    if (this.#isShared && this.#allows("mailbox")) {
+      const devices = [...(this.#options.view()?.verified.devices.keys() ?? [])];
+      const byAll = Math.min(...devices.map((device) => this.#acked.get(device) ?? 0));
+      upTo = Math.max(byAll, Math.min(upTo, this.#mailbox.storedUpTo));
+    }
+    if (this.stream.acknowledge(upTo) === 0) return;
+    const { journal, key, onError } = this.#options;
+    journal.settleOutbox(key, this.stream.base - 1).catch(onError);
+    this.#wakeWaiting();
   }
 
   /** The registry will never take these. */
   #refuseUpTo(upTo: number, error: ParleyError): void {
-    for (const tracked of this.#tracked.values()) {
-      if (tracked.seq > upTo) break;
-      this.#settle(tracked, "refused", { error });
-    }
+    const { journal, key, onError } = this.#options;
+    for (let seq = this.stream.base; seq <= upTo; seq++)
+      this.#ledger.end(seq, "refused", { error: { code: error.code, message: error.message } });
     this.stream.acknowledge(upTo);
-    this.#options.journal.settleOutbox(this.member, upTo).catch(this.#options.onError);
-    for (const resume of this.#waiting.splice(0)) resume();
-  }
-
-  #change(
-    tracked: Tracked,
-    state: DeliveryState,
-    facts: { path?: Path; device?: string; error?: ParleyError } = {},
-  ): Delivery {
-    const { code, message } = facts.error ?? {};
-    tracked.newest = {
-      id: tracked.id,
-      state,
-      at: this.#options.now(),
-      tookMs: this.#options.monotonic() - tracked.acceptedAt,
-      path: facts.path ?? tracked.newest.path,
-      device: facts.device,
-      error: code === undefined ? undefined : { code, message: message ?? "" },
-    };
-    this.#options.onDelivery(tracked.newest);
-    return tracked.newest;
-  }
-
-  #settle(
-    tracked: Tracked,
-    state: "delivered" | "refused" | "expired",
-    facts: { device?: string; error?: ParleyError } = {},
-  ): void {
-    this.#tracked.delete(tracked.seq);
-    const throughRegistry = this.#carrier === undefined ? tracked.newest.path : undefined;
-    const path = state === "delivered" ? (throughRegistry ?? this.#lastPath) : undefined;
-    tracked.settle(this.#change(tracked, state, { ...facts, ...(path === undefined ? {} : { path }) }));
+    journal.settleOutbox(key, upTo).catch(onError);
+    this.#wakeWaiting();
   }
 }

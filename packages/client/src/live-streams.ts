@@ -92,11 +92,6 @@ export class LiveStreams {
     for (const live of before) for (const resume of [...live.waiting.splice(0), ...live.settling.splice(0)]) resume();
   }
 
-  get hasUnsent(): boolean {
-    for (const { stream } of this.#byRule.values()) if (stream.hasUnsent) return true;
-    return false;
-  }
-
   get unackedCount(): number {
     let count = 0;
     for (const { stream } of this.#byRule.values()) count += stream.unackedCount;

@@ -3,23 +3,25 @@
  * something to write, at the end of the tick that brought it, by the link when one is open, else sealed through the
  * registry.
  */
-import { InboundStream, type MeshTrust, type Random, type VerifiedMember } from "@parley/core";
+import type { Clock, MeshTrust, Random, VerifiedMember } from "@parley/core";
 import {
   type AckSection,
   type DataSection,
   type DevicePresence,
   type Envelope,
-  envelopeId,
   FrameWriter,
   limits,
   ParleyError,
   type Path,
+  type ReceiptSection,
   type RefusalSection,
   toParleyError,
 } from "@parley/protocol";
 
-import type { AllowedPaths, Delivery, DeliveryState, Sender, Sent } from "./delivery.ts";
+import type { AllowedPaths, Sender, Sent } from "./delivery.ts";
 import type { DurableStream } from "./durable-stream.ts";
+import { followLive } from "./live-delivery.ts";
+import { type LiveBody, LiveInbox } from "./live-inbox.ts";
 import { type LiveStream, LiveStreams, wake } from "./live-streams.ts";
 import type { OpenLink } from "./open-link.ts";
 import type { Relay } from "./relay.ts";
@@ -34,7 +36,11 @@ export interface PeerOptions {
   readonly random: Random;
   readonly monotonic: () => number;
   readonly soon: (run: () => void) => void;
-  readonly durable: DurableStream;
+  /** The durable streams to the device's member. */
+  readonly durables: () => readonly DurableStream[];
+  /** Handles what comes live; a promise holds up its stream. */
+  readonly onLive: (peer: Peer, epoch: string, body: LiveBody) => Promise<void> | void;
+  readonly onLiveRefused: (peer: Peer, epoch: string, seq: number, error: unknown) => void;
   readonly onError: (error: unknown) => void;
 }
 
@@ -43,6 +49,8 @@ const relayWindow = 8;
 /** Inbound live streams remembered per device: the newest ones. */
 const mostInbound = 32;
 const mostEphemeral = 256;
+/** Receipts that wait for a frame: they are evidence, and the newest say the most. */
+const mostReceipts = 256;
 /** Calls and events that are sent without waiting for the end of the turn: the other side begins while this one goes on. */
 const burst = 16;
 const ephemeralLifeMs = 30_000;
@@ -55,9 +63,10 @@ export class Peer {
   #connected = false;
   #link: OpenLink | undefined;
   readonly #live: LiveStreams;
-  readonly #inbound = new Map<string, InboundStream>();
+  readonly #inbound = new Map<string, LiveInbox>();
   readonly #acks = new Map<string, AckSection>();
   readonly #refusals: RefusalSection[] = [];
+  readonly #receipts: Omit<ReceiptSection, "type">[] = [];
   readonly #ephemeral: { envelope: Envelope; relayOnly: boolean }[] = [];
   readonly #linkWriter = new FrameWriter();
   readonly #relayWriter = new FrameWriter();
@@ -68,6 +77,7 @@ export class Peer {
   #sending = 0;
   #pushed = 0;
   #sendOrder: Promise<void> = Promise.resolve();
+  #stopped = false;
 
   constructor(options: PeerOptions) {
     this.#options = options;
@@ -99,19 +109,17 @@ export class Peer {
   }
 
   get hasUnacked(): boolean {
-    return (
-      this.#live.unackedCount > 0 ||
-      (this.#options.durable.carrier === this && this.#options.durable.stream.unackedCount > 0)
-    );
+    return this.#live.unackedCount > 0 || this.#durableWaits;
+  }
+
+  get #durableWaits(): boolean {
+    for (const stream of this.#options.durables()) if (stream.waitsFor(this)) return true;
+    return false;
   }
 
   /** The open link carries something that is not acknowledged. */
   get waitsOnLink(): boolean {
-    const { durable } = this.#options;
-    return (
-      hasUnacked(this.#live.carriedBy(this.#link?.path)) ||
-      (this.#link !== undefined && durable.carrier === this && durable.stream.unackedCount > 0)
-    );
+    return hasUnacked(this.#live.carriedBy(this.#link?.path)) || (this.#link !== undefined && this.#durableWaits);
   }
 
   /** Something live that went by relay is not acknowledged. */
@@ -121,7 +129,9 @@ export class Peer {
 
   /** Something waits that may go by a link. */
   get wantsLink(): boolean {
-    return this.#live.wantsLink || this.#options.durable.stream.unackedCount > 0;
+    if (this.#live.wantsLink) return true;
+    for (const stream of this.#options.durables()) if (stream.wantsLink) return true;
+    return false;
   }
 
   /** Monotonic time of the last acknowledgement of what went by relay. */
@@ -191,39 +201,26 @@ export class Peer {
   async room(paths?: AllowedPaths): Promise<void> {
     let live: LiveStream = this.#live.for(paths);
     while (!live.stream.hasRoom) {
+      if (this.#stopped) throw new ParleyError("closed");
       const full = live;
       await new Promise<void>((resolve) => full.waiting.push(resolve));
       live = this.#live.for(paths);
     }
   }
 
-  /** Follows what was pushed last on a rule's stream until it is acknowledged, or the other side starts anew. */
-  trackLive(paths: AllowedPaths | undefined, clock: { now: () => number; started: number }): Sent {
+  /** Follows the last `count` envelopes of a rule's stream until they are acknowledged, or will never be. */
+  trackLive(paths: AllowedPaths | undefined, count: number, clock: Clock, ttlMs: number): Sent {
     const live = this.#live.for(paths);
     const seq = live.stream.nextSeq - 1;
-    const fact = (state: DeliveryState, facts: Partial<Delivery> = {}): Delivery => ({
-      id: envelopeId(live.stream.epoch, seq),
-      state,
-      at: clock.now(),
-      tookMs: this.#options.monotonic() - clock.started,
-      path: undefined,
-      device: undefined,
-      error: undefined,
-      ...facts,
+    return followLive(live, {
+      firstSeq: seq - count + 1,
+      seq,
+      clock,
+      ttlMs,
+      isCurrent: () => this.#live.ofEpoch(live.stream.epoch) === live,
+      delivered: () => ({ path: this.path, device: this.device }),
+      isStopped: () => this.#stopped,
     });
-    const accepted = fact("accepted");
-    let newest = accepted;
-    const settled = (async () => {
-      while (live.stream.base <= seq) {
-        await new Promise<void>((resolve) => live.settling.push(resolve));
-        if (this.#live.ofEpoch(live.stream.epoch) === undefined)
-          return (newest = fact("refused", {
-            error: { code: "not_connected", message: "The recipient started anew before it took this." },
-          }));
-      }
-      return (newest = fact("delivered", { path: this.path, device: this.device }));
-    })();
-    return { id: accepted.id, accepted, state: () => newest, settled };
   }
 
   /** Envelopes of a rule's live stream that are not acknowledged. */
@@ -255,22 +252,35 @@ export class Peer {
     this.flush();
   }
 
-  /** The inbound live stream of an epoch. */
-  inboundLive(epoch: string): InboundStream {
+  /** Vouches for a range of a stream from the device, with the next frame. */
+  vouch(receipt: Omit<ReceiptSection, "type">): void {
+    if (this.#receipts.length >= mostReceipts) this.#receipts.shift();
+    this.#receipts.push(receipt);
+    this.flush();
+  }
+
+  /** Takes a live data section; what is handled of it is acknowledged. */
+  receiveLive(section: DataSection, path: Path): void {
+    this.#inboundLive(section.epoch).receive(section, path);
+  }
+
+  /** Says again where streams stand whose handlers take their time, so that nobody takes this device for gone. */
+  answerBusy(): void {
+    for (const [epoch, inbox] of this.#inbound)
+      if (inbox.isBusy) this.acknowledge({ type: "ack", class: "live", epoch, seq: inbox.handled });
+  }
+
+  #inboundLive(epoch: string): LiveInbox {
     const known = this.#inbound.get(epoch);
     if (known !== undefined) return known;
     if (this.#inbound.size >= mostInbound) this.#inbound.delete(this.#inbound.keys().next().value ?? "");
-    const stream = new InboundStream();
-    this.#inbound.set(epoch, stream);
-    return stream;
-  }
-
-  /** Takes a live data section and acknowledges it; returns what is in order now. */
-  receiveLive(section: DataSection): ReturnType<InboundStream["receive"]> {
-    const stream = this.inboundLive(section.epoch);
-    const ready = stream.receive(section);
-    this.acknowledge({ type: "ack", class: "live", epoch: section.epoch, seq: stream.received });
-    return ready;
+    const inbox = new LiveInbox({
+      handle: (body) => this.#options.onLive(this, epoch, body),
+      onHandled: (seq) => this.acknowledge({ type: "ack", class: "live", epoch, seq }),
+      onRefused: (seq, error) => this.#options.onLiveRefused(this, epoch, seq, error),
+    });
+    this.#inbound.set(epoch, inbox);
+    return inbox;
   }
 
   /** The other side answers. */
@@ -291,7 +301,7 @@ export class Peer {
   attach(link: OpenLink): void {
     this.#link = link;
     this.#live.rewind();
-    this.#options.durable.takeOver(this);
+    for (const stream of this.#options.durables()) stream.meet(this);
     this.flush();
   }
 
@@ -300,7 +310,7 @@ export class Peer {
     if (this.#link === undefined) return;
     this.#link = undefined;
     this.#live.rewind();
-    this.#options.durable.giveUp(this);
+    for (const stream of this.#options.durables()) stream.meet(this);
     this.flush();
   }
 
@@ -313,6 +323,12 @@ export class Peer {
   /** What goes by relay goes there again. */
   #rewindRelayed(): void {
     for (const { stream } of this.#live.relayedBeside(this.#link?.path)) stream.rewind();
+  }
+
+  /** Nothing more will be sent or heard: whoever waits learns of it. */
+  stop(): void {
+    this.#stopped = true;
+    this.forgetLive();
   }
 
   onDrain(): void {
@@ -365,7 +381,7 @@ export class Peer {
       else return;
     }
     for (const { stream } of this.#live.on(path)) while (stream.write(out));
-    if (this.#options.durable.carrier === this) while (this.#options.durable.write(out, path));
+    for (const stream of this.#options.durables()) if (stream.carries(this, "link")) while (stream.write(out, this));
   }
 
   #writeControl(out: FrameWriter): void {
@@ -376,8 +392,17 @@ export class Peer {
     }
     while (out.hasRoom) {
       const refusal = this.#refusals.shift();
-      if (refusal === undefined) return;
+      if (refusal === undefined) break;
       out.refusal(refusal);
+    }
+    this.#writeReceipts(out);
+  }
+
+  #writeReceipts(out: FrameWriter): void {
+    while (out.hasRoom) {
+      const receipt = this.#receipts.shift();
+      if (receipt === undefined) return;
+      out.receipt(receipt);
     }
   }
 
@@ -393,13 +418,14 @@ export class Peer {
     }
   }
 
-  /** A device that is away still gets its acknowledgements of durable streams: its outbox waits for them. */
+  /** A device that is away still gets its acknowledgements and receipts of durable streams: its outbox waits for them. */
   #fillStored(): void {
     for (const [key, ack] of this.#acks) {
       if (ack.class !== "durable" || !this.#relayWriter.hasRoom) continue;
       this.#relayWriter.ack(ack);
       this.#acks.delete(key);
     }
+    this.#writeReceipts(this.#relayWriter);
   }
 
   #fillRelay(): void {
@@ -413,6 +439,7 @@ export class Peer {
       else return;
     }
     for (const { stream } of this.#live.relayedBeside(this.#link?.path)) while (stream.write(out));
+    for (const stream of this.#options.durables()) if (stream.carries(this, "relay")) while (stream.write(out, this));
   }
 
   async #relay(frame: Uint8Array, stored: boolean): Promise<void> {

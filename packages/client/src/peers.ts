@@ -20,25 +20,27 @@ import {
   type Gossip,
   limits,
   ParleyError,
+  type Path,
   type Signal,
 } from "@parley/protocol";
 
 import { bodyOf } from "./body.ts";
 import { Contact } from "./contact.ts";
-import type { AllowedPaths, Delivery, PingResult } from "./delivery.ts";
+import type { AllowedPaths, PingResult } from "./delivery.ts";
 import type { DeviceEvent, LinkSettings, LinkView } from "./device-api.ts";
 import { Dialer } from "./dialer.ts";
 import type { Directory } from "./directory.ts";
-import { DurableStream } from "./durable-stream.ts";
+import { DurableStreams } from "./durable-streams.ts";
 import { IceGrants } from "./ice-grants.ts";
 import type { Identity } from "./identity.ts";
 import { type HelloInput, makeHello, verifyHello } from "./link-hello.ts";
 import type { MemberView } from "./member-view.ts";
 import type { DeviceMetrics } from "./metrics.ts";
 import type { PathReason } from "./path-reason.ts";
-import { Peer } from "./peer.ts";
+import { Peer, type PeerOptions } from "./peer.ts";
 import type { Relay } from "./relay.ts";
 import type { Session } from "./session.ts";
+import { takersOf } from "./takers.ts";
 
 export interface PeersOptions {
   readonly identity: () => Identity;
@@ -60,6 +62,10 @@ export interface PeersOptions {
   /** Pings by the open link. Rejects with `timeout`. */
   readonly ping: (peer: Peer) => Promise<PingResult>;
   readonly metrics: DeviceMetrics;
+  readonly onLive: PeerOptions["onLive"];
+  readonly onLiveRefused: PeerOptions["onLiveRefused"];
+  /** Called a few times a second, for whatever has to look at its waits. */
+  readonly onSweep: () => void;
   readonly onError: (error: unknown) => void;
 }
 
@@ -70,8 +76,7 @@ const sweepMs = 250;
 export class Peers {
   readonly #options: PeersOptions;
   readonly #contacts = new Map<string, Contact>();
-  readonly #streams = new Map<string, DurableStream>();
-  readonly #outbox = new Map<string, { seq: number; envelope: Envelope }[]>();
+  readonly streams: DurableStreams;
   readonly #ice: IceGrants;
   readonly #unwatchNetwork: (() => void) | undefined;
   #sweep: Timer | undefined;
@@ -79,11 +84,7 @@ export class Peers {
 
   constructor(options: PeersOptions) {
     this.#options = options;
-    for (const { recipient, seq, envelope } of options.state.outbox) {
-      const waiting = this.#outbox.get(recipient) ?? [];
-      waiting.push({ seq, envelope });
-      this.#outbox.set(recipient, waiting);
-    }
+    this.streams = this.#makeStreams();
     this.#ice = new IceGrants({ clock: options.clock, ask: () => this.#askIce() });
     this.#unwatchNetwork = options.links?.factory.watchNetwork?.(() => this.#onNetwork());
     this.#scheduleSweep();
@@ -122,33 +123,19 @@ export class Peers {
     return this.#contacts.get(device)?.peer;
   }
 
-  /** The durable stream to a member. */
-  durable(member: string): DurableStream {
-    const known = this.#streams.get(member);
-    if (known !== undefined) return known;
-    const { state, journal, session, relay, directory, clock, emit, onError } = this.#options;
-    const waiting = this.#outbox.get(member) ?? [];
-    this.#outbox.delete(member);
-    const stream = new DurableStream(
-      {
-        member,
-        epoch: state.epoch,
-        lastSeq: state.lastSeq.get(member) ?? 0,
-        journal,
-        session,
-        relay,
-        recipient: async () => (directory.known(member) ?? (await directory.get(member))).verified,
-        isLive: () => directory.known(member)?.live ?? false,
-        now: () => clock.now(),
-        monotonic: () => clock.monotonic(),
-        soon: (run) => clock.soon(run),
-        onDelivery: (delivery: Delivery) => emit({ type: "delivery", delivery, to: member }),
-        onError,
-      },
-      waiting,
-    );
-    this.#streams.set(member, stream);
-    return stream;
+  /** The devices that take a member's messages, met: all of a person, of an agent the one that holds its inbox. */
+  takers(view: MemberView): readonly Peer[] {
+    this.#options.directory.watch(view.member);
+    return takersOf(view, []).flatMap((device) => {
+      if (!view.verified.devices.has(device)) return [];
+      const peer = this.peer(view.verified, device);
+      if (this.#options.session.isOpen)
+        this.#presence(
+          peer,
+          view.devices.find((presence) => presence.device === device),
+        );
+      return [peer];
+    });
   }
 
   /** Starts a link when links are wanted and possible. */
@@ -209,7 +196,7 @@ export class Peers {
         view.devices.find((presence) => presence.device === device),
       );
     }
-    this.#streams.get(view.member)?.flush();
+    this.streams.refit(view.member);
   }
 
   /** Newer statements of a member: links to devices that it took off its list are dropped. */
@@ -219,17 +206,15 @@ export class Peers {
       peer.update(verified);
       if (!verified.devices.has(peer.device)) dialer?.close("unlisted");
     }
+    this.streams.refit(member);
   }
 
   /** A new session: says again whom to watch, sends again what may be lost. */
   onSession(): void {
     this.#options.directory.rewatch();
-    for (const member of this.#outbox.keys()) {
-      this.durable(member);
-      this.#options.directory.watch(member);
-    }
+    for (const member of this.streams.openLeftover()) this.#options.directory.watch(member);
     for (const { peer } of this.#contacts.values()) peer.onSession();
-    for (const stream of this.#streams.values()) stream.onSession();
+    this.streams.onSession();
   }
 
   /** Drops links to whoever is revoked now. */
@@ -255,7 +240,7 @@ export class Peers {
   /** Something is left that a stop should wait for: unacknowledged on the way to whoever is here, or not yet stored. */
   get hasUnsettled(): boolean {
     const underWay = [...this.#contacts.values()].some(({ peer }) => peer.hasUnacked && peer.path !== "mailbox");
-    return underWay || [...this.#streams.values()].some((stream) => !stream.isStored);
+    return underWay || !this.streams.isStored;
   }
 
   stop(): void {
@@ -263,13 +248,46 @@ export class Peers {
     this.#sweep?.cancel();
     this.#unwatchNetwork?.();
     for (const { dialer } of this.#contacts.values()) dialer?.close("stopped");
-    for (const stream of this.#streams.values()) stream.stop();
+    for (const { peer } of this.#contacts.values()) peer.stop();
+    this.streams.stop();
+  }
+
+  #makeStreams(): DurableStreams {
+    const { state, journal, session, relay, directory, clock, emit, onError } = this.#options;
+    return new DurableStreams({
+      journal,
+      state,
+      session,
+      relay,
+      view: (member) => directory.known(member),
+      recipient: (member) => async () => (directory.known(member) ?? (await directory.get(member))).verified,
+      reason: (member, path, paths) => this.#reason(member, path, paths),
+      peersOf: (member) => this.#peersOf(member),
+      now: () => clock.now(),
+      monotonic: () => clock.monotonic(),
+      soon: (run) => clock.soon(run),
+      onDelivery: (delivery, to) => emit({ type: "delivery", delivery, to }),
+      onError,
+    });
+  }
+
+  #peersOf(member: string): readonly Peer[] {
+    return [...this.#contacts.values()].flatMap(({ peer }) => (peer.member.member === member ? [peer] : []));
+  }
+
+  /** Why something to a member went by a path: the word of the device that it says most about. */
+  #reason(member: string, path: Path, paths: AllowedPaths | undefined): string | undefined {
+    const view = this.#options.directory.known(member);
+    const takers = takersOf(view, []);
+    if (view !== undefined && takers.length === 0 && view.live) return "no-inbox-holder";
+    const peers = this.#peersOf(member).filter(({ device }) => takers.includes(device));
+    const peer = peers.find(({ link }) => link?.path === path) ?? peers.find(({ connected }) => connected) ?? peers[0];
+    return peer === undefined ? "not-connected" : this.pathReason(peer, paths);
   }
 
   #meet(member: VerifiedMember, device: string): Contact {
     this.#forgetIdle();
-    const { trust, session, relay, random, clock, links, onError } = this.#options;
-    const durable = this.durable(member.member);
+    const { trust, session, relay, random, clock, links, onLive, onLiveRefused, onError } = this.#options;
     const peer = new Peer({
       member,
       device,
@@ -279,7 +297,9 @@ export class Peers {
       random,
       monotonic: () => clock.monotonic(),
       soon: (run) => clock.soon(run),
-      durable,
+      durables: () => this.streams.of(member.member),
+      onLive,
+      onLiveRefused,
       onError,
     });
     const contact: Contact = new Contact({
@@ -291,6 +311,7 @@ export class Peers {
     });
     contact.lastMet = clock.monotonic();
     this.#contacts.set(device, contact);
+    this.streams.meet(peer, member.member);
     return contact;
   }
 
@@ -426,6 +447,7 @@ export class Peers {
     const [longest] = idle.toSorted((left, right) => left.lastMet - right.lastMet);
     if (longest === undefined) throw new ParleyError("limit_reached");
     this.#contacts.delete(longest.peer.device);
+    this.streams.forget(longest.peer, longest.peer.member.member);
   }
 
   /** Below the bound on links, or the longest idle one gives way. */
@@ -451,6 +473,7 @@ export class Peers {
   #sweepNow(): void {
     const { clock, linkIdleMs, session } = this.#options;
     const now = clock.monotonic();
+    for (const { peer } of this.#contacts.values()) peer.answerBusy();
     for (const contact of this.#contacts.values()) {
       const { peer, dialer } = contact;
       contact.watchAnswers(now, session.isOpen);
@@ -459,9 +482,7 @@ export class Peers {
       // An attempt that failed is made again, at the dialer's pace, while there is a use for it.
       if (peer.link === undefined && peer.wantsLink) this.wantLink(peer);
     }
-    for (const stream of this.#streams.values()) {
-      stream.expire(clock.now());
-      stream.retry(now);
-    }
+    this.streams.sweep(now);
+    this.#options.onSweep();
   }
 }

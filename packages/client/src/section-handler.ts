@@ -1,25 +1,24 @@
 /** Takes frames apart and hands each envelope to whom it concerns, whichever path it came by. */
-import { ChunkJoiner } from "@parley/core";
 import {
-  type DataSection,
   decodeFrame,
   decodeJson,
   type Envelope,
   envelopeId,
-  envelopeKindOf,
   envelopeKinds,
   type Gossip,
   gossipSchema,
   limits,
   ParleyError,
   type Path,
+  type ReceiptSection,
   type Section,
   signalSchema,
-  toParleyError,
 } from "@parley/protocol";
 
 import { textOf } from "./body.ts";
-import type { Inbox } from "./inbox.ts";
+import type { DurableStreams } from "./durable-streams.ts";
+import type { Arrival, Inbox } from "./inbox.ts";
+import type { LiveBody } from "./live-inbox.ts";
 import type { Peer } from "./peer.ts";
 import type { Peers } from "./peers.ts";
 
@@ -29,21 +28,22 @@ export interface LiveEnvelope {
   readonly peer: Peer;
   readonly path: Path;
   readonly created: number;
-  /** Valid during the call only: copy it to keep it. */
+  /** Valid until the handler returned, or the promise that it returned settled: copy it to keep it. */
   readonly body: Uint8Array;
 }
 
 export interface SectionHandlerOptions {
   readonly peers: () => Peers;
   readonly inbox: () => Inbox;
-  /** Handlers of live envelopes by kind number. */
-  readonly live: ReadonlyMap<number, (envelope: LiveEnvelope) => void>;
+  readonly streams: () => DurableStreams;
+  /** Handlers of live envelopes by kind number. What comes next on a stream waits for a promise. */
+  readonly live: ReadonlyMap<number, (envelope: LiveEnvelope) => Promise<void> | void>;
+  /** Checks a receipt's signature, and takes it. */
+  readonly onReceipt: (peer: Peer, receipt: ReceiptSection) => void;
   readonly onPong: (peer: Peer, body: Uint8Array, path: Path) => void;
   readonly onGossip: (peer: Peer, gossip: Gossip) => void;
   readonly onRefused: (peer: Peer, error: ParleyError) => void;
 }
-
-const mostJoiners = 4096;
 
 /** Live envelopes are made lazily: on a busy stream most handlers read only the body. */
 class Live implements LiveEnvelope {
@@ -70,19 +70,18 @@ class Live implements LiveEnvelope {
 
 export class SectionHandler {
   readonly #options: SectionHandlerOptions;
-  readonly #joiners = new Map<string, ChunkJoiner>();
 
   constructor(options: SectionHandlerOptions) {
     this.#options = options;
   }
 
   /** Handles one frame. Resolves when its durable part is on disk; rejects with a coded error when it is malformed or was not kept. */
-  frame(peer: Peer, bytes: Uint8Array, path: Path): Promise<void> | void {
+  frame(peer: Peer, bytes: Uint8Array, arrival: Arrival): Promise<void> | void {
     const frame = decodeFrame(bytes);
     if (!frame.ok) throw new ParleyError(frame.code, { message: frame.message });
     let durable: Promise<void>[] | undefined;
     for (const section of frame.value) {
-      const kept = this.#section(peer, section, path);
+      const kept = this.#section(peer, section, arrival);
       if (kept === undefined) continue;
       // A later section may throw before anybody waits for this one.
       kept.catch(() => {});
@@ -91,11 +90,11 @@ export class SectionHandler {
     return durable === undefined ? undefined : Promise.all(durable).then(() => {});
   }
 
-  #section(peer: Peer, section: Section, path: Path): Promise<void> | undefined {
+  #section(peer: Peer, section: Section, arrival: Arrival): Promise<void> | undefined {
     switch (section.type) {
       case "data":
-        if (section.class === "durable") return this.#options.inbox().receive(peer, section, path);
-        this.#live(peer, section, path);
+        if (section.class === "durable") return this.#options.inbox().receive(peer, section, arrival);
+        peer.receiveLive(section, arrival.path);
         return undefined;
       case "ack":
         if (section.class === "live") peer.onAck(section);
@@ -105,7 +104,10 @@ export class SectionHandler {
         this.#refusal(peer, section);
         return undefined;
       case "ephemeral":
-        for (const envelope of section.envelopes) this.#ephemeral(peer, envelope, path);
+        for (const envelope of section.envelopes) this.#ephemeral(peer, envelope, arrival.path);
+        return undefined;
+      case "receipt":
+        this.#options.onReceipt(peer, section);
         return undefined;
       case "hello":
         throw new ParleyError("malformed_frame", { message: "A hello came out of turn." });
@@ -113,61 +115,32 @@ export class SectionHandler {
   }
 
   #durableAck(peer: Peer, epoch: string, seq: number): void {
-    const stream = this.#options.peers().durable(peer.member.member);
-    if (stream.stream.epoch === epoch) stream.onAck(seq, peer.device);
+    this.#options.streams().ofEpoch(peer.member.member, epoch)?.onAck(seq, peer);
     peer.noteAck();
   }
 
   #refusal(peer: Peer, section: Section & { type: "refusal" }): void {
     const error = new ParleyError(section.code);
     if (section.class === "durable")
-      this.#options.peers().durable(peer.member.member).onRefusal(section.seq, error, peer.device);
-    this.#options.onRefused(peer, error);
+      this.#options.streams().ofEpoch(peer.member.member, section.epoch)?.onRefusal(section.seq, error, peer);
+    if (!error.retryable) this.#options.onRefused(peer, error);
   }
 
-  #live(peer: Peer, section: DataSection, path: Path): void {
-    for (const { seq, envelope } of peer.receiveLive(section)) {
-      const body =
-        envelope.more || this.#joiners.has(section.epoch) ? this.#join(section.epoch, envelope) : envelope.body;
-      if (body === undefined) continue;
-      const handle = this.#options.live.get(envelope.kind);
-      if (handle !== undefined) this.#hand(handle, new Live(peer, path, envelope, body, section.epoch, seq));
-      else if (
-        envelope.critical &&
-        (envelopeKindOf(envelope.kind) === undefined || envelope.kind !== envelopeKinds.void)
-      ) {
-        peer.refuse({ type: "refusal", class: "live", epoch: section.epoch, seq, code: "unsupported_kind" });
-      }
-    }
-  }
-
-  /** The rest of the frame is acknowledged already: a handler that throws must not take it along. */
-  #hand(handle: (envelope: LiveEnvelope) => void, envelope: Live): void {
-    try {
-      handle(envelope);
-    } catch (error) {
-      this.#options.onRefused(envelope.peer, toParleyError(error));
-    }
-  }
-
-  #join(epoch: string, envelope: Envelope): Uint8Array | undefined {
-    let joiner = this.#joiners.get(epoch);
-    if (joiner === undefined) {
-      if (this.#joiners.size >= mostJoiners) this.#joiners.delete(this.#joiners.keys().next().value ?? "");
-      joiner = new ChunkJoiner();
-      this.#joiners.set(epoch, joiner);
-    }
-    const body = joiner.take(envelope);
-    if (!joiner.isOpen) this.#joiners.delete(epoch);
-    return body;
+  /** Hands a live body to whom it concerns. */
+  live(peer: Peer, epoch: string, { seq, envelope, body, path }: LiveBody): Promise<void> | void {
+    const handle = this.#options.live.get(envelope.kind);
+    if (handle !== undefined) return handle(new Live(peer, path, envelope, body, epoch, seq));
+    if (envelope.critical && envelope.kind !== envelopeKinds.void)
+      peer.refuse({ type: "refusal", class: "live", epoch, seq, code: "unsupported_kind" });
   }
 
   #ephemeral(peer: Peer, envelope: Envelope, path: Path): void {
     switch (envelope.kind) {
       case envelopeKinds.signal: {
         const signal = decodeJson(signalSchema, textOf(envelope.body), limits.sdpBytes * 2);
-        if (!signal.ok) throw new ParleyError(signal.code, { message: signal.message });
-        this.#options.peers().onSignal(peer, signal.value);
+        // What is no signal must not take the rest of its frame along.
+        if (signal.ok) this.#options.peers().onSignal(peer, signal.value);
+        else this.#options.onRefused(peer, new ParleyError(signal.code, { message: signal.message }));
         return;
       }
       case envelopeKinds.ping:

@@ -61,6 +61,9 @@ const requestTimeoutMs = 30_000;
 /** Pauses between two renewals of the lease, at least, and after one that failed. */
 const leastRenewalMs = 1000;
 const renewAgainMs = 60_000;
+/** Silence after which the node is asked whether it is still there, and how long it may take to answer. */
+const silenceMs = 20_000;
+const answerMs = 10_000;
 /** Bytes waiting in the socket above which frames wait. */
 const socketHighWater = 1024 * 1024;
 const socketPollMs = 5;
@@ -76,8 +79,11 @@ export class Session {
   #nextId = 1;
   #retry: Timer | undefined;
   #renewal: Timer | undefined;
+  #heartbeat: Timer | undefined;
+  #heardAt = 0;
   #welcome: Welcome | undefined;
-  #clockOffset = 0;
+  /** The registry's time, and when it was so by the monotonic clock: this machine's wall clock may be set meanwhile. */
+  #registryWas = { time: 0, at: 0 };
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -99,7 +105,7 @@ export class Session {
 
   /** Milliseconds since 1970 by the registry's clock, as last heard. */
   get registryTime(): number {
-    return this.#options.clock.now() + this.#clockOffset;
+    return this.#registryWas.time + (this.#options.clock.monotonic() - this.#registryWas.at);
   }
 
   start(): void {
@@ -175,6 +181,39 @@ export class Session {
     if (this.#phase === "open" && this.#welcome === held) this.#renewIn(pauseMs);
   }
 
+  #beatIn(pauseMs: number): void {
+    this.#heartbeat = this.#options.clock.setTimer(pauseMs, () => void this.#beat());
+  }
+
+  /** A connection whose other end vanished says nothing for ever: a node that does not answer is given up. */
+  async #beat(): Promise<void> {
+    const { clock } = this.#options;
+    const silence = clock.monotonic() - this.#heardAt;
+    if (silence < silenceMs) return this.#beatIn(silenceMs - silence);
+    const socket = this.#socket;
+    const asked = clock.monotonic();
+    this.#heartbeat = clock.setTimer(answerMs, () => {
+      if (socket === undefined) return;
+      if (this.#heardAt < asked)
+        return this.#fail(socket, new ParleyError("unreachable", { message: "The registry went silent." }));
+      this.#beatIn(silenceMs);
+    });
+    await this.#measure();
+  }
+
+  /** Asks for the registry's time, which runs on without this machine's wall clock. */
+  async #measure(): Promise<void> {
+    const { clock } = this.#options;
+    const asked = clock.monotonic();
+    try {
+      const { time } = await this.request("ping", {});
+      const answered = clock.monotonic();
+      this.#registryWas = { time: time + (answered - asked) / 2, at: answered };
+    } catch {
+      // The session has ended, or will.
+    }
+  }
+
   #setState(state: SessionState, error?: ParleyError, retryInMs?: number): void {
     this.#state = state;
     this.#options.events.onState(state, error, retryInMs);
@@ -232,10 +271,11 @@ export class Session {
     }
     const welcome = await acceptWelcome(data, proof, input);
     if (this.#socket !== socket) return proof;
-    this.#clockOffset = welcome.statement.time - clock.now();
+    this.#registryWas = { time: welcome.statement.time, at: clock.monotonic() };
     this.#welcome = welcome;
     this.#phase = "open";
     this.#renewIn((welcome.leaseExpires - clock.now()) / 2);
+    this.#beatIn(silenceMs);
     this.#backoff.reset();
     this.#setState("connected");
     this.#options.events.onWelcome(welcome);
@@ -243,6 +283,7 @@ export class Session {
   }
 
   #onMessage(socket: SocketLike, data: unknown): void {
+    this.#heardAt = this.#options.clock.monotonic();
     if (data instanceof ArrayBuffer) return this.#options.events.onDelivery(new Uint8Array(data));
     const message = decodeNodeMessage(typeof data === "string" ? data : "");
     if (!message.ok)
@@ -261,6 +302,7 @@ export class Session {
         this.#frames.delete(result.frame);
         settle?.(result);
       }
+      if (push.body.results.some(({ error }) => error?.code === "expired")) void this.#measure();
       return;
     }
     this.#options.events.onPush(push);
@@ -331,6 +373,7 @@ export class Session {
   #drop(error: ParleyError): void {
     this.#phase = "closed";
     this.#renewal?.cancel();
+    this.#heartbeat?.cancel();
     for (const id of this.#waiters.keys()) this.#settle(id)?.reject(error);
     const frames = [...this.#frames];
     this.#frames.clear();

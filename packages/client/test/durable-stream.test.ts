@@ -12,7 +12,8 @@ import { FakeClock } from "@parley/testkit";
 import { describe, expect, it } from "vitest";
 
 import type { Delivery } from "../src/delivery.ts";
-import { DurableStream } from "../src/durable-stream.ts";
+import { type Carrier, DurableStream } from "../src/durable-stream.ts";
+import type { MemberView } from "../src/member-view.ts";
 
 const head = {
   kind: envelopeKinds.message,
@@ -25,6 +26,14 @@ const head = {
 };
 const body = (text: string): Uint8Array => new TextEncoder().encode(text);
 const nextTask = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+const bob = {
+  member: "bob",
+  encryption: { kid: "", key: "" },
+  devices: new Map([["device", {}]]),
+} as unknown as VerifiedMember;
+/** The only device of the recipient. */
+const carrier: Carrier = { device: "device", flush: () => undefined, link: undefined, connected: true };
 
 const stored: FrameResult = { frame: "", state: "stored" };
 
@@ -60,11 +69,10 @@ class Scene {
         journal: this.journal,
         session: this.session,
         relay: () => ({ send: (frame, to) => this.#store(frame, to) }),
-        recipient: () =>
-          this.unknown === undefined
-            ? Promise.resolve({ member: "bob", encryption: { kid: "", key: "" } } as VerifiedMember)
-            : Promise.reject(this.unknown),
-        isLive: () => this.isLive,
+        recipient: () => (this.unknown === undefined ? Promise.resolve(bob) : Promise.reject(this.unknown)),
+        key: "bob",
+        reason: () => undefined,
+        view: () => ({ kind: "agent", live: this.isLive, devices: [], verified: bob }) as unknown as MemberView,
         now: () => clock.now(),
         monotonic: () => clock.monotonic(),
         soon: (run) => clock.soon(run),
@@ -132,7 +140,7 @@ describe("a durable stream", () => {
     await stream.accept(head, body("one"));
     await expect(stream.accept(head, body("refused"))).rejects.toMatchObject({ code: "limit_reached" });
     await scene.until(1);
-    stream.onAck(9, "device");
+    stream.onAck(9, carrier);
     const again = await scene.open();
     await again.accept(head, body("two"));
     await scene.until(2);
@@ -177,7 +185,7 @@ describe("a durable stream", () => {
     expect(scene.sent).toHaveLength(2);
     look(1500);
     await scene.until(3);
-    stream.onAck(1, "device");
+    stream.onAck(1, carrier);
     expect(await sent.settled).toMatchObject({ state: "delivered", path: "relay" });
     look(60_000);
     await nextTask();
@@ -209,7 +217,7 @@ describe("a durable stream", () => {
     first.stop();
     const stream = await scene.open();
     scene.clock.advance(1000);
-    stream.expire(scene.clock.now());
+    stream.expire(scene.clock.monotonic());
     expect(scene.deliveries.at(-1)?.state).toBe("expired");
     scene.session.isOpen = true;
     stream.onSession();
@@ -304,7 +312,7 @@ describe("a durable stream", () => {
     scene.session.isOpen = true;
     stream.onSession();
     await nextTask();
-    stream.onAck(1, "device");
+    stream.onAck(1, carrier);
     expect((await accepted[room])?.accepted.state).toBe("accepted");
     stream.stop();
   });

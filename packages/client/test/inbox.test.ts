@@ -2,9 +2,11 @@ import { setImmediate as nextTask } from "node:timers/promises";
 
 import { type InboxEntry, type Journal, openMemoryJournal } from "@parley/core";
 import { type AckSection, type DataSection, type Envelope, envelopeKinds, ParleyError } from "@parley/protocol";
+import { FakeClock } from "@parley/testkit";
 import { describe, expect, it } from "vitest";
 
-import { Inbox, type Source } from "../src/inbox.ts";
+import { InboxLanes } from "../src/inbox-lanes.ts";
+import { type Arrival, Inbox, type Source } from "../src/inbox.ts";
 
 const epoch = "AAAAAAAAAAAAAAAAAAAAAA";
 const encoder = new TextEncoder();
@@ -31,6 +33,9 @@ const section = (firstSeq: number, ...envelopes: readonly Envelope[]): DataSecti
   envelopes,
 });
 
+const by = (path: "relay" | "direct"): Arrival => ({ path, redelivered: false, fromMailbox: false });
+const fromMailbox: Arrival = { path: "mailbox", redelivered: false, fromMailbox: true };
+
 /** An inbox with its journal, the acknowledgements it gave and the texts it handed out. */
 class Scene {
   readonly journal: Journal;
@@ -38,27 +43,42 @@ class Scene {
   readonly handled: string[] = [];
   readonly errors: unknown[] = [];
   readonly inbox: Inbox;
+  readonly lanes: InboxLanes;
+  /** How messages ended. */
+  readonly ends: string[] = [];
+  readonly gaps: (readonly [number, number])[] = [];
+  readonly refusals: string[] = [];
+  registryTime = 1;
+  holdsInbox = true;
+  isShared = false;
   handler: (entry: InboxEntry) => Promise<"gone" | void> = () => Promise.resolve();
   #waiting: (() => void)[] = [];
 
   constructor(change: Partial<Journal> = {}) {
-    const inner = openMemoryJournal();
-    this.journal = {
-      ...change,
-      commitInbox: change.commitInbox ?? ((...args) => inner.commitInbox(...args)),
-      settleInbox: (entry) => inner.settleInbox(entry),
-      pendingInbox: () => inner.pendingInbox(),
-    } as Journal;
+    this.journal = Object.assign(openMemoryJournal(), change);
+    const onError = (error: unknown): void => void this.errors.push(error);
+    this.lanes = new InboxLanes({
+      journal: this.journal,
+      now: () => 1,
+      handle: async (entry) => {
+        this.handled.push(decoder.decode(entry.envelope.body));
+        for (const look of this.#waiting.splice(0)) look();
+        return this.handler(entry);
+      },
+      onEnd: (entry, state) => void this.ends.push(`${decoder.decode(entry.envelope.body)} ${state}`),
+      onError,
+    });
     this.inbox = new Inbox(
       {
         journal: this.journal,
-        now: () => 1,
-        handle: async (entry) => {
-          this.handled.push(decoder.decode(entry.envelope.body));
-          for (const look of this.#waiting.splice(0)) look();
-          return this.handler(entry);
-        },
-        onError: (error) => void this.errors.push(error),
+        clock: new FakeClock(),
+        registryTime: () => this.registryTime,
+        holdsInbox: () => this.holdsInbox,
+        isShared: () => this.isShared,
+        lanes: this.lanes,
+        onCommitted: () => undefined,
+        onGap: (_source, from, to) => void this.gaps.push([from, to]),
+        onError,
       },
       [],
     );
@@ -69,7 +89,8 @@ class Scene {
       device,
       member: { member } as Source["member"],
       acknowledge: ({ seq }: AckSection) => void this.acks.push(seq),
-      refuse: () => undefined,
+      refuse: ({ seq, code }) => void this.refusals.push(`${seq} ${code}`),
+      vouch: () => undefined,
     };
   }
 
@@ -81,13 +102,13 @@ class Scene {
 describe("an inbox", () => {
   it("takes what comes twice at the same moment once, without an error", async () => {
     const scene = new Scene();
-    scene.inbox.read([]);
+    scene.lanes.read();
     const both = section(1, envelope("a"), envelope("b"));
     await Promise.all([
-      scene.inbox.receive(scene.source(), both, "relay"),
-      scene.inbox.receive(scene.source(), both, "direct"),
+      scene.inbox.receive(scene.source(), both, by("relay")),
+      scene.inbox.receive(scene.source(), both, by("direct")),
     ]);
-    await scene.inbox.receive(scene.source(), both, "direct");
+    await scene.inbox.receive(scene.source(), both, by("direct"));
     await scene.count(2);
     expect(scene.handled).toEqual(["a", "b"]);
     expect(scene.acks).toEqual([2, 2, 2]);
@@ -100,16 +121,16 @@ describe("an inbox", () => {
     const scene = new Scene({
       commitInbox: (...args) => (full ? Promise.reject(new ParleyError("storage_full")) : inner.commitInbox(...args)),
     });
-    scene.inbox.read([]);
-    const first = scene.inbox.receive(scene.source(), section(1, envelope("a")), "relay");
-    const again = scene.inbox.receive(scene.source(), section(1, envelope("a")), "direct");
-    const next = scene.inbox.receive(scene.source(), section(2, envelope("b")), "relay");
+    scene.lanes.read();
+    const first = scene.inbox.receive(scene.source(), section(1, envelope("a")), by("relay"));
+    const again = scene.inbox.receive(scene.source(), section(1, envelope("a")), by("direct"));
+    const next = scene.inbox.receive(scene.source(), section(2, envelope("b")), by("relay"));
     await expect(first).rejects.toMatchObject({ code: "storage_full" });
     await expect(again).rejects.toMatchObject({ code: "storage_full" });
     await expect(next).rejects.toMatchObject({ retryable: true });
     expect(scene.acks).toEqual([]);
     full = false;
-    await scene.inbox.receive(scene.source(), section(1, envelope("a"), envelope("b")), "direct");
+    await scene.inbox.receive(scene.source(), section(1, envelope("a"), envelope("b")), by("direct"));
     await scene.count(2);
     expect(scene.handled).toEqual(["a", "b"]);
     expect(scene.acks).toEqual([2]);
@@ -119,16 +140,16 @@ describe("an inbox", () => {
     const scene = new Scene();
     const gate = Promise.withResolvers<void>();
     scene.handler = () => gate.promise;
-    scene.inbox.read([]);
-    await scene.inbox.receive(scene.source(), section(1, envelope("a"), envelope("b"), envelope("c")), "relay");
+    scene.lanes.read();
+    await scene.inbox.receive(scene.source(), section(1, envelope("a"), envelope("b"), envelope("c")), by("relay"));
     await scene.count(1);
-    scene.inbox.pause();
+    scene.lanes.pause();
     gate.resolve();
     await nextTask();
-    await scene.inbox.receive(scene.source(), section(4, envelope("d")), "relay");
+    await scene.inbox.receive(scene.source(), section(4, envelope("d")), by("relay"));
     expect(scene.handled).toEqual(["a"]);
     expect(await scene.journal.pendingInbox()).toHaveLength(3);
-    scene.inbox.read([]);
+    scene.lanes.read();
     await scene.count(4);
     expect(scene.handled).toEqual(["a", "b", "c", "d"]);
   });
@@ -137,9 +158,9 @@ describe("an inbox", () => {
     const scene = new Scene();
     const gate = Promise.withResolvers<void>();
     scene.handler = ({ sender }) => (sender === "slow" ? gate.promise : Promise.resolve());
-    scene.inbox.read([]);
-    await scene.inbox.receive(scene.source("slow", "one"), section(1, envelope("s1"), envelope("s2")), "relay");
-    await scene.inbox.receive(scene.source("quick", "two"), section(1, envelope("q1"), envelope("q2")), "relay");
+    scene.lanes.read();
+    await scene.inbox.receive(scene.source("slow", "one"), section(1, envelope("s1"), envelope("s2")), by("relay"));
+    await scene.inbox.receive(scene.source("quick", "two"), section(1, envelope("q1"), envelope("q2")), by("relay"));
     await scene.count(3);
     expect(scene.handled).toEqual(["s1", "q1", "q2"]);
     gate.resolve();
@@ -147,22 +168,29 @@ describe("an inbox", () => {
     expect(scene.handled.at(-1)).toBe("s2");
   });
 
-  it("goes on after a handler that throws", async () => {
+  it("sets a message aside whose handler throws, and goes on", async () => {
     const scene = new Scene();
     scene.handler = () => Promise.reject(new Error("no"));
-    scene.inbox.read([]);
-    await scene.inbox.receive(scene.source(), section(1, envelope("a"), envelope("b")), "relay");
+    scene.lanes.read();
+    await scene.inbox.receive(scene.source(), section(1, envelope("a"), envelope("b")), by("relay"));
     await scene.count(2);
-    expect(scene.errors).toHaveLength(1);
+    await nextTask();
+    expect(scene.errors).toHaveLength(2);
+    expect(scene.ends).toEqual(["a dead-lettered", "b dead-lettered"]);
+    const { records } = await scene.journal.deliveries({ states: ["dead-lettered"] });
+    expect(records.map(({ seq, pending }) => [seq, pending])).toEqual([
+      [1, false],
+      [2, false],
+    ]);
   });
 
   it("joins chunks and acknowledges a body when it is whole", async () => {
     const scene = new Scene();
-    scene.inbox.read([]);
-    await scene.inbox.receive(scene.source(), section(1, envelope("x"), envelope("one ", true)), "relay");
-    await scene.inbox.receive(scene.source(), section(3, envelope("two ", true)), "relay");
-    await scene.inbox.receive(scene.source(), section(2, envelope("one ", true), envelope("two ", true)), "relay");
-    await scene.inbox.receive(scene.source(), section(4, envelope("three"), envelope("y")), "relay");
+    scene.lanes.read();
+    await scene.inbox.receive(scene.source(), section(1, envelope("x"), envelope("one ", true)), by("relay"));
+    await scene.inbox.receive(scene.source(), section(3, envelope("two ", true)), by("relay"));
+    await scene.inbox.receive(scene.source(), section(2, envelope("one ", true), envelope("two ", true)), by("relay"));
+    await scene.inbox.receive(scene.source(), section(4, envelope("three"), envelope("y")), by("relay"));
     await scene.count(3);
     expect(scene.handled).toEqual(["x", "one two three", "y"]);
     expect(scene.acks).toEqual([1, 1, 1, 5]);
@@ -172,21 +200,91 @@ describe("an inbox", () => {
     const scene = new Scene();
     const flags: boolean[] = [];
     scene.handler = () => {
-      scene.inbox.pause();
+      scene.lanes.pause();
       return Promise.resolve("gone");
     };
-    scene.inbox.read([]);
-    await scene.inbox.receive(scene.source(), section(1, envelope("a"), envelope("b")), "relay");
+    scene.lanes.read();
+    await scene.inbox.receive(scene.source(), section(1, envelope("a"), envelope("b")), by("relay"));
     await nextTask();
     expect(scene.handled).toEqual(["a"]);
     scene.handler = ({ redelivered }) => {
       flags.push(redelivered);
       return Promise.resolve();
     };
-    scene.inbox.read([]);
+    scene.lanes.read();
     await nextTask();
     expect(scene.handled).toEqual(["a", "a", "b"]);
     expect(flags).toEqual([true, false]);
     expect(await scene.journal.pendingInbox()).toEqual([]);
+  });
+
+  it("keeps a frame of the mailbox until the hole before it is filled", async () => {
+    const scene = new Scene();
+    const settled: number[] = [];
+    const take = (seq: number, text: string): void =>
+      void scene.inbox.receive(scene.source(), section(seq, envelope(text)), fromMailbox).then(() => settled.push(seq));
+    scene.lanes.read();
+    take(2, "b");
+    take(3, "c");
+    await nextTask();
+    expect(settled).toEqual([]);
+    take(1, "a");
+    await scene.count(3);
+    await nextTask();
+    expect(settled.toSorted((left, right) => left - right)).toEqual([1, 2, 3]);
+    expect(scene.handled).toEqual(["a", "b", "c"]);
+  });
+
+  it("goes on behind a hole of a shared stream once the mailbox says that frames were lost, and declares it", async () => {
+    const scene = new Scene();
+    scene.isShared = true;
+    scene.lanes.read();
+    await scene.inbox.receive(scene.source(), section(1, envelope("a")), fromMailbox);
+    const held = scene.inbox.receive(scene.source(), section(4, envelope("d")), fromMailbox);
+    scene.inbox.noteLoss();
+    await held;
+    await scene.count(2);
+    expect(scene.handled).toEqual(["a", "d"]);
+    expect(scene.gaps).toEqual([[2, 3]]);
+  });
+
+  it("takes nothing on behalf of another instance", async () => {
+    const scene = new Scene();
+    scene.holdsInbox = false;
+    const taken = scene.inbox.receive(scene.source(), section(7, envelope("a")), by("direct"));
+    await expect(taken).rejects.toMatchObject({ code: "not_holder", retryable: true });
+    expect(scene.refusals).toEqual(["7 not_holder"]);
+    expect(scene.acks).toEqual([]);
+  });
+
+  it.each([
+    [999, ["late"]],
+    [1000, []],
+    [1001, []],
+  ])("hands nothing out whose time is over: 1000 ms after it was sent, at %i", async (now, handled) => {
+    const scene = new Scene();
+    scene.registryTime = now + 1;
+    scene.lanes.read();
+    await scene.inbox.receive(scene.source(), section(1, { ...envelope("late"), ttl: 1000 }), by("relay"));
+    await nextTask();
+    expect(scene.handled).toEqual(handled);
+    expect(scene.acks).toEqual([1]);
+    expect(scene.refusals).toEqual(handled.length === 0 ? ["1 expired"] : []);
+  });
+
+  it("reads from disk what a slow handler left there, in order and once", async () => {
+    const scene = new Scene();
+    const gate = Promise.withResolvers<void>();
+    scene.handler = () => gate.promise;
+    scene.lanes.read();
+    const large = "x".repeat(40_000);
+    const count = 300;
+    for (let seq = 1; seq <= count; seq++)
+      await scene.inbox.receive(scene.source(), section(seq, envelope(`${seq} ${large}`)), by("direct"));
+    gate.resolve();
+    await scene.count(count);
+    expect(scene.handled.map((text) => Number.parseInt(text, 10))).toEqual(
+      Array.from({ length: count }, (_, at) => at + 1),
+    );
   });
 });

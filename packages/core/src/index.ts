@@ -8,18 +8,32 @@ export { type BlobQuotas } from "./memory/blobs.ts";
 export { MemoryBus } from "./memory/bus.ts";
 export { type MemoryFaults } from "./memory/faults.ts";
 export {
+  boundedFact,
+  checkDeliveryQuery,
+  checkImport,
+  checkInboundPlace,
   checkInboundStream,
   checkInboxCommit,
+  checkNote,
   checkOutboxEntry,
+  checkPendingQuery,
+  checkPlaces,
   checkState,
   checkStateKey,
+  type DeliveryPlan,
   Holdings,
+  placeIn,
 } from "./memory/journal-checks.ts";
+export { foldFacts, type KnownFact, type KnownFacts } from "./memory/journal-facts.ts";
+export { type FactRange, maxFactSpan, noteRange } from "./memory/journal-fact-ranges.ts";
+export { InboxLedger, type PendingReceived } from "./memory/journal-inbox-ledger.ts";
+export { OutboxLedger, type OutboundRow, type PendingSent } from "./memory/journal-outbox-ledger.ts";
 export { type MemoryJournalOptions, openMemoryJournal } from "./memory/journal.ts";
 export { type InitialPage, RecordFeed } from "./memory/record-feed.ts";
 export { type MemoryStoresOptions, openMemoryStores } from "./memory/stores.ts";
 export { checkAppend, checkPage, checkRead, checkRecord, checkSize, checkText, checkWhole } from "./ports/arguments.ts";
 export {
+  type BlobFacts,
   type Blobs,
   type BlobUsage,
   defaultBlobQuotaBytes,
@@ -41,8 +55,10 @@ export {
 export { type Clock, maxTimerMs, type Random, type Timer } from "./ports/clock.ts";
 export { makeEpoch } from "./ports/epoch.ts";
 export {
+  defaultHistoryBounds,
   defaultJournalBounds,
   type InboundCursor,
+  type InboundPlace,
   type InboundStreamId,
   type InboxEntry,
   type Journal,
@@ -54,9 +70,24 @@ export {
   maxJournalStateBytes,
   maxJournalStateKeys,
   maxJournalTextLength,
+  type NewOutboxEntry,
   type OutboxEntry,
+  type PendingEntry,
+  type PendingQuery,
   type ReceivedEntry,
 } from "./ports/journal.ts";
+export {
+  defaultDeliveries,
+  type DeliveryDirection,
+  type DeliveryFact,
+  type DeliveryPage,
+  type DeliveryQuery,
+  type DeliveryRecord,
+  maxDeliveries,
+  maxDeliveryPageBytes,
+  maxFactCharacters,
+  maxReceiptBytes,
+} from "./ports/journal-history.ts";
 export type {
   IceServer,
   Link,
@@ -112,7 +143,7 @@ export { createEncryptionKey, type EncryptionKey, exportEncryptionKey, importEnc
 export { type HalfContext, openKeyHalf, sealKeyHalf } from "./seal/key-half.ts";
 export { ChunkJoiner, splitBody } from "./stream/chunks.ts";
 export { InboundStream, type InboundStreamOptions, type NumberedEnvelope } from "./stream/inbound-stream.ts";
-export { OutboundStream, type OutboundStreamOptions } from "./stream/outbound-stream.ts";
+export { OutboundStream, type OutboundStreamOptions, type StreamPosition } from "./stream/outbound-stream.ts";
 export {
   createSigner,
   exportSigner,
@@ -137,3 +168,4 @@ export { type MeshPins, MeshTrust, type MeshTrustOptions } from "./trust/mesh-tr
 export { type OperatorSet, verifyByOperator, verifyOperators } from "./trust/operators.ts";
 export { peekStatement, signStatement, verifyStatement } from "./trust/statement.ts";
 export { comparisonWords } from "./trust/words.ts";
+export { signReceipt, verifyReceipt } from "./trust/receipt.ts";

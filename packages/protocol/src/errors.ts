@@ -65,6 +65,7 @@ export const errorTable = {
   clock_skew: row(false, 401, 4203, 4, "The clocks of the two sides differ too much; set them."),
   superseded: row(false, 409, 4315, 4, "A newer session of this device took over."),
   device_in_use: row(false, 409, 4316, 1, "Another process holds this device; stop it, or use another home folder."),
+  device_removed: row(false, 403, 4343, 4, "Its member took this device off the list; enrol it anew by a device link."),
   // What somebody claims does not hold.
   bad_signature: row(false, 401, 4317, 4, "A signature does not match; what it covers was not accepted."),
   registry_key_mismatch: row(
@@ -143,6 +144,11 @@ export type ErrorCode = keyof typeof errorTable;
 /** Whether a string from outside is a code that we know. */
 export function isErrorCode(value: string): value is ErrorCode {
   return Object.hasOwn(errorTable, value);
+}
+
+/** Whether trying again later can help. */
+export function isRetryable(code: ErrorCode): boolean {
+  return errorTable[code].retryable;
 }
 
 const brand = Symbol.for("parley.error");

@@ -149,7 +149,14 @@ export {
   type RequestType,
   welcomeSchema,
 } from "./session-message.ts";
-export { type DirectMessage, directMessageSchema, type Gossip, gossipSchema, type Signal, signalSchema } from "./signal.ts";
+export {
+  type DirectMessage,
+  directMessageSchema,
+  type Gossip,
+  gossipSchema,
+  type Signal,
+  signalSchema,
+} from "./signal.ts";
 export {
   compactSchema,
   httpAudience,

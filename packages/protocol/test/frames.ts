@@ -31,17 +31,19 @@ const seq = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER - 4096 });
 const deliveryClass = fc.constantFrom("live" as const, "durable" as const);
 
 /** Any envelope that the format can say, small enough for many to fit into a frame. */
-const anyEnvelope: fc.Arbitrary<Envelope> = fc.record({
-  kind: fc.integer({ min: 0, max: 255 }),
-  critical: fc.boolean(),
-  more: fc.boolean(),
-  created: fc.integer({ min: 0, max: 2 ** 47 }),
-  ttl: fc.integer({ min: 0, max: 30 * 86_400_000 }),
-  hops: fc.integer({ min: 0, max: 16 }),
-  trace: fc.option(bytes(25), { nil: undefined }),
-  origin: fc.option(fc.record({ epoch, seq }), { nil: undefined }),
-  body: fc.uint8Array({ maxLength: 400 }),
-});
+const anyEnvelope: fc.Arbitrary<Envelope> = fc
+  .record({
+    kind: fc.integer({ min: 0, max: 255 }),
+    critical: fc.boolean(),
+    more: fc.boolean(),
+    created: fc.integer({ min: 0, max: 2 ** 47 }),
+    ttl: fc.integer({ min: 0, max: 30 * 86_400_000 }),
+    hops: fc.integer({ min: 0, max: 16 }),
+    trace: fc.option(bytes(25), { nil: undefined }),
+    origin: fc.option(fc.record({ epoch, seq }), { nil: undefined }),
+    body: fc.uint8Array({ maxLength: 400 }),
+  })
+  .chain((envelope) => fc.constantFrom(envelope, { ...envelope, redelivered: true }));
 
 const envelopes = fc.array(anyEnvelope, { minLength: 1, maxLength: 12 });
 
@@ -64,6 +66,17 @@ export const anySection: fc.Arbitrary<Section> = fc.oneof(
     seq,
     code: fc.constantFrom("refused" as const, "unsupported_kind" as const, "mailbox_full" as const),
   }),
+  fc
+    .record({
+      type: fc.constant("receipt" as const),
+      epoch,
+      state: fc.constantFrom("delivered" as const, "handled" as const, "read" as const, "dead-lettered" as const),
+      from: seq,
+      more: fc.nat(4096),
+      at: fc.integer({ min: 0, max: 2 ** 47 }),
+      signature: bytes(64),
+    })
+    .map(({ more, ...rest }) => ({ ...rest, to: rest.from + more })),
   fc.record({ type: fc.constant("hello" as const), statement: fc.string({ unit: "grapheme", maxLength: 100 }) }),
   fc.record({
     type: fc.constant("ephemeral" as const),
@@ -79,6 +92,7 @@ export function writeSections(sections: readonly Section[]): Uint8Array<ArrayBuf
     else if (section.type === "ack") out.ack(section);
     else if (section.type === "refusal") out.refusal(section);
     else if (section.type === "hello") out.hello(section.statement);
+    else if (section.type === "receipt") out.receipt(section);
     else for (const envelope of section.envelopes) out.ephemeral(envelope);
   }
   return out.finish().slice();

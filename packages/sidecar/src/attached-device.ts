@@ -22,6 +22,8 @@ import { TaskFold } from "@parley/client";
 import {
   type AgentCard,
   type Availability,
+  type DeliveryState,
+  hasReached,
   type Path,
   ParleyError,
   type ReplyBody,
@@ -199,7 +201,25 @@ class Attached implements AttachedDevice {
       },
       (error: unknown): Delivery => lost(newest ?? accepted, toParleyError(error)),
     );
-    return { id: accepted.id, accepted, state: () => newest ?? accepted, settled };
+    const state = (): Delivery => newest ?? accepted;
+    return { id: accepted.id, accepted, state, settled, reaches: (wanted) => this.#reaches(state, take, wanted) };
+  }
+
+  /** Beyond the settlement, which ends the operation, the holder's events tell. */
+  #reaches(state: () => Delivery, take: (delivery: Delivery) => void, wanted: DeliveryState): Promise<Delivery> {
+    if (hasReached(state().state, wanted)) return Promise.resolve(state());
+    return new Promise((resolve) => {
+      const end = (delivery: Delivery): void => {
+        stop();
+        resolve(delivery);
+      };
+      const stop = this.watch((event) => {
+        if (event.type !== "delivery" || event.delivery.id !== state().id) return;
+        take(event.delivery);
+        if (hasReached(event.delivery.state, wanted)) end(event.delivery);
+      });
+      void this.closed.then((error) => end(lost(state(), error)));
+    });
   }
 
   onMessage(handler: (message: IncomingMessage) => void | Promise<void>): () => void {

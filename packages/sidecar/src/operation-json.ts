@@ -1,18 +1,29 @@
 /** The JSON of what operations carry, in the shapes of the device's own surface. */
 import { linkFailures, type MetricName, metricTable, pathReasons } from "@parley/client";
-import { type DeliveryState, deliveryStates, enrolmentAskSchema, errorCodeSchema, memberKindSchema, pathSchema, streamResponseSchema } from "@parley/protocol";
+import {
+  type DeliveryState,
+  deliveryStates,
+  enrolmentAskSchema,
+  errorCodeSchema,
+  memberKindSchema,
+  pathSchema,
+  streamResponseSchema,
+} from "@parley/protocol";
 import { z } from "zod";
 
 const maybe = <Schema extends z.ZodType>(schema: Schema) => schema.optional().transform((value) => value);
 const coded = z.object({ code: errorCodeSchema, message: z.string() });
 const route = z.object({ path: z.enum(["direct", "turn"]), local: z.string(), remote: z.string() });
 
+export const deliveryStateSchema = z.enum(deliveryStates as readonly [DeliveryState, ...DeliveryState[]]);
+
 export const deliverySchema = z.object({
   id: z.string(),
-  state: z.enum(["accepted", "stored", "delivered", "expired", "refused"]),
+  state: deliveryStateSchema,
   at: z.number(),
   tookMs: z.number(),
   path: maybe(pathSchema),
+  reason: maybe(z.string()),
   device: maybe(z.string()),
   error: maybe(coded),
 });
@@ -77,6 +88,14 @@ export const deviceEventSchema = z.discriminatedUnion("type", [
     reason: z.exactOptional(z.string()),
   }),
   z.object({ type: z.literal("delivery"), delivery: deliverySchema, to: z.string() }),
+  z.object({
+    type: z.literal("gap"),
+    member: z.string(),
+    name: z.string(),
+    device: z.string(),
+    from: z.number(),
+    to: z.number(),
+  }),
   z.object({ type: z.literal("pairing-pending"), pairing: z.string(), request: z.string() }),
   z.object({ type: z.literal("device-pending"), enrolment: z.string(), request: enrolmentAskSchema }),
   z.object({

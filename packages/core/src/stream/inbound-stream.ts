@@ -52,6 +52,15 @@ export class InboundStream {
     return ready;
   }
 
+  /** What is missing will not come any more: goes on with what is held. Returns it, oldest first; nothing when nothing is held. */
+  skipHole(): readonly NumberedEnvelope[] {
+    if (this.#held.size === 0) return [];
+    this.#received = Math.min(...this.#held.keys()) - 1;
+    const ready: NumberedEnvelope[] = [];
+    this.#release(ready);
+    return ready;
+  }
+
   #take(section: DataSection, ready: NumberedEnvelope[]): void {
     for (let index = this.#received + 1 - section.firstSeq; index < section.envelopes.length; index++) {
       const envelope = section.envelopes[index];

@@ -1,8 +1,14 @@
 /**
  * Sending half of a stream: numbers envelopes, keeps them until they are acknowledged, and sends all of them again,
- * same numbers, when the path changes. No I/O and no clock: whoever owns it moves frames.
+ * same numbers, when the path changes. What goes several ways at once has a position for each. No I/O and no clock:
+ * whoever owns it moves frames.
  */
 import { type DeliveryClass, type Envelope, type FrameWriter, limits } from "@parley/protocol";
+
+/** How far one way of a stream is: everything below `next` was sent on it, or needs no sending. */
+export interface StreamPosition {
+  next: number;
+}
 
 export interface OutboundStreamOptions {
   readonly class: DeliveryClass;
@@ -24,14 +30,17 @@ export class OutboundStream {
   #held: Envelope[] = [];
   #head = 0;
   #base: number;
-  #unsent: number;
+  readonly #main: StreamPosition;
+  /** Highest number that ever left: no higher one can be acknowledged. */
+  #sent: number;
   #bytes = 0;
 
   constructor(options: OutboundStreamOptions) {
     this.class = options.class;
     this.epoch = options.epoch;
     this.#base = options.nextSeq ?? 1;
-    this.#unsent = this.#base;
+    this.#main = { next: this.#base };
+    this.#sent = this.#base - 1;
     this.#mostEnvelopes = options.mostEnvelopes ?? limits.unackedEnvelopes;
     this.#mostBytes = options.mostBytes ?? limits.unackedBytes;
   }
@@ -53,14 +62,14 @@ export class OutboundStream {
     return this.#bytes;
   }
 
-  /** Highest number sent on the current path. */
+  /** Highest number that ever left, on any way. */
   get sentUpTo(): number {
-    return this.#unsent - 1;
+    return this.#sent;
   }
 
-  /** Whether something waits to be sent on the current path. */
-  get hasUnsent(): boolean {
-    return this.#unsent < this.nextSeq;
+  /** Whether something waits to be sent, on the only way there is or on the one of `position`. */
+  hasUnsent(position: StreamPosition = this.#main): boolean {
+    return Math.max(position.next, this.#base) < this.nextSeq;
   }
 
   /** Whether `push` takes one more; when not, the caller waits for `onAck`. */
@@ -76,26 +85,31 @@ export class OutboundStream {
     return seq;
   }
 
-  /** Writes as much as fits of what was not sent on this path. True when something was written. */
-  write(out: FrameWriter): boolean {
-    if (!this.hasUnsent) return false;
+  /**
+   * Writes as much as fits of what was not sent this way. True when something was written. `base` goes with it, the
+   * lowest number that the reader may still need from here; by default the lowest that is not settled.
+   */
+  write(out: FrameWriter, position: StreamPosition = this.#main, base = this.#base): boolean {
+    const firstSeq = Math.max(position.next, this.#base);
+    if (firstSeq >= this.nextSeq) return false;
     const written = out.data(
-      { class: this.class, epoch: this.epoch, base: this.#base, firstSeq: this.#unsent },
+      { class: this.class, epoch: this.epoch, base, firstSeq },
       this.#held,
-      this.#head + this.#unsent - this.#base,
+      this.#head + firstSeq - this.#base,
     );
-    this.#unsent += written;
+    position.next = firstSeq + written;
+    if (position.next - 1 > this.#sent) this.#sent = position.next - 1;
     return written > 0;
   }
 
   /** The path changed: everything unacknowledged goes again. */
   rewind(): void {
-    this.#unsent = this.#base;
+    this.#main.next = this.#base;
   }
 
   /** Everything up to `seq` is taken by the other side. Returns how many that settled; what was never sent cannot be acknowledged. */
   acknowledge(seq: number): number {
-    const upTo = Math.min(seq, this.#unsent - 1);
+    const upTo = Math.min(seq, this.#sent);
     const settled = upTo - this.#base + 1;
     if (settled <= 0) return 0;
     for (let index = this.#head; index < this.#head + settled; index++)

@@ -1,0 +1,181 @@
+/**
+ * What became of everything that a durable stream accepted: one place that knows the states, in which order they may
+ * follow each other, and who is told.
+ */
+import { type ErrorCode, hasReached, isEndState, mayFollow, type Path } from "@parley/protocol";
+
+import type { Delivery, DeliveryState, Sent } from "./delivery.ts";
+
+/** What is known beside the state. */
+export interface DeliveryFacts {
+  readonly path?: Path | undefined;
+  readonly reason?: string | undefined;
+  readonly device?: string | undefined;
+  readonly error?: { readonly code: ErrorCode; readonly message: string } | undefined;
+}
+
+export interface LedgerOptions {
+  /** Wall time, ms since 1970, and monotonic time. */
+  readonly now: () => number;
+  readonly monotonic: () => number;
+  readonly onDelivery: (delivery: Delivery) => void;
+  /** Writes a fact down for a range of numbers. */
+  readonly note: (from: number, to: number, delivery: Delivery) => void;
+}
+
+export interface AcceptedBody {
+  readonly id: string;
+  /** Numbers of its first and last envelope. */
+  readonly firstSeq: number;
+  readonly seq: number;
+  /** Monotonic time. */
+  readonly started: number;
+  /** Monotonic time when it is worth nothing any more; infinite for never. */
+  expires: number;
+  /** What an earlier life of the process knew. */
+  readonly state?: DeliveryState;
+}
+
+interface Entry extends AcceptedBody {
+  newest: Delivery;
+  readonly settled: PromiseWithResolvers<Delivery>;
+  /** Who waits for a state beyond the settlement. */
+  watchers: ((delivery: Delivery) => void)[];
+}
+
+/** Whoever only waits for delivery has its answer with these. */
+const isSettled = (state: DeliveryState): boolean => !mayFollow(state, "delivered");
+/** What was delivered is followed until it is handled, as many as this. */
+const mostFollowed = 8192;
+
+export class DeliveryLedger {
+  readonly #options: LedgerOptions;
+  /** By the last number of the body, ascending. */
+  readonly #entries = new Map<number, Entry>();
+  #last = 0;
+  #settledCount = 0;
+  /** Entries that have a time limit. */
+  #expiring = 0;
+
+  constructor(options: LedgerOptions) {
+    this.#options = options;
+  }
+
+  accept(body: AcceptedBody): Entry {
+    const entry: Entry = {
+      ...body,
+      newest: this.#fact(body, body.state ?? "accepted", {}),
+      settled: Promise.withResolvers<Delivery>(),
+      watchers: [],
+    };
+    this.#entries.set(body.seq, entry);
+    this.#last = Math.max(this.#last, body.seq);
+    if (body.expires !== Infinity) this.#expiring++;
+    if (isSettled(entry.newest.state)) entry.settled.resolve(entry.newest);
+    return entry;
+  }
+
+  /** Tells of something newly accepted, and gives the caller its handle. */
+  announce(entry: Entry): Sent {
+    const accepted = entry.newest;
+    this.#options.onDelivery(accepted);
+    return {
+      id: entry.id,
+      accepted,
+      state: () => entry.newest,
+      settled: entry.settled.promise,
+      reaches: (state) => this.#reaches(entry, state),
+    };
+  }
+
+  /** Everything from one number to another came to a state. Those that are beyond it already stay where they are. */
+  advance(from: number, to: number, state: DeliveryState, facts: DeliveryFacts = {}, at = this.#options.now()): void {
+    const [lowest = 0] = this.#entries.keys();
+    let first: number | undefined;
+    let last: Delivery | undefined;
+    for (let seq = Math.max(from, lowest); seq <= Math.min(to, this.#last); seq++) {
+      const entry = this.#entries.get(seq);
+      if (entry === undefined || !mayFollow(entry.newest.state, state)) continue;
+      first ??= entry.firstSeq;
+      last = this.#change(entry, state, facts, at);
+    }
+    if (first !== undefined && last !== undefined) this.#options.note(first, to, last);
+  }
+
+  /** One body ended without being delivered. */
+  end(seq: number, state: "expired" | "refused" | "dead-lettered", facts: DeliveryFacts = {}): void {
+    const entry = this.#entries.get(seq);
+    if (entry === undefined || !mayFollow(entry.newest.state, state)) return;
+    this.#options.note(entry.firstSeq, seq, this.#change(entry, state, facts, this.#options.now()));
+  }
+
+  /** Bodies whose time is over since the last time, and whether a device has them. */
+  takeDue(now: number): readonly { readonly firstSeq: number; readonly seq: number; readonly isDelivered: boolean }[] {
+    if (this.#expiring === 0) return [];
+    const due = [...this.#entries.values()].filter(({ expires }) => expires <= now);
+    for (const entry of due) entry.expires = Infinity;
+    this.#expiring -= due.length;
+    return due.map(({ firstSeq, seq, newest }) => ({ firstSeq, seq, isDelivered: isSettled(newest.state) }));
+  }
+
+  /** Nobody will hear of anything any more. */
+  stop(error: DeliveryFacts["error"]): void {
+    for (const { watchers, newest, settled } of this.#entries.values()) {
+      for (const watcher of watchers.splice(0)) watcher({ ...newest, error });
+      settled.resolve({ ...newest, error });
+    }
+  }
+
+  #reaches(entry: Entry, state: DeliveryState): Promise<Delivery> {
+    if (hasReached(entry.newest.state, state)) return Promise.resolve(entry.newest);
+    return new Promise((resolve) => {
+      const watch = (delivery: Delivery): void => {
+        if (hasReached(delivery.state, state) || delivery.error !== undefined) resolve(delivery);
+        else entry.watchers.push(watch);
+      };
+      entry.watchers.push(watch);
+    });
+  }
+
+  #fact(body: AcceptedBody, state: DeliveryState, facts: DeliveryFacts, at = this.#options.now()): Delivery {
+    return {
+      id: body.id,
+      state,
+      at,
+      tookMs: this.#options.monotonic() - body.started,
+      path: facts.path,
+      reason: facts.reason,
+      device: facts.device,
+      error: facts.error,
+    };
+  }
+
+  #change(entry: Entry, state: DeliveryState, facts: DeliveryFacts, at: number): Delivery {
+    const { path, reason } = entry.newest;
+    const wasSettled = isSettled(entry.newest.state);
+    entry.newest = this.#fact(entry, state, { path, reason, ...facts }, at);
+    this.#options.onDelivery(entry.newest);
+    if (!wasSettled && isSettled(state)) {
+      this.#settledCount++;
+      entry.settled.resolve(entry.newest);
+    }
+    for (const watcher of entry.watchers.splice(0)) watcher(entry.newest);
+    if (isEndState(state) || state === "read") this.#remove(entry);
+    else if (this.#settledCount > mostFollowed) this.#forgetOldest();
+    return entry.newest;
+  }
+
+  #forgetOldest(): void {
+    for (const entry of this.#entries.values()) {
+      if (!isSettled(entry.newest.state)) continue;
+      this.#remove(entry);
+      return;
+    }
+  }
+
+  #remove(entry: Entry): void {
+    if (!this.#entries.delete(entry.seq)) return;
+    if (isSettled(entry.newest.state)) this.#settledCount--;
+    if (entry.expires !== Infinity) this.#expiring--;
+  }
+}

@@ -1,0 +1,191 @@
+/**
+ * Hands committed messages to the program: one at a time per sender, in order, a few of each sender in memory and the
+ * rest on disk, however slow the handler is.
+ */
+import type { InboxEntry, Journal, PendingEntry } from "@parley/core";
+import { type ErrorCode, toParleyError } from "@parley/protocol";
+
+import type { Source } from "./inbox.ts";
+
+/** A committed message on its way to the handler. */
+export type Waiting = InboxEntry & {
+  /** A handler left before it had it, in this life of the process. */
+  readonly left?: true;
+};
+
+export interface InboxLanesOptions {
+  readonly journal: Journal;
+  readonly now: () => number;
+  /**
+   * Hands one committed message to the program; resolves when the handler returned, with `gone` when the handler left
+   * before it had the message, which stays for the next one.
+   */
+  readonly handle: (entry: Waiting) => Promise<"gone" | void>;
+  /** A message came to its end here. `source` is known when it came in this life of the process. */
+  readonly onEnd: (entry: Waiting, state: "handled" | "dead-lettered", source: Source | undefined) => void;
+  readonly onError: (error: unknown) => void;
+}
+
+interface Lane {
+  waiting: Waiting[];
+  running: boolean;
+  /** More than what waits in memory is on disk, after it. */
+  hasMore: boolean;
+  /** Offers so far: tells a reader of the disk whether something came meanwhile. */
+  offers: number;
+  /** Highest number that was handed out, by stream: what the disk still shows because its end is being written. */
+  readonly handed: Map<string, number>;
+  /** Bytes of what waits in memory. */
+  bytes: number;
+}
+
+/** Messages and bytes of one sender in memory. */
+const mostWaiting = 4096;
+const mostWaitingBytes = 4 * 1024 * 1024;
+/** Messages read from disk at once. */
+const pageEntries = 256;
+/** Times that a message is handed out over the lives of the process before it is set aside: it may be what ends them. */
+const mostAttempts = 3;
+/** Streams of one sender whose newest number is remembered while its lane is busy. */
+const mostStreams = 64;
+
+export class InboxLanes {
+  readonly #options: InboxLanesOptions;
+  readonly #lanes = new Map<string, Lane>();
+  readonly #sources = new Map<string, Source>();
+  #reading = false;
+  #wasRead = false;
+
+  constructor(options: InboxLanesOptions) {
+    this.#options = options;
+  }
+
+  /** Somebody listens from now on: what an earlier life of the process left is handed out first. */
+  read(): void {
+    this.#reading = true;
+    if (this.#wasRead) for (const sender of this.#lanes.keys()) void this.#run(sender);
+    else this.#readLeft().catch(this.#options.onError);
+  }
+
+  /** Nobody listens any more: what comes, and what was not handed out yet, stays in the inbox. */
+  pause(): void {
+    this.#reading = false;
+  }
+
+  /** A message that was committed just now. */
+  offer(entry: Waiting, source: Source): void {
+    const lane = this.#lane(entry.sender);
+    lane.offers++;
+    this.#sources.set(entry.device, source);
+    if (lane.hasMore || lane.waiting.length >= mostWaiting || lane.bytes >= mostWaitingBytes) lane.hasMore = true;
+    else this.#push(lane, entry);
+    void this.#run(entry.sender);
+  }
+
+  /** A message that was set aside is pending again. */
+  again(entry: PendingEntry): void {
+    const lane = this.#lane(entry.sender);
+    lane.handed.delete(streamOf(entry));
+    lane.hasMore = true;
+    lane.offers++;
+    void this.#run(entry.sender);
+  }
+
+  async #readLeft(): Promise<void> {
+    this.#wasRead = true;
+    for (const sender of await this.#options.journal.pendingSenders()) {
+      const lane = this.#lane(sender);
+      // What came since the start is on disk behind it, and is read from there in its turn.
+      lane.waiting = [];
+      lane.bytes = 0;
+      lane.hasMore = true;
+    }
+    for (const sender of this.#lanes.keys()) void this.#run(sender);
+  }
+
+  #lane(sender: string): Lane {
+    const known = this.#lanes.get(sender);
+    if (known !== undefined) return known;
+    const lane: Lane = { waiting: [], bytes: 0, running: false, hasMore: !this.#wasRead, offers: 0, handed: new Map() };
+    this.#lanes.set(sender, lane);
+    return lane;
+  }
+
+  #push(lane: Lane, entry: Waiting): void {
+    lane.waiting.push(entry);
+    lane.bytes += entry.envelope.body.length;
+  }
+
+  /** Hands out what a sender's lane holds, one after the other, while somebody listens. */
+  async #run(sender: string): Promise<void> {
+    const lane = this.#lane(sender);
+    if (lane.running || !this.#wasRead) return;
+    lane.running = true;
+    try {
+      while (this.#reading) {
+        const next = lane.waiting[0] ?? (await this.#fromDisk(sender, lane));
+        // Let go of while the disk was read: it is there still.
+        if (next === undefined || !this.#reading) break;
+        if (await this.#handle(next, lane)) {
+          lane.waiting.shift();
+          lane.bytes -= next.envelope.body.length;
+        } else lane.waiting[0] = { ...next, redelivered: true, left: true };
+      }
+    } catch (error) {
+      lane.hasMore = true;
+      this.#options.onError(error);
+    } finally {
+      lane.running = false;
+    }
+    if (lane.waiting.length === 0 && !lane.hasMore) this.#lanes.delete(sender);
+  }
+
+  /** The next message of a sender that is on disk only: the first one of a page that is kept. */
+  async #fromDisk(sender: string, lane: Lane): Promise<Waiting | undefined> {
+    let after = 0;
+    while (lane.hasMore) {
+      const { offers } = lane;
+      const page = await this.#options.journal.pendingInbox({ sender, after, limit: pageEntries });
+      for (const entry of page) if (entry.seq > (lane.handed.get(streamOf(entry)) ?? 0)) this.#push(lane, entry);
+      if (lane.waiting.length > 0) break;
+      // What was handed out already is still being settled: what is new lies behind it.
+      after = page.at(-1)?.place ?? 0;
+      if (page.length === 0 && offers === lane.offers) lane.hasMore = false;
+    }
+    return lane.waiting[0];
+  }
+
+  /** False when the handler left before it had the message. */
+  async #handle(entry: Waiting, lane: Lane): Promise<boolean> {
+    const { journal, handle, onError } = this.#options;
+    let failure: { code: ErrorCode; reason: string } | undefined;
+    if (entry.redelivered && entry.left !== true && (await journal.noteAttempt(entry)) > mostAttempts)
+      failure = { code: "timeout", reason: "It was handed out in several starts and none came to its end." };
+    else {
+      try {
+        if ((await handle(entry)) === "gone") return false;
+      } catch (error) {
+        onError(error);
+        failure = { code: toParleyError(error).code, reason: "The handler threw." };
+      }
+    }
+    this.#end(entry, lane, failure);
+    return true;
+  }
+
+  #end(entry: Waiting, lane: Lane, failure: { code: ErrorCode; reason: string } | undefined): void {
+    const { journal, now, onEnd, onError } = this.#options;
+    const state = failure === undefined ? "handled" : "dead-lettered";
+    const key = streamOf(entry);
+    if (lane.handed.size >= mostStreams && !lane.handed.has(key))
+      lane.handed.delete(lane.handed.keys().next().value ?? "");
+    lane.handed.set(key, entry.seq);
+    // Not awaited, so that the settlements of many messages share one commit.
+    journal.settleInbox(entry, { state, at: now(), ...failure }).catch(onError);
+    onEnd(entry, state, this.#sources.get(entry.device));
+  }
+}
+
+function streamOf({ device, epoch }: { device: string; epoch: string }): string {
+  return `${device}:${epoch}`;
+}

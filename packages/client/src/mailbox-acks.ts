@@ -1,0 +1,148 @@
+/**
+ * How far this device is with its mailbox. An acknowledgement covers everything before it, so it waits for every frame
+ * that is not committed yet; what may succeed later is tried again, what never can becomes a dead letter.
+ */
+import { Backoff, type Clock, type Random, type Timer } from "@parley/core";
+import { type ErrorCode, limits, type ParleyError, toParleyError } from "@parley/protocol";
+
+import type { Session } from "./session.ts";
+
+/** A frame of the mailbox in the hands of this device. */
+export interface MailboxFrame {
+  readonly place: { readonly offset: number; readonly previous: number; readonly redelivered?: boolean };
+  readonly bytes: Uint8Array;
+  /** The mailbox that it is from: another one counts its places anew. */
+  readonly epoch: string | undefined;
+  tries: number;
+}
+
+export interface MailboxAcksOptions {
+  readonly session: Pick<Session, "request">;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Tries to take a frame once more. */
+  readonly again: (frame: MailboxFrame) => void;
+  readonly onError: (error: unknown) => void;
+}
+
+/** What a frame that cannot be taken is to others: not worth a dead letter. */
+const noLetter: readonly ErrorCode[] = ["expired", "replayed", "revoked"];
+
+export class MailboxAcks {
+  readonly #options: MailboxAcksOptions;
+  readonly #backoff: Backoff;
+  /** Frames that were not taken yet, by offset, ascending as they came. */
+  readonly #open = new Map<number, MailboxFrame>();
+  readonly #failed = new Set<MailboxFrame>();
+  #retry: Timer | undefined;
+  #epoch: string | undefined;
+  #seen = 0;
+  #acked = 0;
+  #acking = false;
+
+  constructor(options: MailboxAcksOptions) {
+    this.#options = options;
+    this.#backoff = new Backoff(options.random);
+  }
+
+  /** A session begins: the node hands out again what was not acknowledged. A mailbox of another epoch counts its places anew. */
+  onSession(epoch: string): void {
+    if (this.#epoch !== epoch) this.reset();
+    this.#epoch = epoch;
+    this.#acknowledge();
+  }
+
+  /** Frames in hand are another instance's matter from now on. */
+  reset(): void {
+    this.#retry?.cancel();
+    this.#retry = undefined;
+    this.#open.clear();
+    this.#failed.clear();
+    this.#seen = 0;
+    this.#acked = 0;
+  }
+
+  stop(): void {
+    this.#retry?.cancel();
+    this.#failed.clear();
+  }
+
+  /** A frame came; undefined when it is in hand already, or more are than the window allows. */
+  arrived(place: MailboxFrame["place"], bytes: Uint8Array): MailboxFrame | undefined {
+    if (this.#open.has(place.offset) || this.#open.size >= limits.mailboxAheadFrames * 2) return undefined;
+    const frame: MailboxFrame = { place, bytes, epoch: this.#epoch, tries: 0 };
+    this.#open.set(place.offset, frame);
+    this.#seen = Math.max(this.#seen, place.offset);
+    return frame;
+  }
+
+  /** What it holds is on disk, or was before. */
+  taken(frame: MailboxFrame): void {
+    if (this.#open.get(frame.place.offset) !== frame) return;
+    this.#open.delete(frame.place.offset);
+    this.#failed.delete(frame);
+    if (this.#failed.size === 0) this.#backoff.reset();
+    this.#acknowledge();
+  }
+
+  /** It could not be taken. */
+  failed(frame: MailboxFrame, error: ParleyError): void {
+    if (this.#open.get(frame.place.offset) !== frame) return;
+    frame.tries++;
+    if (error.retryable) {
+      this.#failed.add(frame);
+      this.#retry ??= this.#options.clock.setTimer(this.#backoff.next(), () => this.#tryAgain());
+    } else void this.#refuse(frame, error.code);
+  }
+
+  #tryAgain(): void {
+    this.#retry = undefined;
+    const failed = [...this.#failed];
+    this.#failed.clear();
+    for (const frame of failed) this.#options.again(frame);
+  }
+
+  /** The registry keeps it as a dead letter; only then it counts as taken. */
+  async #refuse(frame: MailboxFrame, code: ErrorCode): Promise<void> {
+    try {
+      if (!noLetter.includes(code))
+        await this.#options.session.request("mailbox.refuse", { offset: frame.place.offset, code });
+      this.taken(frame);
+    } catch (error) {
+      const refused = toParleyError(error);
+      this.#options.onError(refused);
+      // Gone already, or of another session, which will hand it out again.
+      if (refused.retryable) this.#open.delete(frame.place.offset);
+      else this.taken(frame);
+    }
+  }
+
+  /** Up to here everything was taken. */
+  get #ackTo(): number {
+    let lowest = this.#seen + 1;
+    for (const offset of this.#open.keys()) lowest = Math.min(lowest, offset);
+    return lowest - 1;
+  }
+
+  #acknowledge(): void {
+    if (this.#acking) return;
+    this.#acking = true;
+    // What is taken in one turn is acknowledged at once.
+    this.#options.clock.soon(() => void this.#sendAcks());
+  }
+
+  async #sendAcks(): Promise<void> {
+    for (let offset = this.#ackTo; offset > this.#acked; offset = this.#ackTo) {
+      const epoch = this.#epoch;
+      try {
+        await this.#options.session.request("mailbox.ack", { offset });
+        if (epoch === this.#epoch) this.#acked = Math.max(this.#acked, offset);
+      } catch {
+        // The next session hands the frames out again, and their streams drop them.
+        this.#acked = 0;
+        break;
+      }
+    }
+    this.#acking = false;
+  }
+}

@@ -1,0 +1,174 @@
+/**
+ * The way of a durable stream through its recipient's mailbox: frames leave in order, several at a time, and only what
+ * is stored without a hole before it counts as stored.
+ */
+import type { OutboundStream, StreamPosition, VerifiedMember } from "@parley/core";
+import { type ErrorCode, FrameWriter, limits, ParleyError, type Path, toParleyError } from "@parley/protocol";
+
+import type { Relay } from "./relay.ts";
+import type { Session } from "./session.ts";
+
+export interface MailboxLaneOptions {
+  readonly stream: OutboundStream;
+  readonly session: Pick<Session, "isOpen" | "registryTime">;
+  readonly relay: () => Pick<Relay, "send">;
+  /** The recipient's verified record, fresh enough to seal to. */
+  readonly recipient: () => Promise<VerifiedMember>;
+  /** By which path a frame goes that leaves now: `relay` when it passes straight through to a device that is connected. */
+  readonly path: () => Path;
+  /** Whether this way is in use. */
+  readonly isNeeded: () => boolean;
+  readonly monotonic: () => number;
+  readonly soon: (run: () => void) => void;
+  readonly onStored: (from: number, to: number, path: Path) => void;
+  /** The registry will never take these. */
+  readonly onRefused: (upTo: number, error: ParleyError) => void;
+  readonly onError: (error: unknown) => void;
+}
+
+/** A frame on its way to the mailbox. */
+interface UnderWay {
+  readonly from: number;
+  readonly upTo: number;
+  readonly path: Path;
+  stored: boolean;
+}
+
+/** Frames under way at once. */
+const window = 8;
+/** Pause after the registry would not take a frame; then twice as long. */
+const firstPauseMs = 500;
+const mostPauseMs = 30_000;
+/** What will not change by waiting. */
+const finalVerdicts: readonly ErrorCode[] = ["unknown_member", "revoked", "too_large", "malformed_frame", "forbidden"];
+
+export class MailboxLane {
+  readonly #options: MailboxLaneOptions;
+  readonly #position: StreamPosition;
+  readonly #writer = new FrameWriter();
+  #underWay: UnderWay[] = [];
+  #storedUpTo: number;
+  #pauseMs = firstPauseMs;
+  #notBefore = 0;
+  #sending = 0;
+  #scheduled = false;
+  #stopped = false;
+
+  constructor(options: MailboxLaneOptions) {
+    this.#options = options;
+    this.#position = { next: options.stream.base };
+    this.#storedUpTo = options.stream.base - 1;
+  }
+
+  /** Everything up to here is in the mailbox, or was before it was taken. */
+  get storedUpTo(): number {
+    return this.#storedUpTo;
+  }
+
+  /** Something waits to be handed over. */
+  get hasUnsent(): boolean {
+    return this.#options.stream.hasUnsent(this.#position);
+  }
+
+  /** Nothing is under way and nothing waits. */
+  get isQuiet(): boolean {
+    return this.#sending === 0 && !this.hasUnsent;
+  }
+
+  /** Path of what was handed over last. */
+  lastPath: Path | undefined;
+
+  /** Highest number that was handed over. */
+  get sentUpTo(): number {
+    return this.#position.next - 1;
+  }
+
+  /** What the registry has not confirmed goes again; with `all`, everything that no device has acknowledged. */
+  rewind(all = false): void {
+    const { base } = this.#options.stream;
+    if (all) this.#storedUpTo = base - 1;
+    this.#underWay = [];
+    this.#position.next = Math.max(this.#storedUpTo + 1, base);
+  }
+
+  /** A new session: there is no reason to wait any longer. */
+  resume(): void {
+    this.#notBefore = 0;
+    this.flush();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** Hands over what waits, at the end of this turn. */
+  flush(): void {
+    if (this.#scheduled || this.#stopped) return;
+    this.#scheduled = true;
+    this.#options.soon(() => {
+      this.#scheduled = false;
+      if (!this.#stopped) this.#handOver();
+    });
+  }
+
+  #handOver(): void {
+    const { stream, session, isNeeded, monotonic, path } = this.#options;
+    while (
+      isNeeded() &&
+      session.isOpen &&
+      this.#sending < window &&
+      monotonic() >= this.#notBefore &&
+      stream.hasUnsent(this.#position)
+    ) {
+      const from = Math.max(this.#position.next, stream.base);
+      if (!stream.write(this.#writer, this.#position)) return;
+      const frame: UnderWay = { from, upTo: this.#position.next - 1, path: path(), stored: false };
+      this.lastPath = frame.path;
+      this.#underWay.push(frame);
+      this.#sending++;
+      void this.#store(this.#writer.finish().slice(), frame);
+    }
+  }
+
+  async #store(bytes: Uint8Array, frame: UnderWay): Promise<void> {
+    const { recipient, relay, session, onError, onRefused } = this.#options;
+    try {
+      const { member, encryption } = await recipient();
+      // The same for all, so that the mailbox loses nothing from the middle of a stream: shorter lives end at the reader.
+      const expires = Math.round(session.registryTime) + limits.expiryMs;
+      const to = { member, device: undefined, encryption, boot: undefined, store: true, expires };
+      const { state, error } = await relay().send(bytes, to);
+      if (state === "refused")
+        throw new ParleyError(error?.code ?? "refused", error === undefined ? {} : { message: error.message });
+      this.#onStored(frame);
+    } catch (error) {
+      const refused = toParleyError(error);
+      // Anything but a final verdict, such as a record that cannot be believed now, leaves what was accepted waiting.
+      if (finalVerdicts.includes(refused.code)) onRefused(frame.upTo, refused);
+      else if (this.#underWay.includes(frame)) this.#pause();
+      if (session.isOpen) onError(refused);
+    } finally {
+      this.#sending--;
+    }
+    if (session.isOpen) this.flush();
+  }
+
+  /** What is stored behind a frame that is not could not be read: it does not count yet. */
+  #onStored(frame: UnderWay): void {
+    frame.stored = true;
+    this.#pauseMs = firstPauseMs;
+    for (let first = this.#underWay[0]; first?.stored === true; first = this.#underWay[0]) {
+      this.#underWay.shift();
+      this.#storedUpTo = Math.max(this.#storedUpTo, first.upTo);
+      this.#options.onStored(first.from, first.upTo, first.path);
+    }
+  }
+
+  /** A broken session needs no pause: the next one is the time to go on. */
+  #pause(): void {
+    this.rewind();
+    if (!this.#options.session.isOpen) return;
+    this.#notBefore = this.#options.monotonic() + this.#pauseMs;
+    this.#pauseMs = Math.min(this.#pauseMs * 2, mostPauseMs);
+  }
+}

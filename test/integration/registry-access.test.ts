@@ -88,4 +88,8 @@ const bodies: Readonly<Record<string, unknown>> = {
   "pairing.reject": { pairing: id16 },
   "revocations.publish": { revocations: "a.b.c" },
   "mailbox.ack": { offset: 0 },
+  "inbox.release": { generation: 1000 },
+  "mailbox.refuse": { offset: 0, code: "cannot_open" },
+  "mailbox.dead.remove": { offsets: [0] },
+  "mailbox.dead.redeliver": { offset: 0 },
 };

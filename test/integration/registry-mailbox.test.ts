@@ -122,7 +122,11 @@ describe("a mailbox", () => {
     for (let count = 0; count < 150; count++) bob.sendFrame(carol, content.fill(count), { store: true });
     for (let count = 0; count < 150; count++) expect((await bob.nextResult()).state).toBe("stored");
     const device = await mesh.open(carol);
-    for (let count = 0; count < 150; count++) expect((await device.nextDelivery()).content[0]).toBe(count);
+    for (let count = 0; count < 150; count++) {
+      const { content: taken, mailbox } = await device.nextDelivery();
+      expect(taken[0]).toBe(count);
+      await device.request("mailbox.ack", { offset: mailbox?.offset ?? 0 });
+    }
   });
 
   it("bounds the frames of one session that wait for the store, and stores them all", async () => {

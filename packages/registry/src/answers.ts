@@ -1,5 +1,6 @@
 import type { Signer } from "@parley/core";
 import {
+  decodeRoutedFrame,
   limits,
   ParleyError,
   type ReplyBody,
@@ -8,9 +9,11 @@ import {
   type RequestType,
 } from "@parley/protocol";
 
+import type { DeadLetters } from "./dead-letters.ts";
 import type { Directory, DirectoryEntry } from "./directory.ts";
 import type { Enrolments } from "./enrolments.ts";
 import { iceFor } from "./ice.ts";
+import type { InboxLeases } from "./inbox-leases.ts";
 import type { Invites } from "./invites.ts";
 import { issueLease } from "./lease.ts";
 import type { Mailboxes } from "./mailboxes.ts";
@@ -34,6 +37,10 @@ export interface AnswerServices {
   readonly pairings: Pairings;
   readonly enrolments: Enrolments;
   readonly mailboxes: Mailboxes;
+  readonly inboxes: InboxLeases;
+  readonly deadLetters: DeadLetters;
+  /** The mailbox of a member has more. */
+  readonly mailboxChanged: (member: string) => void;
   readonly tokens: SessionTokens;
   readonly nodeKey: Signer;
   readonly now: () => number;
@@ -50,7 +57,8 @@ type Answers = { readonly [Type in RequestType]: Answer<Type> };
 
 /** One answer for each type of request. Roles were checked before. */
 export function makeAnswers(services: AnswerServices): (session: Session, request: RequestMessage) => Promise<unknown> {
-  const { mesh, members, directory, presence, invites, pairings, enrolments, mailboxes, now } = services;
+  const { mesh, members, directory, presence, invites, pairings, enrolments, mailboxes, inboxes, deadLetters, now } =
+    services;
   const answers: Answers = {
     "directory.find": (_caller, query) => directory.find(query, presence),
     "directory.get": async (_caller, wanted) => {
@@ -77,6 +85,7 @@ export function makeAnswers(services: AnswerServices): (session: Session, reques
     },
     "presence.set": (caller, change) => {
       presence.set(caller.member, caller.device, change);
+      if (caller.kind === "agent" && change.consumer !== undefined) inboxes.consider(caller.member);
       return {};
     },
     "lease.renew": async (caller) => {
@@ -105,16 +114,33 @@ export function makeAnswers(services: AnswerServices): (session: Session, reques
       await members.revokeListed();
       return {};
     },
-    "mailbox.ack": async (caller, { offset }) => {
-      const { kind, devices } = await findMember(services, caller);
-      await mailboxes.ack({ member: caller.member, kind, devices }, caller.device, offset);
+    "mailbox.ack": async (caller, { offset }, session) => {
+      if (caller.kind === "agent") await inboxes.check(session);
+      await session.mailbox.acknowledge(offset);
       return {};
     },
-    "inbox.release": () => notYet(),
-    "mailbox.refuse": () => notYet(),
-    "mailbox.dead.list": () => notYet(),
-    "mailbox.dead.remove": () => notYet(),
-    "mailbox.dead.redeliver": () => notYet(),
+    "inbox.release": async (_caller, { generation }, session) => {
+      await inboxes.release(session, generation);
+      return {};
+    },
+    "mailbox.refuse": async (caller, { offset, code }, session) => {
+      if (caller.kind === "agent") await inboxes.check(session);
+      await session.mailbox.refuse(offset, code);
+      return {};
+    },
+    "mailbox.dead.list": (caller, { after, limit }) => deadLetters.list(caller.member, limit ?? limits.pageSize, after),
+    "mailbox.dead.remove": async (caller, { offsets }) => ({
+      removed: await deadLetters.remove(caller.member, offsets),
+    }),
+    "mailbox.dead.redeliver": async (caller, { offset }) => {
+      const bytes = await deadLetters.frame(caller.member, offset);
+      const frame = decodeRoutedFrame(bytes);
+      if (!frame.ok) throw new ParleyError(frame.code);
+      const place = await mailboxes.append(frame.value, bytes, `dead.${offset}`);
+      await deadLetters.remove(caller.member, [offset]);
+      services.mailboxChanged(caller.member);
+      return { offset: place };
+    },
     "token.get": (caller) => services.tokens.issue(caller),
     ping: () => ({ time: now() }),
   };
@@ -124,10 +150,6 @@ export function makeAnswers(services: AnswerServices): (session: Session, reques
     const answer = answers[request.type] as Answer<RequestType>;
     return answer(session.identity, request.body, session);
   };
-}
-
-function notYet(): never {
-  throw new ParleyError("unsupported_operation");
 }
 
 /** By name or id. The directory may be late: the store has the last word before a member is called unknown. */

@@ -9,6 +9,7 @@ import {
 
 import { frameRoles } from "./access.ts";
 import type { Directory } from "./directory.ts";
+import type { InboxLeases } from "./inbox-leases.ts";
 import type { Mailboxes } from "./mailboxes.ts";
 import type { Members } from "./members.ts";
 import type { SessionTable } from "./session-table.ts";
@@ -20,6 +21,7 @@ export interface DeliveryOptions {
   readonly directory: Directory;
   readonly members: Members;
   readonly mailboxes: Mailboxes;
+  readonly inboxes: Pick<InboxLeases, "holderOf">;
   readonly now: () => number;
 }
 
@@ -34,14 +36,21 @@ export class Delivery {
     this.#options = options;
   }
 
-  /** Carries one frame that a session sent. What the sender is told is the result; throws when the bytes are no frame. */
-  carry(from: Session, bytes: Uint8Array): FrameResult | Promise<FrameResult> {
+  /**
+   * Carries one frame that a session sent. What the sender is told is the result; throws when the bytes are no frame.
+   * `onRelayed` gets the result of one that its recipient's connection has no room for, once it has.
+   */
+  carry(
+    from: Session,
+    bytes: Uint8Array,
+    onRelayed: (result: FrameResult) => void,
+  ): FrameResult | Promise<FrameResult> | undefined {
     const decoded = decodeRoutedFrame(bytes);
     if (!decoded.ok) throw new ParleyError(decoded.code, { message: decoded.message });
     const frame = decoded.value;
     const refusal = this.#refusal(from, frame);
     if (refusal !== undefined) return refused(frame, refusal);
-    return frame.store ? this.#store(frame, bytes) : this.#relay(from, frame, bytes);
+    return frame.store ? this.#store(frame, bytes) : this.#relay(from, frame, bytes, onRelayed);
   }
 
   #refusal(from: Session, frame: RoutedFrame): ParleyError | undefined {
@@ -55,14 +64,31 @@ export class Delivery {
     return undefined;
   }
 
-  #relay(from: Session, frame: RoutedFrame, bytes: Uint8Array): FrameResult | Promise<FrameResult> {
+  #relay(
+    from: Session,
+    frame: RoutedFrame,
+    bytes: Uint8Array,
+    onRelayed: (result: FrameResult) => void,
+  ): FrameResult | Promise<FrameResult> | undefined {
     const { sessions } = this.#options;
-    const to = frame.toDevice === undefined ? sessions.ofMember(frame.toMember)[0] : sessions.ofDevice(frame.toDevice);
+    const to = frame.toDevice === undefined ? this.#anyDevice(frame.toMember) : sessions.ofDevice(frame.toDevice);
     // A device of another member than the header names is nobody's recipient.
     if (to?.identity?.member !== frame.toMember) return this.#notConnected(frame);
-    to.deliver(encodeDelivery({ mailbox: undefined, frame: bytes }));
-    if (to.isCongested && to !== from) to.holdUp(from);
-    return { frame: frame.frameId, state: "relayed" };
+    const delivery = encodeDelivery({ mailbox: undefined, frame: bytes });
+    if (to !== from && !to.hasRoomFor(from, delivery.length)) return refused(frame, new ParleyError("slow_reader"));
+    to.deliver(delivery);
+    const relayed: FrameResult = { frame: frame.frameId, state: "relayed" };
+    if (to === from || !to.isCongested) return relayed;
+    // A sender that waits for results slows down towards this device, and towards no other.
+    to.onceCaughtUp(from, (isGone) => onRelayed(isGone ? refused(frame, new ParleyError("not_connected")) : relayed));
+    return undefined;
+  }
+
+  /** The one that takes an agent's messages, else the one that is connected longest. */
+  #anyDevice(member: string): Session | undefined {
+    const { sessions, inboxes } = this.#options;
+    const holder = inboxes.holderOf(member)?.identity?.device;
+    return (holder === undefined ? undefined : sessions.ofDevice(holder)) ?? sessions.ofMember(member)[0];
   }
 
   async #notConnected(frame: RoutedFrame): Promise<FrameResult> {

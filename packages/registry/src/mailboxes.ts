@@ -1,28 +1,14 @@
 import type { Clock, Log, LogBounds, Records } from "@parley/core";
-import { decodeRoutedFrame, id32Schema, limits, ParleyError, type RoutedHeader } from "@parley/protocol";
+import { decodeRoutedFrame, id32Schema, limits, type RoutedHeader } from "@parley/protocol";
 import { z } from "zod";
 
-import type { RegistryBounds } from "./bounds.ts";
 import { JsonRecords } from "./json-records.ts";
-import { keys } from "./keys.ts";
+import { afterPrefix, keys, prefixes } from "./keys.ts";
+import { type MailboxGap, MailboxGaps } from "./mailbox-gaps.ts";
+import { MailboxQuota, type QuotaBounds } from "./mailbox-quota.ts";
 
 const cursorsSchema = z.object({ epoch: z.string(), devices: z.record(id32Schema, z.int().min(0)) });
 type Cursors = z.infer<typeof cursorsSchema>;
-
-interface Held {
-  readonly offset: number;
-  readonly bytes: number;
-  readonly expires: number;
-}
-
-/** What waits in one mailbox, counted so that its quota needs no reading. */
-interface Box {
-  held: Held[];
-  heldBytes: number;
-  /** Appends under way. */
-  pendingFrames: number;
-  pendingBytes: number;
-}
 
 /** Whose mailbox, and which devices have to take a frame before it is dropped. */
 export interface MailboxOwner {
@@ -38,43 +24,60 @@ export interface MailboxesOptions {
   readonly log: Log;
   readonly records: Records;
   readonly clock: Clock;
-  readonly bounds: Pick<RegistryBounds, "mailboxFrames" | "mailboxBytes">;
+  readonly bounds: QuotaBounds;
 }
 
 /**
- * Mailboxes: sealed frames that wait for a member. An agent's is taken by one device, and where the log begins is how
- * far it got. Each device of a person has a cursor of its own, and a frame goes when all have passed it.
+ * Mailboxes: sealed frames that wait for a member, and outlive its devices. Where an agent's log begins is how far its
+ * holders got. Each device of a person has a cursor of its own, and a frame goes when all listed ones have passed it,
+ * or when it expires.
  */
 export class Mailboxes {
   readonly #options: MailboxesOptions;
   readonly #cursors: JsonRecords<Cursors>;
-  readonly #boxes = new Map<string, Promise<Box>>();
+  readonly #gaps: MailboxGaps;
+  readonly #boxes = new Map<string, Promise<MailboxQuota>>();
   readonly #acks = new Map<string, Acks>();
 
   constructor(options: MailboxesOptions) {
     this.#options = options;
     this.#cursors = new JsonRecords(options.records, cursorsSchema);
+    this.#gaps = new MailboxGaps(options.records);
   }
 
-  /** Keeps a frame; durable when resolved. Throws `mailbox_full`. The same frame again is kept once. */
-  async append(header: RoutedHeader, bytes: Uint8Array): Promise<void> {
-    const box = await this.#box(header.toMember);
-    await this.#makeRoom(header.toMember, box, bytes.length);
-    box.pendingFrames++;
-    box.pendingBytes += bytes.length;
+  /**
+   * Keeps a frame and answers its offset; durable when resolved. Throws `mailbox_full`. The same frame again is kept
+   * once; the sender's device is part of what makes it the same: an id that somebody else made up or saw takes no
+   * frame's place.
+   */
+  async append(
+    header: RoutedHeader,
+    bytes: Uint8Array,
+    dedupeKey: string = `${header.fromDevice}.${header.frameId}`,
+  ): Promise<number> {
+    const { toMember, fromMember: from } = header;
+    const box = await this.#box(toMember);
+    await this.#reserve(toMember, box, from, bytes.length);
     try {
-      // The sender's device is part of the key: an id that somebody else made up or saw cannot take a frame's place.
-      const dedupeKey = `${header.fromDevice}.${header.frameId}`;
-      const { offset, duplicate } = await this.#options.log.append(keys.mailbox(header.toMember), bytes, { dedupeKey });
-      if (!duplicate) hold(box, { offset, bytes: bytes.length, expires: header.expires });
-    } finally {
-      box.pendingFrames--;
-      box.pendingBytes -= bytes.length;
+      const { offset, duplicate } = await this.#options.log.append(keys.mailbox(toMember), bytes, { dedupeKey });
+      if (duplicate) box.giveBack(from, bytes.length);
+      else box.written({ offset, bytes: bytes.length, expires: header.expires, from });
+      return offset;
+    } catch (error) {
+      box.giveBack(from, bytes.length);
+      throw error;
     }
   }
 
   bounds(member: string): Promise<LogBounds> {
     return this.#options.log.bounds(keys.mailbox(member));
+  }
+
+  /** The frame at an offset, if it is still there. */
+  async frame(member: string, offset: number): Promise<Uint8Array | undefined> {
+    const page = await this.#options.log.read(keys.mailbox(member), { from: Math.max(1, offset), limit: 1 });
+    const entry = page.entries[0];
+    return entry?.offset === offset ? entry.bytes : undefined;
   }
 
   /** Offset up to which a person's device took everything; undefined when the log itself says where to begin. */
@@ -85,47 +88,91 @@ export class Mailboxes {
     return cursors?.value.epoch === epoch ? cursors.value.devices[device] : undefined;
   }
 
+  /** What expired and was not said to everybody yet. */
+  async gap(member: string): Promise<MailboxGap | undefined> {
+    const { epoch } = await this.bounds(member);
+    return this.#gaps.get(member, epoch);
+  }
+
   /** A device took everything up to an offset. Writes are shared by all acks that come while one is under way. */
-  async ack(owner: MailboxOwner, device: string, offset: number): Promise<void> {
-    const acks = this.#acks.get(owner.member) ?? { waiting: new Map(), writing: undefined, owner };
-    this.#acks.set(owner.member, acks);
-    acks.owner = owner;
-    acks.waiting.set(device, Math.max(offset, acks.waiting.get(device) ?? 0));
-    while (acks.writing !== undefined) {
-      await acks.writing.catch(() => undefined);
-      if (!acks.waiting.has(device)) return;
+  ack(owner: MailboxOwner, device: string, offset: number): Promise<void> {
+    return this.#settle(owner, device, offset);
+  }
+
+  /** The devices of a person are others than before: one that is gone holds nothing back. */
+  async devicesChanged(owner: MailboxOwner): Promise<void> {
+    if (owner.kind === "person") await this.#settle(owner, undefined, 0);
+  }
+
+  /** Drops what expired at the head of every mailbox. */
+  async sweep(): Promise<void> {
+    const { log, clock } = this.#options;
+    for (let after: string | undefined; ;) {
+      const page = await log.streams(prefixes.mailbox, after === undefined ? {} : { after });
+      for (const name of page.names) {
+        const member = afterPrefix(name, prefixes.mailbox);
+        if (!this.#boxes.has(member)) {
+          const [head] = (await log.read(name, { limit: 1 })).entries;
+          if (head === undefined || !isOver(expiryOf(head.bytes), clock.now())) continue;
+        }
+        await this.#expire(member, await this.#box(member));
+      }
+      after = page.names.at(-1);
+      if (page.complete || after === undefined) return;
     }
-    acks.writing = this.#writeAcks(acks).finally(() => {
-      acks.writing = undefined;
-      if (acks.waiting.size === 0) this.#acks.delete(owner.member);
-    });
-    await acks.writing;
+  }
+
+  /** Frames and bytes in the mailboxes that are counted at this node. */
+  async usage(): Promise<{ frames: number; bytes: number }> {
+    const boxes = await Promise.all(this.#boxes.values());
+    return {
+      frames: boxes.reduce((sum, { frames }) => sum + frames, 0),
+      bytes: boxes.reduce((sum, { bytes }) => sum + bytes, 0),
+    };
   }
 
   /** Drops the frames of a member that was revoked. */
   async remove(member: string): Promise<void> {
     this.#boxes.delete(member);
     await this.#options.log.remove(keys.mailbox(member));
+    await this.#gaps.remove(member);
+    await this.#options.records.delete(keys.mailboxCursor(member));
+  }
+
+  async #settle(owner: MailboxOwner, device: string | undefined, offset: number): Promise<void> {
+    const acks = this.#acks.get(owner.member) ?? { waiting: new Map(), isChanged: false, writing: undefined, owner };
+    this.#acks.set(owner.member, acks);
+    acks.owner = owner;
+    if (device === undefined) acks.isChanged = true;
+    else acks.waiting.set(device, Math.max(offset, acks.waiting.get(device) ?? 0));
+    while (acks.writing !== undefined) {
+      await acks.writing.catch(() => undefined);
+      if (device === undefined ? !acks.isChanged : !acks.waiting.has(device)) return;
+    }
+    acks.writing = this.#writeAcks(acks).finally(() => {
+      acks.writing = undefined;
+      if (acks.waiting.size === 0 && !acks.isChanged) this.#acks.delete(owner.member);
+    });
+    await acks.writing;
   }
 
   async #writeAcks(acks: Acks): Promise<void> {
     const { owner } = acks;
     const taken = new Map(acks.waiting);
     acks.waiting.clear();
-    const { epoch, last } = await this.bounds(owner.member);
-    const upTo =
-      owner.kind === "agent" ? Math.max(...taken.values()) : await this.#moveCursors(owner, taken, epoch, last);
-    const { first } = await this.#options.log.trim(keys.mailbox(owner.member), Math.min(upTo, last));
+    acks.isChanged = false;
+    // A member without devices keeps its mailbox for the next one.
+    if (owner.devices.length === 0) return;
+    const upTo = owner.kind === "agent" ? Math.max(0, ...taken.values()) : await this.#moveCursors(owner, taken);
+    const { first } = await this.#options.log.trim(keys.mailbox(owner.member), upTo);
     const box = await this.#boxes.get(owner.member);
-    if (box !== undefined) release(box, first);
+    box?.release(first);
+    await this.#gaps.passed(owner.member, Math.min(upTo, first - 1));
   }
 
-  async #moveCursors(
-    owner: MailboxOwner,
-    taken: ReadonlyMap<string, number>,
-    epoch: string,
-    last: number,
-  ): Promise<number> {
+  /** Answers how far all have come. */
+  async #moveCursors(owner: MailboxOwner, taken: ReadonlyMap<string, number>): Promise<number> {
+    const { epoch, last } = await this.bounds(owner.member);
     const kept = await this.#cursors.change(keys.mailboxCursor(owner.member), (current) => {
       const before = current?.epoch === epoch ? current.devices : {};
       const devices: Record<string, number> = {};
@@ -133,31 +180,34 @@ export class Mailboxes {
         const offset = Math.max(before[device] ?? -1, Math.min(taken.get(device) ?? -1, last));
         if (offset >= 0) devices[device] = offset;
       }
-      return { epoch, devices };
+      const isSame =
+        current?.epoch === epoch &&
+        Object.keys(before).length === Object.keys(devices).length &&
+        Object.entries(devices).every(([device, offset]) => before[device] === offset);
+      return isSame ? undefined : { epoch, devices };
     });
     return Math.min(...owner.devices.map((device) => kept?.value.devices[device] ?? 0));
   }
 
-  async #makeRoom(member: string, box: Box, bytes: number): Promise<void> {
-    if (this.#fits(box, bytes)) return;
-    const now = this.#options.clock.now();
-    let expired = 0;
-    for (const held of box.held) {
-      if (held.expires === 0 || held.expires > now) break;
-      expired = held.offset;
+  async #reserve(member: string, box: MailboxQuota, from: string, bytes: number): Promise<void> {
+    try {
+      box.reserve(from, bytes);
+    } catch {
+      await this.#expire(member, box);
+      box.reserve(from, bytes);
     }
-    if (expired > 0) release(box, (await this.#options.log.trim(keys.mailbox(member), expired)).first);
-    if (!this.#fits(box, bytes)) throw new ParleyError("mailbox_full");
   }
 
-  #fits(box: Box, bytes: number): boolean {
-    const { mailboxFrames, mailboxBytes } = this.#options.bounds;
-    return (
-      box.held.length + box.pendingFrames < mailboxFrames && box.heldBytes + box.pendingBytes + bytes <= mailboxBytes
-    );
+  async #expire(member: string, box: MailboxQuota): Promise<void> {
+    const expired = box.expiredHead(this.#options.clock.now());
+    if (expired === undefined) return;
+    const { epoch, first } = await this.bounds(member);
+    if (expired.to >= first)
+      await this.#gaps.note(member, epoch, { from: Math.max(first, expired.from), to: expired.to });
+    box.release((await this.#options.log.trim(keys.mailbox(member), expired.to)).first);
   }
 
-  #box(member: string): Promise<Box> {
+  #box(member: string): Promise<MailboxQuota> {
     const known = this.#boxes.get(member);
     if (known !== undefined) return known;
     if (this.#boxes.size >= mostBoxes) this.#boxes.delete(this.#boxes.keys().next().value ?? "");
@@ -167,8 +217,8 @@ export class Mailboxes {
     return counted;
   }
 
-  async #count(member: string): Promise<Box> {
-    const box: Box = { held: [], heldBytes: 0, pendingFrames: 0, pendingBytes: 0 };
+  async #count(member: string): Promise<MailboxQuota> {
+    const box = new MailboxQuota(this.#options.bounds);
     for (let from = 1; ;) {
       const page = await this.#options.log.read(keys.mailbox(member), {
         from,
@@ -177,7 +227,8 @@ export class Mailboxes {
       });
       for (const { offset, bytes } of page.entries) {
         const frame = decodeRoutedFrame(bytes);
-        hold(box, { offset, bytes: bytes.length, expires: frame.ok ? frame.value.expires : 0 });
+        const sender = frame.ok ? frame.value.fromMember : "";
+        box.hold({ offset, bytes: bytes.length, expires: expiryOf(bytes), from: sender });
       }
       if (page.complete) return box;
       from = page.next;
@@ -188,20 +239,18 @@ export class Mailboxes {
 interface Acks {
   owner: MailboxOwner;
   readonly waiting: Map<string, number>;
+  /** The device list is another one. */
+  isChanged: boolean;
   writing: Promise<void> | undefined;
 }
 
-function hold(box: Box, held: Held): void {
-  box.held.push(held);
-  box.heldBytes += held.bytes;
+/** Milliseconds since 1970; 0 never. What cannot be read is over. */
+export function expiryOf(frame: Uint8Array): number {
+  const decoded = decodeRoutedFrame(frame);
+  return decoded.ok ? decoded.value.expires : 1;
 }
 
-function release(box: Box, first: number): void {
-  let gone = 0;
-  for (const held of box.held) {
-    if (held.offset >= first) break;
-    box.heldBytes -= held.bytes;
-    gone++;
-  }
-  box.held = box.held.slice(gone);
+/** Whether an expiry has passed. */
+export function isOver(expires: number, now: number): boolean {
+  return expires !== 0 && expires <= now;
 }

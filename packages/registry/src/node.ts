@@ -6,15 +6,19 @@ import { Attempts } from "./attempts.ts";
 import { blobRoutes } from "./blob-routes.ts";
 import { defaultBounds, type RegistryBounds } from "./bounds.ts";
 import { ClaimSecret } from "./claim.ts";
+import { DeadLetters } from "./dead-letters.ts";
 import { Delivery } from "./delivery.ts";
 import { Directory, type DirectoryEntry } from "./directory.ts";
 import { Enrolments } from "./enrolments.ts";
 import { Generations } from "./generations.ts";
 import type { RouteHandlers } from "./http-app.ts";
+import { InboxLeases } from "./inbox-leases.ts";
 import { Invites } from "./invites.ts";
+import { MailboxAttempts } from "./mailbox-attempts.ts";
 import { Mailboxes } from "./mailboxes.ts";
 import { Members } from "./members.ts";
 import { type ClaimedMesh, MeshState } from "./mesh-state.ts";
+import { NodeCounters } from "./node-counters.ts";
 import type { NodeOptions, RegistryLog } from "./options.ts";
 import { Pairings } from "./pairings.ts";
 import { Presence } from "./presence.ts";
@@ -44,6 +48,10 @@ export class RegistryNode {
   readonly #pairings: Pairings;
   readonly #enrolments: Enrolments;
   readonly #mailboxes: Mailboxes;
+  readonly #deadLetters: DeadLetters;
+  readonly #inboxes: InboxLeases;
+  /** What it did so far. */
+  readonly counters = new NodeCounters();
   readonly #blobs: Blobs;
   readonly #services: SessionServices;
   /** Session tokens, for whoever listens for HTTP. */
@@ -98,6 +106,19 @@ export class RegistryNode {
       },
     });
     this.#mailboxes = new Mailboxes({ log: store, records, clock, bounds: this.#bounds });
+    this.#deadLetters = new DeadLetters(records, clock, this.#bounds.deadLetters);
+    this.#inboxes = new InboxLeases({
+      records,
+      log: store,
+      clock,
+      directory: this.#directory,
+      presence: this.#presence,
+      sessionsOf: (member) => this.#table.ofMember(member),
+      leaseMs: this.#bounds.inboxLeaseMs,
+      marginMs: this.#bounds.inboxMarginMs,
+      onChange: () => void this.counters.inboxChanges++,
+      onError,
+    });
     this.#blobs = stores.blobs;
     this.tokens = new SessionTokens({
       mesh: this.#mesh,
@@ -115,6 +136,8 @@ export class RegistryNode {
       pairings: this.#pairings,
       enrolments: this.#enrolments,
       mailboxes: this.#mailboxes,
+      deadLetters: this.#deadLetters,
+      inboxes: this.#inboxes,
       nodeKey,
       now,
     };
@@ -127,10 +150,15 @@ export class RegistryNode {
       log: this.#log,
       store,
       table: this.#table,
+      attempts: new MailboxAttempts(this.#bounds.mailboxAttempts),
+      counters: this.counters,
       generations: new Generations(records),
       delivery: new Delivery({ ...shared, sessions: this.#table }),
       answer: makeAnswers({
         ...shared,
+        mailboxChanged: (member) => {
+          for (const session of this.#table.ofMember(member)) session.mailboxChanged();
+        },
         tokens: this.tokens,
         invites: this.#invites,
         leaseMs: this.#bounds.leaseMs,
@@ -200,6 +228,7 @@ export class RegistryNode {
     const error = toWireError(new ParleyError("draining"));
     for (const session of this.#table.proven()) session.push("goodbye", { error });
     await this.#idle();
+    this.#inboxes.stop();
     for (const session of this.#table.everyone()) session.end("draining");
     this.#ending.abort();
     return true;
@@ -261,7 +290,14 @@ export class RegistryNode {
   }
 
   #memberChanged(entry: DirectoryEntry): void {
-    for (const session of this.#table.ofMember(entry.member)) session.follow(entry);
+    const { member, kind, devices } = entry;
+    const sessions = this.#table.ofMember(member);
+    for (const session of sessions) session.follow(entry);
+    if (kind === "agent" && sessions.length > 0) this.#inboxes.consider(member);
+    if (kind === "person" && !entry.revoked && this.#state === "ready")
+      this.#mailboxes
+        .devicesChanged({ member, kind, devices })
+        .catch((error: unknown) => this.#failed("mailbox", error));
     if (entry.revoked) return;
     for (const watcher of this.#presence.watchersOf(entry.member)) watcher.memberChanged(entry.member, entry.record);
   }
@@ -273,7 +309,9 @@ export class RegistryNode {
     for (const session of this.#table.proven()) session.push("revocations", { revocations: compact });
     for (const { member } of list.revoked) {
       for (const session of this.#table.ofMember(member)) session.end("revoked");
-      this.#mailboxes.remove(member).catch((error: unknown) => this.#failed("mailbox", error));
+      Promise.all([this.#mailboxes.remove(member), this.#deadLetters.removeAll(member)]).catch((error: unknown) =>
+        this.#failed("mailbox", error),
+      );
     }
     this.#members.revokeListed().catch((error: unknown) => this.#failed("revocations", error));
     this.#log("info", "revocations.changed", { number: list.number, revoked: list.revoked.length });
@@ -287,7 +325,8 @@ export class RegistryNode {
 
   #beat(): void {
     const { clock } = this.#services;
-    const every = Math.max(1, Math.min(this.#bounds.pingMs, this.#bounds.staleMs) / 3);
+    const { pingMs, staleMs, inboxLeaseMs } = this.#bounds;
+    const every = Math.max(1, Math.min(pingMs, staleMs, inboxLeaseMs) / 3);
     this.#beats = clock.setTimer(every, () => {
       for (const session of this.#table.proven()) session.beat();
       this.#beat();

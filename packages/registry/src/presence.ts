@@ -75,6 +75,21 @@ export class Presence implements Liveness {
     this.#change(member);
   }
 
+  /** Which device of an agent holds its inbox, by the generation of its lease. */
+  setInbox(member: string, device: string, generation: number | undefined): void {
+    const presence = this.#members.get(member);
+    const before = presence?.devices.get(device);
+    if (presence === undefined || before === undefined || before.inbox === generation) return;
+    const { inbox: _before, ...rest } = before;
+    presence.devices.set(device, generation === undefined ? rest : { ...rest, inbox: generation });
+    this.#change(member);
+  }
+
+  /** Undefined for a device that is not at this node. */
+  consumer(member: string, device: string): "reading" | "idle" | undefined {
+    return this.#members.get(member)?.devices.get(device)?.consumer;
+  }
+
   of(member: string): DevicePresence[] {
     return [...(this.#members.get(member)?.devices.values() ?? [])];
   }

@@ -19,15 +19,19 @@ import {
 
 import { mayRequest } from "./access.ts";
 import type { RegistryBounds } from "./bounds.ts";
+import type { DeadLetters } from "./dead-letters.ts";
 import type { Delivery } from "./delivery.ts";
 import type { Directory, DirectoryEntry } from "./directory.ts";
 import type { Generations } from "./generations.ts";
 import { type HandshakeContext, makeChallenge, type Proven, verifyProof } from "./handshake.ts";
+import type { InboxCandidate, InboxGrant, InboxLeases } from "./inbox-leases.ts";
 import { issueLease } from "./lease.ts";
-import { MailboxReader } from "./mailbox-reader.ts";
+import type { MailboxAttempts } from "./mailbox-attempts.ts";
 import type { Mailboxes } from "./mailboxes.ts";
+import type { NodeCounters } from "./node-counters.ts";
 import type { RegistryLog } from "./options.ts";
 import type { Presence, PresenceWatcher } from "./presence.ts";
+import { SessionMailbox } from "./session-mailbox.ts";
 import type { SessionSocket } from "./session-socket.ts";
 import type { SessionTable } from "./session-table.ts";
 import { Tick } from "./tick.ts";
@@ -59,6 +63,10 @@ export interface SessionServices extends HandshakeContext {
   readonly directory: Directory;
   readonly presence: Presence;
   readonly mailboxes: Mailboxes;
+  readonly deadLetters: DeadLetters;
+  readonly attempts: MailboxAttempts;
+  readonly inboxes: InboxLeases;
+  readonly counters: NodeCounters;
   readonly generations: Generations;
   readonly delivery: Delivery;
   /** Answers one request that the session may make. */
@@ -68,11 +76,13 @@ export interface SessionServices extends HandshakeContext {
 /** `proof`: the challenge is out. `verifying`: the proof is in. `open`: the welcome is out. `closed`: nothing more. */
 type Phase = "proof" | "verifying" | "open" | "closed";
 
+/** Close codes of a device that leaves in order (RFC 6455 section 7.4.1); 1005 stands for a close without a code. */
+const orderlyCloses: readonly number[] = [1000, 1001, 1005];
 /** Results in one push. */
 const resultsPerPush = 512;
 
 /** One device's connection to this node, from the challenge to the close. Knows no sockets. */
-export class Session implements PresenceWatcher {
+export class Session implements PresenceWatcher, InboxCandidate {
   readonly #socket: SessionSocket;
   readonly #services: SessionServices;
   readonly #challenge: string;
@@ -81,14 +91,14 @@ export class Session implements PresenceWatcher {
   #phase: Phase = "proof";
   #handshakeTimer: Timer | undefined;
   #identity: SessionIdentity | undefined;
-  #cursor: number | undefined;
-  #reader: MailboxReader | undefined;
+  #mailbox: SessionMailbox | undefined;
   #results: FrameResult[] = [];
   #pendingRequests = 0;
   #storing = 0;
   /** Reasons for not reading the socket. */
   #holds = 0;
-  readonly #heldUp = new Set<Session>();
+  /** What waits for this device to catch up, by sender. */
+  readonly #waiting = new Map<Session, ((isGone: boolean) => void)[]>();
   #slowTimer: Timer | undefined;
   #generation = 0;
   #heardAt: number;
@@ -117,6 +127,16 @@ export class Session implements PresenceWatcher {
 
   get generation(): number {
     return this.#generation;
+  }
+
+  get heardAt(): number {
+    return this.#heardAt;
+  }
+
+  /** Of an open session. */
+  get mailbox(): SessionMailbox {
+    if (this.#mailbox === undefined) throw new ParleyError("unauthenticated");
+    return this.#mailbox;
   }
 
   /** Work that a stop waits for: requests and frames that are being written. */
@@ -152,9 +172,9 @@ export class Session implements PresenceWatcher {
     this.#heard();
   }
 
-  /** The socket is gone. */
-  onClosed(): void {
-    if (this.#phase !== "closed") this.#leave("closed");
+  /** The socket is gone. `code` is the device's close code; none when the connection broke. */
+  onClosed(code?: number): void {
+    if (this.#phase !== "closed") this.#leave("closed", code !== undefined && orderlyCloses.includes(code));
   }
 
   push<Type extends PushType>(type: Type, body: PushBody<Type>): void {
@@ -168,20 +188,29 @@ export class Session implements PresenceWatcher {
     this.#checkBuffer();
   }
 
-  /** Whether more waits for this device than it should. Then whoever sends to it waits too, by `holdUp`. */
+  /** Whether more waits for this device than it should. */
   get isCongested(): boolean {
     return this.#phase === "open" && this.#socket.bufferedBytes > this.#services.bounds.congestedBytes;
   }
 
-  /** Stops reading from a session that sends to this one, until this one has caught up or is closed for not reading. */
-  holdUp(sender: Session): void {
-    if (this.#heldUp.has(sender)) return;
-    this.#heldUp.add(sender);
-    sender.#hold();
-    if (this.#heldUp.size > 1) return;
+  /** False while this device does not read and has enough of this sender, or of all of them, already. */
+  hasRoomFor(sender: Session, bytes: number): boolean {
+    if (!this.isCongested) return true;
+    const { waitingFrames, sessionBufferBytes } = this.#services.bounds;
+    if ((this.#waiting.get(sender)?.length ?? 0) >= waitingFrames) return false;
+    // Half of the buffer is left for what the node itself has to say.
+    return this.#socket.bufferedBytes + bytes <= sessionBufferBytes / 2;
+  }
+
+  /** Calls when this device has read what waits for it, or is gone; it is closed when it does neither in time. */
+  onceCaughtUp(sender: Session, run: (isGone: boolean) => void): void {
+    const waiting = this.#waiting.get(sender) ?? [];
+    waiting.push(run);
+    this.#waiting.set(sender, waiting);
+    if (this.#slowTimer !== undefined) return;
     const { clock, bounds } = this.#services;
     this.#slowTimer = clock.setTimer(bounds.slowReaderMs, () => this.end("slow_reader"));
-    this.#socket.onceDrained(() => this.#letGo());
+    this.#socket.onceDrained(() => this.#caughtUp(false));
   }
 
   presenceChanged(member: string, devices: DevicePresence[]): void {
@@ -194,7 +223,20 @@ export class Session implements PresenceWatcher {
 
   /** Says that the mailbox of this session's member has more. */
   mailboxChanged(): void {
-    if (this.#holdsMailbox()) this.#openReader();
+    this.#mailbox?.changed();
+  }
+
+  inboxGranted(grant: InboxGrant): void {
+    this.push("inbox.lease", { generation: grant.generation, lifeMs: grant.lifeMs });
+    this.#mailbox?.granted(grant);
+  }
+
+  inboxAsked(generation: number): void {
+    this.push("inbox.lease", { generation, lifeMs: 0 });
+  }
+
+  inboxLost(): void {
+    this.#mailbox?.lost();
   }
 
   /** Newer statements of the member may bring other roles, or leave this device out. */
@@ -202,24 +244,25 @@ export class Session implements PresenceWatcher {
     if (this.#identity === undefined) return;
     const { roles, admissionExpires, devices } = entry;
     this.#identity = { ...this.#identity, roles, admissionExpires };
-    if (!devices.includes(this.#identity.device))
-      this.end("unauthenticated", "This device was taken off its member's device list.");
+    if (!devices.includes(this.#identity.device)) this.end("device_removed");
   }
 
   /** Pings, and notices silence. Called regularly. */
   beat(): void {
     if (this.#phase !== "open" || this.#identity === undefined) return;
-    const { clock, bounds, presence } = this.#services;
+    const { clock, bounds, presence, inboxes } = this.#services;
     if (this.#identity.admissionExpires <= clock.now())
       return this.end("expired", "The admission has expired; an operator has to renew it.");
     const now = clock.monotonic();
     const silence = now - this.#heardAt;
-    if (silence >= bounds.lostMs) return this.#leave("timeout", () => this.#socket.terminate());
+    if (silence >= bounds.lostMs) return this.#leave("timeout", false, () => this.#socket.terminate());
     if (silence >= bounds.staleMs && !this.#stale) {
       this.#stale = true;
       presence.heard(this.#identity.member, this.#identity.device, "stale");
     }
-    if (now - this.#pingedAt < bounds.pingMs) return;
+    if (this.#identity.kind === "agent") inboxes.beat(this);
+    const pause = inboxes.isShared(this) ? Math.min(bounds.pingMs, bounds.inboxLeaseMs / 3) : bounds.pingMs;
+    if (now - this.#pingedAt < pause) return;
     this.#pingedAt = now;
     this.#socket.ping();
   }
@@ -227,16 +270,21 @@ export class Session implements PresenceWatcher {
   /** Closes with the code of the table. */
   end(code: ErrorCode, message: string = errorTable[code].says): void {
     if (this.#phase === "closed") return;
+    if (code === "slow_reader") this.#services.counters.slowReaders++;
+    // A device that does not count any more holds nothing back; any other may think for a while that it holds the inbox.
+    const isOut = code === "revoked" || code === "device_removed";
     // RFC 6455 section 5.5.1: the reason has at most 123 bytes.
-    this.#leave(code, () =>
+    this.#leave(code, isOut, () =>
       this.#socket.close(errorTable[code].close, `${code}: ${message}`.replaceAll(/[^\x20-\x7e]/g, "?").slice(0, 123)),
     );
   }
 
-  #letGo(): void {
+  #caughtUp(isGone: boolean): void {
     this.#slowTimer?.cancel();
-    for (const sender of this.#heldUp) sender.#release();
-    this.#heldUp.clear();
+    this.#slowTimer = undefined;
+    const waiting = [...this.#waiting.values()].flat();
+    this.#waiting.clear();
+    for (const run of waiting) run(isGone);
   }
 
   #hold(): void {
@@ -247,20 +295,21 @@ export class Session implements PresenceWatcher {
     if (--this.#holds === 0) this.#socket.resume();
   }
 
-  #leave(why: ErrorCode, close: () => void = () => undefined): void {
-    const { table, presence, log } = this.#services;
+  /** `gaveUp`: the device takes nothing any more, so that another may hold its agent's inbox at once. */
+  #leave(why: ErrorCode, gaveUp: boolean, close: () => void = () => undefined): void {
+    const { table, presence, log, inboxes } = this.#services;
     this.#sendResults();
     this.#phase = "closed";
     this.#handshakeTimer?.cancel();
-    this.#reader?.stop();
-    this.#letGo();
+    this.#mailbox?.close(why === "closed" && !gaveUp);
+    this.#caughtUp(true);
     table.removeUnproven(this);
     presence.unwatch(this);
     const identity = this.#identity;
     if (identity !== undefined && table.remove(identity.member, identity.device, this)) {
       presence.disconnect(identity.member, identity.device);
-      for (const other of table.ofMember(identity.member)) other.mailboxChanged();
     }
+    if (identity?.kind === "agent") inboxes.leave(this, gaveUp);
     log(identity === undefined ? "debug" : "info", "session.closed", {
       code: why,
       ...(identity === undefined ? {} : { member: identity.member, device: identity.device }),
@@ -286,7 +335,7 @@ export class Session implements PresenceWatcher {
   }
 
   async #welcome(proven: Proven): Promise<void> {
-    const { nodeKey, clock, random, mesh, mailboxes, generations, bounds } = this.#services;
+    const { nodeKey, clock, random, mesh, directory, mailboxes, generations, bounds } = this.#services;
     const claimed = mesh.require();
     const { member, device, proofHash, version, suite } = proven;
     const id = toBase64url(random.bytes(16));
@@ -310,6 +359,8 @@ export class Session implements PresenceWatcher {
     const cursor = await mailboxes.cursor(owner, device);
     // A list that came while this was under way has the last word.
     if (mesh.isRevoked(member.member)) throw new ParleyError("revoked");
+    if (directory.get(member.member)?.devices.includes(device) === false)
+      throw new ParleyError("device_removed");
     this.#open({ ...proven, session: id }, generation, cursor, {
       type: "welcome",
       statement,
@@ -329,7 +380,7 @@ export class Session implements PresenceWatcher {
     welcome: object,
   ): void {
     if (this.#phase !== "verifying") return;
-    const { table, presence, log } = this.#services;
+    const { table, presence, log, inboxes, counters } = this.#services;
     const { member, device, boot } = proven;
     const older = table.ofDevice(device);
     if (older !== undefined && older.generation > generation) return this.end("superseded");
@@ -346,37 +397,42 @@ export class Session implements PresenceWatcher {
       admissionExpires: member.admissionExpires,
     };
     this.#phase = "open";
+    this.#mailbox = this.#makeMailbox(this.#identity, boot, cursor);
+    counters.sessions++;
     this.#socket.sendText(JSON.stringify(welcome));
     table.put(member.member, device, this)?.end("superseded");
     presence.connect(member.member, device, boot);
-    this.#cursor = cursor;
-    // All of the member's: one that took another's place may have handed the mailbox on.
-    for (const session of table.ofMember(member.member)) session.mailboxChanged();
+    if (member.kind === "agent") inboxes.consider(member.member);
+    else this.#mailbox.changed();
     log("info", "session.opened", { member: member.member, device, generation });
   }
 
-  /** An agent's mailbox goes to one of its devices, the longest connected; a person's to all. */
-  #holdsMailbox(): boolean {
-    const identity = this.#identity;
-    if (this.#phase !== "open" || identity === undefined) return false;
-    return identity.kind === "person" || this.#services.table.ofMember(identity.member)[0] === this;
-  }
-
-  #openReader(): void {
-    const { store, bounds, now } = this.#services;
-    const member = this.#identity?.member ?? "";
-    this.#reader ??= new MailboxReader({
-      log: store,
-      member,
-      cursor: this.#cursor,
+  #makeMailbox(identity: SessionIdentity, boot: string, cursor: number | undefined): SessionMailbox {
+    const { store, mailboxes, deadLetters, attempts, bounds, now, directory, inboxes, counters } = this.#services;
+    const { member, kind, device } = identity;
+    return new SessionMailbox({
+      store,
+      mailboxes,
+      deadLetters,
+      attempts,
+      bounds,
       now,
-      deliver: (bytes) => this.deliver(bytes),
+      member,
+      kind,
+      device,
+      boot,
+      cursor,
+      owner: () => ({ member, kind, devices: directory.get(member)?.devices ?? [] }),
+      deliver: (bytes, offset) => {
+        counters.delivered++;
+        if (kind === "agent") inboxes.pushed(this, offset);
+        this.deliver(bytes);
+      },
+      onTrimmed: (body) => this.push("mailbox.trimmed", body),
       isFull: () => this.#socket.bufferedBytes > bounds.mailboxAheadBytes,
       onceDrained: (go) => this.#socket.onceDrained(go),
-      onTrimmed: (from, to) => this.push("mailbox.trimmed", { from, to, reason: "lost" }),
       onError: (error) => this.#fail(error),
     });
-    this.#reader.kick();
   }
 
   #request(text: string): void {
@@ -414,9 +470,9 @@ export class Session implements PresenceWatcher {
 
   #frame(bytes: Uint8Array): void {
     try {
-      const result = this.#services.delivery.carry(this, bytes);
+      const result = this.#services.delivery.carry(this, bytes, (late) => this.#result(late));
       if (result instanceof Promise) void this.#await(result);
-      else this.#result(result);
+      else if (result !== undefined) this.#result(result);
     } catch (error) {
       this.#fail(error);
     }
@@ -436,6 +492,7 @@ export class Session implements PresenceWatcher {
   }
 
   #result(result: FrameResult): void {
+    this.#services.counters.result(result);
     this.#results.push(result);
     this.#flush.schedule();
   }

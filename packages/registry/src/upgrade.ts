@@ -77,7 +77,7 @@ function openSession(own: CoalescingSocket, socket: Socket, options: UpgradeOpti
   });
   socket.on("pong", () => session.onPong());
   socket.on("ping", () => session.onPong());
-  socket.on("close", () => session.onClosed());
+  socket.on("close", (code) => session.onClosed(code));
   socket.on("error", (error) => options.log("debug", "socket.failed", { error: error.message }));
 }
 

@@ -1,0 +1,140 @@
+import type { Log } from "@parley/core";
+import { type MemberKind, ParleyError, type PushBody } from "@parley/protocol";
+
+import type { RegistryBounds } from "./bounds.ts";
+import type { DeadLetters } from "./dead-letters.ts";
+import type { InboxGrant } from "./inbox-leases.ts";
+import type { MailboxAttempts } from "./mailbox-attempts.ts";
+import { MailboxReader } from "./mailbox-reader.ts";
+import type { Mailboxes, MailboxOwner } from "./mailboxes.ts";
+
+export interface SessionMailboxOptions {
+  readonly store: Pick<Log, "read">;
+  readonly mailboxes: Mailboxes;
+  readonly deadLetters: DeadLetters;
+  readonly attempts: MailboxAttempts;
+  readonly bounds: RegistryBounds;
+  readonly now: () => number;
+  readonly member: string;
+  readonly kind: MemberKind;
+  readonly device: string;
+  readonly boot: string;
+  /** How far a person's device got before. */
+  readonly cursor: number | undefined;
+  /** The devices as they are listed now. */
+  readonly owner: () => MailboxOwner;
+  readonly deliver: (bytes: Uint8Array, offset: number) => void;
+  readonly onTrimmed: (body: PushBody<"mailbox.trimmed">) => void;
+  readonly isFull: () => boolean;
+  readonly onceDrained: (go: () => void) => void;
+  readonly onError: (error: unknown) => void;
+}
+
+/** The mailbox as one session sees it. A person's device always reads; an agent's while it holds the inbox. */
+export class SessionMailbox {
+  readonly #options: SessionMailboxOptions;
+  #reader: MailboxReader | undefined;
+  #grant: InboxGrant | undefined;
+  #opening = false;
+  #tookSomething = false;
+  #closed = false;
+
+  constructor(options: SessionMailboxOptions) {
+    this.#options = options;
+  }
+
+  /** There may be more in it. */
+  changed(): void {
+    if (this.#closed) return;
+    if (this.#reader !== undefined) return this.#reader.kick();
+    if (this.#options.kind === "agent" && this.#grant === undefined) return;
+    if (this.#opening) return;
+    this.#opening = true;
+    this.#open()
+      .catch(this.#options.onError)
+      .finally(() => (this.#opening = false));
+  }
+
+  /** The device holds the inbox of its agent, or still does. */
+  granted(grant: InboxGrant): void {
+    if (this.#grant?.generation !== grant.generation) this.#stopReading();
+    this.#grant = grant;
+    this.changed();
+  }
+
+  /** It does not hold the inbox any more. */
+  lost(): void {
+    this.#grant = undefined;
+    this.#stopReading();
+  }
+
+  /** The device took everything up to an offset. */
+  async acknowledge(offset: number): Promise<void> {
+    const { mailboxes, attempts, owner, device } = this.#options;
+    this.#tookSomething = true;
+    attempts.took(device);
+    this.#reader?.acknowledged(offset);
+    await mailboxes.ack(owner(), device, offset);
+  }
+
+  /** Makes a frame a dead letter. Throws `not_found` when it is not in the mailbox. */
+  async refuse(offset: number, code: ParleyError["code"]): Promise<void> {
+    const { mailboxes, deadLetters, member, device } = this.#options;
+    const frame = await mailboxes.frame(member, offset);
+    if (frame === undefined)
+      throw new ParleyError("not_found", { message: "There is no frame at this offset of the mailbox." });
+    await deadLetters.bury(member, offset, frame, device, code);
+  }
+
+  /** The session ends. `isBroken`: nobody closed it. */
+  close(isBroken: boolean): void {
+    this.#closed = true;
+    const { attempts, device, boot } = this.#options;
+    const offset = this.#reader?.firstUnacknowledged;
+    if (isBroken && !this.#tookSomething && offset !== undefined) attempts.stopped(device, boot, offset);
+    this.#stopReading();
+  }
+
+  #stopReading(): void {
+    this.#reader?.stop();
+    this.#reader = undefined;
+  }
+
+  async #open(): Promise<void> {
+    await this.#takeOutStuck();
+    if (this.#closed || this.#reader !== undefined) return;
+    const { store, mailboxes, bounds, now, member, kind, cursor, deliver, onTrimmed, isFull, onceDrained, onError } =
+      this.#options;
+    if (kind === "agent" && this.#grant === undefined) return;
+    this.#reader = new MailboxReader({
+      log: store,
+      member,
+      cursor,
+      tellsEarlierGap: kind === "agent",
+      gap: () => mailboxes.gap(member),
+      uncertainTo: this.#grant?.uncertainTo ?? 0,
+      now,
+      deliver,
+      aheadFrames: bounds.mailboxAheadFrames,
+      aheadBytes: bounds.mailboxAheadBytes,
+      isFull,
+      onceDrained,
+      onTrimmed: (from, to, reason) => onTrimmed({ from, to, reason }),
+      onError,
+    });
+    this.#reader.kick();
+  }
+
+  /** A frame that the device never gets past, start after start, must not hold up the others. */
+  async #takeOutStuck(): Promise<void> {
+    const { attempts, device, mailboxes, owner } = this.#options;
+    const offset = attempts.stuckAt(device);
+    if (offset === undefined) return;
+    await this.refuse(offset, "timeout").catch((error: unknown) => {
+      // It is gone already.
+      if (!(error instanceof ParleyError && error.code === "not_found")) throw error;
+    });
+    await mailboxes.ack(owner(), device, offset);
+    attempts.helped(device);
+  }
+}

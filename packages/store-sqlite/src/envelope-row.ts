@@ -6,14 +6,20 @@ import type { Row } from "./column.ts";
 import { bytesIn, numberIn, textIn } from "./column.ts";
 
 const criticalBit = 1;
-const moreBit = 2;
+/** The body goes on in the next entry. */
+export const moreBit = 2;
+/** The last of several entries of one body, in the outbox. */
+export const tailBit = 4;
+/** Flagged as redelivered when it came, or opened again. */
+export const redeliveredBit = 8;
 
 /** The columns of an envelope, in the order of `envelopeValues`. */
 export const envelopeColumns = "kind, flags, created, ttl, hops, trace, origin_epoch, origin_seq, body";
 
-export function envelopeValues(envelope: Envelope): readonly SQLInputValue[] {
+/** The values of an envelope; `mark` is for the bits that are not the envelope's own. */
+export function envelopeValues(envelope: Envelope, mark = 0): readonly SQLInputValue[] {
   const { kind, critical, more, created, ttl, hops, trace, origin, body } = envelope;
-  const flags = (critical ? criticalBit : 0) | (more ? moreBit : 0);
+  const flags = (critical ? criticalBit : 0) | (more ? moreBit : 0) | mark;
   return [kind, flags, created, ttl, hops, trace ?? null, origin?.epoch ?? null, origin?.seq ?? null, body];
 }
 

@@ -25,6 +25,9 @@ const maxWaitingBytes = 67_108_864;
 const maxJobsPerCommit = 1024;
 const maxBytesPerCommit = 8_388_608;
 
+/** Frees some space, inside a transaction of its own. False when there is none to free. */
+export type Relief = () => boolean;
+
 /**
  * Lets the writes of one turn of the event loop share one transaction, and so one sync of the disk. Work runs in call order; promises
  * resolve after the commit. If the commit fails, everything in it is undone and each of its calls rejects.
@@ -32,6 +35,7 @@ const maxBytesPerCommit = 8_388_608;
 export class GroupCommit {
   readonly #database: Database;
   readonly #companions: Companion[] = [];
+  #relief: Relief = () => false;
   #waiting: Job[] = [];
   #waitingBytes = 0;
   #effects: (() => void)[] = [];
@@ -44,6 +48,11 @@ export class GroupCommit {
 
   join(companion: Companion): void {
     this.#companions.push(companion);
+  }
+
+  /** What to do when the disk is full. The commit is then tried once more. */
+  relieveBy(relief: Relief): void {
+    this.#relief = relief;
   }
 
   checkOpen(): void {
@@ -99,15 +108,25 @@ export class GroupCommit {
   }
 
   #commitBatch(): void {
-    const batch = this.#takeBatch();
+    this.#commit(this.#takeBatch(), true);
+  }
+
+  #commit(batch: readonly Job[], mayRelieve: boolean): void {
     const done: Job[] = [];
+    const refused = new Set<Job>();
     try {
       this.#database.begin();
-      for (const job of batch) if (this.#attempt(job)) done.push(job);
+      for (const job of batch) {
+        if (this.#attempt(job)) done.push(job);
+        else refused.add(job);
+      }
       for (const companion of this.#companions) companion.save();
       this.#database.commit();
     } catch (error) {
-      this.#undo(batch, error);
+      const left = batch.filter((job) => !refused.has(job));
+      const coded = this.#undo(error);
+      if (mayRelieve && coded.code === "storage_full" && !this.#closed && this.#relieve()) this.#commit(left, false);
+      else for (const job of left) job.reject(coded);
       return;
     }
     const effects = this.#effects;
@@ -128,8 +147,7 @@ export class GroupCommit {
     }
   }
 
-  /** Rejecting a job that was refused before changes nothing. */
-  #undo(batch: readonly Job[], error: unknown): void {
+  #undo(error: unknown): ParleyError {
     const coded = toStorageError(this.#database.name, error);
     this.#effects = [];
     try {
@@ -140,7 +158,20 @@ export class GroupCommit {
       this.#closed = true;
       for (const job of this.#waiting.splice(0)) job.reject(coded);
     }
-    for (const job of batch) job.reject(coded);
+    return coded;
+  }
+
+  #relieve(): boolean {
+    try {
+      this.#database.begin();
+      const isRelieved = this.#relief();
+      for (const companion of this.#companions) companion.save();
+      this.#database.commit();
+      return isRelieved;
+    } catch (error) {
+      this.#undo(error);
+      return false;
+    }
   }
 
   #takeBatch(): readonly Job[] {

@@ -8,7 +8,7 @@ import type { Companion } from "./group-commit.ts";
 
 interface InboundRow extends InboundStreamId {
   readonly id: number;
-  /** 0: forgotten, but the inbox still holds something of it. */
+  /** 0: forgotten, but an entry is still kept of it. */
   seq: number;
 }
 
@@ -24,7 +24,10 @@ export class InboundTable implements Companion {
   constructor(database: Database) {
     this.#database = database;
     database
-      .statement("DELETE FROM inbound WHERE seq = 0 AND NOT EXISTS (SELECT 1 FROM inbox WHERE stream = inbound.id)")
+      .statement(
+        `DELETE FROM inbound WHERE seq = 0
+           AND NOT EXISTS (SELECT 1 FROM entry WHERE outgoing = 0 AND stream = inbound.id)`,
+      )
       .run();
     this.reset();
   }
@@ -37,7 +40,7 @@ export class InboundTable implements Companion {
     return this.#rows.get(keyOf(stream))?.seq ?? 0;
   }
 
-  /** The stream's row, for the inbox; also of a forgotten one. */
+  /** The stream's row, for its entries; also of a forgotten one. */
   idOf(stream: InboundStreamId): number | undefined {
     const known = this.#rows.get(keyOf(stream));
     if (known !== undefined) return known.id;
@@ -52,7 +55,7 @@ export class InboundTable implements Companion {
     const key = keyOf(stream);
     const known = this.#rows.get(key);
     const { sender, device, epoch } = stream;
-    const row = known ?? { id: this.idOf(stream) ?? this.#insert(stream), sender, device, epoch, seq };
+    const row = known ?? { id: this.idOrNew(stream), sender, device, epoch, seq };
     row.seq = seq;
     this.#rows.delete(key);
     this.#rows.set(key, row);
@@ -61,12 +64,28 @@ export class InboundTable implements Companion {
     return row.id;
   }
 
+  /** The stream's row, made without a cursor if need be. */
+  idOrNew(stream: InboundStreamId): number {
+    return this.idOf(stream) ?? this.#insert(stream);
+  }
+
   forget(stream: InboundStreamId): void {
     const row = this.#rows.get(keyOf(stream));
     if (row === undefined) return;
     this.#rows.delete(keyOf(stream));
     this.#changed.delete(row);
     this.#database.statement("UPDATE inbound SET seq = 0 WHERE id = ?").run(row.id);
+    this.release(row.id);
+  }
+
+  /** Removes a forgotten stream of which no entry is kept. */
+  release(id: number): void {
+    this.#database
+      .statement(
+        `DELETE FROM inbound WHERE id = ? AND seq = 0
+           AND NOT EXISTS (SELECT 1 FROM entry WHERE outgoing = 0 AND stream = inbound.id)`,
+      )
+      .run(id);
   }
 
   save(): void {

@@ -1,4 +1,4 @@
-import type { InboundStreamId, InboxEntry, Journal, OutboxEntry, ReceivedEntry } from "@parley/core";
+import type { InboundStreamId, InboxEntry, Journal, NewOutboxEntry, ReceivedEntry } from "@parley/core";
 import { maxEpochsPerDevice, maxJournalStateBytes } from "@parley/core";
 import type { Envelope } from "@parley/protocol";
 import { limits } from "@parley/protocol";
@@ -46,7 +46,7 @@ function envelope(body: string | Uint8Array, changes: Partial<Envelope> = {}): E
   };
 }
 
-const toSend = (recipient: string, seq: number, body: string | Uint8Array = `${seq}`): OutboxEntry => ({
+const toSend = (recipient: string, seq: number, body: string | Uint8Array = `${seq}`): NewOutboxEntry => ({
   recipient,
   seq,
   envelope: envelope(body),
@@ -85,7 +85,7 @@ function describeOutbox(bench: Bench<Journal>): void {
     const { outbox } = await journal.load();
     expect(outbox.map((entry) => entry.envelope)).toEqual([full, envelope("plain")]);
     expect(await journal.pendingInbox()).toEqual([
-      { ...stream(), seq: 1, receivedAt: 5, envelope: full, redelivered: false },
+      { ...stream(), seq: 1, receivedAt: 5, envelope: full, redelivered: false, place: 3, attempts: 0 },
     ]);
   });
 
@@ -205,7 +205,7 @@ function describeCursors(bench: Bench<Journal>): void {
 
   it("keeps so many streams in all, the ones last committed to", async () => {
     const { port: journal } = await bench.open();
-    const commit = (index: number): Promise<void> => journal.commitInbox(stream("e1", `d${index}`), 1, []);
+    const commit = (index: number): Promise<unknown> => journal.commitInbox(stream("e1", `d${index}`), 1, []);
     await Promise.all(Array.from({ length: limits.inboundStreams }, (_, index) => commit(index)));
     expect((await journal.load()).inbound).toHaveLength(limits.inboundStreams);
     await commit(limits.inboundStreams);

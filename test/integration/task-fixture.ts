@@ -50,7 +50,7 @@ function untilAborted(task: IncomingTask): Promise<never> {
 }
 
 /** An agent that offers these skills; gives the tasks that it has seen. */
-export async function serve(agent: Joined, offered = Object.keys(skills)): Promise<IncomingTask[]> {
+export async function serve(agent: Pick<Joined, "device">, offered = Object.keys(skills)): Promise<IncomingTask[]> {
   const seen: IncomingTask[] = [];
   agent.device.serve(
     (task) => {

@@ -48,6 +48,24 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          name: "foreign",
+          include: ["test/foreign/direct.test.ts"],
+          testTimeout: slowTestMs,
+          hookTimeout: slowTestMs,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "foreign-turn",
+          include: ["test/foreign/turn.test.ts"],
+          testTimeout: slowTestMs,
+          hookTimeout: slowTestMs,
+        },
+      },
+      {
+        extends: true,
+        test: {
           name: "browser",
           include: ["test/browser/**/*.test.ts"],
           testTimeout: slowTestMs,

@@ -46,6 +46,8 @@ export const suites: readonly Suite[] = [
     hindrance: () => (namespaceRights() === undefined ? "this account may not make network namespaces" : undefined),
   },
   vitestSuite("traced", "what reaches the disk, by the calls of a process", "test/traced/**/*.test.ts", ["strace"]),
+  vitestSuite("foreign", "other WebRTC stacks as peers", "test/foreign/direct.test.ts"),
+  vitestSuite("foreign-turn", "other WebRTC stacks through coturn", "test/foreign/turn.test.ts", ["turnserver"]),
   vitestSuite("browser", "Chromium against the real thing", "test/browser/**/*.test.ts", ["chromium"]),
   {
     name: "fuzz",

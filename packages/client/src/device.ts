@@ -65,6 +65,7 @@ import { checkSkillInput, checkSkillOutput } from "./tasks/card-schemas.ts";
 import { TaskCallee } from "./tasks/task-callee.ts";
 import { TaskCaller } from "./tasks/task-caller.ts";
 import type { DelegateRequest, TaskAdmission, TaskHandler, TaskRun } from "./tasks/task-run.ts";
+import { WriteAgain } from "./write-again.ts";
 
 const defaultPingMs = 10_000;
 const drainMs = 2000;
@@ -76,6 +77,7 @@ export class Device implements DeviceApi {
   readonly #random: Random;
   readonly #log: LogLine;
   readonly #journal: Journal;
+  readonly #writes: WriteAgain;
   readonly #trust: MeshTrust;
   readonly #boot: string;
   readonly #session: Session;
@@ -109,6 +111,11 @@ export class Device implements DeviceApi {
     this.#random = options.random ?? systemRandom;
     this.#log = options.log ?? (() => {});
     this.#journal = options.journal;
+    this.#writes = new WriteAgain({
+      clock: this.#clock,
+      random: this.#random,
+      onError: (error) => this.#onError(error),
+    });
     this.#trust = options.trust;
     this.#own = this.#makeOwn();
     this.#boot = toBase64url(this.#random.bytes(16));
@@ -214,6 +221,7 @@ export class Device implements DeviceApi {
     await this.#settled();
     this.#acks.stop();
     this.#inboxHolder.stop();
+    this.#writes.stop();
     this.#session.stop();
   }
 
@@ -415,6 +423,7 @@ export class Device implements DeviceApi {
   #makeLanes(): InboxLanes {
     return new InboxLanes({
       journal: this.#journal,
+      writes: this.#writes,
       now: () => this.#clock.now(),
       handle: (entry) => this.#messages.onEntry(entry),
       onEnd: (entry, state, source) => this.#onHandled(entry, state, source),
@@ -460,6 +469,7 @@ export class Device implements DeviceApi {
       session: this.#session,
       directory: this.#directory,
       journal: this.#journal,
+      writes: this.#writes,
       state,
       relay: () => this.#relay,
       clock: this.#clock,

@@ -183,10 +183,13 @@ export class Dialer {
   async #improve(purpose: Exclude<AttemptPurpose, "first">): Promise<void> {
     const open = this.#open;
     if (open === undefined || this.isDialling || !this.#options.canSignal()) return;
-    if (await open.attempt.hasBecomeDirect()) {
-      this.#options.count("link_upgrades", { result: "in-place" });
-      if (this.#open === open) this.#carry(open);
-    } else if (this.#open === open && !this.isDialling) this.#offer(purpose);
+    if (await open.attempt.hasBecomeDirect()) this.#onDirect(open.attempt);
+    else if (this.#open === open && !this.isDialling) this.#offer(purpose);
+  }
+
+  #onDirect(attempt: LinkAttempt): void {
+    this.#options.count("link_upgrades", { result: "in-place" });
+    if (this.#open?.attempt === attempt) this.#carry(this.#open);
   }
 
   #onOffer(dial: string, from: string, offer: Preparation["signals"][number]): void {
@@ -251,6 +254,7 @@ export class Dialer {
       onOpen: (attempt, _, proven) => this.#onOpen({ attempt, proven, freshAt: grant.freshAt }),
       onFrame,
       onDrain: (attempt) => attempt === this.#open?.attempt && onDrain(),
+      onDirect: (attempt) => this.#onDirect(attempt),
       onEnded: (attempt, error, failure) => this.#onEnded(attempt, error, failure),
     });
   }

@@ -30,6 +30,7 @@ import type { Peer } from "./peer.ts";
 import type { Relay } from "./relay.ts";
 import type { Session } from "./session.ts";
 import { takersOf } from "./takers.ts";
+import type { WriteAgain } from "./write-again.ts";
 
 export interface DurableStreamOptions {
   /** Under which the journal keeps it: the member, or the member and a rule of paths. */
@@ -41,6 +42,7 @@ export interface DurableStreamOptions {
   /** Highest number ever given under this key. */
   readonly lastSeq: number;
   readonly journal: Journal;
+  readonly writes: WriteAgain;
   readonly session: Pick<Session, "isOpen" | "registryTime">;
   readonly relay: () => Pick<Relay, "send">;
   /** The recipient's verified record, fresh enough to seal to. */
@@ -231,8 +233,8 @@ export class DurableStream {
   }
 
   #drop(seq: number): void {
-    const { journal, key, onError } = this.#options;
-    journal.dropOutbox(key, seq).catch(onError);
+    const { journal, key, writes } = this.#options;
+    writes.run(() => journal.dropOutbox(key, seq));
   }
 
   #follow(firstSeq: number, seq: number, head: Omit<Envelope, "body" | "more">, started: number): Sent {
@@ -339,8 +341,8 @@ export class DurableStream {
     const facts = { device: peer.device, path, reason: path === undefined ? undefined : this.#options.reason(path) };
     this.#ledger.advance(from, upTo, "delivered", facts, at);
     this.#ledger.advance(from, upTo, state, facts, at);
-    const { journal, key, onError } = this.#options;
-    journal.noteOutbox(key, from, upTo, { state, at, device: peer.device }, receipt).catch(onError);
+    const { journal, key, writes } = this.#options;
+    writes.run(() => journal.noteOutbox(key, from, upTo, { state, at, device: peer.device }, receipt));
   }
 
   /** Puts voids in the place of what expired. `now` is monotonic. */
@@ -412,7 +414,7 @@ export class DurableStream {
   }
 
   #makeLedger(): DeliveryLedger {
-    const { now, monotonic, onDelivery, journal, key, onError } = this.#options;
+    const { now, monotonic, onDelivery, journal, key, writes } = this.#options;
     return new DeliveryLedger({
       now,
       monotonic,
@@ -426,7 +428,7 @@ export class DurableStream {
           ...(error === undefined ? {} : { code: error.code, reason: error.message }),
           ...(reason === undefined ? {} : { via: reason }),
         };
-        journal.noteOutbox(key, from, to, fact).catch(onError);
+        writes.run(() => journal.noteOutbox(key, from, to, fact));
       },
     });
   }
@@ -537,18 +539,21 @@ export class DurableStream {
       upTo = Math.max(byAll, Math.min(upTo, this.#mailbox.storedUpTo));
     }
     if (this.stream.acknowledge(upTo) === 0) return;
-    const { journal, key, onError } = this.#options;
-    journal.settleOutbox(key, this.stream.base - 1).catch(onError);
+    this.#settle(this.stream.base - 1);
     this.#wakeWaiting();
   }
 
   /** The registry will never take these. */
   #refuseUpTo(upTo: number, error: ParleyError): void {
-    const { journal, key, onError } = this.#options;
     for (let seq = this.stream.base; seq <= upTo; seq++)
       this.#ledger.end(seq, "refused", { error: { code: error.code, message: error.message } });
     this.stream.acknowledge(upTo);
-    journal.settleOutbox(key, upTo).catch(onError);
+    this.#settle(upTo);
     this.#wakeWaiting();
+  }
+
+  #settle(upTo: number): void {
+    const { journal, key, writes } = this.#options;
+    writes.run(() => journal.settleOutbox(key, upTo));
   }
 }

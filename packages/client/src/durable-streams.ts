@@ -8,7 +8,7 @@ import type { MemberView } from "./member-view.ts";
 
 export interface DurableStreamsOptions extends Pick<
   DurableStreamOptions,
-  "session" | "relay" | "now" | "monotonic" | "soon" | "onError"
+  "session" | "relay" | "writes" | "now" | "monotonic" | "soon" | "onError"
 > {
   readonly journal: Journal;
   readonly state: JournalState;
@@ -29,10 +29,9 @@ function keyOf(member: string, paths: AllowedPaths | undefined): string {
   return paths === undefined ? member : `${member}${ruleMark}${[...new Set(paths)].toSorted().join(",")}`;
 }
 
-/** Each rule has an epoch of its own, made from the journal's, so that numbers never meet. */
+/** Each stream has an epoch of its own, made from the journal's, so that an id names one message. */
 async function epochOf(epoch: string, key: string): Promise<string> {
-  const rule = key.slice(key.indexOf(ruleMark));
-  const hash = fromBase64url(await sha256(`parley-stream-v1:${epoch}${rule}`)) ?? new Uint8Array();
+  const hash = fromBase64url(await sha256(`parley-stream-v1:${epoch}|${key}`)) ?? new Uint8Array();
   return toBase64url(hash.subarray(0, epochBytes));
 }
 
@@ -56,9 +55,8 @@ export class DurableStreams {
     const key = keyOf(member, paths);
     const known = this.#streams.get(key);
     if (known !== undefined) return known;
-    const { epoch } = this.#options.state;
-    const own = paths === undefined ? epoch : await epochOf(epoch, key);
-    return this.#streams.get(key) ?? this.#open(key, member, paths, own);
+    const epoch = await epochOf(this.#options.state.epoch, key);
+    return this.#streams.get(key) ?? this.#open(key, member, paths, epoch);
   }
 
   /** Streams to a member that are in use. */
@@ -71,15 +69,16 @@ export class DurableStreams {
     return this.of(member).find(({ stream }) => stream.epoch === epoch);
   }
 
-  /** Opens what an earlier start left; returns the members concerned. */
-  openLeftover(): readonly string[] {
+  /** Opens what an earlier start left; resolves with the members concerned. */
+  async openLeftover(): Promise<readonly string[]> {
     const members = new Set<string>();
-    for (const [key, entries] of this.#leftover) {
+    for (const [key, [first]] of this.#leftover) {
       const [member = key, rule] = key.split(ruleMark);
-      const epoch = entries[0]?.epoch ?? this.#options.state.epoch;
-      const paths = rule === undefined ? undefined : (rule.split(",") as Path[]);
-      if (!this.#streams.has(key)) this.#open(key, member, paths, epoch);
       members.add(member);
+      // What was numbered anew, for a restored backup, begins a new stream.
+      const epoch = first === undefined || first.envelope.origin !== undefined ? undefined : first.epoch;
+      const own = epoch ?? (await epochOf(this.#options.state.epoch, key));
+      if (!this.#streams.has(key)) this.#open(key, member, rule?.split(",") as Path[] | undefined, own);
     }
     return [...members];
   }
@@ -124,6 +123,7 @@ export class DurableStreams {
     if (this.#streams.size >= limits.members) throw new ParleyError("limit_reached");
     const {
       state,
+      writes,
       view,
       recipient,
       reason,
@@ -147,6 +147,7 @@ export class DurableStreams {
         epoch,
         lastSeq: state.lastSeq.get(key) ?? 0,
         journal,
+        writes,
         session,
         relay,
         recipient: recipient(member),

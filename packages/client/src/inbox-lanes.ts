@@ -6,6 +6,7 @@ import type { InboxEntry, Journal, PendingEntry } from "@parley/core";
 import { type ErrorCode, toParleyError } from "@parley/protocol";
 
 import type { Source } from "./inbox.ts";
+import type { WriteAgain } from "./write-again.ts";
 
 /** A committed message on its way to the handler. */
 export type Waiting = InboxEntry & {
@@ -15,6 +16,7 @@ export type Waiting = InboxEntry & {
 
 export interface InboxLanesOptions {
   readonly journal: Journal;
+  readonly writes: WriteAgain;
   readonly now: () => number;
   /**
    * Hands one committed message to the program; resolves when the handler returned, with `gone` when the handler left
@@ -174,14 +176,15 @@ export class InboxLanes {
   }
 
   #end(entry: Waiting, lane: Lane, failure: { code: ErrorCode; reason: string } | undefined): void {
-    const { journal, now, onEnd, onError } = this.#options;
-    const state = failure === undefined ? "handled" : "dead-lettered";
+    const { journal, writes, now, onEnd } = this.#options;
+    const state = failure === undefined ? ("handled" as const) : ("dead-lettered" as const);
     const key = streamOf(entry);
     if (lane.handed.size >= mostStreams && !lane.handed.has(key))
       lane.handed.delete(lane.handed.keys().next().value ?? "");
     lane.handed.set(key, entry.seq);
+    const fact = { state, at: now(), ...failure };
     // Not awaited, so that the settlements of many messages share one commit.
-    journal.settleInbox(entry, { state, at: now(), ...failure }).catch(onError);
+    writes.run(() => journal.settleInbox(entry, fact));
     onEnd(entry, state, this.#sources.get(entry.device));
   }
 }

@@ -32,6 +32,8 @@ export interface LinkAttemptOptions {
   readonly onOpen: (attempt: LinkAttempt, open: OpenLink, proven: ProvenPeer) => void;
   readonly onFrame: (bytes: Uint8Array, open: OpenLink) => void;
   readonly onDrain: (attempt: LinkAttempt) => void;
+  /** A link that was opened through TURN has become direct by itself. */
+  readonly onDirect: (attempt: LinkAttempt) => void;
   /** Once, unless `end` was told to be quiet. */
   readonly onEnded: (attempt: LinkAttempt, error: ParleyError, failure: LinkFailure) => void;
 }
@@ -80,6 +82,7 @@ export class LinkAttempt {
         onOpen: () => void this.#onChannel(),
         onMessage: (bytes) => this.#onMessage(bytes),
         onDrain: () => options.onDrain(this),
+        onRoute: () => void this.hasBecomeDirect().then((isDirect) => isDirect && options.onDirect(this)),
         onClosed: (reason) => this.#onClosed(reason),
       },
     );

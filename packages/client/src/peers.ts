@@ -41,6 +41,7 @@ import { Peer, type PeerOptions } from "./peer.ts";
 import type { Relay } from "./relay.ts";
 import type { Session } from "./session.ts";
 import { takersOf } from "./takers.ts";
+import type { WriteAgain } from "./write-again.ts";
 
 export interface PeersOptions {
   readonly identity: () => Identity;
@@ -49,6 +50,7 @@ export interface PeersOptions {
   readonly session: Session;
   readonly directory: Directory;
   readonly journal: Journal;
+  readonly writes: WriteAgain;
   readonly state: JournalState;
   readonly relay: () => Relay;
   readonly clock: Clock;
@@ -212,9 +214,13 @@ export class Peers {
   /** A new session: says again whom to watch, sends again what may be lost. */
   onSession(): void {
     this.#options.directory.rewatch();
-    for (const member of this.streams.openLeftover()) this.#options.directory.watch(member);
+    this.#openLeftover().catch(this.#options.onError);
     for (const { peer } of this.#contacts.values()) peer.onSession();
     this.streams.onSession();
+  }
+
+  async #openLeftover(): Promise<void> {
+    for (const member of await this.streams.openLeftover()) this.#options.directory.watch(member);
   }
 
   /** Drops links to whoever is revoked now. */
@@ -253,9 +259,10 @@ export class Peers {
   }
 
   #makeStreams(): DurableStreams {
-    const { state, journal, session, relay, directory, clock, emit, onError } = this.#options;
+    const { state, journal, writes, session, relay, directory, clock, emit, onError } = this.#options;
     return new DurableStreams({
       journal,
+      writes,
       state,
       session,
       relay,

@@ -83,7 +83,7 @@ export class Session {
   #heardAt = 0;
   #welcome: Welcome | undefined;
   /** The registry's time, and when it was so by the monotonic clock: this machine's wall clock may be set meanwhile. */
-  #registryWas = { time: 0, at: 0 };
+  #registryWas: { readonly time: number; readonly at: number } | undefined;
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -105,7 +105,9 @@ export class Session {
 
   /** Milliseconds since 1970 by the registry's clock, as last heard. */
   get registryTime(): number {
-    return this.#registryWas.time + (this.#options.clock.monotonic() - this.#registryWas.at);
+    const { clock } = this.#options;
+    const was = this.#registryWas;
+    return was === undefined ? clock.now() : was.time + (clock.monotonic() - was.at);
   }
 
   start(): void {

@@ -130,6 +130,15 @@ describe("a dialer with a link through TURN", () => {
     expect([links.links.length, told]).toEqual([2, ["open turn", "open direct"]]);
   });
 
+  it("notes it at once when ICE tells that it moved to a direct pair", async () => {
+    const { links, told, count, open } = scene();
+    await open("turn");
+    links.newest.path = "direct";
+    links.newest.callbacks.onRoute?.(await links.newest.route());
+    await turns();
+    expect([told, count("link_upgrades", "in-place")]).toEqual([["open turn", "open direct"], 1]);
+  });
+
   it("notes it when ICE itself found a direct pair", async () => {
     const { links, told, dialer, count, open } = scene();
     await open("turn");

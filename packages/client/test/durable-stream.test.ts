@@ -8,12 +8,13 @@ import {
   maxChunkBytes,
   ParleyError,
 } from "@parley/protocol";
-import { FakeClock } from "@parley/testkit";
+import { FakeClock, SeededRandom } from "@parley/testkit";
 import { describe, expect, it } from "vitest";
 
 import type { Delivery } from "../src/delivery.ts";
 import { type Carrier, DurableStream } from "../src/durable-stream.ts";
 import type { MemberView } from "../src/member-view.ts";
+import { WriteAgain } from "../src/write-again.ts";
 
 const head = {
   kind: envelopeKinds.message,
@@ -67,6 +68,11 @@ class Scene {
         epoch,
         lastSeq: lastSeq.get("bob") ?? 0,
         journal: this.journal,
+        writes: new WriteAgain({
+          clock,
+          random: new SeededRandom(1),
+          onError: (error) => void this.errors.push(error),
+        }),
         session: this.session,
         relay: () => ({ send: (frame, to) => this.#store(frame, to) }),
         recipient: () => (this.unknown === undefined ? Promise.resolve(bob) : Promise.reject(this.unknown)),

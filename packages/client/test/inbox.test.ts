@@ -2,11 +2,12 @@ import { setImmediate as nextTask } from "node:timers/promises";
 
 import { type InboxEntry, type Journal, openMemoryJournal } from "@parley/core";
 import { type AckSection, type DataSection, type Envelope, envelopeKinds, ParleyError } from "@parley/protocol";
-import { FakeClock } from "@parley/testkit";
+import { FakeClock, SeededRandom } from "@parley/testkit";
 import { describe, expect, it } from "vitest";
 
 import { InboxLanes } from "../src/inbox-lanes.ts";
 import { type Arrival, Inbox, type Source } from "../src/inbox.ts";
+import { WriteAgain } from "../src/write-again.ts";
 
 const epoch = "AAAAAAAAAAAAAAAAAAAAAA";
 const encoder = new TextEncoder();
@@ -59,6 +60,7 @@ class Scene {
     const onError = (error: unknown): void => void this.errors.push(error);
     this.lanes = new InboxLanes({
       journal: this.journal,
+      writes: new WriteAgain({ clock: new FakeClock(), random: new SeededRandom(1), onError }),
       now: () => 1,
       handle: async (entry) => {
         this.handled.push(decoder.decode(entry.envelope.body));

@@ -1,93 +1,24 @@
 /**
- * Links in Node, on node-datachannel (libdatachannel). Published as `@parley/peer/node`; importing it loads the native
- * library, and throws where there is none for the platform.
+ * One link on node-datachannel (libdatachannel).
  *
  * What the library does not do, links do not offer: no ICE restart, no TURN over TCP or TLS. A link that is open keeps
  * the process alive, as a socket does.
  */
-import type { Link, LinkCallbacks, LinkFactory, LinkOptions, LinkRoute, LinkSignal } from "@parley/core";
+import type { Link, LinkOptions, LinkRoute, LinkSignal } from "@parley/core";
 import { ParleyError } from "@parley/protocol";
 import { type DataChannel, PeerConnection, type RtcConfig } from "node-datachannel";
 
-import { CandidateGate } from "./candidate-gate.ts";
+import type { CandidateGate } from "./candidate-gate.ts";
 import { channelId, channelLabel, highWaterBytes, lowWaterBytes, maxBufferedBytes } from "./channel.ts";
 import { CheckOrder } from "./check-order.ts";
-import { GuardedCallbacks, type ReportError, throwLater } from "./guarded-callbacks.ts";
+import type { GuardedCallbacks } from "./guarded-callbacks.ts";
 import { nativeIceServers } from "./ice-servers.ts";
-import { InterfaceFilter, type LocalAddress, type RoutedFrom } from "./interface-filter.ts";
-import { defaultSources, machineAddresses } from "./machine-addresses.ts";
-import { NativeLibrary } from "./native-library.ts";
+import type { NativeLibrary } from "./native-library.ts";
 import { Negotiation, type RemoteCandidate } from "./negotiation.ts";
 import { RouteWatch } from "./route-watch.ts";
 import { askOffererToStartDtls, type DescriptionType, readCandidate, readFingerprint } from "./sdp.ts";
 
-export interface NodeLinkFactoryOptions {
-  /** Where errors thrown in the owner's callbacks go. Default: an uncaught exception. */
-  readonly reportError?: ReportError;
-  /**
-   * Interfaces that links may use, by name (`eth0`, `docker*`) or range (`10.0.0.0/8`); with `!` in front, those that they
-   * may not. Default: all.
-   */
-  readonly interfaces?: readonly string[];
-  /** Where this machine's addresses come from. Default: the system. */
-  readonly machine?: {
-    readonly addresses: () => readonly LocalAddress[];
-    /** Addresses from which what is far away is reached. */
-    readonly sources: () => Promise<RoutedFrom>;
-  };
-}
-
-/** Makes links on node-datachannel. */
-export class NodeLinkFactory implements LinkFactory {
-  readonly #report: ReportError;
-  readonly #filter: InterfaceFilter | undefined;
-  readonly #machine: NonNullable<NodeLinkFactoryOptions["machine"]>;
-  readonly #links = new Set<NodeLink>();
-  readonly #library: NativeLibrary;
-  #sources: RoutedFrom = [];
-  #closed: Promise<void> | undefined;
-
-  /** Throws `invalid_argument` for a rule of `interfaces` that names none. */
-  constructor(options: NodeLinkFactoryOptions = {}) {
-    const { interfaces = [], machine = { addresses: machineAddresses, sources: defaultSources } } = options;
-    this.#report = options.reportError ?? throwLater;
-    this.#machine = machine;
-    this.#filter = interfaces.length === 0 ? undefined : new InterfaceFilter(interfaces);
-    this.#library = new NativeLibrary();
-    this.#lookAtRoutes();
-  }
-
-  /** Throws `closed` after `close`. */
-  create(options: LinkOptions, callbacks: LinkCallbacks): Link {
-    if (this.#closed !== undefined) throw new ParleyError("closed", { message: "The link factory is closed." });
-    const guarded = new GuardedCallbacks(callbacks, this.#report);
-    const verdict = this.#filter?.judge(this.#machine.addresses(), this.#sources, options.bindAddress);
-    this.#lookAtRoutes();
-    const gate = new CandidateGate(verdict);
-    const link: NodeLink = new NodeLink(options, guarded, gate, this.#library, () => this.#links.delete(link));
-    this.#links.add(link);
-    return link;
-  }
-
-  /** For the next link: the answer comes a moment later, and routes change seldom. */
-  #lookAtRoutes(): void {
-    if (this.#filter === undefined) return;
-    void this.#machine.sources().then((sources) => (this.#sources = sources), this.#report);
-  }
-
-  /** Closes every link and waits until its native side has ended too, 2 s at most. The process can then exit. */
-  close(): Promise<void> {
-    this.#closed ??= this.#close();
-    return this.#closed;
-  }
-
-  async #close(): Promise<void> {
-    for (const link of this.#links) link.close();
-    await this.#library.release();
-  }
-}
-
-class NodeLink implements Link {
+export class NodeLink implements Link {
   readonly #options: LinkOptions;
   readonly #callbacks: GuardedCallbacks;
   readonly #gate: CandidateGate;

@@ -1,7 +1,7 @@
 /** A process with two linked ends. Its one argument says how it is to end. */
 import type { Link, LinkSignal } from "@parley/core";
 
-import { NodeLinkFactory } from "../src/node-link.ts";
+import { NodeLinkFactory } from "../src/node-link-factory.ts";
 
 const mode = process.argv[2] ?? "";
 const options = { iceServers: [], maxMessageBytes: 262_144, bindAddress: "127.0.0.1" };

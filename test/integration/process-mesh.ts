@@ -43,6 +43,10 @@ export class ProcessMesh implements AsyncDisposable {
     return mesh;
   }
 
+  get origin(): string {
+    return this.#origin;
+  }
+
   /** Starts the registry on the port it had and waits for the operator; answers its one-time secret. */
   async restart(): Promise<string> {
     const port = this.#origin === "" ? "0" : new URL(this.#origin).port;

@@ -118,6 +118,18 @@ export class FakeDevice implements Fake {
     };
   }
 
+  async attach(): Promise<never> {
+    throw new ParleyError("unsupported_operation");
+  }
+
+  async fetchAttachment(): Promise<never> {
+    throw new ParleyError("unsupported_operation");
+  }
+
+  async attachmentsOf(): Promise<never> {
+    throw new ParleyError("unsupported_operation");
+  }
+
   async ping(): Promise<never> {
     throw new ParleyError("unsupported_operation");
   }
@@ -170,6 +182,7 @@ export class FakeDevice implements Fake {
       id: "e-in",
       from: caller,
       text,
+      attachments: [],
       created: 0,
       path: "relay",
       class: "durable",

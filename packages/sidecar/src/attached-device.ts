@@ -1,4 +1,7 @@
 import type {
+  AttachOptions,
+  ContentSink,
+  ContentSource,
   DelegateRequest,
   Delivery,
   DeviceApi,
@@ -17,11 +20,13 @@ import type {
   TaskEvent,
   TaskOutcome,
   TaskRun,
+  TransferOptions,
 } from "@parley/client";
 import { TaskFold } from "@parley/client";
 import {
   type AgentCard,
   type Availability,
+  type BlobRef,
   type DeliveryState,
   hasReached,
   type Path,
@@ -175,7 +180,8 @@ class Attached implements AttachedDevice {
   }
 
   async send(to: string, text: string, options: SendOptions = {}): Promise<Sent> {
-    const { signal, paths, ...rest } = options;
+    const { signal, paths, attachments, ...rest } = options;
+    const attached = attachments === undefined ? {} : { attachments: [...attachments] };
     const first = Promise.withResolvers<Delivery>();
     let newest: Delivery | undefined;
     const take = (delivery: Delivery): void => {
@@ -183,7 +189,7 @@ class Attached implements AttachedDevice {
     };
     const reply = this.#calls.call(
       "send",
-      { to, text, ...rest, ...pathsOf(paths) },
+      { to, text, ...rest, ...attached, ...pathsOf(paths) },
       {
         onEvent: (event) => {
           take("sent" in event ? event.sent : event.delivery);
@@ -227,6 +233,20 @@ class Attached implements AttachedDevice {
     // What ends the subscription otherwise shows as the end of the connection.
     this.#calls.call("messages", {}, { onEvent: handler, signal: abort.signal }).catch(() => undefined);
     return () => abort.abort();
+  }
+
+  async attach(source: ContentSource, options: AttachOptions): Promise<BlobRef> {
+    const { signal, onProgress = () => undefined, ...rest } = options;
+    return this.#calls.call("attach", { path: pathOf(source), ...rest }, { onEvent: onProgress, signal });
+  }
+
+  async fetchAttachment(ref: BlobRef, sink: ContentSink, options: TransferOptions = {}): Promise<void> {
+    const { signal, onProgress = () => undefined } = options;
+    await this.#calls.call("fetchAttachment", { ref, path: pathOf(sink) }, { onEvent: onProgress, signal });
+  }
+
+  async attachmentsOf(message: string): Promise<readonly BlobRef[]> {
+    return (await this.#calls.call("attachmentsOf", { message })).attachments;
   }
 
   ping(to: string, options: { paths?: readonly Path[]; timeoutMs?: number } = {}): Promise<PingResult> {
@@ -311,6 +331,14 @@ class Attached implements AttachedDevice {
     }
     for (const listener of this.#listeners) listener(event);
   }
+}
+
+/** Content stays on this machine: the holder opens the file itself, and no bytes go through the socket. */
+function pathOf({ path }: { readonly path?: string }): string {
+  if (path !== undefined) return path;
+  throw new ParleyError("unsupported_operation", {
+    message: "Through the process that holds the device only files can be transferred.",
+  });
 }
 
 /** The holder went while a message was under way: it stays accepted, and what became of it is not known here. */

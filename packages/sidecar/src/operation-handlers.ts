@@ -1,5 +1,6 @@
 /** What each operation of the table does with the device of this process. */
-import type { DeviceApi, DeviceEvent, Delivery, LinkView } from "@parley/client";
+import type { DeviceApi, DeviceEvent, Delivery, LinkView, TransferProgress } from "@parley/client";
+import { FileSink, openFileSource } from "@parley/client/node";
 import { ParleyError, requestTable, toParleyError } from "@parley/protocol";
 
 import { memberViewJson } from "./member-json.ts";
@@ -36,6 +37,19 @@ const linksOf = (device: DeviceApi): LinkView[] => device.links().map(linkJson);
 /** A field that is left out when undefined. */
 function given<Key extends string, Value>(key: Key, value: Value | undefined): { [K in Key]?: Value } {
   return value === undefined ? {} : ({ [key]: value } as { [K in Key]?: Value });
+}
+
+/** How far a transfer is, as fast as the caller takes it: what comes in between is left out. */
+function progressTo(emit: (progress: TransferProgress) => Promise<void>): (progress: TransferProgress) => void {
+  let isTaken = true;
+  return (progress) => {
+    if (!isTaken) return;
+    isTaken = false;
+    emit(progress).then(
+      () => (isTaken = true),
+      () => undefined,
+    );
+  };
 }
 
 export const operationHandlers: Handlers = {
@@ -86,7 +100,11 @@ export const operationHandlers: Handlers = {
   async messages({ device, signal, emitAcknowledged }) {
     const stop = device.onMessage(async (message) => {
       try {
-        await emitAcknowledged({ ...message, from: { ...message.from, roles: [...message.from.roles] } });
+        await emitAcknowledged({
+          ...message,
+          from: { ...message.from, roles: [...message.from.roles] },
+          attachments: [...message.attachments],
+        });
       } catch (error) {
         // A caller that went did not have it: leaving first keeps the message for the next one.
         const { code } = toParleyError(error);
@@ -98,6 +116,20 @@ export const operationHandlers: Handlers = {
     stop();
     return {};
   },
+
+  async attach({ device, body, signal, emit }) {
+    const { path, ...options } = body;
+    await using source = await openFileSource(path);
+    return await device.attach(source, { ...options, signal, onProgress: progressTo(emit) });
+  },
+
+  async fetchAttachment({ device, body, signal, emit }) {
+    const sink = new FileSink(body.path);
+    await device.fetchAttachment(body.ref, sink, { signal, onProgress: progressTo(emit) });
+    return {};
+  },
+
+  attachmentsOf: async ({ device, body }) => ({ attachments: [...(await device.attachmentsOf(body.message))] }),
 
   async ping({ device, body }) {
     return device.ping(body.to, { ...given("paths", body.paths), ...given("timeoutMs", body.timeoutMs) });

@@ -1,6 +1,7 @@
 /** The JSON of what operations carry, in the shapes of the device's own surface. */
 import { linkFailures, type MetricName, metricTable, pathReasons } from "@parley/client";
 import {
+  blobRefSchema,
   type DeliveryState,
   deliveryStates,
   enrolmentAskSchema,
@@ -40,10 +41,17 @@ export const incomingMessageSchema = z.object({
   id: z.string(),
   from: senderSchema,
   text: z.string(),
+  attachments: z.array(blobRefSchema),
   created: z.number(),
   path: pathSchema,
   class: z.enum(["durable", "live"]),
   redelivered: z.boolean(),
+});
+
+export const progressSchema = z.object({
+  step: z.enum(["check", "transfer"]),
+  done: z.number(),
+  total: z.number(),
 });
 
 export const pingResultSchema = z.object({

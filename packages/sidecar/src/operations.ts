@@ -2,6 +2,8 @@
 import {
   agentCardSchema,
   availabilitySchema,
+  blobLabelSchema,
+  blobRefSchema,
   limits,
   memberKindSchema,
   pathSchema,
@@ -19,6 +21,7 @@ import {
   linkViewSchema,
   metricSampleSchema,
   pingResultSchema,
+  progressSchema,
   senderSchema,
   sessionStateSchema,
   taskEndSchema,
@@ -43,6 +46,8 @@ const operation = <Body extends z.ZodType, Event extends z.ZodType, Reply extend
 const none = z.never();
 const empty = z.strictObject({});
 const who = z.string().min(1).max(64);
+/** The two processes may run in different folders. */
+const absolutePath = z.string().max(4096).regex(/^\//, "is not an absolute path");
 const paths = z.exactOptional(z.array(pathSchema).min(1).max(4));
 const requestTypes = Object.keys(requestTable) as [RequestType, ...RequestType[]];
 
@@ -98,6 +103,7 @@ export const operationTable = {
       class: z.exactOptional(z.enum(["durable", "live"])),
       paths,
       ttlMs: z.exactOptional(z.int().min(1).max(limits.expiryMs)),
+      attachments: z.exactOptional(z.array(blobRefSchema).max(limits.attachments)),
     }),
     deliverySchema,
     z.union([z.object({ sent: deliverySchema }), z.object({ delivery: deliverySchema })]),
@@ -107,6 +113,29 @@ export const operationTable = {
     empty,
     empty,
     incomingMessageSchema,
+  ),
+  attach: operation(
+    "Seals a file of this machine and leaves it at the registry; streams how far it is. Cancelling keeps what is done.",
+    z.strictObject({
+      path: absolutePath,
+      name: blobLabelSchema.shape.name,
+      type: z.exactOptional(blobLabelSchema.shape.type),
+      ttlMs: z.exactOptional(z.int().min(1).max(limits.expiryMs)),
+    }),
+    blobRefSchema,
+    progressSchema,
+  ),
+  fetchAttachment: operation(
+    "Fetches what was attached into a new file of this machine; streams how far it is. Cancelling keeps what is done.",
+    z.strictObject({ ref: blobRefSchema, path: absolutePath }),
+    empty,
+    progressSchema,
+  ),
+  attachmentsOf: operation(
+    "The attachments of a message that the device remembers.",
+    z.strictObject({ message: z.string().min(1).max(128) }),
+    z.object({ attachments: z.array(blobRefSchema).max(limits.attachments) }),
+    none,
   ),
   ping: operation(
     "Path and round trip.",

@@ -1,12 +1,13 @@
 import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
-import type { DeviceEvent, IncomingMessage } from "@parley/client";
+import { type DeviceEvent, type IncomingMessage, MemorySink, type TransferProgress } from "@parley/client";
+import { FileSink } from "@parley/client/node";
 import { expect, it, onTestFinished } from "vitest";
 
 import { attachDevice, DeviceSocket, lineBytes, mostConnections, mostRequests } from "../src/index.ts";
-import { bob, FakeDevice, link, messageOf } from "./fake-device.ts";
+import { bob, FakeDevice, link, messageOf, refOf } from "./fake-device.ts";
 import { RawCaller } from "./raw-caller.ts";
 
 async function openSocket() {
@@ -63,6 +64,40 @@ it("carries a message's facts until it is delivered", async () => {
   await until(() => sent.state().state === "stored");
   device.delivered();
   expect(await sent.settled).toMatchObject({ state: "delivered", path: "relay", device: device.device });
+});
+
+it("transfers files by their paths, and streams how far they are", async () => {
+  const { path, device } = await openSocket();
+  const attached = await attachDevice(path);
+  const file = join(dirname(path), "a.txt");
+  writeFileSync(file, "four");
+  const seen: TransferProgress[] = [];
+  const onProgress = (progress: TransferProgress): void => void seen.push(progress);
+  const source = { path: file, size: 4, read: async () => new Uint8Array() };
+  const ref = await attached.attach(source, { name: "a.txt", ttlMs: 1000, onProgress });
+  expect(ref).toEqual(refOf("a.txt"));
+  await attached.fetchAttachment(ref, new FileSink("/nowhere/b.txt"), { onProgress });
+  expect(device.asked).toEqual([
+    [file, { name: "a.txt", ttlMs: 1000 }],
+    [ref, "/nowhere/b.txt"],
+  ]);
+  expect(seen.map(({ done }) => done)).toEqual([4, 4]);
+  expect(await attached.attachmentsOf("in.1")).toEqual([ref]);
+  device.settled.resolve({ ...(await attached.send("@bob", "see", { attachments: [ref] })).accepted });
+  expect(device.asked.at(-1)).toMatchObject(["@bob", "see", { attachments: [ref] }]);
+});
+
+it("takes no content but files, and no path that depends on a folder", async () => {
+  const { path } = await openSocket();
+  const attached = await attachDevice(path);
+  await expect(attached.attach({ size: 1, read: async () => new Uint8Array(1) }, { name: "x" })).rejects.toMatchObject({
+    code: "unsupported_operation",
+  });
+  await expect(attached.fetchAttachment(refOf("x"), new MemorySink())).rejects.toMatchObject({
+    code: "unsupported_operation",
+  });
+  const source = { path: "a.txt", size: 1, read: async () => new Uint8Array(1) };
+  await expect(attached.attach(source, { name: "x" })).rejects.toMatchObject({ code: "invalid_argument" });
 });
 
 it("keeps an accepted message accepted when the holder goes", async () => {

@@ -1,4 +1,7 @@
 import type {
+  AttachOptions,
+  ContentSink,
+  ContentSource,
   Delivery,
   DeviceApi,
   DeviceEvent,
@@ -8,8 +11,9 @@ import type {
   MemberView,
   TaskEvent,
   TaskRun,
+  TransferOptions,
 } from "@parley/client";
-import { ParleyError } from "@parley/protocol";
+import { type BlobRef, ParleyError } from "@parley/protocol";
 
 const id = "A".repeat(43);
 const delivery = (state: Delivery["state"]): Delivery => ({
@@ -69,10 +73,21 @@ export const messageOf = (text: string): IncomingMessage => ({
   id: `in.${text}`,
   from: { member: id, name: "bob", device: id, kind: "agent", roles: ["member"] },
   text,
+  attachments: [],
   created: 1,
   path: "direct",
   class: "durable",
   redelivered: false,
+});
+
+export const refOf = (name: string): BlobRef => ({
+  name,
+  type: "text/plain",
+  size: 4,
+  sha256: id,
+  key: id,
+  expires: 5,
+  parts: [{ hash: "ab".repeat(32), bytes: 20 }],
 });
 
 /** A device without a mesh: it does what a test tells it, and remembers what it was asked. */
@@ -151,6 +166,22 @@ export class FakeDevice implements DeviceApi {
   onMessage(handler: (message: IncomingMessage) => void | Promise<void>): () => void {
     this.#handlers.add(handler);
     return () => void this.#handlers.delete(handler);
+  }
+
+  async attach(source: ContentSource, options: AttachOptions): Promise<BlobRef> {
+    const { onProgress, signal: _, ...rest } = options;
+    this.asked.push([source.path, rest]);
+    onProgress?.({ step: "transfer", done: source.size, total: source.size });
+    return refOf(options.name);
+  }
+
+  async fetchAttachment(ref: BlobRef, sink: ContentSink, options: TransferOptions = {}): Promise<void> {
+    this.asked.push([ref, sink.path]);
+    options.onProgress?.({ step: "transfer", done: ref.size, total: ref.size });
+  }
+
+  async attachmentsOf(message: string): Promise<readonly BlobRef[]> {
+    return message === "in.1" ? [refOf("a.txt")] : [];
   }
 
   async ping() {

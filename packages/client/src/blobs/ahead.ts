@@ -1,4 +1,6 @@
-/** Work on a few numbers at a time, results in order: while one is taken the next ones are under way. */
+import { canceled } from "./persistence.ts";
+
+/** Work on a few numbers at a time, results in order: while one is taken the next ones are under way. Throws `canceled`. */
 export async function* ahead<Result>(
   range: { readonly from: number; readonly to: number; readonly width: number },
   signal: AbortSignal,
@@ -19,7 +21,9 @@ export async function* ahead<Result>(
       }
       const first = running.shift();
       if (first === undefined) return;
-      yield await first;
+      const result = await first;
+      if (signal.aborted) throw canceled(signal);
+      yield result;
     }
   } finally {
     // Whoever stops taking, or a failure, ends what is still under way.

@@ -43,7 +43,7 @@ export interface AttachmentsOptions {
   readonly random: Random;
   readonly fetch: typeof fetch;
   readonly askToken: () => Promise<ReplyBody<"token.get">>;
-  /** Milliseconds since 1970 by the registry's clock. */
+  /** Milliseconds since 1970 by the registry's clock, perhaps with a fraction. */
   readonly registryTime: () => number;
 }
 
@@ -66,7 +66,7 @@ export class Attachments {
 
   /** Resolves when the registry holds every part. */
   async attach(source: ContentSource, options: AttachOptions): Promise<BlobRef> {
-    const { mesh, clock, random, registryTime } = this.#options;
+    const { mesh, clock, random } = this.#options;
     const { name, type = defaultType, ttlMs = limits.blobLifeMs, onProgress = () => undefined } = options;
     const named = blobLabelSchema.safeParse({ name, type });
     if (!named.success)
@@ -78,7 +78,7 @@ export class Attachments {
     const secret = await this.#ownSecret();
     const signal = options.signal ?? new AbortController().signal;
     const content = await upload(
-      { http: this.#http, mesh, secret, clock, random, now: registryTime },
+      { http: this.#http, mesh, secret, clock, random, now: () => this.#now() },
       { source, ttlMs, signal, onProgress },
     );
     return { name, type, ...content };
@@ -93,8 +93,12 @@ export class Attachments {
   }
 
   #download(): DownloadOptions {
-    const { mesh, clock, random, registryTime } = this.#options;
-    return { http: this.#http, mesh, clock, random, now: registryTime };
+    const { mesh, clock, random } = this.#options;
+    return { http: this.#http, mesh, clock, random, now: () => this.#now() };
+  }
+
+  #now(): number {
+    return Math.round(this.#options.registryTime());
   }
 
   /** Made once and kept with the journal: what was uploaded before a restart is known again by it. */

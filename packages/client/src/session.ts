@@ -64,6 +64,7 @@ const renewAgainMs = 60_000;
 /** Silence after which the node is asked whether it is still there, and how long it may take to answer. */
 const silenceMs = 20_000;
 const answerMs = 10_000;
+const leastBeatMs = 100;
 /** Bytes waiting in the socket above which frames wait. */
 const socketHighWater = 1024 * 1024;
 const socketPollMs = 5;
@@ -191,7 +192,7 @@ export class Session {
   async #beat(): Promise<void> {
     const { clock } = this.#options;
     const silence = clock.monotonic() - this.#heardAt;
-    if (silence < silenceMs) return this.#beatIn(silenceMs - silence);
+    if (silence < silenceMs) return this.#beatIn(Math.max(silenceMs - silence, leastBeatMs));
     const socket = this.#socket;
     const asked = clock.monotonic();
     this.#heartbeat = clock.setTimer(answerMs, () => {

@@ -64,8 +64,8 @@ const layout: readonly Member[] = [
   { name: "ant", kind: "agent", devices: 1, linkPolicy: "all" },
   { name: "bee", kind: "agent", devices: 1, linkPolicy: "all" },
   { name: "cat", kind: "agent", devices: 1, linkPolicy: "relay" },
-  { name: "hive", kind: "agent", devices: 1, linkPolicy: "all" },
-  { name: "pat", kind: "person", devices: 1, linkPolicy: "all" },
+  { name: "hive", kind: "agent", devices: 3, linkPolicy: "all" },
+  { name: "pat", kind: "person", devices: 2, linkPolicy: "all" },
 ];
 const registryPort = 8080;
 const turnPort = 3478;
@@ -268,12 +268,13 @@ class ChaosRun implements AsyncDisposable {
     return [...node, main, "up", ...settings, "--json"];
   }
 
-  #member({ name, kind, linkPolicy }: Member, process: string): Placed {
+  #member({ name, kind, linkPolicy, devices }: Member, process: string): Placed {
     const place = this.#placeOf(this.#members.length + 2);
     const seed = this.#random.below(2 ** 31);
     const settings = (life: number): MemberSettings => ({
       kind,
       linkPolicy,
+      isFirst: namesOf(name, devices)[0] === process,
       home: this.#path(process),
       evidence: this.#evidencePath(process),
       life,

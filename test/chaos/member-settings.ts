@@ -4,6 +4,8 @@ import type { AgentCard } from "@parley/protocol";
 export interface MemberSettings {
   readonly kind: "agent" | "person";
   readonly home: string;
+  /** The member's first device, which holds the root key. */
+  readonly isFirst: boolean;
   /** File to which its evidence is appended. */
   readonly evidence: string;
   readonly life: number;

@@ -49,7 +49,7 @@ export async function fuzzSurface(
       );
       guard.check(surface);
       if (seeds % casesPerProbe === 0) await surface.probe();
-      if (!warm && elapsed() > bounds.seconds * warmPart) {
+      if (!warm && (elapsed() > bounds.seconds * warmPart || frames > bounds.frames * warmPart)) {
         warm = true;
         guard.markHeap();
       }

@@ -1,6 +1,6 @@
 /**
  * `npm run fuzz`: feeds hostile input to everything that takes input from strangers. Options: `--surface NAME` (one or
- * more), `--seconds N` in all (default 60), `--frames N` and `--seeds N` for each surface, `--seed N` to run one case
+ * more), `--seconds N` in all (default 60, without end when `--frames` is given), `--frames N` and `--seeds N` for each surface, `--seed N` to run one case
  * again, `--json`. Exit 1 when an invariant broke: a crash, a hang, an escaped exception, memory without bound, a close
  * without a documented code, a planted secret in a log.
  */
@@ -52,7 +52,8 @@ function readOptions(): { readonly names: readonly SurfaceName[]; readonly bound
   const unknown = names.find((name) => !(name in surfaces));
   if (unknown !== undefined) usage(`no surface is called ${unknown}; there are ${Object.keys(surfaces).join(", ")}`);
   const bounds = {
-    seconds: positive(values.seconds, 60, "seconds") / names.length,
+    seconds:
+      positive(values.seconds, values.frames === undefined ? 60 : Number.POSITIVE_INFINITY, "seconds") / names.length,
     frames: positive(values.frames, Number.POSITIVE_INFINITY, "frames"),
     seeds: values.seed === undefined ? positive(values.seeds, Number.POSITIVE_INFINITY, "seeds") : 1,
     firstSeed: values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : positive(values.seed, 0, "seed"),

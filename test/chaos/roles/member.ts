@@ -18,8 +18,8 @@ import { cardOf, type MemberCommand, type MemberReport, type MemberSettings } fr
 
 const reportMs = 1000;
 /** One handler in so many takes its time after its effect, so that kills fall between the two. */
-const slowShare = 0.05;
-const slowMs = 8;
+const slowShare = 0.1;
+const slowMs = 40;
 
 const settings = JSON.parse(process.argv[2] ?? "") as MemberSettings;
 const evidence = new EvidenceFile<DeviceLine>(settings.evidence);
@@ -72,31 +72,30 @@ function tell({ id, state, device, path, error }: Delivery, to: string): void {
 function note(event: DeviceEvent): void {
   if (event.type === "refused") write({ t: "trouble", at: Date.now(), what: "refused", code: event.code });
   if (event.type !== "delivery" || event.delivery.state === "accepted") return;
-  // Live ones are told by those who sent them.
-  if (!event.delivery.id.startsWith(`${epoch}.`)) return;
   tell(event.delivery, settings.names[event.to] ?? event.to);
 }
 
 /** What is still to be done: told to the run, and at the end written down. */
 async function outboxOf(journal: Journal): Promise<readonly { readonly id: string; readonly to: string }[]> {
   const { outbox } = await journal.load();
-  return outbox.map(({ recipient, seq, envelope: { origin } }) => ({
-    id: envelopeId(origin?.epoch ?? epoch, origin?.seq ?? seq),
-    to: settings.names[recipient] ?? recipient,
-  }));
+  return outbox.map(({ recipient, epoch, seq, envelope: { origin } }) => {
+    // A stream of its own has its rule behind the member's id.
+    const [member = ""] = recipient.split("|");
+    return { id: envelopeId(origin?.epoch ?? epoch, origin?.seq ?? seq), to: settings.names[member] ?? member };
+  });
 }
 
 const home = await Home.open(settings.home);
 const lock = DeviceLock.tryTake(home.path);
 if (lock === undefined) throw new Error("another process holds the device");
-const { identity, registry, trust } = await home.heldMesh();
+const { identity, registry, trust, keepIdentity } = await home.heldMesh();
 const journal = openSqliteJournal({ dir: join(home.path, "journal") });
-const { epoch } = await journal.load();
 const factory = new NodeLinkFactory();
 const device = await Device.open({
   identity,
   registry,
   trust,
+  keepIdentity,
   journal,
   links: { factory, policy: settings.linkPolicy },
   log: (level, event, fields) => {
@@ -152,7 +151,7 @@ process.on("disconnect", () => process.exit());
 
 try {
   await device.start();
-  if (settings.kind === "agent") await device.publishCard(cardOf(identity.name, identity.member));
+  if (settings.kind === "agent" && settings.isFirst) await device.publishCard(cardOf(identity.name, identity.member));
 } catch (error) {
   trouble("start", error);
 }

@@ -50,6 +50,14 @@ export const suites: readonly Suite[] = [
   vitestSuite("foreign-turn", "other WebRTC stacks through coturn", "test/foreign/turn.test.ts", ["turnserver"]),
   vitestSuite("browser", "Chromium against the real thing", "test/browser/**/*.test.ts", ["chromium"]),
   {
+    name: "lab",
+    about: "agents behind routers of every kind",
+    needs: ["ip", "nft", "turnserver"],
+    files: "test/lab/main.ts",
+    hindrance: () => (namespaceRights() === undefined ? "this account may not make network namespaces" : undefined),
+    run: runLabSuite,
+  },
+  {
     name: "fuzz",
     about: `hostile bytes for ${fuzzSeconds} s`,
     needs: [],
@@ -92,5 +100,11 @@ function vitestSuite(name: string, about: string, files: string, needs: readonly
 async function runFuzzSuite(): Promise<Counts> {
   const main = join(root, "test", "fuzz", "main.ts");
   const child = await runChild(process.execPath, [main, "--seconds", String(fuzzSeconds)], { timeoutMs: suiteLimitMs });
+  return child.code === 0 ? { passed: 1, failed: 0, skipped: 0 } : { passed: 0, failed: 1, skipped: 0 };
+}
+
+async function runLabSuite(): Promise<Counts> {
+  const main = join(root, "test", "lab", "main.ts");
+  const child = await runChild(process.execPath, [main], { timeoutMs: suiteLimitMs });
   return child.code === 0 ? { passed: 1, failed: 0, skipped: 0 } : { passed: 0, failed: 1, skipped: 0 };
 }

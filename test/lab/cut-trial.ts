@@ -29,7 +29,8 @@ const steadyMs = 1000;
 const cutMs = 5000;
 const backWaitMs = 30_000;
 const drainMs = 10_000;
-const mostUnderWay = 1000;
+/** The local socket takes 64 requests at once. */
+const mostUnderWay = 40;
 
 interface Handled {
   readonly number: number;

@@ -2,6 +2,7 @@ import { toParleyError } from "@parley/protocol";
 
 import type { CommandModule } from "../command.ts";
 import { doctorChecks } from "../doctor/checks.ts";
+import { dialCheck } from "../doctor/dial-check.ts";
 import { factsOf } from "../doctor/facts.ts";
 import type { Finding, Verdict } from "../doctor/finding.ts";
 
@@ -15,10 +16,12 @@ const marks: Readonly<Record<Verdict, { readonly text: string; readonly colour: 
 
 /** Runs every check. Exit code 1 when one found a fault. */
 export const run: CommandModule["run"] = async (context) => {
-  const { out } = context;
+  const { out, input } = context;
+  const to = input.text("to");
+  const checks = to === undefined ? doctorChecks : [...doctorChecks, dialCheck(to)];
   const facts = factsOf(context);
   const findings: (Finding & { readonly check: string })[] = [];
-  for (const { name, about, run: check } of doctorChecks) {
+  for (const { name, about, run: check } of checks) {
     out.progress(`${about}…`);
     const finding = await check(facts).catch((error: unknown): Finding => {
       const { code, message } = toParleyError(error);

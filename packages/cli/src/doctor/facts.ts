@@ -3,7 +3,9 @@ import { Home } from "@parley/client/node";
 import { ParleyError } from "@parley/protocol";
 
 import type { CommandContext } from "../command-context.ts";
+import { ownIceServers } from "../own-ice-servers.ts";
 import type { DoctorFacts } from "./finding.ts";
+import { lookAtNetwork } from "./network-facts.ts";
 import { lookAtSession } from "./session-facts.ts";
 
 /** Calls a function once and remembers what came of it, an error included. */
@@ -38,5 +40,16 @@ export function factsOf(context: CommandContext): DoctorFacts {
     const time = body.time > 0 ? body.time : (date ?? Date.now());
     return { info: body, skewMs: Math.round(Date.now() - halfTripMs - time) };
   });
-  return { context, home, mesh, registry, node, session: once(() => lookAtSession(context)) };
+  const session = once(() => lookAtSession(context));
+  const network = once(async () => {
+    const own = ownIceServers(settings);
+    const named = await session().then(
+      ({ ice }) => ice,
+      () => undefined,
+    );
+    if (named === undefined && own.length === 0) return undefined;
+    const origin = await registry().catch(() => undefined);
+    return lookAtNetwork([...(named ?? []), ...own], origin, settings.get("link-address"));
+  });
+  return { context, home, mesh, registry, node, session, network };
 }

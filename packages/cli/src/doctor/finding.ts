@@ -2,6 +2,7 @@ import type { Home, HomeMesh } from "@parley/client/node";
 import type { NodeInfo } from "@parley/protocol";
 
 import type { CommandContext } from "../command-context.ts";
+import type { NetworkFacts } from "./network-facts.ts";
 import type { SessionFacts } from "./session-facts.ts";
 
 /** `left-out`: it could not be looked at, for the reason given. */
@@ -15,6 +16,8 @@ export interface Finding {
   readonly says: string;
   /** What to do about it. */
   readonly advice?: string;
+  /** What was seen, for programs. */
+  readonly details?: object;
 }
 
 /** What the checks share; each part is looked at once. */
@@ -30,6 +33,8 @@ export interface DoctorFacts {
   readonly node: () => Promise<{ readonly info: NodeInfo; readonly skewMs: number }>;
   /** What a session with the registry shows. */
   readonly session: () => Promise<SessionFacts>;
+  /** What STUN and TURN servers show; undefined when there is neither a session that names some nor any of one's own. */
+  readonly network: () => Promise<NetworkFacts | undefined>;
 }
 
 /** One check: a row of the table of checks. */

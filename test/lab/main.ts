@@ -1,0 +1,137 @@
+/**
+ * `npm run lab`: a small Internet of network namespaces with a router of every kind, real agents behind each, coturn and a
+ * registry between. Tries every ordered pair, asks doctor on every host, cuts a busy link, and compares with the committed
+ * table. Options: `--pair full-sym` (one or more), `--no-cut`, `--json`, `--keep` (leaves everything running until Ctrl-C).
+ * Exit 1 when something is not as it has to be, 2 for wrong usage, 3 when this account may not make networks.
+ */
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+
+import { type NatKind, natKinds } from "../../packages/cli/src/stun/nat-kind.ts";
+import { namespaceRights } from "../../scripts/network-namespaces.ts";
+import { aptLine, findProgram, type SystemProgramName } from "../../scripts/system-programs.ts";
+import { type CutResult, tryCut } from "./cut-trial.ts";
+import expectedPaths from "./expected-paths.json" with { type: "json" };
+import { type Diagnosis, diagnose } from "./host-doctor.ts";
+import { Internet } from "./internet.ts";
+import { LabMesh } from "./lab-mesh.ts";
+import { describeCut, describeDiagnosis, describePairs, kindNamed } from "./lab-report.ts";
+import { overAll } from "./over-all.ts";
+import { type PairResult, tryPair } from "./pair-trial.ts";
+import { TurnServer } from "./turn-server.ts";
+import { type ExpectedPaths, judgeCut, judgeDiagnosis, judgePair } from "./verdicts.ts";
+
+type Pair = readonly [from: NatKind, to: NatKind];
+const needs: readonly SystemProgramName[] = ["ip", "nft", "turnserver"];
+const expected: ExpectedPaths = expectedPaths;
+const withoutLinks: readonly NatKind[] = ["udp-blocked", "tcp-443-only"];
+const cutPair: Pair = ["port-restricted", "full-cone"];
+
+function leave(code: number, sentence: string): never {
+  process.stderr.write(`lab: ${sentence}\n`);
+  process.exit(code);
+}
+
+function readPair(text: string): Pair {
+  const [from, to] = text.split("-").map(kindNamed);
+  if (from === undefined || to === undefined) leave(2, `--pair takes two of full, addr, port, …, as in full-sym`);
+  return [from, to];
+}
+
+const { values } = parseArgs({
+  options: {
+    pair: { type: "string", multiple: true },
+    "no-cut": { type: "boolean" },
+    json: { type: "boolean" },
+    keep: { type: "boolean" },
+  },
+});
+const chosen = values.pair?.map(readPair);
+const rights = namespaceRights();
+if (rights === undefined) leave(3, "this account may not make network namespaces");
+const missing = needs.filter((name) => findProgram(name) === undefined);
+if (missing.length > 0) leave(3, `needs ${missing.join(", ")}: ${aptLine(missing)}`);
+
+const started = performance.now();
+const say = (text: string): void => {
+  const seconds = ((performance.now() - started) / 1000).toFixed(1).padStart(6);
+  if (values.json !== true) process.stdout.write(`${seconds} s  ${text}\n`);
+};
+
+const folder = await mkdtemp(join(tmpdir(), "parley-lab-"));
+try {
+  const kinds = chosen === undefined ? natKinds : natKinds.filter((kind) => chosen.flat().includes(kind));
+  const pairs = chosen ?? natKinds.flatMap((from) => natKinds.map((to): Pair => [from, to]));
+  await using internet = await Internet.start(rights, kinds);
+  const secret = randomBytes(16).toString("hex");
+  await using _turn = await TurnServer.start(internet.core, folder, secret);
+  say(`${internet.hosts.length} hosts behind routers of ${kinds.length} kinds, coturn between`);
+  await using mesh = await LabMesh.start(internet, folder, secret);
+  say("registry up, all members admitted, the agents of side b run");
+  const failures = await runLab(internet, mesh, pairs);
+  for (const failure of failures) say(`WRONG  ${failure}`);
+  if (failures.length > 0) process.exitCode = 1;
+  if (values.keep === true) await keep(internet);
+} finally {
+  await rm(folder, { recursive: true, force: true });
+}
+
+async function runLab(internet: Internet, mesh: LabMesh, pairs: readonly Pair[]): Promise<readonly string[]> {
+  const diagnoses = await overAll(internet.hosts, 4, (host) => diagnose(mesh, host));
+  for (const diagnosis of diagnoses) say(describeDiagnosis(diagnosis));
+  const results = await tryPairs(internet, mesh, pairs);
+  if (values.json !== true) process.stdout.write(`\n${describePairs(results)}\n\n`);
+  const cut = await cutOnce(internet, mesh);
+  if (cut !== undefined) say(describeCut(cut));
+  const failures = [
+    ...internet.hosts.flatMap((host, index) => judgeDiagnosis(host, diagnoses[index] ?? unseen, expected)),
+    ...results.flatMap((result) => judgePair(result, expected)),
+    ...(cut === undefined ? [] : judgeCut(cut)),
+  ];
+  if (values.json === true) process.stdout.write(`${JSON.stringify({ diagnoses, pairs: results, cut, failures })}\n`);
+  else say(`${results.length} pairs, ${diagnoses.length} hosts, ${failures.length} wrong`);
+  return failures;
+}
+
+const unseen: Diagnosis = { host: "?", kind: "none", paths: {}, problems: [] };
+
+/** Links are timed one at a time; where none is possible, the waits run beside each other. */
+async function tryPairs(internet: Internet, mesh: LabMesh, pairs: readonly Pair[]): Promise<readonly PairResult[]> {
+  const attempt = async ([from, to]: Pair): Promise<PairResult> => {
+    const result = await tryPair(mesh, internet.host("a", from), internet.host("b", to));
+    say(`${from} to ${to}: first ${result.firstPath ?? "none"}, then ${result.finalPath ?? "none"}${detail(result)}`);
+    return result;
+  };
+  const isTimed = (pair: Pair): boolean => !pair.some((kind) => withoutLinks.includes(kind));
+  const timed = await overAll(pairs.filter(isTimed), 1, attempt);
+  // One caller makes one pair at a time.
+  const groups = Map.groupBy(
+    pairs.filter((pair) => !isTimed(pair)),
+    ([from]) => from,
+  );
+  const others = await Promise.all([...groups.values()].map((group) => overAll(group, 1, attempt)));
+  return [...timed, ...others.flat()];
+}
+
+const detail = ({ linkMs, route, reason }: PairResult): string =>
+  linkMs === undefined ? `  (${reason ?? "no link"})` : `  link ${Math.round(linkMs)} ms  ${route ?? ""}`;
+
+async function cutOnce(internet: Internet, mesh: LabMesh): Promise<CutResult | undefined> {
+  if (values["no-cut"] === true || chosen !== undefined) return undefined;
+  const [from, to] = cutPair;
+  return tryCut(mesh, internet, internet.host("a", from), internet.host("b", to));
+}
+
+async function keep(internet: Internet): Promise<void> {
+  for (const { name, machine, router } of internet.hosts) {
+    process.stderr.write(
+      `${name}\n  ${machine.enter.join(" ")} bash\n  router: ${router.enter.join(" ")} nft list ruleset\n`,
+    );
+  }
+  process.stderr.write(`Everything is kept in ${folder} until Ctrl-C.\n`);
+  await once(process, "SIGINT");
+}

@@ -1,0 +1,60 @@
+/** What the lab demands, and what it found wanting. */
+import type { CutResult } from "./cut-trial.ts";
+import type { Diagnosis } from "./host-doctor.ts";
+import type { Host } from "./internet.ts";
+import type { PairResult } from "./pair-trial.ts";
+
+export type ExpectedPaths = Readonly<Record<string, Readonly<Record<string, string>>>>;
+
+/** Through these `direct` is up within the budget; a symmetric side has to be found first. */
+const cones = ["public", "full-cone", "address-restricted", "port-restricted"];
+export const budgets = {
+  /** From the first send to an open link, both sides behind cones. */
+  coneLinkMs: 500,
+  /** From the cut of a busy link to the first message that gets through. */
+  throughMs: 2000,
+  /** Between two messages handled while the link goes back to direct. */
+  gapMs: 500,
+} as const;
+
+export function judgePair(result: PairResult, expected: ExpectedPaths): readonly string[] {
+  const { from, to, firstPath, finalPath, linkMs } = result;
+  const name = `${from} to ${to}`;
+  const wanted = expected[from]?.[to];
+  const isCone = cones.includes(from) && cones.includes(to);
+  return [
+    ...(firstPath === undefined ? [`${name}: the first message was not delivered`] : []),
+    ...(firstPath === "direct" || firstPath === "turn" ? [`${name}: the first message waited for a link`] : []),
+    ...(finalPath === wanted ? [] : [`${name}: ${finalPath ?? "nothing"} instead of ${wanted ?? "nothing"}`]),
+    ...(isCone && (linkMs ?? Number.POSITIVE_INFINITY) > budgets.coneLinkMs
+      ? [
+          `${name}: a link after ${linkMs === undefined ? "never" : `${Math.round(linkMs)} ms`}, budget ${budgets.coneLinkMs} ms`,
+        ]
+      : []),
+  ];
+}
+
+/** Doctor names the kind that the router is, and the paths that the table has. */
+export function judgeDiagnosis({ kind, name }: Host, diagnosis: Diagnosis, expected: ExpectedPaths): readonly string[] {
+  if (diagnosis.kind !== kind) return [`doctor on ${name}: ${diagnosis.kind} instead of ${kind}`];
+  return Object.entries(expected[kind] ?? {}).flatMap(([peer, path]) =>
+    diagnosis.paths[peer] === path
+      ? []
+      : [`doctor on ${name}: ${diagnosis.paths[peer] ?? "nothing"} to ${peer} instead of ${path}`],
+  );
+}
+
+export function judgeCut({ throughMs, backMs, gapMs, sent, handled, wrong }: CutResult): readonly string[] {
+  return [
+    ...(throughMs === undefined || throughMs > budgets.throughMs
+      ? [
+          `cut: ${throughMs === undefined ? "nothing" : `${Math.round(throughMs)} ms until something`} got through, budget ${budgets.throughMs} ms`,
+        ]
+      : []),
+    ...(backMs === undefined ? ["cut: the link did not go back to direct"] : []),
+    ...(gapMs > budgets.gapMs
+      ? [`cut: a gap of ${Math.round(gapMs)} ms on the way back, budget ${budgets.gapMs} ms`]
+      : []),
+    ...(handled === sent && wrong === 0 ? [] : [`cut: ${handled} of ${sent} handled, ${wrong} out of order`]),
+  ];
+}

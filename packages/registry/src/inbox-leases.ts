@@ -65,9 +65,9 @@ export interface InboxLeasesOptions {
 interface Inbox {
   holder: InboxCandidate | undefined;
   device: string | undefined;
+  /** As this node saw it last in the record, where other nodes write too. */
+  session: number;
   generation: number;
-  uncertainTo: number;
-  /** By the wall clock. */
   expires: number;
   sole: boolean;
   /** Monotonic time of the last renewal. */
@@ -77,7 +77,7 @@ interface Inbox {
   /** Who was asked to give it up. */
   asked: InboxCandidate | undefined;
   releases: Release[];
-  timerAt: { cancel(): void } | undefined;
+  timer: { cancel(): void } | undefined;
   again: boolean;
   running: Promise<void> | undefined;
 }
@@ -90,8 +90,13 @@ interface Release {
 
 /** What is to be done about a lease that is in the store. */
 type Verdict =
-  | { readonly do: "hold"; readonly to: InboxCandidate; readonly lease: Lease; readonly pushed: number | undefined }
-  | { readonly do: "wait"; readonly until: number; readonly ask?: InboxCandidate };
+  | {
+      readonly do: "hold";
+      readonly to: InboxCandidate;
+      readonly lease: Lease;
+      readonly pushed: number | "as before" | undefined;
+    }
+  | { readonly do: "wait"; readonly ms: number; readonly ask?: InboxCandidate };
 
 /** Inboxes that this node remembers; the longest unused is read anew when it is needed. */
 const mostInboxes = 10_000;
@@ -167,7 +172,7 @@ export class InboxLeases {
       inbox.releases.push({
         device,
         session: session.generation,
-        pushed: inbox.device === device ? inbox.pushed : undefined,
+        pushed: inbox.device === device && inbox.session === session.generation ? inbox.pushed : undefined,
       });
     this.#take(identity.member, inbox, session);
     this.consider(identity.member);
@@ -185,7 +190,7 @@ export class InboxLeases {
 
   stop(): void {
     this.#stopped = true;
-    for (const inbox of this.#inboxes.values()) inbox.timerAt?.cancel();
+    for (const inbox of this.#inboxes.values()) inbox.timer?.cancel();
   }
 
   #inbox(member: string): Inbox {
@@ -195,15 +200,15 @@ export class InboxLeases {
     const inbox: Inbox = {
       holder: undefined,
       device: undefined,
+      session: 0,
       generation: 0,
-      uncertainTo: 0,
       expires: 0,
       sole: false,
       renewedAt: 0,
       pushed: undefined,
       asked: undefined,
       releases: [],
-      timerAt: undefined,
+      timer: undefined,
       again: false,
       running: undefined,
     };
@@ -215,14 +220,15 @@ export class InboxLeases {
   #forgetOne(): void {
     for (const [member, inbox] of this.#inboxes) {
       if (inbox.holder !== undefined || inbox.running !== undefined) continue;
-      inbox.timerAt?.cancel();
+      inbox.timer?.cancel();
       this.#inboxes.delete(member);
       return;
     }
   }
 
   #isHeld(inbox: Inbox): boolean {
-    return inbox.holder !== undefined && (inbox.sole || this.#options.clock.now() < inbox.expires);
+    const { clock, leaseMs } = this.#options;
+    return inbox.holder !== undefined && (inbox.sole || clock.monotonic() < inbox.renewedAt + leaseMs);
   }
 
   #take(member: string, inbox: Inbox, session: InboxCandidate): void {
@@ -261,7 +267,7 @@ export class InboxLeases {
 
   async #settle(member: string, inbox: Inbox): Promise<void> {
     const { directory, sessionsOf, clock, leaseMs } = this.#options;
-    inbox.timerAt?.cancel();
+    inbox.timer?.cancel();
     const entry = directory.get(member);
     const sessions = sessionsOf(member);
     if (inbox.holder !== undefined && !sessions.includes(inbox.holder)) this.#take(member, inbox, inbox.holder);
@@ -273,9 +279,11 @@ export class InboxLeases {
     await this.#leases.change(keys.inbox(member), async (current) => {
       const verdict = await this.#judge(entry, inbox, heard, current);
       verdicts.push(verdict);
-      if (verdict.do !== "wait") return verdict.lease === current ? undefined : verdict.lease;
-      // A holder that was alone was never renewed: from now on it has the length of a lease to be heard.
-      return current?.sole === true ? { ...current, sole: false, expires: verdict.until } : undefined;
+      if (verdict.do === "hold") return verdict.lease === current ? undefined : verdict.lease;
+      if (current === undefined) return undefined;
+      // A holder that was alone was not renewed, and a clock may have been set back: from now on it has one lease's time.
+      const longest = clock.now() + leaseMs;
+      return current.sole || current.expires > longest ? { ...current, sole: false, expires: longest } : undefined;
     });
     const verdict = verdicts.at(-1);
     if (verdict === undefined) return;
@@ -290,39 +298,46 @@ export class InboxLeases {
     current: Lease | undefined,
   ): Promise<Verdict> {
     const { clock, leaseMs, presence } = this.#options;
-    const now = clock.now();
     const sole = entry.devices.length === 1;
     const isReading = ({ identity }: InboxCandidate): boolean =>
       presence.consumer(entry.member, identity?.device ?? "") === "reading";
     const wanted = heard.find(isReading) ?? heard[0];
-    const here = heard.find(({ identity }) => identity?.device === current?.device);
-    const isFree =
-      current === undefined ||
-      current.expires === 0 ||
-      !entry.devices.includes(current.device) ||
-      sole ||
-      (!current.sole && current.expires <= now);
-    if (current === undefined || here === undefined || (current.expires === 0 && wanted !== here)) {
+    if (current === undefined)
+      return wanted === undefined ? { do: "wait", ms: leaseMs } : this.#grantTo(wanted, inbox, current, sole);
+    const ms = this.#left(inbox, current);
+    const isFree = ms <= 0 || sole || !entry.devices.includes(current.device);
+    const here = heard.find(({ identity }) => identity?.device === current.device);
+    // Only a holder that this node knows is asked: one that came back is taken for it again first.
+    const isIdle =
+      wanted !== undefined && here === inbox.holder && isReading(wanted) && here !== undefined && !isReading(here);
+    const makesWay = here === undefined || (wanted !== here && (current.expires === 0 || isIdle));
+    if (makesWay) {
       if (wanted !== undefined && isFree) return this.#grantTo(wanted, inbox, current, sole);
-      const until = current?.sole === true ? now + leaseMs : (current?.expires ?? now + leaseMs);
-      return { do: "wait", until };
-    }
-    if (wanted !== undefined && wanted !== here && isReading(wanted) && !isReading(here)) {
-      if (isFree) return this.#grantTo(wanted, inbox, current, sole);
-      return { do: "wait", until: current.sole ? now + leaseMs : current.expires, ask: here };
+      return { do: "wait", ms: Math.max(1, ms), ...(here === undefined ? {} : { ask: here }) };
     }
     const isCurrent = inbox.holder === here && current.session === here.generation && current.sole === sole;
-    if (isCurrent && (sole || here.heardAt <= inbox.renewedAt) && current.expires !== 0)
-      return { do: "hold", to: here, lease: current, pushed: undefined };
-    const { pushed, ...rest } = current;
-    return { do: "hold", to: here, lease: { ...rest, session: here.generation, sole, expires: now + leaseMs }, pushed };
+    if (isCurrent && current.expires !== 0 && (sole || here.heardAt <= inbox.renewedAt))
+      return { do: "hold", to: here, lease: current, pushed: "as before" };
+    const { pushed: released, ...rest } = current;
+    const pushed = isOwn(inbox, current) ? "as before" : released;
+    const lease = { ...rest, session: here.generation, sole, expires: clock.now() + leaseMs };
+    return { do: "hold", to: here, lease, pushed };
+  }
+
+  /** Milliseconds until another device may have it. By the monotonic clock where this node renewed it itself. */
+  #left(inbox: Inbox, current: Lease): number {
+    const { clock, leaseMs } = this.#options;
+    if (current.expires === 0) return 0;
+    if (current.sole) return leaseMs;
+    return isOwn(inbox, current)
+      ? inbox.renewedAt + leaseMs - clock.monotonic()
+      : Math.min(current.expires - clock.now(), leaseMs);
   }
 
   async #grantTo(to: InboxCandidate, inbox: Inbox, current: Lease | undefined, sole: boolean): Promise<Verdict> {
     const { clock, leaseMs, log } = this.#options;
     const { member, device } = to.identity ?? { member: "", device: "" };
-    const known = inbox.device === current?.device && inbox.generation === current?.generation;
-    const pushed = (known ? inbox.pushed : undefined) ?? current?.pushed;
+    const pushed = current !== undefined && isOwn(inbox, current) ? inbox.pushed : current?.pushed;
     const before = current === undefined ? 0 : (pushed ?? (await log.bounds(keys.mailbox(member))).last);
     const lease: Lease = {
       device,
@@ -336,49 +351,54 @@ export class InboxLeases {
     return { do: "hold", to, lease, pushed: 0 };
   }
 
-  #wait(member: string, inbox: Inbox, verdict: { readonly until: number; readonly ask?: InboxCandidate }): void {
-    const { clock } = this.#options;
+  #wait(member: string, inbox: Inbox, { ms, ask }: Verdict & { readonly do: "wait" }): void {
     // Somebody else's lease, or an own one that ran out.
-    if (inbox.holder !== undefined && verdict.ask !== inbox.holder) this.#take(member, inbox, inbox.holder);
-    if (inbox.sole) inbox.expires = verdict.until;
+    if (inbox.holder !== undefined && ask !== inbox.holder) this.#take(member, inbox, inbox.holder);
+    if (inbox.sole) inbox.renewedAt = this.#options.clock.monotonic();
     inbox.sole = false;
-    if (verdict.ask !== undefined && inbox.asked !== verdict.ask) {
-      inbox.asked = verdict.ask;
-      verdict.ask.inboxAsked(inbox.generation);
+    if (ask !== undefined && inbox.asked !== ask) {
+      inbox.asked = ask;
+      ask.inboxAsked(inbox.generation);
     }
-    this.#lookAt(member, inbox, verdict.until - clock.now());
+    this.#lookAt(member, inbox, ms);
   }
 
   #apply(member: string, inbox: Inbox, { to, lease, pushed }: Verdict & { readonly do: "hold" }): void {
     const { clock, presence, sessionsOf, leaseMs, marginMs, onChange } = this.#options;
     const isSame = inbox.device === lease.device && inbox.generation === lease.generation;
-    const isRenewed = inbox.holder !== to || !isSame || inbox.expires !== lease.expires || inbox.asked !== undefined;
+    const isRenewed = inbox.holder !== to || !isSame || inbox.expires !== lease.expires;
+    const isTold = isRenewed || inbox.asked !== undefined;
     if (inbox.holder !== undefined && inbox.holder !== to) this.#take(member, inbox, inbox.holder);
-    if (!isSame) {
-      inbox.pushed = pushed;
-      onChange();
-    }
+    if (pushed !== "as before") inbox.pushed = pushed;
+    if (!isSame) onChange();
     inbox.asked = undefined;
     inbox.device = lease.device;
+    inbox.session = lease.session;
     inbox.generation = lease.generation;
-    inbox.uncertainTo = lease.uncertainTo;
     inbox.expires = lease.expires;
     inbox.sole = lease.sole;
+    if (isRenewed) inbox.renewedAt = clock.monotonic();
     // It closed meanwhile: its leaving is looked at next.
     if (!sessionsOf(member).includes(to)) return;
     inbox.holder = to;
-    if (!lease.sole) this.#lookAt(member, inbox, lease.expires - clock.now());
-    if (!isRenewed) return;
-    inbox.renewedAt = clock.monotonic();
+    const left = lease.sole ? leaseMs : inbox.renewedAt + leaseMs - clock.monotonic();
+    if (!lease.sole) this.#lookAt(member, inbox, left);
+    if (!isSame) inbox.again = true;
+    if (!isTold) return;
     presence.setInbox(member, lease.device, lease.generation);
     to.inboxGranted({
       generation: lease.generation,
-      lifeMs: Math.max(1, (lease.sole ? leaseMs : lease.expires - clock.now()) - marginMs),
+      lifeMs: Math.max(1, Math.floor(left - marginMs)),
       uncertainTo: lease.uncertainTo,
     });
   }
 
   #lookAt(member: string, inbox: Inbox, inMs: number): void {
-    inbox.timerAt = this.#options.clock.setTimer(Math.max(1, inMs), () => this.consider(member));
+    inbox.timer = this.#options.clock.setTimer(Math.max(1, inMs), () => this.consider(member));
   }
+}
+
+/** Whether nobody but this node wrote the lease since it saw it. */
+function isOwn(inbox: Inbox, { device, generation, session }: Lease): boolean {
+  return inbox.device === device && inbox.generation === generation && inbox.session === session;
 }

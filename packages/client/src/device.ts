@@ -214,6 +214,7 @@ export class Device implements DeviceApi {
 
   async stop(): Promise<void> {
     this.#callee.stop();
+    this.#inboxHolder.close();
     this.#own.stop();
     await this.#drain();
     this.#caller.stop();
@@ -668,7 +669,11 @@ export class Device implements DeviceApi {
   #onLinkFrame(peer: Peer, bytes: Uint8Array, path: Path): void {
     try {
       const kept = this.#sections.frame(peer, bytes, { path, redelivered: false, fromMailbox: false });
-      kept?.catch((error: unknown) => this.#refused(toParleyError(error), peer.member.name));
+      kept?.catch((error: unknown) => {
+        const refused = toParleyError(error);
+        // The sender was told, and goes another way.
+        if (refused.code !== "not_holder") this.#refused(refused, peer.member.name);
+      });
     } catch (error) {
       this.#refused(toParleyError(error), peer.member.name);
     }
@@ -735,8 +740,9 @@ export class Device implements DeviceApi {
   /** Gives what is under way a moment to be acknowledged. */
   async #drain(): Promise<void> {
     const until = this.#clock.monotonic() + drainMs;
-    while (this.#peers.hasUnsettled && this.#state === "connected" && this.#clock.monotonic() < until)
-      await this.#settled();
+    const isBusy = (): boolean => this.#peers.hasUnsettled || this.#inbox.isBusy || !this.#acks.isQuiet;
+    while (isBusy() && this.#state === "connected" && this.#clock.monotonic() < until) await this.#settled();
+    await this.#inboxHolder.release();
   }
 
   /** Long enough for what this tick wrote to leave. */

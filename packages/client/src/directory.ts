@@ -8,6 +8,8 @@ import type { Session } from "./session.ts";
 const idPattern = /^[A-Za-z0-9_-]{43}$/;
 const presenceOrder = { connected: 0, stale: 1, offline: 2 } as const;
 
+const isStale = ({ devicesAt }: VerifiedMember, now: number): boolean => now - devicesAt > limits.deviceListFreshMs;
+
 function viewOf(verified: VerifiedMember, entry: MemberEntry, now: number): MemberView {
   const devices = entry.devices
     .filter((device) => verified.devices.has(device.device))
@@ -22,7 +24,7 @@ function viewOf(verified: VerifiedMember, entry: MemberEntry, now: number): Memb
     availability: entry.availability,
     live: devices.some((device) => device.state === "connected"),
     devicesAt: verified.devicesAt,
-    stale: now - verified.devicesAt > limits.deviceListFreshMs,
+    stale: isStale(verified, now),
     verified,
   };
 }
@@ -60,7 +62,12 @@ export class Directory {
   /** A member seen before, by id or name, without asking. */
   known(who: string): MemberView | undefined {
     const member = this.#known.has(who) ? who : (this.#byName.get(who) ?? this.#byName.get(parseName(who) ?? ""));
-    return member === undefined || this.#trust.isRevoked(member) ? undefined : this.#known.get(member);
+    const view = member === undefined || this.#trust.isRevoked(member) ? undefined : this.#known.get(member);
+    if (view === undefined || view.stale === isStale(view.verified, this.#session.registryTime)) return view;
+    // A list grows old by itself.
+    const aged = { ...view, stale: !view.stale };
+    this.#remember(aged);
+    return aged;
   }
 
   /**

@@ -38,6 +38,7 @@ async function epochOf(epoch: string, key: string): Promise<string> {
 export class DurableStreams {
   readonly #options: DurableStreamsOptions;
   readonly #streams = new Map<string, DurableStream>();
+  readonly #asked = new Map<string, Promise<DurableStream>>();
   readonly #byMember = new Map<string, DurableStream[]>();
   readonly #leftover = new Map<string, OutboxEntry[]>();
 
@@ -50,13 +51,17 @@ export class DurableStreams {
     }
   }
 
-  /** The stream to a member under a rule. */
-  async to(member: string, paths: AllowedPaths | undefined): Promise<DurableStream> {
+  /** The stream to a member under a rule. Whoever asks first goes on first, also while it is being opened. */
+  to(member: string, paths: AllowedPaths | undefined): Promise<DurableStream> {
     const key = keyOf(member, paths);
-    const known = this.#streams.get(key);
+    const known = this.#asked.get(key);
     if (known !== undefined) return known;
-    const epoch = await epochOf(this.#options.state.epoch, key);
-    return this.#streams.get(key) ?? this.#open(key, member, paths, epoch);
+    const asked = epochOf(this.#options.state.epoch, key).then(
+      (epoch) => this.#streams.get(key) ?? this.#open(key, member, paths, epoch),
+    );
+    asked.catch(() => this.#asked.delete(key));
+    this.#asked.set(key, asked);
+    return asked;
   }
 
   /** Streams to a member that are in use. */

@@ -24,6 +24,7 @@ export class InboxHolder {
   /** Monotonic time until which the lease holds. */
   #until = 0;
   #end: Timer | undefined;
+  #closed = false;
 
   constructor(options: InboxHolderOptions) {
     this.#options = options;
@@ -31,6 +32,7 @@ export class InboxHolder {
 
   get holds(): boolean {
     const { kind, clock, listed } = this.#options;
+    if (this.#closed) return false;
     return kind === "person" || clock.monotonic() < this.#until || listed() <= 1;
   }
 
@@ -46,6 +48,19 @@ export class InboxHolder {
       // From here on nothing is taken: another instance may.
       session.request("inbox.release", { generation }).catch(onError);
     }
+  }
+
+  /** Takes nothing more: this device is about to stop. */
+  close(): void {
+    this.#closed = true;
+  }
+
+  /** Lets another instance take the inbox at once. */
+  async release(): Promise<void> {
+    const { clock, session, onError } = this.#options;
+    if (clock.monotonic() >= this.#until) return;
+    this.#until = 0;
+    await session.request("inbox.release", { generation: this.#generation }).catch(onError);
   }
 
   stop(): void {

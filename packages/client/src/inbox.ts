@@ -120,6 +120,12 @@ export class Inbox {
     }
   }
 
+  /** Something is on its way to disk. */
+  get isBusy(): boolean {
+    for (const { isCommitting } of this.#incoming.values()) if (isCommitting) return true;
+    return false;
+  }
+
   /** Says again where streams stand whose commits take their time, so that nobody takes this device for gone. */
   answerBusy(): void {
     for (const { source, epoch, committed, isCommitting } of this.#incoming.values())

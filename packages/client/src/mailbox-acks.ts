@@ -45,6 +45,11 @@ export class MailboxAcks {
     this.#backoff = new Backoff(options.random);
   }
 
+  /** Nothing that was taken waits to be acknowledged. */
+  get isQuiet(): boolean {
+    return !this.#acking && this.#ackTo <= this.#acked;
+  }
+
   /** A session begins: the node hands out again what was not acknowledged. A mailbox of another epoch counts its places anew. */
   onSession(epoch: string): void {
     if (this.#epoch !== epoch) this.reset();
@@ -89,7 +94,9 @@ export class MailboxAcks {
   failed(frame: MailboxFrame, error: ParleyError): void {
     if (this.#open.get(frame.place.offset) !== frame) return;
     frame.tries++;
-    if (error.retryable) {
+    // Another instance's from now on: its node hands it out there.
+    if (error.code === "not_holder") this.#open.delete(frame.place.offset);
+    else if (error.retryable) {
       this.#failed.add(frame);
       this.#retry ??= this.#options.clock.setTimer(this.#backoff.next(), () => this.#tryAgain());
     } else void this.#refuse(frame, error.code);

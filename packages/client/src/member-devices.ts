@@ -67,6 +67,8 @@ export interface DeviceInviteRequest {
 
 /** A link for one new device. It works while somebody waits on `enrolled`. */
 export interface DeviceInvite {
+  /** Its id at the registry. */
+  readonly enrolment: string;
   /** The link, to be opened with `parley pair` in a new home. Whoever has it can become a device of the member. */
   readonly text: string;
   /** Milliseconds since 1970. */
@@ -141,7 +143,7 @@ export class MemberDevices {
     const cancel = async (): Promise<void> => {
       await device.request("device.answer", { enrolment: keys.id });
     };
-    return { text, expires, enrolled: (signal) => this.#enrol(keys, expires, signal), cancel };
+    return { enrolment: keys.id, text, expires, enrolled: (signal) => this.#enrol(keys, expires, signal), cancel };
   }
 
   /**

@@ -86,7 +86,8 @@ export class Relay {
 
   #failed(mailbox: MailboxFrame | undefined, error: unknown): void {
     const refused = toParleyError(error);
-    if (mailbox === undefined || mailbox.tries === 0) this.#options.onRefused(refused);
+    const isNews = mailbox === undefined || mailbox.tries === 0;
+    if (isNews && refused.code !== "not_holder") this.#options.onRefused(refused);
     if (mailbox !== undefined) this.#options.acks.failed(mailbox, refused);
   }
 }

@@ -1,0 +1,118 @@
+import { openMemoryJournal } from "@parley/core";
+import { describe, expect, it } from "vitest";
+
+import type { TestMember } from "../../packages/testkit/src/mesh/test-mesh.ts";
+import { Events, type Joined, MeshScope, Messages, numbered, until } from "./device-fixture.ts";
+
+/** One more device of a member, with links of its own. */
+async function another(scope: MeshScope, member: TestMember): Promise<Joined> {
+  const links = scope.control();
+  const added = await scope.mesh.addDevice(member, { links: { factory: links } });
+  return { ...added, links, events: new Events(added.device) };
+}
+
+describe("a person with two devices", () => {
+  it("has every message on both, whichever of them has a link", async () => {
+    await using scope = await MeshScope.start();
+    const ada = await scope.join("ada", { kind: "person" });
+    const phone = await another(scope, ada);
+    const bob = await scope.join("bob");
+    const [atDesk, atPhone] = [new Messages(ada.device), new Messages(phone.device)];
+    const texts = numbered("m", 200);
+    for (const text of texts.slice(0, 50)) await bob.device.send("@ada", text);
+    await until(() => bob.device.links().length === 2);
+    for (const text of texts.slice(50, 100)) await bob.device.send("@ada", text);
+    phone.links.cut();
+    for (const text of texts.slice(100)) await bob.device.send("@ada", text);
+    await Promise.all([atDesk.count(200), atPhone.count(200)]);
+    expect(atDesk.texts).toEqual(texts);
+    expect(atPhone.texts).toEqual(texts);
+    await until(async () => (await bob.journal.load()).outbox.length === 0);
+  });
+
+  it("finds on the second what the first one took while the second was away", async () => {
+    await using scope = await MeshScope.start();
+    const ada = await scope.join("ada", { kind: "person" });
+    const phone = await another(scope, ada);
+    const bob = await scope.join("bob");
+    await bob.device.connect("@ada");
+    await phone.device.stop();
+    const atDesk = new Messages(ada.device);
+    const texts = numbered("m", 20);
+    for (const text of texts) expect((await (await bob.device.send("@ada", text)).settled).state).toBe("delivered");
+    await atDesk.count(20);
+    await until(async () => (await bob.journal.load()).outbox.length === 0);
+    await bob.device.stop();
+    await ada.device.stop();
+    const again = await scope.restart(
+      { ...phone.joined, identity: scope.mesh.identityOf(phone) },
+      { journal: phone.journal },
+    );
+    const atPhone = new Messages(again.device);
+    await atPhone.count(20);
+    expect(atPhone.texts).toEqual(texts);
+    expect(again.events.seen.filter(({ type }) => type === "gap")).toEqual([]);
+  });
+
+  it("names the device that committed a message first, and vouches for what became of it", async () => {
+    await using scope = await MeshScope.start();
+    const ada = await scope.join("ada", { kind: "person" });
+    const bob = await scope.join("bob");
+    const desk = new Messages(ada.device);
+    const sent = await bob.device.send("@ada", "hello");
+    expect(await sent.reaches("handled")).toMatchObject({ state: "handled", device: ada.device.device });
+    expect(desk.texts).toEqual(["hello"]);
+    await until(async () => (await bob.journal.deliveries({ id: sent.id })).records[0]?.receipts.size === 2);
+    const [record] = (await bob.journal.deliveries({ id: sent.id })).records;
+    expect(record?.facts.map(({ state }) => state)).toEqual(
+      expect.arrayContaining(["accepted", "delivered", "handled"]),
+    );
+    expect(record?.pending).toBe(false);
+  });
+});
+
+describe("an agent with three instances", () => {
+  it("handles each message once, though instances come and go", async () => {
+    await using scope = await MeshScope.start();
+    const first = await scope.join("worker");
+    const instances = [first, await another(scope, first), await another(scope, first)];
+    const bob = await scope.join("bob");
+    const handled: { text: string; redelivered: boolean }[] = [];
+    for (const { device } of instances)
+      device.onMessage(({ text, redelivered }) => void handled.push({ text, redelivered }));
+    const texts = numbered("m", 300);
+    for (const [index, text] of texts.entries()) {
+      await bob.device.send("@worker", text);
+      if (index === 100) await instances[0]?.device.stop();
+      if (index === 200) await instances[1]?.device.stop();
+    }
+    const last = await bob.device.send("@worker", "last");
+    expect((await last.settled).state).toBe("delivered");
+    await until(() => new Set(handled.map(({ text }) => text)).size === 301);
+    const again = handled.filter(({ text }, index) => handled.findIndex((other) => other.text === text) < index);
+    expect(again.every(({ redelivered }) => redelivered)).toBe(true);
+    expect(again.length).toBeLessThan(10);
+  });
+});
+
+describe("messages under a rule of paths", () => {
+  it("wait for the only path that they may take, and let others pass", async () => {
+    await using scope = await MeshScope.start();
+    const alice = await scope.join("alice");
+    const bob = await scope.join("bob", { links: false });
+    const messages = new Messages(bob.device);
+    const direct = await alice.device.send("@bob", "only direct", { paths: ["direct"] });
+    const relayed = await alice.device.send("@bob", "only relay", { paths: ["relay"] });
+    const any = await alice.device.send("@bob", "any");
+    expect(await relayed.settled).toMatchObject({ state: "delivered", path: "relay" });
+    expect((await any.settled).state).toBe("delivered");
+    expect(direct.state().state).toBe("accepted");
+    expect(messages.texts.toSorted()).toEqual(["any", "only relay"]);
+    await bob.device.stop();
+    const journal = openMemoryJournal();
+    const linked = await scope.restart(bob.joined, { journal });
+    const later = new Messages(linked.device);
+    expect(await direct.settled).toMatchObject({ state: "delivered", path: "direct", reason: "direct-link" });
+    expect(later.texts).toEqual(["only direct"]);
+  });
+});

@@ -193,7 +193,7 @@ describe("the handshake", () => {
     const first = dan.device(0);
     const only = { number: 2, devices: [{ device: first.id, key: first.publicKey, label: "left", since: Date.now() }] };
     const device = await mesh.open(dan, { devices: await dan.deviceList(mesh.mesh, only) });
-    await expect(mesh.open(dan, { device: 1 })).rejects.toMatchObject({ code: "unauthenticated" });
+    await expect(mesh.open(dan, { device: 1 })).rejects.toMatchObject({ code: "device_removed" });
     await device.close();
   });
 

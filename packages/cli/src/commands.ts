@@ -108,6 +108,29 @@ export const commandTable: readonly CommandRow[] = [
     load: () => import("./commands/invite-cancel.ts"),
   },
   {
+    path: ["device", "invite"],
+    summary: "Opens a one-time link for one more device of this member, and waits until it is used",
+    options: [
+      { name: "label", value: "TEXT", means: "what the new device is called, unless it says so itself" },
+      { name: "life", value: "TIME", means: "how long the link lives (default: 10m)" },
+    ],
+    examples: ["parley device invite", "parley device invite --label phone --life 5m"],
+    load: () => import("./commands/device-invite.ts"),
+  },
+  {
+    path: ["device", "list"],
+    summary: "Lists this member's devices",
+    examples: ["parley device list"],
+    load: () => import("./commands/device-list.ts"),
+  },
+  {
+    path: ["device", "remove"],
+    summary: "Takes a device off this member's list and replaces the encryption key",
+    arguments: [{ name: "device", means: "its label or id, from parley device list" }],
+    examples: ["parley device remove phone"],
+    load: () => import("./commands/device-remove.ts"),
+  },
+  {
     path: ["member", "list"],
     summary: "Lists members, or those that wait for approval",
     options: [{ name: "pending", means: "those that wait, with the six words to compare" }],

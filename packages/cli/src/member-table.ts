@@ -7,6 +7,12 @@ export function presenceOf(member: MemberView): string {
   return (["connected", "stale"] as const).find((state) => states.includes(state)) ?? "offline";
 }
 
+/** How many devices the signed list names, and whether the list is old. */
+export function devicesOf({ verified, devicesAt, stale }: MemberView): string {
+  const count = String(verified.devices.size);
+  return stale ? `${count}, listed ${new Date(devicesAt).toISOString().slice(0, 10)} (stale)` : count;
+}
+
 /** Tasks at work on its connected devices. */
 export function loadOf(member: MemberView): number {
   return member.devices.filter((device) => device.state === "connected").reduce((sum, device) => sum + device.load, 0);
@@ -50,6 +56,8 @@ export function memberJson(member: MemberView) {
       schemas: schemasOf(member, id),
     })),
     admittedUntil: verified.admissionExpires,
+    devicesAt: member.devicesAt,
+    stale: member.stale,
   };
 }
 

@@ -73,11 +73,7 @@ export async function verifyProof(text: string, challenge: string, context: Hand
   const session = await verifyStatement("session", statement, device.key);
   await checkSession(session, challenge, context);
   const verified = await admitted(member, rotations, devices, context);
-  if (verified.devices.get(session.device)?.key !== device.key) {
-    throw new ParleyError("unauthenticated", {
-      message: "The device is not on its member's newest device list; it was taken off.",
-    });
-  }
+  if (verified.devices.get(session.device)?.key !== device.key) throw new ParleyError("device_removed");
   return {
     member: verified,
     device: session.device,

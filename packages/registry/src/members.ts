@@ -7,7 +7,7 @@ import {
   verifyMember,
   verifyRootKey,
 } from "@parley/core";
-import { foldName, id32Schema, type MemberRecord, nameSchema, ParleyError } from "@parley/protocol";
+import { foldName, id32Schema, limits, type MemberRecord, nameSchema, ParleyError } from "@parley/protocol";
 import { z } from "zod";
 
 import type { Directory } from "./directory.ts";
@@ -120,6 +120,8 @@ export class Members {
       const root = await verifyRootKey(mesh, record.root, record.rotations);
       const list = await verifyDevices(mesh, member, root.key, compact);
       refuseOlder("device list", list.number, peekStatement("devices", record.devices).number);
+      // Dated ahead, it would look fresh for ever.
+      if (list.devicesAt > this.#options.now() + limits.clockSkewMs) throw new ParleyError("clock_skew");
       return { record: bounded({ ...record, devices: compact }) };
     });
   }

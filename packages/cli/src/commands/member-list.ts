@@ -2,7 +2,7 @@ import type { CommandContext } from "../command-context.ts";
 import type { CommandModule } from "../command.ts";
 import { formatDuration } from "../duration.ts";
 import { findAll } from "../member-pages.ts";
-import { memberJson, presenceOf } from "../member-table.ts";
+import { devicesOf, memberJson, presenceOf } from "../member-table.ts";
 import { type OpenDevice, withDevice } from "../open-device.ts";
 
 export const run: CommandModule["run"] = async (context) =>
@@ -42,7 +42,7 @@ async function listMembers({ out }: CommandContext, { device }: OpenDevice): Pro
         member.kind,
         member.roles.join(","),
         presenceOf(member),
-        String(member.verified.devices.size),
+        devicesOf(member),
         new Date(member.verified.admissionExpires).toISOString().slice(0, 10),
         member.member,
       ]),

@@ -4,6 +4,7 @@ import { loadManifest } from "@parley/agent";
 import {
   awaitAdmission,
   createIdentityDraft,
+  enrolDevice,
   type IdentityDraft,
   type JoinedMesh,
   pairWithLink,
@@ -13,6 +14,7 @@ import {
 import { findAgentFolder, type Home } from "@parley/client/node";
 import { comparisonWords } from "@parley/core";
 import {
+  type InviteLink,
   labelSchema,
   memberKindSchema,
   type MemberKind,
@@ -44,11 +46,51 @@ export const run: CommandModule["run"] = async (context) => {
 
 async function pairByLink(context: CommandContext, home: Home, text: string): Promise<0> {
   const link = parseInviteLink(text);
+  if (link.payload.kind === "device") return enrol(context, home, link);
   const draft = await draftOf(context, home);
   const result = await pairWithLink(draft, link, { signal: context.signal });
   if ("admission" in result) return joined(context, home, result);
   await home.savePending(result, "pending");
   return wait(context, home, result);
+}
+
+/** Becomes one more device of a member. No operator is asked: the member vouches for its own. */
+async function enrol(context: CommandContext, home: Home, link: InviteLink): Promise<0> {
+  const { out, settings, signal } = context;
+  const held = await home.identityFile();
+  if (held?.root !== undefined)
+    throw new ParleyError("already_exists", {
+      message: `The home folder ${home.path} holds @${held.name} already; use another one with --home.`,
+    });
+  const named = link.payload.kind === "device" ? link.payload.label : undefined;
+  out.progress("waiting for the inviting device…");
+  const mesh = await enrolDevice(link, { label: labelOf(settings.get("label") ?? named ?? hostname()), signal });
+  await home.saveEnrolled(mesh);
+  const { identity, registry, roles } = mesh;
+  const facts = {
+    state: "enrolled",
+    name: identity.name,
+    member: identity.member,
+    device: identity.device.id,
+    label: identity.label,
+    mesh: mesh.trust.mesh,
+    registry,
+    roles,
+    home: home.path,
+  };
+  out.result(facts, () => {
+    out.line(`This is a device of @${identity.name} now, called ${identity.label}.`);
+    out.line(identity.kind === "agent" ? "Next: parley run" : "Next: parley listen");
+  });
+  return 0;
+}
+
+function labelOf(text: string): string {
+  const label = labelSchema.safeParse(text);
+  if (label.success) return label.data;
+  throw new ParleyError("invalid_config", {
+    message: "The label must have 1 to 64 characters without control characters.",
+  });
 }
 
 async function pairByCode(context: CommandContext, home: Home, code: string): Promise<0> {
@@ -193,10 +235,6 @@ async function wantedMember({ input, settings, cwd }: CommandContext): Promise<W
     });
   const kind = memberKindSchema.safeParse(input.text("kind") ?? (folder === undefined ? "person" : "agent"));
   if (!kind.success) throw new ParleyError("invalid_argument", { message: "--kind must be agent or person." });
-  const label = labelSchema.safeParse(settings.get("label") ?? hostname());
-  if (!label.success)
-    throw new ParleyError("invalid_config", {
-      message: "The label must have 1 to 64 characters without control characters.",
-    });
-  return { name, kind: kind.data, label: label.data, given: asked !== undefined };
+  const label = labelOf(settings.get("label") ?? hostname());
+  return { name, kind: kind.data, label, given: asked !== undefined };
 }

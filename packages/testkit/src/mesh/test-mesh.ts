@@ -15,6 +15,7 @@ import {
   pairWithLink,
 } from "@parley/client";
 import {
+  type Clock,
   createSigner,
   type Journal,
   openMemoryJournal,
@@ -46,6 +47,8 @@ export type MemberOptions = Partial<Omit<DeviceOptions, "identity" | "registry" 
 export type AddDeviceOptions = Partial<Omit<DeviceOptions, "identity" | "registry" | "trust">> & {
   /** Default: by its number. */
   readonly label?: string;
+  /** Whether its private keys may leave it, see `enrolDevice`. Default true. */
+  readonly extractable?: boolean;
 };
 
 export class TestMesh {
@@ -132,11 +135,11 @@ export class TestMesh {
 
   /** One more device of a member, enrolled as a real one is: `member` opens the link, the new device asks and is let in. */
   async addDevice(member: TestMember, options: AddDeviceOptions = {}): Promise<TestMember> {
-    const { label = `device ${this.#devices.length + 1}`, ...rest } = options;
-    const devices = this.devicesOf(member);
-    const invite = await devices.invite();
+    const { label = `device ${this.#devices.length + 1}`, extractable = true, ...rest } = options;
+    const { clock } = rest;
+    const invite = await this.devicesOf(member, clock).invite();
     const [joined] = await Promise.all([
-      enrolDevice(parseInviteLink(invite.text), { label, ...(rest.clock === undefined ? {} : { clock: rest.clock }) }),
+      enrolDevice(parseInviteLink(invite.text), { label, extractable, ...(clock === undefined ? {} : { clock }) }),
       invite.enrolled(),
     ]);
     return this.open(joined, rest);
@@ -148,8 +151,9 @@ export class TestMesh {
   }
 
   /** What lists, invites and removes a member's devices. Changes need the device that the member joined with. */
-  devicesOf(member: TestMember): MemberDevices {
+  devicesOf(member: TestMember, clock: Clock = systemClock): MemberDevices {
     return new MemberDevices({
+      clock,
       device: member.device,
       identity: () => this.identityOf(member),
       trust: () => member.joined.trust,

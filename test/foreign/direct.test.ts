@@ -27,12 +27,8 @@ describe.each(Object.keys(stacks))("a device on %s", (stack) => {
     await using scene = await ForeignScene.start(stack);
     const { ours, foreign } = scene;
     const [here, there] = [new Messages(ours.device), new Messages(foreign.device)];
-    await Promise.all(
-      numbered("message", 300).flatMap((text) => [
-        ours.device.send("@foreign", text),
-        foreign.device.send("@ours", text),
-      ]),
-    );
+    for (const text of numbered("message", 300))
+      await Promise.all([ours.device.send("@foreign", text), foreign.device.send("@ours", text)]);
     await Promise.all([ours.device.connect("@foreign"), here.count(300), there.count(300)]);
     expect(here.texts).toEqual(numbered("message", 300));
     expect(there.texts).toEqual(numbered("message", 300));

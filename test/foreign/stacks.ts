@@ -1,15 +1,14 @@
 import { createRequire } from "node:module";
 
 import type { PeerConnectionConstructor } from "@parley/peer/browser";
-import { RTCPeerConnection } from "werift";
 
-/** A CommonJS package whose names Node cannot see from outside. */
-const wrtc = createRequire(import.meta.url)("@roamhq/wrtc") as {
-  readonly RTCPeerConnection: PeerConnectionConstructor;
-};
+/** Loaded without their own types: wrtc declares none of its names, and those of werift do not pass the compiler. */
+const require = createRequire(import.meta.url);
+const load = (name: string): PeerConnectionConstructor =>
+  (require(name) as { readonly RTCPeerConnection: PeerConnectionConstructor }).RTCPeerConnection;
 
-/** WebRTC stacks that are not ours. werift is W3C-shaped as far as links need it, and says so in types of its own. */
+/** WebRTC stacks that are not ours. werift is W3C-shaped as far as links need it. */
 export const stacks: Readonly<Record<string, PeerConnectionConstructor>> = {
-  "@roamhq/wrtc": wrtc.RTCPeerConnection,
-  werift: RTCPeerConnection as unknown as PeerConnectionConstructor,
+  "@roamhq/wrtc": load("@roamhq/wrtc"),
+  werift: load("werift"),
 };

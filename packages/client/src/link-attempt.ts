@@ -39,6 +39,8 @@ export interface LinkAttemptOptions {
 }
 
 const mostEarlyFrames = 64;
+/** ICE has settled on a pair this long after the channel opened. */
+const settleMs = 3000;
 
 export class LinkAttempt {
   readonly dial: string;
@@ -59,6 +61,8 @@ export class LinkAttempt {
   readonly #early: Uint8Array[] = [];
   #proving = false;
   #lease: Timer | undefined;
+  #useful: Promise<boolean> | undefined;
+  #onUse: (() => void) | undefined;
 
   /** Throws when the factory is closed. */
   constructor(options: LinkAttemptOptions) {
@@ -82,7 +86,7 @@ export class LinkAttempt {
         onOpen: () => void this.#onChannel(),
         onMessage: (bytes) => this.#onMessage(bytes),
         onDrain: () => options.onDrain(this),
-        onRoute: () => void this.hasBecomeDirect().then((isDirect) => isDirect && options.onDirect(this)),
+        onRoute: (route) => this.#onRoute(route),
         onClosed: (reason) => this.#onClosed(reason),
       },
     );
@@ -150,7 +154,7 @@ export class LinkAttempt {
     if (this.#state !== "signalling") return;
     this.#state = "hello";
     try {
-      if (!this.#options.accepts(this, await this.#link.route())) return this.#endUseless();
+      if (!(await this.#isUseful())) return this.#endUseless();
       const hello = await this.#options.makeHello(this.#link, this.peerBoot);
       const writer = new FrameWriter();
       writer.hello(hello);
@@ -158,6 +162,29 @@ export class LinkAttempt {
     } catch (error) {
       this.end(toParleyError(error), "unproven");
     }
+  }
+
+  /** ICE begins with the first pair that works, and moves to a better one in the next seconds: it is given the time. */
+  #isUseful(): Promise<boolean> {
+    this.#useful ??= this.#awaitUse();
+    return this.#useful;
+  }
+
+  async #awaitUse(): Promise<boolean> {
+    const { accepts, clock } = this.#options;
+    if (accepts(this, await this.#link.route())) return true;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#onUse = resolve;
+    const timer = clock.setTimer(settleMs, resolve);
+    await promise;
+    timer.cancel();
+    return accepts(this, await this.#link.route());
+  }
+
+  #onRoute(route: LinkRoute): void {
+    if (this.#options.accepts(this, route)) this.#onUse?.();
+    if (route.path === "direct")
+      void this.hasBecomeDirect().then((isDirect) => isDirect && this.#options.onDirect(this));
   }
 
   #endUseless(): void {
@@ -182,10 +209,9 @@ export class LinkAttempt {
       if (hello?.type !== "hello")
         throw new ParleyError("unauthenticated", { message: "A link began with something else than a hello." });
       const proven = await this.#options.verifyHello(hello.statement, this.#link, this.peerBoot);
+      if (!(await this.#isUseful())) return this.#endUseless();
       const route = await this.#link.route();
-      if (this.#state === "closed") return;
-      if (this.#options.accepts(this, route)) this.#succeed(proven, route);
-      else this.#endUseless();
+      if (this.#state !== "closed") this.#succeed(proven, route);
     } catch (error) {
       this.end(toParleyError(error), "unproven");
     }

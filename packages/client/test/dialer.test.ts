@@ -102,6 +102,7 @@ describe("a dialer with a link through TURN", () => {
       if (links.links.length === known) continue;
       known++;
       await links.newest.open("turn");
+      await clock.run(3000);
       expect([links.newest.isOpen, links.newest.sent]).toEqual([false, []]);
       tried.push(clock.monotonic() - from);
       from = clock.monotonic();
@@ -137,6 +138,23 @@ describe("a dialer with a link through TURN", () => {
     links.newest.callbacks.onRoute?.(await links.newest.route());
     await turns();
     expect([told, count("link_upgrades", "in-place")]).toEqual([["open turn", "open direct"], 1]);
+  });
+
+  it("gives ICE three seconds to move an attempt from TURN to a direct pair", async () => {
+    const { clock, links, told, dialer, open } = scene();
+    await open("turn");
+    dialer.onNetwork();
+    await turns();
+    await links.newest.open("turn");
+    await clock.run(2999);
+    expect([links.newest.isOpen, links.newest.sent]).toEqual([true, []]);
+    links.newest.moveTo("direct");
+    await turns();
+    links.newest.hello();
+    await turns();
+    expect(told).toEqual(["open turn", "open direct"]);
+    await clock.run(60 * minute);
+    expect(links.links).toHaveLength(2);
   });
 
   it("notes it when ICE itself found a direct pair", async () => {

@@ -51,6 +51,12 @@ export class ScriptedLink implements Link {
     await turns();
   }
 
+  /** ICE moves to another pair. */
+  moveTo(path: LinkPath): void {
+    this.path = path;
+    this.callbacks.onRoute?.({ path, local: "", remote: "" });
+  }
+
   hello(): void {
     const writer = new FrameWriter();
     writer.hello("a.b.c");

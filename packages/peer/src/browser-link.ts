@@ -43,6 +43,20 @@ export class BrowserLinkFactory implements LinkFactory {
     return link;
   }
 
+  /** Browsers tell when they are back on a network, and some also when it is another one. */
+  watchNetwork(onChange: () => void): () => void {
+    const { navigator } = globalThis as { readonly navigator?: { readonly connection?: EventTarget } };
+    // Outside the browser there is no such target, and nothing to be told.
+    const targets = [
+      { target: globalThis.addEventListener === undefined ? undefined : globalThis, type: "online" },
+      { target: navigator?.connection, type: "change" },
+    ] as const;
+    for (const { target, type } of targets) target?.addEventListener(type, onChange);
+    return () => {
+      for (const { target, type } of targets) target?.removeEventListener(type, onChange);
+    };
+  }
+
   close(): Promise<void> {
     this.#closed = true;
     for (const link of this.#links) link.close();

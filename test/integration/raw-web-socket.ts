@@ -11,6 +11,7 @@ import { sessionPath, sessionProtocol } from "@parley/protocol";
 export class RawWebSocket {
   readonly #socket: Socket;
   readonly #texts: string[] = [];
+  readonly #binaries: Uint8Array[] = [];
   #received = Buffer.alloc(0);
   #wake: () => void = () => undefined;
   readonly closed: Promise<unknown>;
@@ -37,10 +38,19 @@ export class RawWebSocket {
   }
 
   /** The next text message. */
-  async nextText(): Promise<string> {
+  nextText(): Promise<string> {
+    return this.#next(this.#texts);
+  }
+
+  /** The next binary message. */
+  nextBytes(): Promise<Uint8Array> {
+    return this.#next(this.#binaries);
+  }
+
+  async #next<Item>(items: Item[]): Promise<Item> {
     for (;;) {
-      const text = this.#texts.shift();
-      if (text !== undefined) return text;
+      const item = items.shift();
+      if (item !== undefined) return item;
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
@@ -61,6 +71,10 @@ export class RawWebSocket {
     this.#socket.pause();
   }
 
+  goOnReading(): void {
+    this.#socket.resume();
+  }
+
   destroy(): void {
     this.#socket.destroy();
   }
@@ -68,8 +82,8 @@ export class RawWebSocket {
   #take(bytes: Buffer): void {
     this.#received = Buffer.concat([this.#received, bytes]);
     for (let frame = this.#nextFrame(); frame !== undefined; frame = this.#nextFrame()) {
-      if (frame.opcode !== 1) continue;
-      this.#texts.push(frame.payload.toString());
+      if (frame.opcode === 1) this.#texts.push(frame.payload.toString());
+      else if (frame.opcode === 2) this.#binaries.push(frame.payload);
       this.#wake();
     }
   }

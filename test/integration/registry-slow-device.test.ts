@@ -1,18 +1,9 @@
-import { sha256 } from "@parley/core";
-import type { TestIdentity, WireMesh } from "@parley/testkit";
+import type { FrameResult } from "@parley/protocol";
+import { randomId16 } from "@parley/testkit";
 import { describe, expect, it } from "vitest";
 
-import { RawWebSocket } from "./raw-web-socket.ts";
+import { openRawDevice } from "./raw-device.ts";
 import { type RunningRegistry, startRegistry } from "./registry-fixture.ts";
-
-async function openRaw(mesh: WireMesh, identity: TestIdentity): Promise<RawWebSocket> {
-  const socket = await RawWebSocket.open(mesh.origin);
-  const statement = await identity.session(mesh.mesh, await sha256(await socket.nextText()));
-  const devices = await identity.deviceList(mesh.mesh);
-  socket.sendText(JSON.stringify({ type: "proof", statement, root: identity.root.publicKey, rotations: [], devices }));
-  expect(JSON.parse(await socket.nextText())).toMatchObject({ type: "welcome" });
-  return socket;
-}
 
 const closesOf = (registry: RunningRegistry, member: string): unknown[] =>
   registry.lines
@@ -25,7 +16,7 @@ describe("a device that does not read", () => {
     const mesh = await registry.claim();
     const bob = await mesh.join("bob");
     const carol = await mesh.admit("carol");
-    const socket = await openRaw(mesh, carol);
+    const socket = await openRawDevice(mesh, carol);
     socket.stopReading();
     const content = new Uint8Array(60 * 1024);
     for (let count = 0; count < 300; count++) bob.sendFrame(carol, content);
@@ -34,9 +25,48 @@ describe("a device that does not read", () => {
       const { state, error } = await bob.nextResult();
       states.add(error?.code ?? state);
     }
-    expect(states).toEqual(new Set(["relayed", "slow_reader", "not_connected"]));
+    expect([...states].filter((state) => state !== "relayed" && state !== "slow_reader")).toEqual(["not_connected"]);
     expect(closesOf(registry, carol.member)).toEqual(["slow_reader"]);
     expect(await bob.request("ping", {})).toHaveProperty("time");
+    socket.destroy();
+  });
+
+  it("holds up the frames to it, and neither what their sender sends elsewhere nor another sender", async () => {
+    await using registry = await startRegistry({
+      bounds: { congestedBytes: 64 * 1024, slowReaderMs: 600_000, waitingFrames: 8 },
+    });
+    const mesh = await registry.claim();
+    const [bob, eve] = [await mesh.join("bob"), await mesh.join("eve")];
+    const dan = await mesh.join("dan");
+    const carol = await mesh.admit("carol");
+    const socket = await openRawDevice(mesh, carol);
+    socket.stopReading();
+    const content = new Uint8Array(60 * 1024);
+    for (let count = 0; count < 300; count++) bob.sendFrame(carol, content);
+    const toDan = new Set<string>();
+    for (const sender of [bob, eve])
+      for (let count = 0; count < 20; count++) {
+        const frameId = randomId16();
+        toDan.add(frameId);
+        sender.sendFrame(dan.identity, new Uint8Array([count]), { frameId });
+      }
+    for (let count = 0; count < 40; count++) await dan.nextDelivery();
+    const results: FrameResult[] = [];
+    for (let count = 0; count < 20; count++) expect((await eve.nextResult()).state).toBe("relayed");
+    // All but those whose results wait: 300 to the device that does not read, and 20 elsewhere.
+    while (results.length < 312) results.push(await bob.nextResult());
+    expect(results.filter(({ frame }) => toDan.has(frame)).map(({ state }) => state)).toEqual(
+      Array.from({ length: 20 }, () => "relayed"),
+    );
+    const refused = results.filter(({ state }) => state === "refused");
+    expect(refused.length).toBeGreaterThan(0);
+    expect(new Set(refused.map(({ error }) => error?.code))).toEqual(new Set(["slow_reader"]));
+    expect(await bob.request("ping", {})).toHaveProperty("time");
+    expect(closesOf(registry, carol.member)).toEqual([]);
+    socket.goOnReading();
+    for (let count = 0; count < 8; count++) expect((await bob.nextResult()).state).toBe("relayed");
+    bob.sendFrame(carol, content);
+    expect((await bob.nextResult()).state).toBe("relayed");
     socket.destroy();
   });
 
@@ -47,7 +77,7 @@ describe("a device that does not read", () => {
     const mesh = await registry.claim();
     const bob = await mesh.join("bob");
     const carol = await mesh.admit("carol");
-    const socket = await openRaw(mesh, carol);
+    const socket = await openRawDevice(mesh, carol);
     socket.stopReading();
     const content = new Uint8Array(60 * 1024);
     for (let count = 0; count < 300; count++) bob.sendFrame(carol, content);
@@ -64,7 +94,7 @@ describe("a device that does not read", () => {
     const content = new Uint8Array(60 * 1024);
     for (let count = 0; count < 300; count++) bob.sendFrame(carol, content, { store: true });
     for (let count = 0; count < 300; count++) await bob.nextResult();
-    const socket = await openRaw(mesh, carol);
+    const socket = await openRawDevice(mesh, carol);
     socket.stopReading();
     expect(await bob.request("ping", {})).toHaveProperty("time");
     expect(closesOf(registry, carol.member)).toEqual([]);
@@ -79,7 +109,7 @@ describe("a device that answers no ping", () => {
     const carol = await mesh.admit("carol");
     await mesh.operator.request("directory.watch", { members: [carol.member] });
     expect(await mesh.operator.nextPush("presence")).toEqual({ member: carol.member, devices: [] });
-    const socket = await openRaw(mesh, carol);
+    const socket = await openRawDevice(mesh, carol);
     const states: unknown[] = [];
     while (states.length < 3) states.push((await mesh.operator.nextPush("presence")).devices.map(({ state }) => state));
     expect(states).toEqual([["connected"], ["stale"], []]);

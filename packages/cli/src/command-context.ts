@@ -4,12 +4,15 @@ import type { Configuration } from "./configuration.ts";
 import { parseDuration } from "./duration.ts";
 import type { Presenter } from "./presenter.ts";
 
+/** Several of an option that may be repeated. */
+export type OptionValue = string | boolean | readonly string[];
+
 /** The arguments and own options of a command, as they were typed. */
 export class CommandInput {
   readonly #arguments: ReadonlyMap<string, string>;
-  readonly #options: ReadonlyMap<string, string | boolean>;
+  readonly #options: ReadonlyMap<string, OptionValue>;
 
-  constructor(args: ReadonlyMap<string, string>, options: ReadonlyMap<string, string | boolean>) {
+  constructor(args: ReadonlyMap<string, string>, options: ReadonlyMap<string, OptionValue>) {
     this.#arguments = args;
     this.#options = options;
   }
@@ -30,6 +33,12 @@ export class CommandInput {
   text(name: string): string | undefined {
     const value = this.#options.get(name);
     return typeof value === "string" ? value : undefined;
+  }
+
+  /** What an option that may be repeated was given, in order. */
+  texts(name: string): readonly string[] {
+    const value = this.#options.get(name);
+    return typeof value === "object" ? value : [];
   }
 
   /** Throws `invalid_argument` outside `least` to `most`. */

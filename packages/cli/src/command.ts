@@ -17,6 +17,8 @@ export interface CommandOption {
   /** What stands for the value in help; absent for a switch. */
   readonly value?: string;
   readonly short?: string;
+  /** It may be given several times. */
+  readonly repeatable?: true;
 }
 
 /** One command: a row of the table from which program, help, completions and manual come. */

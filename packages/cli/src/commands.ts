@@ -8,7 +8,7 @@ export const commandTable: readonly CommandRow[] = [
   {
     path: ["up"],
     summary: "Runs a registry on this machine",
-    settings: ["port", "host", "data", "origin", "stun-urls", "turn-urls", "log"],
+    settings: ["port", "host", "data", "origin", "stun-urls", "turn-urls", "blob-quota", "blob-total", "log"],
     examples: ["parley up", "parley up --port 9000 --data ./registry"],
     load: () => import("./commands/up.ts"),
   },
@@ -214,9 +214,15 @@ export const commandTable: readonly CommandRow[] = [
     options: [
       { name: "no-wait", means: "returns once it is accepted, which says nothing about delivery" },
       { name: "timeout", value: "TIME", means: "how long to wait for delivery (default: 30s)" },
+      { name: "attach", value: "FILE", means: "a file to go with it; may be repeated", repeatable: true },
+      { name: "keep", value: "TIME", means: "how long the registry keeps what is attached (default: 7d)" },
     ],
     settings: [...linkSettings, "log"],
-    examples: ["parley send @ada 'the build is green'", "parley send @ada 'later is fine' --no-wait"],
+    examples: [
+      "parley send @ada 'the build is green'",
+      "parley send @ada 'later is fine' --no-wait",
+      "parley send @ada 'the report' --attach report.pdf --attach data.csv",
+    ],
     load: () => import("./commands/send.ts"),
   },
   {
@@ -229,6 +235,21 @@ export const commandTable: readonly CommandRow[] = [
     settings: [...linkSettings, "log"],
     examples: ["parley listen", "parley listen --json --max 1 --timeout 60s"],
     load: () => import("./commands/listen.ts"),
+  },
+  {
+    path: ["attachment", "get"],
+    summary: "Fetches what is attached to a message into new files",
+    arguments: [
+      { name: "message", means: "the message's id, as parley listen prints it" },
+      { name: "name", means: "one attachment's name or id; all by default", optional: true },
+    ],
+    options: [{ name: "out", value: "FILE", means: "the file to write; must not exist (default: its name, here)" }],
+    settings: ["log"],
+    examples: [
+      "parley attachment get Yx3mQp0aT5eJ9uWc.7",
+      "parley attachment get Yx3mQp0aT5eJ9uWc.7 report.pdf --out ~/report.pdf",
+    ],
+    load: () => import("./commands/attachment-get.ts"),
   },
   {
     path: ["identity", "show"],

@@ -1,6 +1,7 @@
 /** The table of commands as a commander program. Loads nothing of the product: help has to be fast. */
 import { Command, CommanderError, Option } from "commander";
 
+import type { OptionValue } from "./command-context.ts";
 import type { CommandRow } from "./command.ts";
 import { commonSettings, type SettingName, type SettingRow, settingTable } from "./setting-table.ts";
 
@@ -8,7 +9,7 @@ import { commonSettings, type SettingName, type SettingRow, settingTable } from 
 export interface Invocation {
   readonly row: CommandRow;
   readonly arguments: ReadonlyMap<string, string>;
-  readonly options: ReadonlyMap<string, string | boolean>;
+  readonly options: ReadonlyMap<string, OptionValue>;
   readonly flags: ReadonlyMap<SettingName, string>;
 }
 
@@ -16,6 +17,7 @@ export interface Invocation {
 export type Parsed = { readonly invocation: Invocation } | { readonly text: string } | { readonly usage: string };
 
 const groupSummaries: Readonly<Record<string, string>> = {
+  attachment: "Fetch what is attached to messages",
   invite: "Open, list and cancel invites",
   member: "Let members in, turn them away, revoke them",
   identity: "Show, export and import this member's keys",
@@ -47,25 +49,27 @@ function leafOf(row: CommandRow, onRun: (command: Command) => void): Command {
   const command = new Command(row.path.at(-1)).summary(row.summary).description(row.summary);
   for (const { name, means, optional } of row.arguments ?? [])
     command.argument(optional === true ? `[${name}]` : `<${name}>`, means);
-  for (const { name, means, value, short } of row.options ?? []) {
-    command.addOption(
-      new Option(
-        `${short === undefined ? "" : `-${short}, `}--${name}${value === undefined ? "" : ` <${value}>`}`,
-        means,
-      ),
+  for (const { name, means, value, short, repeatable } of row.options ?? []) {
+    const option = new Option(
+      `${short === undefined ? "" : `-${short}, `}--${name}${value === undefined ? "" : ` <${value}>`}`,
+      means,
     );
+    command.addOption(repeatable === true ? option.argParser(collect) : option);
   }
   for (const name of row.settings ?? []) command.addOption(settingOption(name));
   command.addHelpText("after", `\nExamples:\n${row.examples.map((example) => `  ${example}`).join("\n")}\n`);
   return command.action(() => onRun(command));
 }
 
+const collect = (value: string, before: readonly string[] | undefined): readonly string[] => [...(before ?? []), value];
+
 const camel = (name: string): string => name.replaceAll(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
 
 /** Commander keeps `--no-wait` as `wait: false`. */
-function optionOf(values: Readonly<Record<string, unknown>>, name: string): string | boolean | undefined {
+function optionOf(values: Readonly<Record<string, unknown>>, name: string): OptionValue | undefined {
   if (name.startsWith("no-")) return values[camel(name.slice(3))] === false;
   const value = values[camel(name)];
+  if (Array.isArray(value)) return value.map(String);
   return typeof value === "string" || typeof value === "boolean" ? value : undefined;
 }
 
@@ -76,7 +80,7 @@ function invocationOf(row: CommandRow, command: Command): Invocation {
     const value = command.args[index];
     if (value !== undefined) args.set(name, value);
   }
-  const options = new Map<string, string | boolean>();
+  const options = new Map<string, OptionValue>();
   for (const { name } of row.options ?? []) {
     const value = optionOf(values, name);
     if (value !== undefined) options.set(name, value);

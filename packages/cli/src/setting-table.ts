@@ -76,6 +76,22 @@ export const settingTable = {
     means: "Secret that the TURN servers share with the registry (`use-auth-secret` of coturn).",
     defaultMeans: "none",
   },
+  "blob-quota": {
+    kind: "integer",
+    value: "MIB",
+    least: 0,
+    most: 1_048_576,
+    means: "MiB of attachments that one member may have at the registry.",
+    default: "256",
+  },
+  "blob-total": {
+    kind: "integer",
+    value: "MIB",
+    least: 0,
+    most: 1_073_741_824,
+    means: "MiB of attachments that `up` keeps in all.",
+    default: "8192",
+  },
   label: {
     kind: "text",
     value: "TEXT",

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "@parley/client";
 import { ParleyError } from "@parley/protocol";
 
+import { attachmentLine, attachmentView } from "../attachment-view.ts";
 import type { CommandContext } from "../command-context.ts";
 import type { CommandModule } from "../command.ts";
 import { openDevice, type OpenDevice } from "../open-device.ts";
@@ -63,8 +64,13 @@ async function listenOnce(
 }
 
 function print({ out }: CommandContext, message: IncomingMessage): void {
-  const { from, text, created, path, redelivered } = message;
+  const { id, from, text, attachments, created, path, redelivered } = message;
   const time = new Date(created).toLocaleTimeString("en-GB");
   const head = `${out.style("dim", time)} ${out.style("bold", `@${from.name}`)} ${out.style("dim", `(${path}${redelivered ? ", redelivered" : ""})`)}`;
-  out.event({ type: "message", ...message }, `${head} ${visible(text)}`);
+  const lines = [
+    `${head} ${visible(text)}`,
+    ...attachments.map((ref) => `  attached: ${attachmentLine(ref)}`),
+    ...(attachments.length === 0 ? [] : [out.style("dim", `  parley attachment get ${id}`)]),
+  ];
+  out.event({ type: "message", ...message, attachments: attachments.map(attachmentView) }, lines.join("\n"));
 }

@@ -1,11 +1,15 @@
+import { basename, resolve } from "node:path";
 import { setTimeout as after } from "node:timers/promises";
 
-import type { Delivery } from "@parley/client";
-import { errorTable, type ExitCode, limits } from "@parley/protocol";
+import type { Delivery, DeviceApi } from "@parley/client";
+import { openFileSource } from "@parley/client/node";
+import { type BlobRef, errorTable, type ExitCode, limits, ParleyError } from "@parley/protocol";
 
+import { showProgress } from "../attachment-view.ts";
 import type { CommandContext } from "../command-context.ts";
 import type { CommandModule } from "../command.ts";
 import { formatDuration } from "../duration.ts";
+import { mediaTypeOf } from "../media-type.ts";
 import { shortId } from "../member-table.ts";
 import { withDevice } from "../open-device.ts";
 import { untilAborted } from "../until-aborted.ts";
@@ -18,7 +22,8 @@ export const run: CommandModule["run"] = async (context) => {
   const waitMs = input.duration("timeout", limits.taskMs) ?? defaultWaitMs;
   const to = input.argument("member");
   return withDevice(context, async ({ device }) => {
-    const sent = await device.send(to, input.argument("text"), { signal });
+    const attachments = await attachAll(context, device);
+    const sent = await device.send(to, input.argument("text"), { signal, attachments });
     if (input.switch("no-wait")) return report(context, to, sent.accepted, true);
     context.out.progress(`accepted; waiting until ${to} has it…`);
     const giveUp = new AbortController();
@@ -31,6 +36,24 @@ export const run: CommandModule["run"] = async (context) => {
     return report(context, to, settled ?? sent.state(), false);
   });
 };
+
+/** Brings the files of `--attach` to the registry, one after the other. */
+async function attachAll({ input, out, cwd, signal }: CommandContext, device: DeviceApi): Promise<readonly BlobRef[]> {
+  const paths = input.texts("attach").map((file) => resolve(cwd, file));
+  const ttlMs = input.duration("keep", limits.expiryMs);
+  if (paths.length > limits.attachments)
+    throw new ParleyError("invalid_argument", {
+      message: `A message carries at most ${limits.attachments} attachments.`,
+    });
+  const refs: BlobRef[] = [];
+  for (const path of paths) {
+    const name = basename(path);
+    await using source = await openFileSource(path);
+    const options = { name, type: mediaTypeOf(path), signal, onProgress: showProgress(out, "sending", name) };
+    refs.push(await device.attach(source, { ...options, ...(ttlMs === undefined ? {} : { ttlMs }) }));
+  }
+  return refs;
+}
 
 function report({ out }: CommandContext, to: string, delivery: Delivery, acceptedIsEnough: boolean): ExitCode {
   const { state, path, device, tookMs, error } = delivery;

@@ -25,6 +25,8 @@ function iceOf(settings: Configuration): IceOptions {
   };
 }
 
+const mebibyte = 1_048_576;
+
 /** Runs a registry until a signal, then drains it. */
 export const run: CommandModule["run"] = async (context) => {
   const { settings, out, signal } = context;
@@ -35,6 +37,8 @@ export const run: CommandModule["run"] = async (context) => {
     dir: data,
     clock: systemClock,
     random: systemRandom,
+    blobQuotaBytes: settings.get("blob-quota") * mebibyte,
+    blobTotalBytes: settings.get("blob-total") * mebibyte,
     onHandlerError: (error) =>
       log("error", "store.handler", { reason: error instanceof Error ? error.message : "unknown" }),
   });

@@ -97,7 +97,7 @@ export class DeliveryReader {
     return rows
       .map((row) => ({ row, facts: noted.of(row) }))
       .filter(({ row, facts: { state } }) => {
-        const isWithdrawn = row.direction === "out" && row.isNoted && state === "accepted";
+        const isWithdrawn = row.isDropped && state === "accepted";
         return !isWithdrawn && plan.takes({ ...row, state });
       });
   }

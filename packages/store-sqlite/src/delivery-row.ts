@@ -30,8 +30,7 @@ export interface DeliveryRow {
   readonly redelivered: boolean;
   /** It is the last of several entries of one body. */
   readonly isTail: boolean;
-  /** It was dropped, imported, or settled in another way than by being handled. */
-  readonly isNoted: boolean;
+  readonly isDropped: boolean;
   readonly first: DeliveryFact;
   readonly handledAt: number | undefined;
 }
@@ -71,7 +70,7 @@ export function deliveryRowOf(row: Row): DeliveryRow {
     attempts,
     redelivered: attempts > 0 || (flags & redeliveredBit) !== 0,
     isTail: (flags & tailBit) !== 0,
-    isNoted: outcome === outcomes.noted,
+    isDropped: outcome === outcomes.dropped,
     first: { state: isSent ? "accepted" : "delivered", at, ...(path === undefined ? {} : { path }) },
     handledAt: outcome === outcomes.handled ? numberIn(row, "settled_at") : undefined,
   };

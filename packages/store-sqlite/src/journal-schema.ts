@@ -9,8 +9,11 @@ const envelopeColumns = `
 const factColumns =
   "at INTEGER NOT NULL, path INTEGER NOT NULL, device TEXT, code TEXT, reason TEXT, via TEXT, receipt BLOB";
 
-/** Present values of `entry.outcome`; what was sent is history also when its stream is settled beyond it. */
-export const outcomes = { pending: 0, handled: 1, noted: 2 } as const;
+/**
+ * Values of `entry.outcome`. `noted`: it ended in another way than by being handled, or was imported. What was sent is history also
+ * when its stream is settled beyond it.
+ */
+export const outcomes = { pending: 0, handled: 1, noted: 2, dropped: 3 } as const;
 
 /**
  * A device's file. An inbound stream without a cursor (`seq` 0), and an outbound one that is not current any more, is kept while an entry

@@ -218,7 +218,7 @@ class SqliteJournal implements Journal {
       const dropped = this.#outbound.ledger.drop(recipient, seq);
       if (dropped === undefined) return;
       const { place, bytes } = dropped.entry;
-      this.#database.statement("UPDATE entry SET outcome = ? WHERE place = ?").run(outcomes.noted, place);
+      this.#database.statement("UPDATE entry SET outcome = ? WHERE place = ?").run(outcomes.dropped, place);
       this.#history.add(1, bytes, place);
     }, rowBytes);
   }

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import path from "node:path";
 
-import type { Log } from "@parley/core";
+import type { DeliveryRecord, Journal, Log } from "@parley/core";
 import { systemClock } from "@parley/core";
 import { openSqliteJournal, openSqliteStores } from "@parley/store-sqlite";
 import { describe, expect, it } from "vitest";
@@ -36,6 +36,16 @@ async function numbersIn(log: Log): Promise<Set<number>> {
   }
 }
 
+async function everyDelivery(journal: Journal): Promise<readonly DeliveryRecord[]> {
+  const records: DeliveryRecord[] = [];
+  for (let after = 0; ;) {
+    const page = await journal.deliveries({ after, limit: 500 });
+    records.push(...page.records);
+    if (page.next === undefined) return records;
+    after = page.next;
+  }
+}
+
 describe("a process killed in the middle of its writes", () => {
   it("leaves everything that it acknowledged", async () => {
     const folder = await makeFolder();
@@ -50,9 +60,23 @@ describe("a process killed in the middle of its writes", () => {
 
     const journal = openSqliteJournal({ dir: folder.path });
     const { outbox, lastSeq } = await journal.load();
-    const kept = new Set(outbox.map(({ seq }) => seq));
-    expect(acknowledged.filter((number) => !kept.has(number))).toEqual([]);
-    expect(lastSeq.get("m2")).toBe(Math.max(...kept));
+    const pending = new Set(outbox.map(({ seq }) => seq));
+    const records = await everyDelivery(journal);
+    const sent = new Map(records.filter(({ direction }) => direction === "out").map((each) => [each.seq, each]));
+    const received = new Map(records.filter(({ direction }) => direction === "in").map((each) => [each.seq, each]));
+    expect(acknowledged.filter((number) => !sent.has(number))).toEqual([]);
+    expect(acknowledged.filter((number) => lastSeq.get(`m${number}`) !== number)).toEqual([]);
+    const settled = acknowledged.filter((number) => number % 3 === 1);
+    expect(settled.filter((number) => pending.has(number) || sent.get(number)?.state !== "delivered")).toEqual([]);
+    const waiting = acknowledged.filter((number) => number % 3 !== 1);
+    expect(waiting.filter((number) => !pending.has(number))).toEqual([]);
+    const handled = acknowledged.filter((number) => number % 3 === 2);
+    expect(handled.filter((number) => received.get(number)?.state !== "handled")).toEqual([]);
+    // Whatever stands in the journal stands there whole.
+    for (const { seq, body, facts } of records) {
+      expect(new DataView(body.buffer, body.byteOffset).getUint32(0)).toBe(seq);
+      expect(facts.length).toBeLessThanOrEqual(2);
+    }
     await journal.close();
     await folder.remove();
   });

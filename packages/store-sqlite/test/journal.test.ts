@@ -1,6 +1,6 @@
 import type { Journal } from "@parley/core";
 import { openSqliteJournal } from "@parley/store-sqlite";
-import { describeJournal, journalBoundsUnderTest } from "@parley/testkit/compliance/journal";
+import { describeJournal, historyBoundsUnderTest, journalBoundsUnderTest } from "@parley/testkit/compliance/journal";
 import type { Subject } from "@parley/testkit/compliance/subject";
 
 import { makeFolder } from "./folder.ts";
@@ -12,6 +12,7 @@ describeJournal("sqlite", async () => {
       dir: folder.path,
       outbox: journalBoundsUnderTest,
       inbox: journalBoundsUnderTest,
+      history: historyBoundsUnderTest,
     });
     const teardown = async (): Promise<void> => {
       await journal.close();

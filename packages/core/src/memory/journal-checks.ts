@@ -134,9 +134,10 @@ export function checkImport(records: readonly DeliveryRecord[]): void {
     if (expires !== undefined) checkWhole("expiry", expires, created);
     checkSize("envelope", body, limits.envelopeBytes);
     if (direction === "in") checkId("device", device ?? "");
-    if (facts.length === 0 || facts.length > deliveryStates.length)
+    const first = direction === "in" ? "delivered" : "accepted";
+    if (facts[0]?.state !== first || facts.length > deliveryStates.length)
       throw new ParleyError("invalid_argument", {
-        message: "A record has one fact per state at most, and one at least.",
+        message: `A record's facts begin with ${first}, one per state.`,
       });
     for (const fact of facts) boundedFact(fact);
     for (const receipt of receipts.values()) checkSize("receipt", receipt, maxReceiptBytes);

@@ -74,6 +74,10 @@ export class MemoryEntry {
     return envelopeId(origin?.epoch ?? this.epoch, origin?.seq ?? this.seq);
   }
 
+  get wasRedelivered(): boolean {
+    return this.redelivered || this.attempts > 0;
+  }
+
   /** A record shows whole bodies that were accepted, and no voids. */
   get isShown(): boolean {
     const { kind, more } = this.envelope;
@@ -119,7 +123,7 @@ export class MemoryEntry {
       bytes: body.byteLength,
       pending: this.pending,
       attempts: this.attempts,
-      redelivered: this.redelivered,
+      redelivered: this.wasRedelivered,
       state: this.state,
       facts: [...this.#facts],
       receipts: new Map(this.#receipts),

@@ -13,11 +13,17 @@ export interface PendingReceived extends InboundPlace {
 
 const keyOf = ({ device, epoch, seq }: InboundPlace): string => `${seq} ${epoch} ${device}`;
 
+/** What is pending of one sender. */
+interface Sender {
+  /** By stream and number, ascending by place. */
+  entries: Map<string, PendingReceived>;
+  highest: number;
+}
+
 /** What is pending in an inbox, in memory beside the rows of an adapter. */
 export class InboxLedger {
   readonly #holdings: Holdings;
-  /** Per sender, by stream and number; in commit order but for what was opened again. */
-  readonly #senders = new Map<string, Map<string, PendingReceived>>();
+  readonly #senders = new Map<string, Sender>();
 
   constructor(holdings: Holdings) {
     this.#holdings = holdings;
@@ -29,19 +35,23 @@ export class InboxLedger {
   }
 
   add(entry: PendingReceived): void {
-    const entries = this.#senders.get(entry.sender) ?? new Map<string, PendingReceived>();
-    entries.set(keyOf(entry), entry);
-    this.#senders.set(entry.sender, entries);
+    const sender = this.#senders.get(entry.sender) ?? { entries: new Map<string, PendingReceived>(), highest: 0 };
+    sender.entries.set(keyOf(entry), entry);
+    // Only what is opened again is not the newest.
+    if (entry.place < sender.highest)
+      sender.entries = new Map([...sender.entries].sort(([, left], [, right]) => left.place - right.place));
+    else sender.highest = entry.place;
+    this.#senders.set(entry.sender, sender);
     this.#holdings.add(1, entry.bytes);
   }
 
   find(entry: InboundPlace): PendingReceived | undefined {
-    return this.#senders.get(entry.sender)?.get(keyOf(entry));
+    return this.#senders.get(entry.sender)?.entries.get(keyOf(entry));
   }
 
   /** Takes one entry out; undefined if it is not pending. */
   remove(entry: InboundPlace): PendingReceived | undefined {
-    const entries = this.#senders.get(entry.sender);
+    const entries = this.#senders.get(entry.sender)?.entries;
     const found = entries?.get(keyOf(entry));
     if (entries === undefined || found === undefined) return undefined;
     entries.delete(keyOf(entry));
@@ -52,26 +62,35 @@ export class InboxLedger {
 
   /** In the order of the first place of each. */
   senders(): readonly string[] {
-    const firsts = [...this.#senders].map(([sender, entries]) => ({ sender, place: lowestPlace(entries.values()) }));
+    const firsts = [...this.#senders].map(([sender, { entries }]) => ({ sender, place: firstPlace(entries) }));
     return firsts.sort((left, right) => left.place - right.place).map(({ sender }) => sender);
   }
 
   /** The lowest place of all; undefined when nothing is pending. */
   lowestPlace(): number | undefined {
-    const lowest = Math.min(...[...this.#senders.values()].map((entries) => lowestPlace(entries.values())));
+    let lowest = Infinity;
+    for (const { entries } of this.#senders.values()) lowest = Math.min(lowest, firstPlace(entries));
     return lowest === Infinity ? undefined : lowest;
   }
 
   /** What a query asks for, ascending. With a limit, an answer ends when it holds `maxDeliveryPageBytes`. */
   page({ sender, after = 0, limit }: PendingQuery): readonly PendingReceived[] {
-    const found: PendingReceived[] = [];
-    for (const [name, entries] of this.#senders) {
-      if (sender !== undefined && name !== sender) continue;
-      for (const entry of entries.values()) if (entry.place > after) found.push(entry);
-    }
-    found.sort((left, right) => left.place - right.place);
+    const most = limit ?? Infinity;
+    const asked = sender === undefined ? [...this.#senders.values()] : [this.#senders.get(sender)];
+    const found = asked.flatMap((one) => (one === undefined ? [] : firstAfter(one.entries.values(), after, most)));
+    if (asked.length > 1) found.sort((left, right) => left.place - right.place);
     return limit === undefined ? found : withinBytes(found.slice(0, limit));
   }
+}
+
+function firstAfter(entries: Iterable<PendingReceived>, place: number, most: number): readonly PendingReceived[] {
+  const found: PendingReceived[] = [];
+  for (const entry of entries) {
+    if (entry.place <= place) continue;
+    found.push(entry);
+    if (found.length >= most) break;
+  }
+  return found;
 }
 
 function withinBytes(entries: readonly PendingReceived[]): readonly PendingReceived[] {
@@ -84,8 +103,7 @@ function withinBytes(entries: readonly PendingReceived[]): readonly PendingRecei
   return end === -1 ? entries : entries.slice(0, end);
 }
 
-function lowestPlace(entries: Iterable<PendingReceived>): number {
-  let lowest = Infinity;
-  for (const { place } of entries) lowest = Math.min(lowest, place);
-  return lowest;
+function firstPlace(entries: ReadonlyMap<string, PendingReceived>): number {
+  const [first] = entries.values();
+  return first?.place ?? Infinity;
 }

@@ -422,7 +422,7 @@ class MemoryJournal implements Journal {
   }
 
   #pendingEntry(entry: MemoryEntry): PendingEntry {
-    const { place, attempts, redelivered, first } = entry;
+    const { place, attempts, wasRedelivered: redelivered, first } = entry;
     const path = first.path === undefined ? {} : { path: first.path };
     const envelope = entry.copyOfEnvelope();
     return { ...inboundPlaceOf(entry), place, attempts, redelivered, receivedAt: first.at, envelope, ...path };

@@ -1,6 +1,7 @@
 /**
  * Writes to a registry's log and a journal without end, many at a time, and reports on its standard output what was acknowledged, one
- * number a line, by a write that is complete before the next append is made.
+ * number a line, by a write that is complete before the next append is made. Of every three numbers the first is also delivered and settled in the
+ * journal, and the second received and handled, before it is reported.
  */
 import { writeSync } from "node:fs";
 
@@ -11,6 +12,7 @@ const inFlight = 64;
 const dir = process.argv[2] ?? "";
 const stores = openSqliteStores({ dir, clock: systemClock });
 const journal = openSqliteJournal({ dir, outbox: { maxEntries: 10_000_000, maxBytes: 1_000_000_000 } });
+const stream = (number: number) => ({ sender: "m1", device: `d${number % 100}`, epoch: `e${number}` });
 let next = 1;
 
 async function write(): Promise<void> {
@@ -18,24 +20,29 @@ async function write(): Promise<void> {
     const number = next++;
     const body = new Uint8Array(300);
     new DataView(body.buffer).setUint32(0, number);
+    const envelope = {
+      kind: 4,
+      critical: false,
+      more: false,
+      created: 0,
+      ttl: 0,
+      hops: 0,
+      trace: undefined,
+      origin: undefined,
+      body,
+    };
     await Promise.all([
       stores.log.append("mail/x", body, { dedupeKey: `id-${number}` }),
-      journal.appendOutbox({
-        recipient: "m2",
-        seq: number,
-        envelope: {
-          kind: 4,
-          critical: false,
-          more: false,
-          created: 0,
-          ttl: 0,
-          hops: 0,
-          trace: undefined,
-          origin: undefined,
-          body,
-        },
-      }),
+      journal.appendOutbox({ recipient: `m${number}`, seq: number, envelope }),
     ]);
+    if (number % 3 === 1) {
+      await journal.noteOutbox(`m${number}`, number, number, { state: "delivered", at: number, device: "d9" });
+      await journal.settleOutbox(`m${number}`, number);
+    }
+    if (number % 3 === 2) {
+      await journal.commitInbox(stream(number), number, [{ seq: number, receivedAt: number, envelope }]);
+      await journal.settleInbox({ ...stream(number), seq: number }, { state: "handled", at: number });
+    }
     writeSync(1, `${number}\n`);
   }
 }

@@ -5,6 +5,7 @@ import { limits } from "@parley/protocol";
 import { array, assert, asyncProperty, constantFrom, integer, record } from "fast-check";
 import { describe, expect, it } from "vitest";
 
+import { describeJournalHistory } from "./journal-history.ts";
 import type { Capability, Setup } from "./subject.ts";
 import { Bench, bytesOf, expectCode, has, textOf } from "./subject.ts";
 
@@ -15,6 +16,8 @@ export interface JournalCapabilities {
 
 /** Bounds that the suite's subjects are to be opened with, in both directions. */
 export const journalBoundsUnderTest = { maxEntries: 50, maxBytes: 2 * limits.envelopeBytes };
+
+export { historyBoundsUnderTest } from "./journal-history.ts";
 
 /** The behaviour of every Journal. */
 export function describeJournal(name: string, setup: Setup<Journal>, capabilities: JournalCapabilities = {}): void {
@@ -27,6 +30,7 @@ export function describeJournal(name: string, setup: Setup<Journal>, capabilitie
     describeEpoch(bench);
     describeArguments(bench);
     describeModel(bench);
+    describeJournalHistory(bench);
     if (has(name, "journal outlives a close", capabilities.persistence)) describePersistence(bench);
   });
 }
@@ -302,8 +306,16 @@ function describeArguments(bench: Bench<Journal>): void {
       () => journal.settleOutbox("m2", 1),
       () => journal.dropOutbox("m2", 1),
       () => journal.commitInbox(stream(), 1, []),
+      () => journal.noteOutbox("m2", 1, 1, { state: "stored", at: 1 }),
       () => journal.settleInbox({ ...stream(), seq: 1 }),
+      () => journal.noteInbox({ ...stream(), seq: 1 }, { state: "read", at: 1 }),
+      () => journal.noteAttempt({ ...stream(), seq: 1 }),
       () => journal.pendingInbox(),
+      () => journal.pendingSenders(),
+      () => journal.reopenInbox(1),
+      () => journal.deliveries(),
+      () => journal.removeDeliveries([]),
+      () => journal.importHistory([]),
       () => journal.forgetInbound(stream()),
       () => journal.getState("k"),
       () => journal.putState("k", undefined),
@@ -358,22 +370,43 @@ function describePersistence(bench: Bench<Journal>): void {
     const { port: journal, subject } = await bench.open();
     await journal.appendOutbox(toSend("m2", 1));
     await journal.appendOutbox(toSend("m2", 2));
+    await journal.noteOutbox("m2", 1, 1, { state: "delivered", at: 3, device: "d9" }, bytesOf("receipt"));
     await journal.settleOutbox("m2", 1);
     await journal.commitInbox(stream(), 2, [received(1), received(2)]);
     await journal.commitInbox(stream("e1", "d2"), 9, []);
-    await journal.settleInbox({ ...stream(), seq: 1 });
+    await journal.settleInbox({ ...stream(), seq: 1 }, { state: "handled", at: 4 });
+    await journal.noteInbox({ ...stream(), seq: 1 }, { state: "read", at: 5 });
+    await journal.noteAttempt({ ...stream(), seq: 2 });
     await journal.putState("pin/m2", bytesOf("1"));
     const before = await journal.load();
+    const { records } = await journal.deliveries();
     const again = await bench.reopen(subject);
     if (again === undefined) throw new Error("declares persistence but cannot be opened again");
     expect(await again.port.load()).toEqual(before);
+    expect((await again.port.deliveries()).records).toEqual(records);
     expect(textOf(await again.port.getState("pin/m2"))).toBe("1");
     await again.port.commitInbox(stream(), 3, [received(3)]);
-    expect((await again.port.pendingInbox()).map(({ seq, redelivered }) => ({ seq, redelivered }))).toEqual([
-      { seq: 2, redelivered: true },
-      { seq: 3, redelivered: false },
+    const pending = await again.port.pendingInbox();
+    expect(pending.map(({ seq, redelivered, attempts }) => ({ seq, redelivered, attempts }))).toEqual([
+      { seq: 2, redelivered: true, attempts: 1 },
+      { seq: 3, redelivered: false, attempts: 0 },
     ]);
-    await expectCode(again.port.appendOutbox(toSend("m2", 2)), "conflict");
+    await again.port.settleInbox({ ...stream(), seq: 2 }, { state: "dead-lettered", at: 6 });
+    await again.port.reopenInbox(records.at(-1)?.place ?? 0);
+    const third = await bench.reopen(again);
+    expect((await third?.port.pendingInbox())?.map(({ seq }) => seq)).toEqual([2, 3]);
+    await expectCode(third?.port.appendOutbox(toSend("m2", 2)) ?? Promise.resolve(), "conflict");
+    await third?.port.appendOutbox(toSend("m2", 3));
+  });
+
+  it("does not keep the beginning of a body whose end did not come", async () => {
+    const { port: journal, subject } = await bench.open();
+    await journal.appendOutbox(toSend("m2", 1));
+    for (const seq of [2, 3])
+      await journal.appendOutbox({ ...toSend("m2", seq), envelope: envelope("x", { more: true }) });
+    const again = await bench.reopen(subject);
+    expect(again === undefined ? [] : await sent(again.port)).toEqual(["m2 1"]);
+    await expectCode(again?.port.appendOutbox(toSend("m2", 3)) ?? Promise.resolve(), "conflict");
   });
 
   it("finishes the writes under way before it closes", async () => {

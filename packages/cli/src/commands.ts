@@ -252,6 +252,13 @@ export const commandTable: readonly CommandRow[] = [
     load: () => import("./commands/attachment-get.ts"),
   },
   {
+    path: ["metrics"],
+    summary: "Shows what the running device of this home has counted",
+    options: [{ name: "prometheus", means: "in the text format of Prometheus" }],
+    examples: ["parley metrics", "parley metrics --json", "parley metrics --prometheus"],
+    load: () => import("./commands/metrics.ts"),
+  },
+  {
     path: ["identity", "show"],
     summary: "Shows this member, its device and its mesh",
     examples: ["parley identity show"],

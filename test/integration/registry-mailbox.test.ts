@@ -1,8 +1,8 @@
 import { errorCodeOfClose } from "@parley/protocol";
-import { randomId16 } from "@parley/testkit";
+import { randomId16, TestDevice } from "@parley/testkit";
 import { describe, expect, it } from "vitest";
 
-import { startRegistry } from "./registry-fixture.ts";
+import { faultyStores, startRegistry } from "./registry-fixture.ts";
 
 const bytes = (...values: number[]): Uint8Array => new Uint8Array(values);
 
@@ -136,6 +136,135 @@ describe("a mailbox", () => {
     const carol = await mesh.admit("carol");
     for (let count = 0; count < 100; count++) bob.sendFrame(carol, bytes(count), { store: true });
     for (let count = 0; count < 100; count++) expect((await bob.nextResult()).state).toBe("stored");
+  });
+
+  it("pushes so many frames ahead of what is acknowledged, and goes on with each acknowledgement", async () => {
+    await using registry = await startRegistry({ bounds: { mailboxAheadFrames: 3 } });
+    const mesh = await registry.claim();
+    const bob = await mesh.join("bob");
+    const carol = await mesh.admit("carol");
+    for (let count = 1; count <= 8; count++) bob.sendFrame(carol, bytes(count), { store: true });
+    for (let count = 1; count <= 8; count++) expect((await bob.nextResult()).state).toBe("stored");
+    const device = await mesh.open(carol);
+    const taken = [await device.nextDelivery(), await device.nextDelivery(), await device.nextDelivery()];
+    // Answers come behind what was pushed before: no fourth frame is under way.
+    await device.request("ping", {});
+    expect(device.waitingDeliveries).toBe(0);
+    await device.request("mailbox.ack", { offset: taken[1]?.mailbox?.offset ?? 0 });
+    const more = [await device.nextDelivery(), await device.nextDelivery()];
+    expect(more.map(({ content }) => content)).toEqual([bytes(4), bytes(5)]);
+    await device.request("ping", {});
+    expect(device.waitingDeliveries).toBe(0);
+  });
+
+  it("has a quota for each sender, which says what is full and leaves room for the others", async () => {
+    await using registry = await startRegistry({ bounds: { mailboxFramesPerSender: 2, mailboxBytesPerSender: 1000 } });
+    const mesh = await registry.claim();
+    const [bob, dan] = [await mesh.join("bob"), await mesh.join("dan")];
+    const carol = await mesh.admit("carol");
+    const expires = Date.now() + 60_000;
+    const store = async (from: typeof bob, content: Uint8Array): Promise<unknown> => {
+      from.sendFrame(carol, content, { store: true, expires });
+      const { state, error } = await from.nextResult();
+      return error === undefined ? state : [error.code, error.data];
+    };
+    expect([await store(bob, bytes(1)), await store(bob, bytes(2))]).toEqual(["stored", "stored"]);
+    const full = (limit: string, oldestExpires: number): unknown => ["mailbox_full", { limit, oldestExpires }];
+    expect(await store(bob, bytes(3))).toEqual(full("mailboxEnvelopesPerSender", expires));
+    expect(await store(dan, new Uint8Array(1000 - 280 + 1))).toEqual(full("mailboxBytesPerSender", 0));
+    expect(await store(dan, new Uint8Array(1000 - 280))).toBe("stored");
+    // Counted anew by a node that starts.
+    const device = await mesh.open(carol);
+    await device.request("mailbox.ack", { offset: (await device.nextDelivery()).mailbox?.offset ?? 0 });
+    expect(await store(bob, bytes(4))).toBe("stored");
+  });
+
+  it("counts what each sender has in it anew when a node starts", async () => {
+    const stores = faultyStores();
+    const bounds = { mailboxFramesPerSender: 1 };
+    const before = await startRegistry({ stores, bounds });
+    const mesh = await before.claim();
+    const bob = await mesh.join("bob");
+    const carol = await mesh.admit("carol");
+    bob.sendFrame(carol, bytes(1), { store: true });
+    expect((await bob.nextResult()).state).toBe("stored");
+    await before.registry.stop();
+    await using registry = await startRegistry({ stores, bounds, nodeKey: before.nodeKey });
+    const again = await TestDevice.open(registry.origin, bob.identity, mesh.mesh);
+    again.sendFrame(carol, bytes(2), { store: true });
+    expect((await again.nextResult()).error).toMatchObject({ code: "mailbox_full" });
+  });
+
+  it("drops what expired, and tells each device that had not taken it, once it comes", async () => {
+    await using registry = await startRegistry({ bounds: { sweepMs: 20 } });
+    const mesh = await registry.claim();
+    const bob = await mesh.join("bob");
+    const person = await mesh.admit("pia", { kind: "person", devices: 2 });
+    const agent = await mesh.admit("ada");
+    const first = await mesh.open(person, { device: 0 });
+    const expires = Date.now() + 250;
+    const places: number[] = [];
+    for (const value of [1, 2]) {
+      for (const to of [person, agent]) {
+        bob.sendFrame(to, bytes(value), { store: true, expires });
+        expect((await bob.nextResult()).state).toBe("stored");
+      }
+      places.push((await first.nextDelivery()).mailbox?.offset ?? 0);
+    }
+    await first.request("mailbox.ack", { offset: places[0] ?? 0 });
+    const boundsOf = (member: string): Promise<{ first: number; last: number }> =>
+      registry.stores.log.bounds(`mailbox/${member}`);
+    for (const { member } of [person, agent])
+      await expect.poll(async () => (await boundsOf(member)).first > (await boundsOf(member)).last).toBe(true);
+    expect(Date.now()).toBeGreaterThanOrEqual(expires);
+    await first.close();
+    // It took the first of them, and comes back without the second.
+    const again = await mesh.open(person, { device: 0 });
+    const trimmed = await again.nextPush("mailbox.trimmed");
+    expect(trimmed).toMatchObject({ to: places[1], reason: "expired" });
+    expect(trimmed.from).toBeGreaterThan(places[0] ?? 0);
+    const ada = await mesh.open(agent);
+    expect(await ada.nextPush("mailbox.trimmed")).toMatchObject({ reason: "expired" });
+    // Whoever took something later was told: it is not said again.
+    bob.sendFrame(agent, bytes(3), { store: true });
+    await ada.request("mailbox.ack", { offset: (await ada.nextDelivery()).mailbox?.offset ?? 0 });
+    await ada.close();
+    const later = await mesh.open(agent);
+    bob.sendFrame(agent, bytes(4), { store: true });
+    expect((await later.nextDelivery()).content).toEqual(bytes(4));
+    expect(later.waitingPushes("mailbox.trimmed")).toBe(0);
+  });
+
+  it("is held back by no device that is gone, waits for a new one, and outlives them all", async () => {
+    await using registry = await startRegistry();
+    const mesh = await registry.claim();
+    const bob = await mesh.join("bob");
+    const person = await mesh.admit("pia", { kind: "person", devices: 3 });
+    const listed = async (number: number, ...devices: number[]): Promise<string> =>
+      person.deviceList(mesh.mesh, {
+        number,
+        devices: devices.map((index) => ({
+          device: person.device(index).id,
+          key: person.device(index).publicKey,
+          label: "test",
+          since: Date.now(),
+        })),
+      });
+    const two = await mesh.open(person, { device: 0, devices: await listed(2, 0, 1) });
+    bob.sendFrame(person, bytes(1), { store: true });
+    const taken = await two.nextDelivery();
+    await two.request("mailbox.ack", { offset: taken.mailbox?.offset ?? 0 });
+    const names = async (): Promise<{ first: number; last: number }> =>
+      registry.stores.log.bounds(`mailbox/${person.member}`);
+    expect((await names()).first).toBeLessThanOrEqual(taken.mailbox?.offset ?? 0);
+    await two.request("devices.publish", { devices: await listed(3, 0) });
+    await expect.poll(async () => (await names()).first > (taken.mailbox?.offset ?? 0)).toBe(true);
+    bob.sendFrame(person, bytes(2), { store: true });
+    expect((await two.nextDelivery()).content).toEqual(bytes(2));
+    // A new device gets what waits.
+    const fresh = await mesh.open(person, { device: 2, devices: await listed(4, 0, 2) });
+    expect((await fresh.nextDelivery()).content).toEqual(bytes(2));
+    expect(fresh.waitingPushes("mailbox.trimmed")).toBe(0);
   });
 
   it("is dropped with its member", async () => {

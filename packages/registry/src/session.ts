@@ -335,7 +335,7 @@ export class Session implements PresenceWatcher, InboxCandidate {
   }
 
   async #welcome(proven: Proven): Promise<void> {
-    const { nodeKey, clock, random, mesh, directory, mailboxes, generations, bounds } = this.#services;
+    const { nodeKey, clock, random, mesh, members, directory, mailboxes, generations, bounds } = this.#services;
     const claimed = mesh.require();
     const { member, device, proofHash, version, suite } = proven;
     const id = toBase64url(random.bytes(16));
@@ -357,10 +357,10 @@ export class Session implements PresenceWatcher, InboxCandidate {
     ]);
     const owner = { member: member.member, kind: member.kind, devices: [...member.devices.keys()] };
     const cursor = await mailboxes.cursor(owner, device);
-    // A list that came while this was under way has the last word.
+    // What came while this was under way has the last word: the directory is as new as the store from here on.
+    await members.refresh(member.member);
     if (mesh.isRevoked(member.member)) throw new ParleyError("revoked");
-    if (directory.get(member.member)?.devices.includes(device) === false)
-      throw new ParleyError("device_removed");
+    if (directory.get(member.member)?.devices.includes(device) === false) throw new ParleyError("device_removed");
     this.#open({ ...proven, session: id }, generation, cursor, {
       type: "welcome",
       statement,

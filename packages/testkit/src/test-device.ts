@@ -131,6 +131,16 @@ export class TestDevice {
     return { ...delivery, header: frame.value, content: frame.value.content };
   }
 
+  /** Frames that were pushed and not asked for yet. */
+  get waitingDeliveries(): number {
+    return this.#deliveries.waiting.length;
+  }
+
+  /** Pushes of a type that came and were not asked for yet. */
+  waitingPushes(type: PushType): number {
+    return this.#pushes.waiting.filter((push) => push.type === type).length;
+  }
+
   /** What became of the next frame that was sent. */
   nextResult(): Promise<FrameResult> {
     return this.#results.next();
@@ -200,6 +210,10 @@ class Inbox<Item> {
   #items: Item[] = [];
   #takers: { resolve: (item: Item) => void; reject: (error: Error) => void }[] = [];
   #error: Error | undefined;
+
+  get waiting(): readonly Item[] {
+    return this.#items;
+  }
 
   put(item: Item): void {
     const taker = this.#takers.shift();

@@ -235,7 +235,7 @@ describe("an admission", () => {
       devices: [{ device: id, key: publicKey, label: "left", since: 0 }],
     });
     await first.request("devices.publish", { devices });
-    expect(errorCodeOfClose((await second.closed).code)).toBe("unauthenticated");
+    expect(errorCodeOfClose((await second.closed).code)).toBe("device_removed");
     expect(await first.request("ping", {})).toHaveProperty("time");
   });
 });

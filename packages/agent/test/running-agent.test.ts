@@ -69,6 +69,18 @@ describe("a running agent", () => {
     });
   });
 
+  it("goes on with the published card where the root key is elsewhere, and not when it is refused", async () => {
+    const device = new FakeDevice();
+    const agent = createAgent({ name: "self", skills: [double] });
+    const events: string[] = [];
+    const log = (_level: string, event: string): void => void events.push(event);
+    device.publishCard = () => Promise.reject(new ParleyError("forbidden", { data: { lacks: "root key" } }));
+    await runAgent({ agent, device, log });
+    expect(events).toEqual(["agent.card-not-published", "agent.ready"]);
+    device.publishCard = () => Promise.reject(new ParleyError("forbidden"));
+    await expect(runAgent({ agent, device, log })).rejects.toMatchObject({ code: "forbidden" });
+  });
+
   it("works on tasks and checks what goes in and what comes out", async () => {
     const { device } = await start({});
     await expect((await device.give("double", { n: 4 })).result).resolves.toEqual({ n: 8 });

@@ -14,6 +14,7 @@ const id16 = toBase64url(new Uint8Array(16).fill(1));
 const id32 = toBase64url(new Uint8Array(32).fill(2));
 const claim: InvitePayload = { v: 1, kind: "claim", secret: id16, node: id32 };
 const invite: InvitePayload = { v: 1, kind: "invite", secret: id16, mesh: id32, operators: { number: 3, hash: id32 } };
+const device: InvitePayload = { ...invite, kind: "device", member: id32 };
 const registry = "http://127.0.0.1:8080";
 
 const linkOf = (payload: unknown): string =>
@@ -31,7 +32,7 @@ function codeOf(text: string): string {
 }
 
 describe("an invite link", () => {
-  it.each([claim, invite])("reads back as it was made: $kind", (payload) => {
+  it.each([claim, invite, device, { ...device, label: "phone" }])("reads back as it was made: $kind", (payload) => {
     expect(parseInviteLink(formatInviteLink({ registry, payload }))).toEqual({ registry, payload });
   });
 
@@ -46,7 +47,7 @@ describe("an invite link", () => {
     expect(url.href.replace(url.hash, "")).toBe(`${registry}/join`);
   });
 
-  it.each([claim, invite])("needs each of its fields, of the right type: $kind", (payload) => {
+  it.each([claim, invite, device])("needs each of its fields, of the right type: $kind", (payload) => {
     for (const field of Object.keys(payload)) {
       const { [field as "v"]: _, ...rest } = payload;
       refuses(linkOf(rest));

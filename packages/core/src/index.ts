@@ -27,7 +27,15 @@ export {
 export { foldFacts, type KnownFact, type KnownFacts } from "./memory/journal-facts.ts";
 export { type FactRange, maxFactSpan, noteRange } from "./memory/journal-fact-ranges.ts";
 export { InboxLedger, type PendingReceived } from "./memory/journal-inbox-ledger.ts";
-export { OutboxLedger, type OutboundRow, type PendingSent } from "./memory/journal-outbox-ledger.ts";
+export {
+  deliveryRecordOf,
+  type DeliveryRow,
+  isWithdrawn,
+  joinBodies,
+  NotedFacts,
+  spansOf,
+} from "./memory/journal-noted-facts.ts";
+export { type OutboundRow, OutboxLedger, type PendingSent } from "./memory/journal-outbox-ledger.ts";
 export { type MemoryJournalOptions, openMemoryJournal } from "./memory/journal.ts";
 export { type InitialPage, RecordFeed } from "./memory/record-feed.ts";
 export { type MemoryStoresOptions, openMemoryStores } from "./memory/stores.ts";

@@ -1,12 +1,11 @@
-import type { DeliveryPage, DeliveryPlan, DeliveryRecord } from "@parley/core";
-import { maxDeliveryPageBytes } from "@parley/core";
+import type { DeliveryPage, DeliveryPlan, DeliveryRecord, DeliveryRow, KnownFacts } from "@parley/core";
+import { deliveryRecordOf, isWithdrawn, joinBodies, maxDeliveryPageBytes, NotedFacts, spansOf } from "@parley/core";
 
-import type { Row } from "./column.ts";
 import { bytesIn, numberIn } from "./column.ts";
 import type { Database } from "./database.ts";
-import type { DeliveryRow } from "./delivery-row.ts";
-import { deliveryRowOf, deliverySource, NotedFacts } from "./delivery-row.ts";
+import { deliveryRowOf, deliverySource } from "./delivery-row.ts";
 import { moreBit } from "./envelope-row.ts";
+import { factColumns, factOf } from "./fact-row.ts";
 import type { RangeFactTable } from "./range-fact-table.ts";
 
 /** Rows looked at between two turns of the event loop. */
@@ -37,7 +36,7 @@ export class DeliveryReader {
         const before = records.at(-1);
         if (before !== undefined && (records.length >= plan.limit || bytes >= maxDeliveryPageBytes))
           return { records, next: before.place };
-        records.push(this.#database.read(() => this.#recordOf(row, facts)));
+        records.push(this.#database.read(() => deliveryRecordOf(row, facts, this.#bodyOf(row))));
         bytes += records.at(-1)?.bytes ?? 0;
       }
       if (plan.id !== undefined || rows.length < batch) return { records, next: undefined };
@@ -58,7 +57,18 @@ export class DeliveryReader {
   }
 
   factsOf(rows: readonly DeliveryRow[]): NotedFacts {
-    return new NotedFacts(this.#database, this.#ranges, rows);
+    const noted = new NotedFacts();
+    for (const [stream, { from, to }] of spansOf(rows))
+      noted.addOfStream(stream, this.#ranges.around(stream, from, to));
+    const places = rows.map(({ place }) => place);
+    // Rows are in order of their places, one way or the other.
+    const [first = 0, last = first] = [places[0], places.at(-1)];
+    const read = this.#database.statement(
+      `SELECT place, state, ${factColumns} FROM entry_fact WHERE place BETWEEN ? AND ?`,
+    );
+    for (const row of read.all(Math.min(first, last), Math.max(first, last)))
+      noted.addOfEntry(numberIn(row, "place"), factOf(row));
+    return noted;
   }
 
   /** Every entry with this id, ascending: senders choose their epochs, so there may be several. */
@@ -92,37 +102,11 @@ export class DeliveryReader {
   #matching(
     rows: readonly DeliveryRow[],
     plan: DeliveryPlan,
-  ): readonly { readonly row: DeliveryRow; readonly facts: ReturnType<NotedFacts["of"]> }[] {
+  ): readonly { readonly row: DeliveryRow; readonly facts: KnownFacts }[] {
     const noted = this.factsOf(rows);
     return rows
       .map((row) => ({ row, facts: noted.of(row) }))
-      .filter(({ row, facts: { state } }) => {
-        const isWithdrawn = row.isDropped && state === "accepted";
-        return !isWithdrawn && plan.takes({ ...row, state });
-      });
-  }
-
-  #recordOf(row: DeliveryRow, facts: ReturnType<NotedFacts["of"]>): DeliveryRecord {
-    const { place, id, direction, peer, device, epoch, seq, kind, created, ttl, pending, attempts, redelivered } = row;
-    const body = this.#bodyOf(row);
-    return {
-      place,
-      id,
-      direction,
-      peer,
-      device,
-      epoch,
-      seq,
-      kind,
-      created,
-      expires: ttl === 0 ? undefined : created + ttl,
-      bytes: body.byteLength,
-      pending,
-      attempts,
-      redelivered,
-      ...facts,
-      body,
-    };
+      .filter(({ row, facts }) => !isWithdrawn(row, facts) && plan.takes({ ...row, state: facts.state }));
   }
 
   #bodyOf({ place, stream, seq, isTail }: DeliveryRow): Uint8Array {
@@ -130,23 +114,11 @@ export class DeliveryReader {
     const before = this.#database.statement(
       `SELECT body FROM entry WHERE outgoing = 1 AND stream = ? AND seq = ? AND flags & ${moreBit} <> 0`,
     );
-    for (let at = seq - 1; isTail; at--) {
-      const part = before.get(stream, at);
-      if (part === undefined) break;
+    let part = isTail ? before.get(stream, seq - 1) : undefined;
+    for (let at = seq - 2; part !== undefined; at--) {
       parts.unshift(part);
+      part = before.get(stream, at);
     }
-    return joined(parts.map((part: Row | undefined) => bytesIn(part ?? {}, "body")));
+    return joinBodies(parts.map((row) => bytesIn(row ?? {}, "body")));
   }
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const [only] = parts;
-  if (only !== undefined && parts.length === 1) return only;
-  const body = new Uint8Array(parts.reduce((sum, { byteLength }) => sum + byteLength, 0));
-  let at = 0;
-  for (const part of parts) {
-    body.set(part, at);
-    at += part.byteLength;
-  }
-  return body;
 }

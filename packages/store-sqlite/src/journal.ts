@@ -6,6 +6,7 @@ import type {
   DeliveryPage,
   DeliveryQuery,
   DeliveryRecord,
+  DeliveryRow,
   InboundPlace,
   InboundStreamId,
   Journal,
@@ -47,7 +48,6 @@ import type { Row } from "./column.ts";
 import { bytesIn, numberIn, textIn } from "./column.ts";
 import { Database } from "./database.ts";
 import { DeliveryReader } from "./delivery-reader.ts";
-import type { DeliveryRow } from "./delivery-row.ts";
 import { envelopeColumns, envelopeOf, envelopeValues, redeliveredBit, tailBit } from "./envelope-row.ts";
 import { factColumns, factValues, pathCode, stateCode } from "./fact-row.ts";
 import { GroupCommit } from "./group-commit.ts";

@@ -98,8 +98,8 @@ function describeSentFacts(bench: Bench<Journal>): void {
     ]);
     await journal.settleOutbox("m2", 1);
     const [record] = await all(journal);
-    const { place: _, ...rest } = record as DeliveryRecord;
-    expect(rest).toEqual({
+    expect(record).toEqual({
+      place: record?.place ?? 0,
       id: envelopeId(epoch, 1),
       direction: "out",
       peer: "m2",
@@ -558,7 +558,7 @@ function describeImport(bench: Bench<Journal>): void {
     await journal.importHistory(records);
     await journal.importHistory([...records].reverse());
     const known = (list: readonly DeliveryRecord[]): unknown =>
-      list.map(({ place: _, pending: __, ...rest }) => ({ ...rest, pending: false }));
+      list.map((each) => ({ ...each, place: 0, pending: false }));
     expect(known(await all(journal))).toEqual(known(records));
     expect((await all(journal)).every(({ pending }) => !pending)).toBe(true);
     const state = await journal.load();
@@ -675,7 +675,7 @@ async function take(journal: Journal, { recipient, step, from, span, state }: St
 /** All that a journal knows, but for its random epochs. */
 async function known(journal: Journal): Promise<unknown> {
   const { outbox } = await journal.load();
-  const records = (await all(journal)).map(({ epoch: _, place: __, ...rest }) => rest);
+  const records = (await all(journal)).map((each) => ({ ...each, epoch: "", place: 0 }));
   const pending = outbox.map(({ recipient, seq, state }) => ({ recipient, seq, state }));
   return { records, pending };
 }

@@ -130,6 +130,22 @@ export class FakeDevice implements Fake {
     throw new ParleyError("unsupported_operation");
   }
 
+  async deliveries(): Promise<never> {
+    throw new ParleyError("unsupported_operation");
+  }
+
+  async redeliver(): Promise<never> {
+    throw new ParleyError("unsupported_operation");
+  }
+
+  async purgeDeliveries(): Promise<never> {
+    throw new ParleyError("unsupported_operation");
+  }
+
+  async markRead(): Promise<never> {
+    throw new ParleyError("unsupported_operation");
+  }
+
   async ping(): Promise<never> {
     throw new ParleyError("unsupported_operation");
   }

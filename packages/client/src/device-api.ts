@@ -1,4 +1,4 @@
-import type { LinkFactory, LinkRoute } from "@parley/core";
+import type { DeliveryQuery, LinkFactory, LinkRoute } from "@parley/core";
 import type {
   AgentCard,
   Availability,
@@ -14,6 +14,7 @@ import type {
 import type { AttachOptions, TransferOptions } from "./blobs/attachments.ts";
 import type { ContentSink } from "./blobs/content-sink.ts";
 import type { ContentSource } from "./blobs/content-source.ts";
+import type { DeliveryViews, PurgeQuery } from "./deliveries.ts";
 import type { Delivery, IncomingMessage, PingResult, SendOptions, Sent } from "./delivery.ts";
 import type { LinkFailure } from "./link-failure.ts";
 import type { FindQuery, FoundMembers, MemberView } from "./member-view.ts";
@@ -101,6 +102,17 @@ export interface DeviceApi {
   fetchAttachment(ref: BlobRef, sink: ContentSink, options?: TransferOptions): Promise<void>;
   /** The attachments of a message that this device sent or received and still remembers. Throws `not_found`. */
   attachmentsOf(message: string): Promise<readonly BlobRef[]>;
+  /** What was sent and received and is still remembered, oldest first unless asked otherwise. */
+  deliveries(query?: DeliveryQuery): Promise<DeliveryViews>;
+  /**
+   * Tries once more what ended without success. A dead letter that was received is handed out again, under its id; what
+   * was sent goes out as a new message, whose id is given. Throws `not_found` or `conflict`.
+   */
+  redeliver(id: string): Promise<string>;
+  /** Forgets what ended and fits the query; gives how many. What is pending stays. */
+  purgeDeliveries(query: PurgeQuery): Promise<number>;
+  /** A person saw these messages: their senders are told. Whoever would rather not say so does not call it. */
+  markRead(ids: readonly string[]): Promise<void>;
   ping(to: string, options?: { paths?: readonly Path[]; timeoutMs?: number }): Promise<PingResult>;
   /** Dials a link, if there is none, and resolves when it is open. */
   connect(to: string, options?: { signal?: AbortSignal }): Promise<LinkView>;

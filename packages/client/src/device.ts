@@ -1,6 +1,7 @@
 /** A device: session, links, streams and calls, put together. */
 import {
   type Clock,
+  type DeliveryQuery,
   FrameOpener,
   FrameSealer,
   type Journal,
@@ -37,6 +38,7 @@ import type { ContentSink } from "./blobs/content-sink.ts";
 import type { ContentSource } from "./blobs/content-source.ts";
 import { attachmentsOf } from "./blobs/message-attachments.ts";
 import { bodyOf } from "./body.ts";
+import { Deliveries, type DeliveryViews, type PurgeQuery } from "./deliveries.ts";
 import type { AllowedPaths, PingResult, SendOptions, Sent } from "./delivery.ts";
 import type { DeviceApi, DeviceEvent, LinkView, SessionState } from "./device-api.ts";
 import type { DeviceOptions, LogLine } from "./device-options.ts";
@@ -86,6 +88,7 @@ export class Device implements DeviceApi {
   readonly #peers: Peers;
   readonly #acks: MailboxAcks;
   readonly #inboxHolder: InboxHolder;
+  readonly #deliveries: Deliveries;
   readonly #receipts: ReceiptWriter;
   readonly #lanes: InboxLanes;
   readonly #inbox: Inbox;
@@ -147,6 +150,12 @@ export class Device implements DeviceApi {
       watch: (listener) => this.watch(listener),
     });
     this.#messages = this.#makeMessages();
+    this.#deliveries = new Deliveries({
+      journal: this.#journal,
+      lanes: this.#lanes,
+      nameOf: (member) => this.#directory.known(member)?.name,
+      send: async (member, body) => (await this.#messages.sendBody(member, body)).id,
+    });
     this.#attachments = this.#makeAttachments();
     this.#pings = new Pings(this.#clock, this.#random);
     const send = (peer: Peer, kind: number, body: unknown, paths: AllowedPaths | undefined): Promise<void> =>
@@ -256,6 +265,30 @@ export class Device implements DeviceApi {
 
   onMessage(handler: MessageHandler): () => void {
     return this.#messages.read(handler);
+  }
+
+  deliveries(query: DeliveryQuery = {}): Promise<DeliveryViews> {
+    return this.#deliveries.find(query);
+  }
+
+  redeliver(id: string): Promise<string> {
+    return this.#deliveries.redeliver(id);
+  }
+
+  purgeDeliveries(query: PurgeQuery): Promise<number> {
+    return this.#deliveries.purge(query);
+  }
+
+  async markRead(ids: readonly string[]): Promise<void> {
+    for (const id of ids) {
+      const { records } = await this.#journal.deliveries({ id, direction: "in" });
+      const [record] = records;
+      if (record?.device === undefined || record.state === "read") continue;
+      const { peer: sender, device, epoch, seq } = record;
+      await this.#journal.noteInbox({ sender, device, epoch, seq }, { state: "read", at: this.#clock.now() });
+      const source = this.#peers.existing(device);
+      if (source !== undefined) this.#receipts.note(source, epoch, "read", seq, true);
+    }
   }
 
   async ping(to: string, options: { paths?: AllowedPaths; timeoutMs?: number } = {}): Promise<PingResult> {

@@ -63,6 +63,11 @@ export class DirectMessages {
     if (text.length === 0) throw new ParleyError("invalid_argument", { message: "A message needs some text." });
     const body = messageBody(text, options.attachments);
     if (options.class === "live") return this.#sendLive(to, body, options);
+    return this.sendBody(to, body, options);
+  }
+
+  /** The same for a body that was made before. */
+  async sendBody(to: string, body: Uint8Array, options: SendOptions = {}): Promise<Sent> {
     const peers = this.#options.peers();
     const view = await this.#options.recipient(to);
     for (const peer of peers.takers(view)) if (allowsLinks(options.paths)) peers.wantLink(peer);

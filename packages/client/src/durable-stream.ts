@@ -110,8 +110,10 @@ export class DurableStream {
   /** Envelopes and bytes that are being written and will enter: they take up room already. */
   #entrants = 0;
   #entrantBytes = 0;
-  /** Everything below may have been handed to a device that is not the one that takes it now. */
+  /** The instance of an agent that this stream goes to. */
   #handedTo: string | undefined;
+  /** Everything up to here was accepted by an earlier start. */
+  readonly #leftUpTo: number;
   #quietSince: number | undefined;
   #retryMs = firstRetryMs;
   #stopped = false;
@@ -129,6 +131,7 @@ export class DurableStream {
     for (let seq = first; seq <= options.lastSeq; seq++)
       this.stream.push(bySeq.get(seq) ?? voidEnvelope(options.now()));
     this.#nextSeq = Math.max(options.lastSeq + 1, first);
+    this.#leftUpTo = this.#nextSeq - 1;
     this.#ledger = this.#makeLedger();
     this.#mailbox = this.#makeMailbox();
     this.#followLeftover(waiting);
@@ -509,9 +512,10 @@ export class DurableStream {
     const [taker] = takersOf(view, this.#peers.keys());
     if (taker === undefined || taker === this.#handedTo) return;
     const isChange = this.#handedTo !== undefined || this.#mailbox.storedUpTo >= this.stream.base;
+    // An earlier start may have handed what it left to anybody.
+    const upTo = isChange ? this.stream.sentUpTo : this.#leftUpTo;
     this.#handedTo = taker;
-    if (!isChange) return;
-    for (let seq = this.stream.base; seq <= this.stream.sentUpTo; seq++) {
+    for (let seq = this.stream.base; seq <= upTo; seq++) {
       const envelope = this.stream.at(seq);
       if (envelope !== undefined && envelope.kind !== envelopeKinds.void)
         this.stream.replace(seq, { ...envelope, redelivered: true });

@@ -74,3 +74,4 @@ export {
   skillSchemasOf,
 } from "./tasks/skill-schema.ts";
 export { TaskFold } from "./tasks/task-fold.ts";
+export type { DeliveryView, DeliveryViews, PurgeQuery } from "./deliveries.ts";

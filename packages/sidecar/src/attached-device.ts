@@ -4,6 +4,7 @@ import type {
   ContentSource,
   DelegateRequest,
   Delivery,
+  DeliveryViews,
   DeviceApi,
   DeviceEvent,
   FindQuery,
@@ -13,6 +14,7 @@ import type {
   MetricSample,
   MemberView,
   PingResult,
+  PurgeQuery,
   SendOptions,
   Sender,
   Sent,
@@ -23,6 +25,7 @@ import type {
   TransferOptions,
 } from "@parley/client";
 import { TaskFold } from "@parley/client";
+import type { DeliveryQuery } from "@parley/core";
 import {
   type AgentCard,
   type Availability,
@@ -247,6 +250,24 @@ class Attached implements AttachedDevice {
 
   async attachmentsOf(message: string): Promise<readonly BlobRef[]> {
     return (await this.#calls.call("attachmentsOf", { message })).attachments;
+  }
+
+  deliveries(query: DeliveryQuery = {}): Promise<DeliveryViews> {
+    const { states, ...rest } = query;
+    return this.#calls.call("deliveries", { ...rest, ...(states === undefined ? {} : { states: [...states] }) });
+  }
+
+  async redeliver(id: string): Promise<string> {
+    return (await this.#calls.call("redeliver", { id })).id;
+  }
+
+  async purgeDeliveries({ states, ...rest }: PurgeQuery): Promise<number> {
+    const query = { ...rest, ...(states === undefined ? {} : { states: [...states] }) };
+    return (await this.#calls.call("purgeDeliveries", query)).removed;
+  }
+
+  async markRead(ids: readonly string[]): Promise<void> {
+    await this.#calls.call("markRead", { ids: [...ids] });
   }
 
   ping(to: string, options: { paths?: readonly Path[]; timeoutMs?: number } = {}): Promise<PingResult> {

@@ -131,6 +131,21 @@ export const operationHandlers: Handlers = {
 
   attachmentsOf: async ({ device, body }) => ({ attachments: [...(await device.attachmentsOf(body.message))] }),
 
+  deliveries: ({ device, body }) => device.deliveries(body),
+
+  async redeliver({ device, body }) {
+    return { id: await device.redeliver(body.id) };
+  },
+
+  async purgeDeliveries({ device, body }) {
+    return { removed: await device.purgeDeliveries(body) };
+  },
+
+  async markRead({ device, body }) {
+    await device.markRead(body.ids);
+    return {};
+  },
+
   async ping({ device, body }) {
     return device.ping(body.to, { ...given("paths", body.paths), ...given("timeoutMs", body.timeoutMs) });
   },

@@ -6,6 +6,7 @@ import {
   deliveryStates,
   enrolmentAskSchema,
   errorCodeSchema,
+  limits,
   memberKindSchema,
   pathSchema,
   streamResponseSchema,
@@ -27,6 +28,66 @@ export const deliverySchema = z.object({
   reason: maybe(z.string()),
   device: maybe(z.string()),
   error: maybe(coded),
+});
+
+const direction = z.enum(["in", "out"]);
+const place = z.int().min(0);
+const messageId = z.string().min(1).max(128);
+const memberId = z.string().min(1).max(64);
+const states = z.array(deliveryStateSchema).min(1).max(deliveryStates.length);
+
+export const deliveryQuerySchema = z.strictObject({
+  id: z.exactOptional(messageId),
+  peer: z.exactOptional(memberId),
+  direction: z.exactOptional(direction),
+  states: z.exactOptional(states),
+  pendingOnly: z.exactOptional(z.boolean()),
+  after: z.exactOptional(place),
+  limit: z.exactOptional(z.int().min(1).max(limits.pageSize)),
+  newestFirst: z.exactOptional(z.boolean()),
+});
+
+export const purgeQuerySchema = z.strictObject({
+  id: z.exactOptional(messageId),
+  peer: z.exactOptional(memberId),
+  direction: z.exactOptional(direction),
+  states: z.exactOptional(states),
+  before: z.exactOptional(z.number()),
+});
+
+const deliveryFactSchema = z.object({
+  state: deliveryStateSchema,
+  at: z.number(),
+  path: z.exactOptional(pathSchema),
+  device: z.exactOptional(z.string()),
+  code: z.exactOptional(errorCodeSchema),
+  reason: z.exactOptional(z.string()),
+  via: z.exactOptional(z.string()),
+});
+
+export const deliveryViewsSchema = z.object({
+  records: z
+    .array(
+      z.object({
+        place,
+        id: z.string(),
+        direction,
+        member: z.string(),
+        name: maybe(z.string()),
+        device: maybe(z.string()),
+        created: z.number(),
+        expires: maybe(z.number()),
+        bytes: z.number(),
+        pending: z.boolean(),
+        redelivered: z.boolean(),
+        state: deliveryStateSchema,
+        facts: z.array(deliveryFactSchema).readonly(),
+        receipts: z.partialRecord(deliveryStateSchema, z.string()),
+        text: maybe(z.string()),
+      }),
+    )
+    .readonly(),
+  next: maybe(z.number()),
 });
 
 export const senderSchema = z.object({

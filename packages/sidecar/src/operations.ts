@@ -15,12 +15,15 @@ import { z } from "zod";
 
 import { memberViewSchema } from "./member-json.ts";
 import {
+  deliveryQuerySchema,
   deliverySchema,
+  deliveryViewsSchema,
   deviceEventSchema,
   incomingMessageSchema,
   linkViewSchema,
   metricSampleSchema,
   pingResultSchema,
+  purgeQuerySchema,
   progressSchema,
   senderSchema,
   sessionStateSchema,
@@ -135,6 +138,30 @@ export const operationTable = {
     "The attachments of a message that the device remembers.",
     z.strictObject({ message: z.string().min(1).max(128) }),
     z.object({ attachments: z.array(blobRefSchema).max(limits.attachments) }),
+    none,
+  ),
+  deliveries: operation(
+    "What was sent and received and is remembered.",
+    deliveryQuerySchema,
+    deliveryViewsSchema,
+    none,
+  ),
+  redeliver: operation(
+    "Tries once more what ended without success; answers the id of the message from then on.",
+    z.strictObject({ id: z.string().min(1).max(128) }),
+    z.object({ id: z.string() }),
+    none,
+  ),
+  purgeDeliveries: operation(
+    "Forgets what ended and fits.",
+    purgeQuerySchema,
+    z.object({ removed: z.int().min(0) }),
+    none,
+  ),
+  markRead: operation(
+    "A person saw these messages.",
+    z.strictObject({ ids: z.array(z.string().min(1).max(128)).min(1).max(limits.pageSize) }),
+    empty,
     none,
   ),
   ping: operation(

@@ -7,7 +7,7 @@ import { FileSink } from "@parley/client/node";
 import { expect, it, onTestFinished } from "vitest";
 
 import { attachDevice, DeviceSocket, lineBytes, mostConnections, mostRequests } from "../src/index.ts";
-import { bob, FakeDevice, link, messageOf, refOf } from "./fake-device.ts";
+import { bob, FakeDevice, link, remembered, messageOf, refOf } from "./fake-device.ts";
 import { RawCaller } from "./raw-caller.ts";
 
 async function openSocket() {
@@ -41,6 +41,17 @@ it("attaches a device that answers as the held one does", async () => {
   expect(device.asked).toEqual([{ skill: "search", live: true }]);
   expect(await attached.ping("bob", { timeoutMs: 10 })).toMatchObject({ path: "direct", rttMs: 1.5 });
   expect(await attached.connect("bob")).toEqual(link);
+  const query = { states: ["dead-lettered" as const], limit: 10 };
+  expect(await attached.deliveries(query)).toEqual({ records: [remembered], next: 7 });
+  expect(await attached.redeliver("in.1")).toBe("in.1");
+  await expect(attached.redeliver("in.2")).rejects.toMatchObject({ code: "not_found" });
+  expect(await attached.purgeDeliveries({ direction: "in", before: 9 })).toBe(3);
+  await attached.markRead(["in.1"]);
+  expect(device.asked.slice(-3)).toEqual([
+    ["deliveries", query],
+    ["purge", { direction: "in", before: 9 }],
+    ["read", ["in.1"]],
+  ]);
   expect(await attached.request("ping", {})).toEqual({ time: 42 });
   await attached.stop();
 });

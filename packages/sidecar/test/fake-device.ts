@@ -3,16 +3,20 @@ import type {
   ContentSink,
   ContentSource,
   Delivery,
+  DeliveryView,
+  DeliveryViews,
   DeviceApi,
   DeviceEvent,
   IncomingMessage,
   LinkView,
   MetricSample,
   MemberView,
+  PurgeQuery,
   TaskEvent,
   TaskRun,
   TransferOptions,
 } from "@parley/client";
+import type { DeliveryQuery } from "@parley/core";
 import { type BlobRef, ParleyError } from "@parley/protocol";
 
 const id = "A".repeat(43);
@@ -26,6 +30,27 @@ const delivery = (state: Delivery["state"]): Delivery => ({
   device: state === "delivered" ? id : undefined,
   error: undefined,
 });
+
+export const remembered: DeliveryView = {
+  place: 6,
+  id: "in.1",
+  direction: "in",
+  member: id,
+  name: "bob",
+  device: id,
+  created: 4,
+  expires: undefined,
+  bytes: 5,
+  pending: false,
+  redelivered: true,
+  state: "dead-lettered",
+  facts: [
+    { state: "delivered", at: 5, path: "relay" },
+    { state: "dead-lettered", at: 6, code: "internal", reason: "The handler threw." },
+  ],
+  receipts: { delivered: "AAAA" },
+  text: "hello",
+};
 
 const verified = {
   member: id,
@@ -182,6 +207,25 @@ export class FakeDevice implements DeviceApi {
 
   async attachmentsOf(message: string): Promise<readonly BlobRef[]> {
     return message === "in.1" ? [refOf("a.txt")] : [];
+  }
+
+  async deliveries(query: DeliveryQuery = {}): Promise<DeliveryViews> {
+    this.asked.push(["deliveries", query]);
+    return { records: [remembered], next: 7 };
+  }
+
+  async redeliver(wanted: string): Promise<string> {
+    if (wanted !== remembered.id) throw new ParleyError("not_found");
+    return wanted;
+  }
+
+  async purgeDeliveries(query: PurgeQuery): Promise<number> {
+    this.asked.push(["purge", query]);
+    return 3;
+  }
+
+  async markRead(ids: readonly string[]): Promise<void> {
+    this.asked.push(["read", ids]);
   }
 
   async ping() {

@@ -1,0 +1,138 @@
+/** Everything that this device sent and received and still remembers, found by id, member or state, and acted on. */
+import { type DeliveryFact, type DeliveryQuery, type DeliveryRecord, type Journal, maxDeliveries } from "@parley/core";
+import {
+  decodeJson,
+  type DeliveryState,
+  directMessageSchema,
+  envelopeKinds,
+  isEndState,
+  limits,
+  ParleyError,
+  toBase64url,
+} from "@parley/protocol";
+
+import { textOf } from "./body.ts";
+import type { InboxLanes } from "./inbox-lanes.ts";
+
+/** One message and all that is known of it. */
+export interface DeliveryView {
+  /** Orders messages as they were accepted or received here. */
+  readonly place: number;
+  readonly id: string;
+  readonly direction: "in" | "out";
+  /** Member id of the other side, and its name if it was met in this life of the process. */
+  readonly member: string;
+  readonly name: string | undefined;
+  /** Device that sent it; undefined for what this member sent. */
+  readonly device: string | undefined;
+  /** Milliseconds since 1970 by the sender's clock. */
+  readonly created: number;
+  readonly expires: number | undefined;
+  /** Of its body. */
+  readonly bytes: number;
+  /** This device still has to do something about it. */
+  readonly pending: boolean;
+  readonly redelivered: boolean;
+  readonly state: DeliveryState;
+  /** Oldest first. */
+  readonly facts: readonly DeliveryFact[];
+  /** Signatures of the recipient's device, base64url, by the state that they vouch for. */
+  readonly receipts: Readonly<Partial<Record<DeliveryState, string>>>;
+  /** Undefined when it cannot be read as a message. */
+  readonly text: string | undefined;
+}
+
+export interface DeliveryViews {
+  readonly records: readonly DeliveryView[];
+  /** `after` of the next page. */
+  readonly next: number | undefined;
+}
+
+/** What a purge takes: everything that ended and fits, or one message. */
+export interface PurgeQuery extends Pick<DeliveryQuery, "id" | "peer" | "direction" | "states"> {
+  /** Only what was created before, ms since 1970. */
+  readonly before?: number;
+}
+
+export interface DeliveriesOptions {
+  readonly journal: Journal;
+  readonly lanes: InboxLanes;
+  readonly nameOf: (member: string) => string | undefined;
+  /** Sends a body again, as a new message; resolves with its id. */
+  readonly send: (member: string, body: Uint8Array) => Promise<string>;
+}
+
+export class Deliveries {
+  readonly #options: DeliveriesOptions;
+
+  constructor(options: DeliveriesOptions) {
+    this.#options = options;
+  }
+
+  async find(query: DeliveryQuery): Promise<DeliveryViews> {
+    const { records, next } = await this.#options.journal.deliveries(query);
+    return { records: records.map((record) => this.#view(record)), next };
+  }
+
+  /**
+   * Tries once more what ended without success. A dead letter that was received is handed out again, under its id; what
+   * was sent goes out as a new message, whose id is given. Throws `not_found`, or `conflict` for what has not ended so.
+   */
+  async redeliver(id: string): Promise<string> {
+    const { journal, lanes, send } = this.#options;
+    const { records } = await journal.deliveries({ id });
+    const failed = records.find(({ state, pending }) => isEndState(state) && !pending);
+    if (records.length === 0) throw new ParleyError("not_found", { message: `No message has the id ${id}.` });
+    if (failed === undefined)
+      throw new ParleyError("conflict", {
+        message: `The message is ${records[0]?.state}; only what failed is tried again.`,
+      });
+    if (failed.direction === "out") return send(failed.peer, failed.body);
+    lanes.again(await journal.reopenInbox(failed.place));
+    return id;
+  }
+
+  /** Removes from this device's memory what fits and is not pending; returns how many. */
+  async purge({ before = Infinity, ...query }: PurgeQuery): Promise<number> {
+    const { journal } = this.#options;
+    let removed = 0;
+    for (let after: number | undefined = 0; after !== undefined;) {
+      const page = await journal.deliveries({ ...query, after, limit: maxDeliveries });
+      const places = page.records
+        .filter(({ pending, created }) => !pending && created < before)
+        .map(({ place }) => place);
+      if (places.length > 0) await journal.removeDeliveries(places);
+      removed += places.length;
+      after = page.next;
+    }
+    return removed;
+  }
+
+  #view(record: DeliveryRecord): DeliveryView {
+    const { place, id, direction, peer, device, created, expires, bytes, pending, redelivered, state, facts } = record;
+    const receipts = [...record.receipts].map(([of, signature]) => [of, toBase64url(signature)]);
+    return {
+      place,
+      id,
+      direction,
+      member: peer,
+      name: this.#options.nameOf(peer),
+      device,
+      created,
+      expires,
+      bytes,
+      pending,
+      redelivered,
+      state,
+      facts,
+      receipts: Object.fromEntries(receipts),
+      text: textIn(record),
+    };
+  }
+}
+
+function textIn({ kind, body }: DeliveryRecord): string | undefined {
+  if (kind !== envelopeKinds.message) return undefined;
+  const message = decodeJson(directMessageSchema, textOf(body), limits.envelopeBytes);
+  return message.ok ? message.value.text : undefined;
+}

@@ -29,6 +29,7 @@ type Pair = readonly [from: NatKind, to: NatKind];
 const needs: readonly SystemProgramName[] = ["ip", "nft", "turnserver"];
 const expected: ExpectedPaths = expectedPaths;
 const withoutLinks: readonly NatKind[] = ["udp-blocked", "tcp-443-only"];
+const unseen: Diagnosis = { host: "?", kind: "none", paths: {}, problems: [] };
 const cutPair: Pair = ["port-restricted", "full-cone"];
 
 function leave(code: number, sentence: string): never {
@@ -97,8 +98,6 @@ async function runLab(internet: Internet, mesh: LabMesh, pairs: readonly Pair[])
   return failures;
 }
 
-const unseen: Diagnosis = { host: "?", kind: "none", paths: {}, problems: [] };
-
 /** Links are timed one at a time; where none is possible, the waits run beside each other. */
 async function tryPairs(internet: Internet, mesh: LabMesh, pairs: readonly Pair[]): Promise<readonly PairResult[]> {
   const attempt = async ([from, to]: Pair): Promise<PairResult> => {
@@ -117,8 +116,9 @@ async function tryPairs(internet: Internet, mesh: LabMesh, pairs: readonly Pair[
   return [...timed, ...others.flat()];
 }
 
-const detail = ({ linkMs, route, reason }: PairResult): string =>
-  linkMs === undefined ? `  (${reason ?? "no link"})` : `  link ${Math.round(linkMs)} ms  ${route ?? ""}`;
+function detail({ linkMs, route, reason }: PairResult): string {
+  return linkMs === undefined ? `  (${reason ?? "no link"})` : `  link ${Math.round(linkMs)} ms  ${route ?? ""}`;
+}
 
 async function cutOnce(internet: Internet, mesh: LabMesh): Promise<CutResult | undefined> {
   if (values["no-cut"] === true || chosen !== undefined) return undefined;

@@ -19,7 +19,8 @@ async function udp({ context, network }: DoctorFacts): Promise<Finding> {
   if (facts === undefined || facts.stun.length + facts.turn.length === 0)
     return fine("Datagrams pass on this machine; no STUN server is named to try further.");
   if (facts.nat.mapped !== undefined) return fine("Datagrams pass to a STUN server and back.");
-  return fault("udp_blocked", "No STUN server answers over UDP.", openUdp);
+  const because = facts.nat.because === undefined ? "" : `: ${facts.nat.because}`;
+  return fault("udp_blocked", `No STUN server answers over UDP${because}.`, openUdp);
 }
 
 /** Judges the STUN servers one by one; what all of them share, the check of UDP says. */
@@ -32,6 +33,7 @@ export function judgeStun(trials: readonly ServerTrial[]): Finding {
     )
     .join(", ");
   if (trials.length === 0) return leftOut("No STUN server is configured.");
+  if (silent.length === trials.length) return { ...leftOut("None answers; see udp."), details: { servers: trials } };
   const finding =
     silent.length === 0
       ? fine(`${says}.`)

@@ -88,21 +88,19 @@ async function tryTurn({ url, endpoint, transport, server }: Named, address?: st
   return trial(await probeTurn(endpoint, { username, credential }, address));
 }
 
-/** Blocked UDP may be part of something stricter: nothing but TCP to port 443, where the registry is then. */
+/** Where no datagram comes back, TCP tells blocked UDP from servers that are down, and from a network that lets out HTTPS only. */
 async function refine(
   nat: NatFindings,
   servers: readonly Endpoint[],
   registry: string | undefined,
 ): Promise<NatFindings> {
-  if (nat.kind !== "udp-blocked" || registry === undefined || portOf(registry) !== httpsPort) return nat;
+  if (nat.kind !== "udp-blocked") return nat;
   const elsewhere = servers.filter(({ port }) => port !== httpsPort);
   const passed = await Promise.all(elsewhere.map(connects));
-  if (elsewhere.length === 0 || passed.includes(true)) return nat;
-  return {
-    ...nat,
-    kind: "tcp-443-only",
-    because: "neither UDP nor TCP reaches the servers, and the registry is on port 443",
-  };
+  if (elsewhere.length === 0 || passed.includes(true)) return { ...nat, because: "the servers answer over TCP only" };
+  if (registry !== undefined && portOf(registry) === httpsPort)
+    return { ...nat, kind: "tcp-443-only", because: "nothing reaches the servers, and the registry is on port 443" };
+  return { ...nat, because: "the servers answer neither over UDP nor over TCP, so they may be down as well" };
 }
 
 function portOf(origin: string): number {

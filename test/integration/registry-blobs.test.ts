@@ -220,6 +220,15 @@ describe("pages of other origins", () => {
     const content = partOf(10);
     const response = await put(content, { headers: { origin: page } });
     expect(response.headers.get("access-control-allow-origin")).toBe(page);
+    for (const method of ["HEAD", "GET"]) {
+      const answer = await call(method, hashOf(content), { headers: { origin: page } });
+      expect(answer.headers.get("access-control-allow-origin")).toBe(page);
+      expect(answer.headers.get("access-control-expose-headers")).toContain("parley-held-until");
+      expect(answer.headers.get("cross-origin-resource-policy")).toBe("cross-origin");
+      expect(answer.headers.get("x-content-type-options")).toBe("nosniff");
+      expect(answer.headers.get("cache-control")).toBe("private, immutable");
+      expect(answer.headers.get("content-length")).toBe("10");
+    }
     const asked = await fetch(`${registry.origin}/blobs/${hashOf(content)}`, {
       method: "OPTIONS",
       headers: { origin: page },

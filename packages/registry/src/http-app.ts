@@ -13,6 +13,7 @@ import {
   toParleyError,
 } from "@parley/protocol";
 import { type Context, Hono } from "hono";
+import type { StatusCode } from "hono/utils/http-status";
 import type { z } from "zod";
 
 import { mayCall } from "./access.ts";
@@ -128,10 +129,17 @@ function mount(app: Hono<Env>, name: RouteName, { handlers, authenticate }: Http
       bytes: (most) => readBytes(context, most),
       whenDone: (run) => void context.env.outgoing.once("close", run),
     });
-    if (answer instanceof Response) return answer;
+    if (answer instanceof Response) return withOurHeaders(context, answer);
     if (isUnready(answer)) return context.json(answer.reply, answer.status);
     return context.json(answer);
   });
+}
+
+/** A handler's own response, with the headers of every answer; where both name one, the handler's counts. */
+function withOurHeaders(context: Context<Env>, { body, status, headers }: Response): Response {
+  context.status(status as StatusCode);
+  for (const [name, value] of headers) context.header(name, value);
+  return context.body(body);
 }
 
 function isUnready(answer: object): answer is { readonly status: 503; readonly reply: object } {

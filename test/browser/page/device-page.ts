@@ -1,9 +1,11 @@
 /** A device in a page, as a test drives it. The bundle of this file is what an application would ship. */
 import {
   awaitAdmission,
+  blobSource,
   createIdentityDraft,
   Device,
   type Identity,
+  MemorySink,
   type PendingPairing,
   pairWithLink,
 } from "@parley/client";
@@ -11,6 +13,7 @@ import { openMemoryJournal } from "@parley/core";
 import { BrowserLinkFactory } from "@parley/peer/browser";
 import {
   type AgentCard,
+  type BlobRef,
   envelopeBinding,
   ParleyError,
   type Path,
@@ -48,6 +51,7 @@ let opened: Device | undefined;
 const sessions = new Seen<string>();
 const received = new Seen<PageMessage>();
 const refused: string[] = [];
+const attached: BlobRef[] = [];
 
 function device(): Device {
   if (opened === undefined) throw new ParleyError("not_found", { message: "The page has no device yet." });
@@ -69,7 +73,10 @@ async function open(): Promise<string> {
     if (event.type === "session") sessions.add(event.state);
     if (event.type === "refused") refused.push(event.code);
   });
-  opened.onMessage(({ from, text, path }) => received.add({ from: from.name, text, path }));
+  opened.onMessage(({ from, text, path, attachments }) => {
+    attached.push(...attachments);
+    received.add({ from: from.name, text, path });
+  });
   await opened.start();
   return opened.member;
 }
@@ -132,6 +139,22 @@ const api: PageApi = {
   async send(to, text) {
     const { state, path } = await (await device().send(to, text)).settled;
     return { state, path };
+  },
+  async sendFile(to, text, name, bytes) {
+    const file = new File([Uint8Array.from({ length: bytes }, (_, place) => place % 251)], name, {
+      type: "text/plain",
+    });
+    const ref = await device().attach(blobSource(file), { name: file.name, type: file.type });
+    return (await (await device().send(to, text, { attachments: [ref] })).settled).state;
+  },
+  async fetchTexts() {
+    const texts: string[] = [];
+    for (const ref of attached) {
+      const sink = new MemorySink();
+      await device().fetchAttachment(ref, sink);
+      texts.push(new TextDecoder().decode(sink.bytes));
+    }
+    return texts;
   },
   messages: (count) => received.until((items) => items.length >= count),
   ping: (to, paths) => device().ping(to, paths === undefined ? {} : { paths }),

@@ -41,6 +41,10 @@ export interface PageApi {
   /** Publishes a card with the skill `reverse` and serves it. */
   serve(): Promise<void>;
   send(to: string, text: string): Promise<{ readonly state: DeliveryState; readonly path: Path | undefined }>;
+  /** Sends a message with a file of so many bytes, each the rest of its place divided by 251. */
+  sendFile(to: string, text: string, name: string, bytes: number): Promise<DeliveryState>;
+  /** Fetches the attachments of every message so far, as texts. */
+  fetchTexts(): Promise<readonly string[]>;
   /** Every message so far, once there are `count`. */
   messages(count: number): Promise<readonly PageMessage[]>;
   ping(to: string, paths?: readonly Path[]): Promise<PingResult>;

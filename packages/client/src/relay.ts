@@ -56,8 +56,8 @@ export class Relay {
   }
 
   /** Takes a frame of the mailbox that could not be kept before once more. */
-  again({ bytes, ...mailbox }: MailboxFrame): void {
-    this.#open(bytes, { ...mailbox, bytes });
+  again(mailbox: MailboxFrame): void {
+    this.#open(mailbox.bytes, mailbox);
   }
 
   #open(frame: Uint8Array, mailbox: MailboxFrame | undefined): void {

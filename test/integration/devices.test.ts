@@ -3,7 +3,7 @@ import { peekStatement } from "@parley/core";
 import { limits, parseInviteLink } from "@parley/protocol";
 import { describe, expect, it } from "vitest";
 
-import { Events, type Joined, Messages, MeshScope, until } from "./device-fixture.ts";
+import { Events, Messages, MeshScope, until } from "./device-fixture.ts";
 import { card, hostileScene } from "./hostile-scene.ts";
 import { MovedClock } from "./moved-clock.ts";
 
@@ -15,8 +15,8 @@ const changing =
   (route: string, change: (body: Record<string, unknown>) => unknown): typeof fetch =>
   async (input, init) => {
     const sent = init?.body;
-    if (init === undefined || typeof sent !== "string" || !new URL(String(input)).pathname.startsWith(route))
-      return fetch(input, init);
+    const { pathname } = new URL(input instanceof Request ? input.url : input);
+    if (typeof sent !== "string" || !pathname.startsWith(route)) return fetch(input, init);
     return fetch(input, { ...init, body: JSON.stringify(change(JSON.parse(sent) as Record<string, unknown>)) });
   };
 
@@ -134,7 +134,7 @@ describe("a device link", () => {
     const session = new Events(ada.device);
     await until(() => ada.device.state === "connected");
     await until(async () => {
-      const { enrolment } = { enrolment: invite.enrolment };
+      const { enrolment } = invite;
       return (await ada.device.request("device.invite", { enrolment })).request !== undefined;
     });
     await mesh.stopRegistry();
@@ -310,7 +310,7 @@ describe("a registry that withholds a newer device list", () => {
     const ofBob = ({ name, member }: Record<string, unknown>): boolean =>
       name === "bob" || member === bob.device.member;
     proxy.replies["directory.get"] = (body, asked) => (ofBob(asked) ? old : body);
-    await scope.mesh.addDevice(bob as Joined);
+    await scope.mesh.addDevice(bob);
     expect((await alice.memberOf("@bob")).verified.numbers.devices).toBe(1);
     await alice.connect("@bob");
     await until(async () => (await alice.memberOf("@bob")).verified.numbers.devices === 2);

@@ -4,6 +4,7 @@ import {
   challengeSchema,
   directMessageSchema,
   gossipSchema,
+  historySchema,
   proofSchema,
   pushTable,
   requestTable,
@@ -58,6 +59,7 @@ export function makeSchemas(): Readonly<Record<string, object>> {
       signal: signalSchema,
       message: directMessageSchema,
       gossip: gossipSchema,
+      history: historySchema,
     }),
   };
 }

@@ -116,3 +116,37 @@ describe("messages under a rule of paths", () => {
     expect(later.texts).toEqual(["only direct"]);
   });
 });
+
+describe("history", () => {
+  it("comes to a new device of a person over a link, once, with all that is known of each message", async () => {
+    await using scope = await MeshScope.start();
+    const ada = await scope.join("ada", { kind: "person" });
+    const bob = await scope.join("bob");
+    const atDesk = new Messages(ada.device);
+    const toBob = new Messages(bob.device);
+    const texts = numbered("before", 120).map((text) => text.padEnd(2000, "."));
+    for (const text of texts) await bob.device.send("@ada", text);
+    await atDesk.count(120);
+    const mine = await ada.device.send("@bob", "mine");
+    await mine.reaches("handled");
+    await toBob.count(1);
+    await until(async () => (await ada.device.deliveries({ states: ["handled"] })).records.length >= 100);
+    const phone = await another(scope, ada);
+    await phone.events.first("history", ({ done }) => done);
+    const all: string[] = [];
+    for (let after: number | undefined = 0; after !== undefined;) {
+      const page = await phone.device.deliveries({ after });
+      all.push(...page.records.map(({ text }) => text ?? ""));
+      after = page.next;
+    }
+    expect(all).toEqual([...texts, "mine"]);
+    const [sent] = (await phone.device.deliveries({ id: mine.id })).records;
+    expect(sent).toMatchObject({ direction: "out", state: "handled", pending: false });
+    const heard = phone.events.seen.length;
+    phone.links.cut();
+    await scope.mesh.stopRegistry();
+    await scope.startRegistry();
+    await phone.events.session("connected", heard);
+    expect(phone.events.seen.slice(heard).filter(({ type }) => type === "history")).toEqual([]);
+  });
+});

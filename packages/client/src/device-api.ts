@@ -16,6 +16,7 @@ import type { ContentSink } from "./blobs/content-sink.ts";
 import type { ContentSource } from "./blobs/content-source.ts";
 import type { DeliveryViews, PurgeQuery } from "./deliveries.ts";
 import type { Delivery, IncomingMessage, PingResult, SendOptions, Sent } from "./delivery.ts";
+import type { HistoryProgress } from "./history-transfer.ts";
 import type { LinkFailure } from "./link-failure.ts";
 import type { FindQuery, FoundMembers, MemberView } from "./member-view.ts";
 import type { MetricSample } from "./metrics.ts";
@@ -62,6 +63,8 @@ export type DeviceEvent =
       readonly from: number;
       readonly to: number;
     }
+  /** What another device of this person remembers came: so many messages so far. */
+  | ({ readonly type: "history" } & HistoryProgress)
   | { readonly type: "pairing-pending"; readonly pairing: string; readonly request: string }
   /** Somebody used a device link of this member. */
   | { readonly type: "device-pending"; readonly enrolment: string; readonly request: EnrolmentAsk }

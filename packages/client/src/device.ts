@@ -45,6 +45,7 @@ import type { DeviceOptions, LogLine } from "./device-options.ts";
 import { DirectMessages, type MessageHandler } from "./direct-messages.ts";
 import { Directory } from "./directory.ts";
 import { Emitter } from "./emitter.ts";
+import { HistoryTransfer } from "./history-transfer.ts";
 import { InboxHolder } from "./inbox-holder.ts";
 import { InboxLanes, type Waiting } from "./inbox-lanes.ts";
 import { Inbox, type Source } from "./inbox.ts";
@@ -89,6 +90,7 @@ export class Device implements DeviceApi {
   readonly #acks: MailboxAcks;
   readonly #inboxHolder: InboxHolder;
   readonly #deliveries: Deliveries;
+  readonly #history: HistoryTransfer;
   readonly #receipts: ReceiptWriter;
   readonly #lanes: InboxLanes;
   readonly #inbox: Inbox;
@@ -150,6 +152,7 @@ export class Device implements DeviceApi {
       watch: (listener) => this.watch(listener),
     });
     this.#messages = this.#makeMessages();
+    this.#history = this.#makeHistory();
     this.#deliveries = new Deliveries({
       journal: this.#journal,
       lanes: this.#lanes,
@@ -570,6 +573,7 @@ export class Device implements DeviceApi {
         [envelopeKinds.call, (envelope: LiveEnvelope) => this.#callee.onEnvelope(envelope)],
         [envelopeKinds.callEvent, (envelope: LiveEnvelope) => this.#caller.onEnvelope(envelope)],
         [envelopeKinds.message, (envelope: LiveEnvelope) => this.#messages.onLive(envelope)],
+        [envelopeKinds.history, (envelope: LiveEnvelope) => this.#history.onEnvelope(envelope)],
         [
           envelopeKinds.data,
           (envelope: LiveEnvelope) =>
@@ -582,6 +586,31 @@ export class Device implements DeviceApi {
       },
       onRefused: (peer, error) => this.#refused(error, peer.member.name),
     });
+  }
+
+  #makeHistory(): HistoryTransfer {
+    return new HistoryTransfer({
+      journal: this.#journal,
+      clock: this.#clock,
+      member: this.member,
+      device: this.device,
+      opener: this.#opener,
+      self: () => this.#directory.get(this.member),
+      peer: (view, device) => {
+        const peer = this.#peers.peer(view.verified, device);
+        this.#peers.onPresence(view);
+        return peer;
+      },
+      onProgress: (progress) => this.#events.emit({ type: "history", ...progress }),
+      onError: (error) => this.#onError(error),
+    });
+  }
+
+  /** A person's device asks the others for what it was not there to hear. */
+  #beginHistory(): void {
+    const { kind, root } = this.#own.identity;
+    if (kind !== "person" || this.#own.listed < 2 || root !== undefined || this.#options.links === undefined) return;
+    this.#history.begin().catch((error: unknown) => this.#onError(error));
   }
 
   #onSessionState(state: SessionState, error?: ParleyError, retryInMs?: number): void {
@@ -602,6 +631,7 @@ export class Device implements DeviceApi {
     this.#acks.onSession(mailboxEpoch);
     this.#presence.sayAgain();
     this.#own.onSession();
+    this.#beginHistory();
     this.#peers.closeRevoked();
     this.#peers.onSession();
     const card = this.#card;

@@ -26,6 +26,8 @@ export const envelopeKinds = {
   gossip: 7,
   /** Bytes of a program's own live stream between two devices. */
   data: 8,
+  /** What one device of a person remembers, for another one of the same person. */
+  history: 9,
 } as const;
 
 export type EnvelopeKind = keyof typeof envelopeKinds;

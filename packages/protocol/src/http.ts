@@ -123,6 +123,12 @@ export const routeTable = {
     reply: z.record(z.string(), z.json()),
     says: "This table as OpenAPI 3.1.",
   },
+  metrics: {
+    method: "get",
+    path: "/metrics",
+    access: "anyone",
+    says: "Counts for Prometheus, as text. Only where the registry listens on loopback, or with the setting `metrics`.",
+  },
   node: {
     method: "get",
     path: "/node",

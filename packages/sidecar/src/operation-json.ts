@@ -165,6 +165,13 @@ export const deviceEventSchema = z.discriminatedUnion("type", [
     from: z.number(),
     to: z.number(),
   }),
+  z.object({
+    type: z.literal("history"),
+    device: z.string(),
+    received: z.number(),
+    omitted: z.number(),
+    done: z.boolean(),
+  }),
   z.object({ type: z.literal("pairing-pending"), pairing: z.string(), request: z.string() }),
   z.object({ type: z.literal("device-pending"), enrolment: z.string(), request: enrolmentAskSchema }),
   z.object({

@@ -189,13 +189,14 @@ async function errorOf(response: Response, registry: string): Promise<ParleyErro
 /** A short body; of a long one its beginning. */
 async function textOf(response: Response): Promise<string> {
   const reader = response.body?.getReader();
+  if (reader === undefined) return "";
   const decoder = new TextDecoder();
-  let text = "";
-  while (reader !== undefined && text.length < mostErrorBytes) {
+  for (let text = ""; ;) {
     const { done, value } = await reader.read();
     if (done) return text + decoder.decode();
     text += decoder.decode(value, { stream: true });
+    if (text.length < mostErrorBytes) continue;
+    await reader.cancel();
+    return text;
   }
-  await reader?.cancel();
-  return text;
 }

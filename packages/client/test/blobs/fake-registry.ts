@@ -69,7 +69,7 @@ export class FakeRegistry {
       journal,
       clock: hasty(this.clock),
       random: systemRandom,
-      fetch: (input, init) => this.#fetch(new Request(input, init as RequestInit)),
+      fetch: (input, init) => this.#fetch(new Request(input, init)),
       askToken: async () => ({ token: `t.${++this.tokens}.x`, expires: this.clock.now() + 300_000 }),
       registryTime: () => this.clock.now(),
     });

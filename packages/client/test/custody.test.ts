@@ -1,0 +1,116 @@
+import { openMemoryJournal, type VerifiedMember } from "@parley/core";
+import { envelopeKinds, type FrameResult, FrameWriter } from "@parley/protocol";
+import { FakeClock, SeededRandom } from "@parley/testkit";
+import { describe, expect, it } from "vitest";
+
+import type { Delivery } from "../src/delivery.ts";
+import { type Carrier, DurableStream } from "../src/durable-stream.ts";
+import type { MemberView } from "../src/member-view.ts";
+import { WriteAgain } from "../src/write-again.ts";
+
+const head = {
+  kind: envelopeKinds.message,
+  critical: true,
+  created: 1,
+  ttl: 0,
+  hops: 0,
+  trace: undefined,
+  origin: undefined,
+};
+const nextTask = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const linked = (device: string): Carrier => ({
+  device,
+  flush: () => undefined,
+  link: { path: "direct" },
+  connected: true,
+});
+
+/** A stream to a member with these devices, over a registry that answers when it is told to. */
+async function sceneOf(kind: "agent" | "person", devices: readonly string[]) {
+  const clock = new FakeClock();
+  const journal = openMemoryJournal();
+  const { epoch } = await journal.load();
+  const verified = {
+    member: "ada",
+    encryption: { kid: "", key: "" },
+    devices: new Map(devices.map((device) => [device, {}])),
+  } as unknown as VerifiedMember;
+  const registry = Promise.withResolvers<FrameResult>();
+  const deliveries: Delivery[] = [];
+  const onError = (): void => undefined;
+  const stream = new DurableStream(
+    {
+      key: "ada",
+      member: "ada",
+      epoch,
+      lastSeq: 0,
+      journal,
+      writes: new WriteAgain({ clock, random: new SeededRandom(1), onError }),
+      session: { isOpen: true, registryTime: 1 },
+      relay: () => ({ send: () => registry.promise }),
+      recipient: () => Promise.resolve(verified),
+      reason: () => undefined,
+      view: () => ({ kind, live: true, devices: [], verified }) as unknown as MemberView,
+      now: () => clock.now(),
+      monotonic: () => clock.monotonic(),
+      soon: (run) => clock.soon(run),
+      onDelivery: (delivery) => void deliveries.push(delivery),
+      onError,
+    },
+    [],
+  );
+  const settle = async (): Promise<number> => {
+    for (let turn = 0; turn < 5; turn++) await nextTask();
+    return (await journal.load()).outbox.length;
+  };
+  return {
+    stream,
+    deliveries,
+    /** What is still in the outbox once everything has been done that is to be done now. */
+    settle,
+    send: () => stream.accept(head, new TextEncoder().encode("hello")),
+    store: () => registry.resolve({ frame: "", state: "stored" }),
+    /** Sends what waits over a device's link, which acknowledges it. */
+    take(peer: Carrier): void {
+      expect(stream.write(new FrameWriter(), peer)).toBe(true);
+      stream.onAck(1, peer);
+    },
+  };
+}
+
+describe("the custody of a message", () => {
+  it("does not end when it is stored, only when a device has it", async () => {
+    const scene = await sceneOf("agent", ["one"]);
+    await scene.send();
+    scene.store();
+    expect(await scene.settle()).toBe(1);
+    expect(scene.deliveries.map(({ state }) => state)).toEqual(["accepted", "stored"]);
+    scene.stream.onAck(1, linked("one"));
+    expect(await scene.settle()).toBe(0);
+    expect(scene.deliveries.map(({ state }) => state)).toEqual(["accepted", "stored", "delivered"]);
+  });
+
+  it("lasts, for a person with two devices, until the second has it too", async () => {
+    const scene = await sceneOf("person", ["desk", "phone"]);
+    const [desk, phone] = [linked("desk"), linked("phone")];
+    scene.stream.meet(desk);
+    scene.stream.meet(phone);
+    await scene.send();
+    scene.take(desk);
+    expect(await scene.settle()).toBe(1);
+    scene.take(phone);
+    expect(await scene.settle()).toBe(0);
+  });
+
+  it("lasts, for a person with one device that is away, until the mailbox has it for that one", async () => {
+    const scene = await sceneOf("person", ["desk", "phone"]);
+    const desk = linked("desk");
+    scene.stream.meet(desk);
+    await scene.send();
+    scene.take(desk);
+    expect(await scene.settle()).toBe(1);
+    scene.store();
+    expect(await scene.settle()).toBe(0);
+    expect(scene.deliveries.map(({ state }) => state)).toEqual(["accepted", "delivered"]);
+  });
+});

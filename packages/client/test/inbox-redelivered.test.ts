@@ -1,0 +1,78 @@
+import { type InboxEntry, openMemoryJournal } from "@parley/core";
+import { type DataSection, type Envelope, envelopeKinds } from "@parley/protocol";
+import { FakeClock, SeededRandom } from "@parley/testkit";
+import { describe, expect, it } from "vitest";
+
+import { InboxLanes } from "../src/inbox-lanes.ts";
+import { type Arrival, Inbox, type Source } from "../src/inbox.ts";
+import { WriteAgain } from "../src/write-again.ts";
+
+const source: Source = {
+  device: "device",
+  member: { member: "member" } as Source["member"],
+  acknowledge: () => undefined,
+  refuse: () => undefined,
+  vouch: () => undefined,
+};
+const message: Envelope = {
+  kind: envelopeKinds.message,
+  critical: true,
+  more: false,
+  created: 1,
+  ttl: 0,
+  hops: 0,
+  trace: undefined,
+  origin: undefined,
+  body: new TextEncoder().encode("hello"),
+};
+
+/** The flag with which a message is handed out that came so. */
+async function flagOf(envelope: Envelope, arrival: Partial<Arrival>): Promise<boolean> {
+  const journal = openMemoryJournal();
+  const onError = (error: unknown): never => {
+    throw error;
+  };
+  const handed = Promise.withResolvers<InboxEntry>();
+  const clock = new FakeClock();
+  const lanes = new InboxLanes({
+    journal,
+    writes: new WriteAgain({ clock, random: new SeededRandom(1), onError }),
+    now: () => 1,
+    handle: (entry) => Promise.resolve(handed.resolve(entry)),
+    onEnd: () => undefined,
+    onError,
+  });
+  const inbox = new Inbox(
+    {
+      journal,
+      clock,
+      lanes,
+      registryTime: () => 1,
+      holdsInbox: () => true,
+      isShared: () => false,
+      onCommitted: () => undefined,
+      onGap: () => undefined,
+      onError,
+    },
+    [],
+  );
+  lanes.read();
+  const section: DataSection = {
+    type: "data",
+    class: "durable",
+    epoch: "AAAAAAAAAAAAAAAAAAAAAA",
+    base: 1,
+    firstSeq: 1,
+    envelopes: [envelope],
+  };
+  await inbox.receive(source, section, { path: "relay", redelivered: false, fromMailbox: false, ...arrival });
+  return (await handed.promise).redelivered;
+}
+
+describe("a message that another instance may have had", () => {
+  it("is handed out with its flag, whether the node or the sender says so", async () => {
+    expect(await flagOf(message, {})).toBe(false);
+    expect(await flagOf(message, { redelivered: true })).toBe(true);
+    expect(await flagOf({ ...message, redelivered: true }, {})).toBe(true);
+  });
+});

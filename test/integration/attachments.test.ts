@@ -113,7 +113,7 @@ describe("an attachment", () => {
     await eve.events.session("stopped");
     const sink = new MemorySink();
     expect(await outcomeOf(eve.device.fetchAttachment(ref, sink))).toBe("revoked");
-    expect(() => sink.bytes).toThrow();
+    expect(() => sink.bytes).toThrow("not there yet");
   });
 
   it("is refused, and never gets its name, when the registry gives out other bytes", async () => {

@@ -4,7 +4,7 @@ import { request } from "node:http";
 import { openMemoryStores, signStatement, createSigner } from "@parley/core";
 import { httpErrorSchema, limits, routeTable, type Statement } from "@parley/protocol";
 import { accessTable } from "@parley/registry";
-import { TestDevice, type WireMesh } from "@parley/testkit";
+import type { TestDevice, WireMesh } from "@parley/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { MovedClock } from "./moved-clock.ts";

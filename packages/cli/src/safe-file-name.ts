@@ -24,7 +24,8 @@ function shortened(name: string): string {
   const encoder = new TextEncoder();
   if (encoder.encode(name).length <= mostBytes) return name;
   const [ending = ""] = /\.[A-Za-z0-9]{1,10}$/.exec(name) ?? [];
-  let stem = [...name.slice(0, name.length - ending.length)];
-  while (encoder.encode(stem.join("") + ending).length > mostBytes) stem = stem.slice(0, -1);
-  return stem.join("") + ending;
+  const room = new Uint8Array(mostBytes - ending.length);
+  // What does not fit as a whole character is not written at all.
+  const { written } = encoder.encodeInto(name.slice(0, name.length - ending.length), room);
+  return new TextDecoder().decode(room.subarray(0, written)) + ending;
 }

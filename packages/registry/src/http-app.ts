@@ -139,7 +139,7 @@ function mount(app: Hono<Env>, name: RouteName, { handlers, authenticate }: Http
 function withOurHeaders(context: Context<Env>, { body, status, headers }: Response): Response {
   context.status(status as StatusCode);
   for (const [name, value] of headers) context.header(name, value);
-  return context.body(body);
+  return body === null ? context.body(null) : context.body(body);
 }
 
 function isUnready(answer: object): answer is { readonly status: 503; readonly reply: object } {

@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 import { Child } from "./child.ts";
 import type { Bench, Measure, Row } from "./figures.ts";
 import { calls } from "./measures/calls.ts";
+import { drain } from "./measures/drain.ts";
 import { durable } from "./measures/durable.ts";
 import { firstContact } from "./measures/first-contact.ts";
 import { memory } from "./measures/memory.ts";
@@ -11,7 +12,7 @@ import { messages } from "./measures/messages.ts";
 import { ready } from "./measures/ready.ts";
 import { jsonOf, surroundings, table } from "./report.ts";
 
-const measures: readonly Measure[] = [messages, durable, calls, firstContact, memory, ready];
+const measures: readonly Measure[] = [messages, durable, drain, calls, firstContact, memory, ready];
 const names = measures.map(({ name }) => name).join(", ");
 const usage = `npm run bench -- [options]
   --seconds N    bound on each single measurement (default 2)

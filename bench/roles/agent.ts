@@ -32,6 +32,8 @@ const accepting = 256;
 
 const factory = new NodeLinkFactory();
 const pending = new Map<string, PendingPairing>();
+/** How a device is opened again after it left. */
+const openings = new Map<string, () => Promise<Device>>();
 const devices = new Map<string, Device>();
 const counter = new Counter();
 const refusals: string[] = [];
@@ -90,6 +92,31 @@ async function floodDurable({
   return { sent: next, delivered: delivered - 1, ms: performance.now() - started };
 }
 
+/** Sends so many durable messages through the registry; resolves when each has come to this state. */
+async function sendByRegistry({
+  as,
+  to,
+  size,
+  count,
+  state,
+}: Between & { size: number; count: number; state: "stored" | "delivered" }): Promise<{ reached: number }> {
+  const device = deviceOf(as);
+  const filler = "x".repeat(size - numberDigits);
+  const paths = ["relay", "mailbox"] as const;
+  const ends: Promise<{ readonly state: string }>[] = [];
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    while (next < count) {
+      const sent = await device.send(to, `${String(next++).padStart(numberDigits, "0")}${filler}`, { paths });
+      ends.push(sent.reaches(state));
+    }
+  };
+  await Promise.all(Array.from({ length: accepting }, worker));
+  ends.push((await device.send(to, endText, { paths })).reaches(state));
+  const reached = (await Promise.all(ends)).filter((delivery) => delivery.state === state).length;
+  return { reached: reached - 1 };
+}
+
 function countMessage({ text }: IncomingMessage): void {
   if (text === endText) counter.end();
   else counter.count(Number(text.slice(0, numberDigits)));
@@ -109,20 +136,33 @@ const commands = {
     const asked = pending.get(name);
     if (asked === undefined) throw new Error(`${name} did not ask to join`);
     const { identity, trust, registry } = await awaitAdmission(asked);
-    const journal = dir === undefined ? openMemoryJournal() : openSqliteJournal({ dir });
-    const device = await Device.open({
-      identity,
-      registry,
-      trust,
-      journal,
-      links: { factory },
-      linkIdleMs: longestIdleMs,
-    });
-    device.watch((event) => {
-      if (event.type === "refused") refusals.push(`${event.code}: ${event.message}`);
-    });
-    await device.start();
+    const open = async (): Promise<Device> => {
+      const journal = dir === undefined ? openMemoryJournal() : openSqliteJournal({ dir });
+      const device = await Device.open({
+        identity,
+        registry,
+        trust,
+        journal,
+        links: { factory },
+        linkIdleMs: longestIdleMs,
+      });
+      device.watch((event) => {
+        if (event.type === "refused") refusals.push(`${event.code}: ${event.message}`);
+      });
+      await device.start();
+      return device;
+    };
+    openings.set(name, open);
+    devices.set(name, await open());
+  },
+  /** Stops a device; it may come back. */
+  leave: (name: string): Promise<void> => deviceOf(name).stop(),
+  /** Starts it again, with a handler for messages, and waits for nothing. */
+  async comeBack(name: string): Promise<void> {
+    const device = await openings.get(name)?.();
+    if (device === undefined) throw new Error(`${name} was never here`);
     devices.set(name, device);
+    device.onMessage(countMessage);
   },
   async connect(between: Between): Promise<{ path: string | undefined }> {
     const { path } = await linkTo(between);
@@ -139,6 +179,7 @@ const commands = {
   },
   flood,
   floodDurable,
+  sendByRegistry,
   reset: (): void => counter.reset(),
   arrivals: () => counter.arrivals(),
   ping({ as, to, seconds }: Between & { seconds: number }): Promise<LoadFigures> {

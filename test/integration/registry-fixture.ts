@@ -12,6 +12,7 @@ interface LogLine {
 export interface RunningRegistry extends AsyncDisposable {
   readonly registry: Registry;
   readonly origin: string;
+  readonly port: number;
   readonly stores: Stores;
   readonly nodeKey: Signer;
   readonly lines: readonly LogLine[];
@@ -41,10 +42,11 @@ export async function startRegistry(options: Partial<RegistryOptions> = {}): Pro
     nodeKey,
     bounds: { ...generous, ...options.bounds },
   });
-  const { origin } = await registry.start();
+  const { origin, port } = await registry.start();
   return {
     registry,
     origin,
+    port,
     stores,
     nodeKey,
     lines,

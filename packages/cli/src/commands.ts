@@ -8,7 +8,7 @@ export const commandTable: readonly CommandRow[] = [
   {
     path: ["up"],
     summary: "Runs a registry on this machine",
-    settings: ["port", "host", "data", "origin", "stun-urls", "turn-urls", "blob-quota", "blob-total", "log"],
+    settings: ["port", "host", "data", "origin", "stun-urls", "turn-urls", "metrics", "blob-quota", "blob-total", "log"],
     examples: ["parley up", "parley up --port 9000 --data ./registry"],
     load: () => import("./commands/up.ts"),
   },

@@ -76,6 +76,11 @@ export const settingTable = {
     means: "Secret that the TURN servers share with the registry (`use-auth-secret` of coturn).",
     defaultMeans: "none",
   },
+  metrics: {
+    kind: "flag",
+    means: "Serves /metrics wherever the registry listens; without it only on the loopback, behind no proxy.",
+    default: "false",
+  },
   "blob-quota": {
     kind: "integer",
     value: "MIB",

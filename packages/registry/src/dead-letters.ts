@@ -47,15 +47,17 @@ export class DeadLetters {
     this.#most = most;
   }
 
-  /** Keeps a frame; again is nothing new. The oldest gives way. */
-  async bury(member: string, offset: number, frame: Uint8Array, device: string, code: ErrorCode): Promise<void> {
+  /** Keeps a frame; again is nothing new, and answers false. The oldest gives way. */
+  async bury(member: string, offset: number, frame: Uint8Array, device: string, code: ErrorCode): Promise<boolean> {
     const offsets = await this.#offsetsOf(member);
     await this.#letters.change(keys.deadLetter(member, offset), (current) =>
       current === undefined ? { at: this.#clock.now(), code, device, frame: toBase64url(frame) } : undefined,
     );
-    if (!offsets.includes(offset)) offsets.push(offset);
+    const isNew = !offsets.includes(offset);
+    if (isNew) offsets.push(offset);
     offsets.sort((one, other) => one - other);
     while (offsets.length > this.#most) await this.#drop(member, offsets.shift() ?? 0);
+    return isNew;
   }
 
   /** A page of those that have not expired, oldest first. */

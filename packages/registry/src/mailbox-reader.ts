@@ -63,6 +63,12 @@ export class MailboxReader {
     return this.#ahead[0]?.offset;
   }
 
+  /** Whether an acknowledgement up to this offset makes room: it covers something that was pushed, and nothing else. */
+  makesRoom(offset: number): boolean {
+    const first = this.#ahead[0];
+    return first !== undefined && first.offset <= offset && offset <= this.#previous;
+  }
+
   /** Says that there may be more to push. */
   kick(): void {
     this.#again = true;

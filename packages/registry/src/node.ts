@@ -184,6 +184,16 @@ export class RegistryNode {
     return this.#directory.size;
   }
 
+  /** Sessions open now. */
+  get sessions(): number {
+    return this.#table.size;
+  }
+
+  /** What waits in the mailboxes that are in use. */
+  mailboxUsage(): Promise<{ frames: number; bytes: number }> {
+    return this.#mailboxes.usage();
+  }
+
   get health(): "ok" | "draining" | "starting" {
     return this.#state === "ready" ? "ok" : this.#state;
   }
@@ -239,7 +249,7 @@ export class RegistryNode {
   }
 
   /** What founding a mesh, asking to join it and keeping blobs are answered by. */
-  get routes(): Omit<RouteHandlers, "healthz" | "readyz" | "version" | "openapi" | "node"> {
+  get routes(): Omit<RouteHandlers, "healthz" | "readyz" | "version" | "openapi" | "metrics" | "node"> {
     return {
       ...blobRoutes({
         blobs: this.#blobs,

@@ -48,4 +48,6 @@ export interface RegistryOptions extends NodeOptions {
   readonly publicOrigin?: string;
   /** Origins of web pages, other than its own, that may open sessions. Default: none. */
   readonly allowedOrigins?: readonly string[];
+  /** Whether `GET /metrics` is served. Default: only when it listens on loopback and no public origin is set. */
+  readonly metrics?: boolean;
 }

@@ -9,6 +9,7 @@ import type { WebSocketServer } from "ws";
 import manifest from "../package.json" with { type: "json" };
 import type { HostRules } from "./host-check.ts";
 import { makeHttpApp, type RouteHandlers } from "./http-app.ts";
+import { NodeMetrics } from "./metrics.ts";
 import { RegistryNode } from "./node.ts";
 import { makeOpenApi } from "./openapi.ts";
 import type { RegistryLog, RegistryOptions } from "./options.ts";
@@ -29,6 +30,8 @@ export function createRegistry(options: RegistryOptions): Registry {
   return new HttpRegistry(options);
 }
 
+const loopback: readonly string[] = ["127.0.0.1", "::1", "localhost"];
+
 class HttpRegistry implements Registry {
   readonly #options: RegistryOptions;
   readonly #node: RegistryNode;
@@ -37,6 +40,7 @@ class HttpRegistry implements Registry {
   #http: Server | undefined;
   #sockets: WebSocketServer | undefined;
   #port: number;
+  #nodeMetrics: NodeMetrics | undefined;
   #openApi: ReturnType<typeof makeOpenApi> | undefined;
 
   constructor(options: RegistryOptions) {
@@ -116,9 +120,20 @@ class HttpRegistry implements Registry {
         this.#node.health === "ok" ? { status: "ok" } : { status: 503, reply: { status: this.#node.health } },
       version: () => ({ name: "parley", version, protocol: [...protocolVersions], node: this.#options.nodeKey.id }),
       openapi: () => (this.#openApi ??= makeOpenApi(version, this.origin)),
+      metrics: () => this.#metrics(),
       node: () => this.#node.nodeInfo(),
       ...this.#node.routes,
     };
+  }
+
+  /** Counts are nobody's business but the operator's: from elsewhere there is no such address. */
+  async #metrics(): Promise<Response> {
+    const { host = "127.0.0.1", publicOrigin, metrics } = this.#options;
+    const isServed = metrics ?? (publicOrigin === undefined && loopback.includes(host));
+    if (!isServed)
+      throw new ParleyError("not_found", { message: "Metrics are not served; see the setting `metrics`." });
+    const { type, body } = await (this.#nodeMetrics ??= new NodeMetrics(this.#node)).text();
+    return new Response(body, { headers: { "content-type": type } });
   }
 
   async #close(): Promise<void> {

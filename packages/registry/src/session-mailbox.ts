@@ -25,6 +25,7 @@ export interface SessionMailboxOptions {
   readonly owner: () => MailboxOwner;
   readonly deliver: (bytes: Uint8Array, offset: number) => void;
   readonly onTrimmed: (body: PushBody<"mailbox.trimmed">) => void;
+  readonly onDeadLetter: () => void;
   readonly isFull: () => boolean;
   readonly onceDrained: (go: () => void) => void;
   readonly onError: (error: unknown) => void;
@@ -33,6 +34,8 @@ export interface SessionMailboxOptions {
 /** The mailbox as one session sees it. A person's device always reads; an agent's while it holds the inbox. */
 export class SessionMailbox {
   readonly #options: SessionMailboxOptions;
+  /** Grows when a frame is taken out of the device's way. */
+  #cursor: number | undefined;
   #reader: MailboxReader | undefined;
   #grant: InboxGrant | undefined;
   #opening = false;
@@ -41,6 +44,7 @@ export class SessionMailbox {
 
   constructor(options: SessionMailboxOptions) {
     this.#options = options;
+    this.#cursor = options.cursor;
   }
 
   /** There may be more in it. */
@@ -68,6 +72,11 @@ export class SessionMailbox {
     this.#stopReading();
   }
 
+  /** Whether an acknowledgement goes on from the last one: such ones are bounded by what was pushed. */
+  isProgress(offset: number): boolean {
+    return this.#reader?.makesRoom(offset) === true;
+  }
+
   /** The device took everything up to an offset. */
   async acknowledge(offset: number): Promise<void> {
     const { mailboxes, attempts, owner, device } = this.#options;
@@ -83,7 +92,7 @@ export class SessionMailbox {
     const frame = await mailboxes.frame(member, offset);
     if (frame === undefined)
       throw new ParleyError("not_found", { message: "There is no frame at this offset of the mailbox." });
-    await deadLetters.bury(member, offset, frame, device, code);
+    if (await deadLetters.bury(member, offset, frame, device, code)) this.#options.onDeadLetter();
   }
 
   /** The session ends. `isBroken`: nobody closed it. */
@@ -103,13 +112,13 @@ export class SessionMailbox {
   async #open(): Promise<void> {
     await this.#takeOutStuck();
     if (this.#closed || this.#reader !== undefined) return;
-    const { store, mailboxes, bounds, now, member, kind, cursor, deliver, onTrimmed, isFull, onceDrained, onError } =
+    const { store, mailboxes, bounds, now, member, kind, deliver, onTrimmed, isFull, onceDrained, onError } =
       this.#options;
     if (kind === "agent" && this.#grant === undefined) return;
     this.#reader = new MailboxReader({
       log: store,
       member,
-      cursor,
+      cursor: this.#cursor,
       tellsEarlierGap: kind === "agent",
       gap: () => mailboxes.gap(member),
       uncertainTo: this.#grant?.uncertainTo ?? 0,
@@ -127,7 +136,7 @@ export class SessionMailbox {
 
   /** A frame that the device never gets past, start after start, must not hold up the others. */
   async #takeOutStuck(): Promise<void> {
-    const { attempts, device, mailboxes, owner } = this.#options;
+    const { attempts, device, kind, mailboxes, owner } = this.#options;
     const offset = attempts.stuckAt(device);
     if (offset === undefined) return;
     await this.refuse(offset, "timeout").catch((error: unknown) => {
@@ -136,5 +145,6 @@ export class SessionMailbox {
     });
     await mailboxes.ack(owner(), device, offset);
     attempts.helped(device);
+    if (kind === "person") this.#cursor = Math.max(this.#cursor ?? 0, offset);
   }
 }

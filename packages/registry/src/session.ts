@@ -428,6 +428,7 @@ export class Session implements PresenceWatcher, InboxCandidate {
         if (kind === "agent") inboxes.pushed(this, offset);
         this.deliver(bytes);
       },
+      onDeadLetter: () => void counters.deadLetters++,
       onTrimmed: (body) => this.push("mailbox.trimmed", body),
       isFull: () => this.#socket.bufferedBytes > bounds.mailboxAheadBytes,
       onceDrained: (go) => this.#socket.onceDrained(go),
@@ -443,7 +444,12 @@ export class Session implements PresenceWatcher, InboxCandidate {
       return;
     }
     const { id } = request;
-    if (!this.#bucket.take(clock.monotonic())) return this.#refuse(id, new ParleyError("rate_limited"));
+    // What makes room for more of the mailbox is bounded by what was pushed.
+    const isFree =
+      request.ok &&
+      request.value.type === "mailbox.ack" &&
+      this.#mailbox?.isProgress(request.value.body.offset) === true;
+    if (!isFree && !this.#bucket.take(clock.monotonic())) return this.#refuse(id, new ParleyError("rate_limited"));
     if (!request.ok) return this.#refuse(id, new ParleyError(request.code, { message: request.message }));
     if (!mayRequest(request.value.type, this.#identity?.roles ?? []))
       return this.#refuse(id, new ParleyError("forbidden"));

@@ -52,6 +52,7 @@ export const run: CommandModule["run"] = async (context) => {
       ice: iceOf(settings),
       log,
       ...(origin === undefined ? {} : { publicOrigin: origin }),
+      ...(settings.get("metrics") ? { metrics: true } : {}),
     });
     const { port } = await registry.start();
     try {

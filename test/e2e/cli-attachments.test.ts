@@ -14,6 +14,8 @@ interface Heard {
 }
 
 let mesh: CliMesh;
+/** What bob got in the first test. */
+let heard: Heard;
 beforeAll(() => shareMesh((shared) => (mesh = shared)));
 
 const at = (name: string): string[] => ["--home", mesh.home(name), "--json"];
@@ -35,7 +37,7 @@ it("sends files to one who is away, who lists and fetches them later", async () 
     { cwd: mine },
   );
   expect(JSON.parse(sent.stdout)).toMatchObject({ state: "stored" });
-  const heard = jsonOf<Heard>(await parley(["listen", "--max", "1", "--timeout", "20s", ...at("bob")]));
+  heard = jsonOf<Heard>(await parley(["listen", "--max", "1", "--timeout", "20s", ...at("bob")]));
   expect(heard).toMatchObject({
     text: "the report",
     attachments: [
@@ -52,6 +54,10 @@ it("sends files to one who is away, who lists and fetches them later", async () 
       .map((line) => (JSON.parse(line) as { path: string }).path),
   ).toEqual([join(theirs, "report.pdf"), join(theirs, "notes.txt")]);
   expect(readFileSync(join(theirs, "report.pdf")).equals(report)).toBe(true);
+});
+
+it("overwrites nothing, and takes one attachment by its id or name", async () => {
+  const theirs = folder("theirs");
   const again = await parley(["attachment", "get", heard.id, "notes.txt", ...at("bob")], { cwd: theirs });
   expect([again.code, errorOf(again).code]).toEqual([1, "already_exists"]);
   const [, notes] = heard.attachments;

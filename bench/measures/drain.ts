@@ -10,9 +10,7 @@ const size = 256;
 /** Messages a second at the handler, from the first to the last. */
 async function rateOf(bench: Bench, far: Agent, what: string, run: () => Promise<void>): Promise<number> {
   await far.ask("reset");
-  const arrivals = far.ask("arrivals");
-  await run();
-  const { count: came, ms, misplaced } = await arrivals;
+  const [{ count: came, ms, misplaced }] = await Promise.all([far.ask("arrivals"), run()]);
   if (came !== count || misplaced > 0) bench.broken(`${what}: ${count} sent, ${came} handled, ${misplaced} misplaced`);
   return came / (ms / 1000);
 }

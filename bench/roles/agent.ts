@@ -8,7 +8,7 @@ import {
   pairWithLink,
   type PendingPairing,
 } from "@parley/client";
-import { openMemoryJournal } from "@parley/core";
+import { type Journal, openMemoryJournal } from "@parley/core";
 import { NodeLinkFactory } from "@parley/peer/node";
 import { limits, parseInviteLink } from "@parley/protocol";
 import { openSqliteJournal } from "@parley/store-sqlite";
@@ -34,6 +34,7 @@ const factory = new NodeLinkFactory();
 const pending = new Map<string, PendingPairing>();
 /** How a device is opened again after it left. */
 const openings = new Map<string, () => Promise<Device>>();
+const journals = new Map<string, Journal>();
 const devices = new Map<string, Device>();
 const counter = new Counter();
 const refusals: string[] = [];
@@ -138,6 +139,7 @@ const commands = {
     const { identity, trust, registry } = await awaitAdmission(asked);
     const open = async (): Promise<Device> => {
       const journal = dir === undefined ? openMemoryJournal() : openSqliteJournal({ dir });
+      journals.set(name, journal);
       const device = await Device.open({
         identity,
         registry,
@@ -156,7 +158,10 @@ const commands = {
     devices.set(name, await open());
   },
   /** Stops a device; it may come back. */
-  leave: (name: string): Promise<void> => deviceOf(name).stop(),
+  async leave(name: string): Promise<void> {
+    await deviceOf(name).stop();
+    await journals.get(name)?.close();
+  },
   /** Starts it again, with a handler for messages, and waits for nothing. */
   async comeBack(name: string): Promise<void> {
     const device = await openings.get(name)?.();

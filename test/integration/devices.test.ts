@@ -284,6 +284,30 @@ describe("a new encryption key", () => {
     expect(mesh.identityOf(again).encryptionKeys.map(({ kid }) => kid)).toEqual([before, after]);
   });
 
+  it("keeps no device from what was sealed to the keys before it: not one that slept, not a new one", async () => {
+    await using scope = await MeshScope.start();
+    const { mesh } = scope;
+    const ada = await mesh.join("ada", { kind: "person" });
+    const phone = await mesh.addDevice(ada);
+    const bob = await mesh.join("bob");
+    await phone.device.stop();
+    for (const text of ["first key", "second key", "third key"]) {
+      await bob.device.send("@ada", text);
+      const { kid } = (await bob.device.memberOf("@ada")).verified.encryption;
+      await mesh.devicesOf(ada).rotate();
+      await until(async () => (await bob.device.memberOf("@ada")).verified.encryption.kid !== kid);
+    }
+    const texts = ["first key", "second key", "third key"];
+    const tablet = await mesh.addDevice(ada);
+    const back = await mesh.open(phone.joined, { journal: phone.journal });
+    for (const member of [back, tablet]) {
+      const [events, inbox] = [new Events(member.device), new Messages(member.device)];
+      await inbox.count(3);
+      expect([inbox.texts, events.refusals]).toEqual([texts, []]);
+      expect(mesh.identityOf(member).encryptionKeys).toHaveLength(4);
+    }
+  });
+
   it("waits for the device that holds the root key", async () => {
     const clock = new MovedClock();
     await using scope = await MeshScope.start({ registry: { clock } });

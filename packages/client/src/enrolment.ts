@@ -4,7 +4,6 @@ import {
   createEncryptionKey,
   createSigner,
   type EncryptionKey,
-  openKeyHalf,
   peekStatement,
   type Signer,
   systemClock,
@@ -25,6 +24,7 @@ import {
 import { z } from "zod";
 
 import { deriveEnrolmentKeys, type EnrolmentKeys, openAnswer, proveAsk } from "./enrolment-keys.ts";
+import { openKeyRing } from "./key-ring.ts";
 import { type JoinedMesh, longPollSeconds, type PairingOptions, pinMesh, waitSlackMs } from "./pairing.ts";
 import { pause } from "./pause.ts";
 import { callRoute } from "./registry-http.ts";
@@ -99,18 +99,15 @@ async function identityOf(
   own: NewDevice,
   ask: EnrolmentAsk,
 ): Promise<JoinedMesh["identity"]> {
-  const { member, name, kind, record, encryption } = verified;
+  const { member, name, kind, record } = verified;
   const list = peekStatement("devices", record.devices);
   const listed = list.devices.find(({ device }) => device === own.device.id);
-  if (listed?.key !== ask.key || listed.seal !== ask.seal || listed.half === undefined)
+  if (listed?.key !== ask.key || listed.seal !== ask.seal)
     throw new ParleyError("bad_signature", { message: "The member's device list does not name this device." });
-  const key = await openKeyHalf(
-    listed.half,
-    own.sealing,
-    { mesh: payload.mesh, member, device: own.device.id },
-    encryption,
-    { extractable: own.extractable },
-  );
+  const holder = { member, device: own.device, sealing: own.sealing, encryptionKeys: [] };
+  const { current, older } = await openKeyRing(list, holder, own.extractable, () => {});
+  if (current === undefined)
+    throw new ParleyError("cannot_open", { message: "The encryption key in the list is not sealed to this device." });
   return {
     member,
     name,
@@ -121,7 +118,7 @@ async function identityOf(
     device: own.device,
     sealing: own.sealing,
     label: listed.label,
-    encryptionKeys: [key],
+    encryptionKeys: [...older, current].map(({ key }) => key),
     devices: record.devices,
   };
 }

@@ -1,7 +1,8 @@
-import { createEncryptionKey, createSigner, type EncryptionKey, sealKeyHalf, signStatement } from "@parley/core";
+import { createEncryptionKey, createSigner, sealKeyHalf, signStatement } from "@parley/core";
 import { limits, ParleyError, type Statement } from "@parley/protocol";
 
 import type { Identity } from "./identity.ts";
+import { type RingKey, sealOlderKeys } from "./key-ring.ts";
 
 /** A member's keys before a mesh is known: the signed device list, which names the mesh, is still missing. */
 export type IdentityDraft = Omit<Identity, "devices">;
@@ -49,8 +50,10 @@ export interface DeviceListOptions {
   readonly now: number;
   /** All devices; halves that they carry are made anew. */
   readonly devices: readonly ListedDevice[];
-  /** The member's encryption key, and since when it has been in use. */
-  readonly encryption: { readonly key: EncryptionKey; readonly since: number };
+  /** The member's encryption key. */
+  readonly encryption: RingKey;
+  /** Those before it, oldest first, as far as they may be handed on. Default none. */
+  readonly older?: readonly RingKey[];
 }
 
 const noRoot = (): ParleyError =>
@@ -66,7 +69,7 @@ export async function signDeviceList(
   identity: Pick<Identity, "root" | "member">,
   options: DeviceListOptions,
 ): Promise<string> {
-  const { mesh, number, now, devices, encryption } = options;
+  const { mesh, number, now, devices, encryption, older = [] } = options;
   const { root, member } = identity;
   if (root === undefined) throw noRoot();
   if (devices.length > limits.devices)
@@ -79,6 +82,7 @@ export async function signDeviceList(
     if (listed.seal === undefined || !key.privateKey.extractable) return listed;
     return { ...listed, half: await sealKeyHalf(key, listed.seal, { mesh, member, device: listed.device }) };
   };
+  const sealed = await sealOlderKeys(older, encryption, { mesh, member }, now);
   return signStatement(
     "devices",
     {
@@ -86,7 +90,7 @@ export async function signDeviceList(
       member,
       number,
       devices: await Promise.all(devices.map(withHalf)),
-      encryption: { kid: key.kid, key: key.publicKey, since },
+      encryption: { kid: key.kid, key: key.publicKey, since, ...(sealed.length === 0 ? {} : { older: sealed }) },
       iat: now,
     },
     root,

@@ -5,7 +5,6 @@
 import {
   type Clock,
   createEncryptionKey,
-  type EncryptionKey,
   type MeshTrust,
   peekStatement,
   type Random,
@@ -30,6 +29,7 @@ import { deriveEnrolmentKeys, type EnrolmentKeys, sealAnswer, verifyAsk } from "
 import type { EnrolmentContent } from "./enrolment.ts";
 import { listedDeviceOf, signDeviceList } from "./identity-draft.ts";
 import type { Identity } from "./identity.ts";
+import { openKeyRing, type RingKey } from "./key-ring.ts";
 
 export interface MemberDevicesOptions {
   readonly device: Pick<DeviceApi, "member" | "device" | "mesh" | "request" | "watch">;
@@ -240,7 +240,7 @@ export class MemberDevices {
         number: Math.max(list.number, peekStatement("devices", identity.devices).number) + 1,
         now: this.#clock.now(),
         devices: devices(list),
-        encryption: await this.#encryptionFor(identity, list, rotates(list)),
+        ...(await this.#encryptionFor(identity, list, rotates(list))),
       });
       try {
         await device.request("devices.publish", { devices: signed });
@@ -251,16 +251,16 @@ export class MemberDevices {
     }
   }
 
-  /** The present key when it may go on; else a new one, which leaves this process only in sealed halves. */
+  /** The present key when it may go on; else a new one, which leaves this process only in sealed halves. Those before it go along. */
   async #encryptionFor(
     identity: Identity,
     list: DeviceList,
     rotate: boolean,
-  ): Promise<{ key: EncryptionKey; since: number }> {
-    const held = identity.encryptionKeys.find(({ kid }) => kid === list.encryption.kid);
-    if (!rotate && held?.privateKey.extractable === true)
-      return { key: held, since: list.encryption.since ?? list.iat };
-    return { key: await createEncryptionKey(), since: this.#clock.now() };
+  ): Promise<{ encryption: RingKey; older: readonly RingKey[] }> {
+    const { current, older } = await openKeyRing(list, identity, true, () => {});
+    if (!rotate && current !== undefined) return { encryption: current, older };
+    const fresh = { key: await createEncryptionKey(), since: this.#clock.now() };
+    return { encryption: fresh, older: current === undefined ? older : [...older, current] };
   }
 
   async #enrol(

@@ -2,10 +2,11 @@
  * This device's keys while it runs. A newer list of its own member brings the current encryption key, sealed to this
  * device; the ones before are kept for frames that are still under way.
  */
-import { type EncryptionKey, openKeyHalf, peekStatement, type VerifiedMember } from "@parley/core";
+import { type EncryptionKey, peekStatement, type VerifiedMember } from "@parley/core";
 import { limits } from "@parley/protocol";
 
 import type { Identity } from "./identity.ts";
+import { openKeyRing } from "./key-ring.ts";
 
 export interface OwnKeysOptions {
   readonly identity: Identity;
@@ -63,39 +64,24 @@ export class OwnKeys {
 
   async #take(own: VerifiedMember): Promise<boolean> {
     const identity = this.#identity;
-    const { record, encryption } = own;
+    const { record } = own;
     if (own.numbers.devices <= peekStatement("devices", identity.devices).number) return false;
     const list = peekStatement("devices", record.devices);
-    const listed = list.devices.find(({ device }) => device === identity.device.id);
     // Taken off: what this device has stays as it is, and the registry shows it out.
-    if (listed === undefined) return false;
-    const known = this.#held(encryption.kid);
-    const fresh =
-      known ??
-      (await this.#open(listed.half, list.mesh, encryption).catch((error: unknown) => {
-        this.#options.onError(error);
-        return undefined;
-      }));
-    const older = identity.encryptionKeys.filter(({ kid }) => kid !== encryption.kid);
+    if (!list.devices.some(({ device }) => device === identity.device.id)) return false;
+    // A browser's keys stay where they are: what joins them does too.
+    const { extractable } = identity.device.privateKey;
+    const { current, older } = await openKeyRing(list, identity, extractable, this.#options.onError);
+    const ring = [...older, ...(current === undefined ? [] : [current])].map(({ key }) => key);
+    const ringed = new Set(ring.map(({ kid }) => kid));
+    const rest = identity.encryptionKeys.filter(({ kid }) => !ringed.has(kid));
     this.#identity = {
       ...identity,
       devices: record.devices,
       rotations: record.rotations,
-      encryptionKeys: [...older, ...(fresh === undefined ? [] : [fresh])].slice(-limits.encryptionKeys),
+      encryptionKeys: [...rest, ...ring].slice(-limits.encryptionKeys),
     };
     await this.#options.keep?.(this.#identity);
     return true;
-  }
-
-  async #open(
-    half: string | undefined,
-    mesh: string,
-    encryption: { readonly kid: string; readonly key: string },
-  ): Promise<EncryptionKey | undefined> {
-    const { member, device, sealing } = this.#identity;
-    if (half === undefined || sealing === undefined) return undefined;
-    // A browser's keys stay where they are: what joins them does too.
-    const extractable = device.privateKey.extractable;
-    return openKeyHalf(half, sealing, { mesh, member, device: device.id }, encryption, { extractable });
   }
 }

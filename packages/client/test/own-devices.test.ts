@@ -111,6 +111,30 @@ it("keeps so many keys and no more", async () => {
   expect(device.identity.encryptionKeys.at(-1)?.kid).toBe(list().encryption.kid);
 });
 
+it("has every key after sleeping through several changes, as long as a frame may wait for one", async () => {
+  const { clock, identity, list, own, manage } = await scene();
+  const awake = own(identity).own;
+  const kids = [list().encryption.kid];
+  for (let week = 1; week <= 3; week++) {
+    clock.advance(limits.encryptionKeyLifeMs);
+    await manage(() => awake.identity).maintain();
+    kids.push(list().encryption.kid);
+    await awake.keyOf(list().encryption.kid);
+  }
+  expect(list().encryption.older?.map(({ kid }) => kid)).toEqual(kids.slice(0, -1));
+  const asleep = own(identity).own;
+  expect((await asleep.keyOf(kids.at(-1) ?? ""))?.kid).toBe(kids.at(-1));
+  expect(asleep.identity.encryptionKeys.map(({ kid }) => kid)).toEqual(kids);
+  // The first key went out of use with the second, one week in.
+  clock.advance(limits.expiryMs - 2 * limits.encryptionKeyLifeMs - 1);
+  await manage(() => awake.identity).rotate();
+  expect(list().encryption.older?.[0]?.kid).toBe(kids[0]);
+  await awake.keyOf(list().encryption.kid);
+  clock.advance(1);
+  await manage(() => awake.identity).rotate();
+  expect(list().encryption.older?.[0]?.kid).toBe(kids[1]);
+});
+
 it("asks for the newest list when a frame is sealed to a key that it does not know", async () => {
   const { identity, list, own, manage, registry } = await scene();
   const { own: device } = own(identity);

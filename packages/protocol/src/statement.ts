@@ -91,8 +91,17 @@ const devices = z.strictObject({
   member: id32Schema,
   number,
   devices: z.array(listedDevice).min(1).max(limits.devices),
-  /** `since`: when this key came into use; lists of earlier versions lack it. */
-  encryption: z.strictObject({ kid: id8Schema, key, since: time.optional() }),
+  encryption: z.strictObject({
+    kid: id8Schema,
+    key,
+    /** When it came into use; lists of earlier versions lack it. */
+    since: time.optional(),
+    /** Keys before it that frames may still wait for, oldest first: each private half is sealed to `key`. */
+    older: z
+      .array(z.strictObject({ kid: id8Schema, key, since: time, half: sealedHalfSchema }))
+      .max(limits.encryptionKeys - 1)
+      .optional(),
+  }),
   iat: time,
 });
 

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 /** One run: a mesh of real processes on networks of its own, load, faults, quiet, and the verdict. */
 import { once } from "node:events";
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { SeededRandom } from "@parley/testkit";
@@ -43,13 +43,17 @@ export interface ChaosProgress {
   readonly waiting: number;
 }
 
-export interface ChaosResult {
-  readonly seed: number;
-  readonly faults: Readonly<Record<FaultKind, number>>;
-  readonly settledInMs: number | undefined;
+/** What the evidence of a run says. */
+export interface Judgement {
   readonly verdict: Verdict;
   readonly lies: readonly LieResult[];
   readonly troubles: Readonly<Record<string, number>>;
+}
+
+export interface ChaosResult extends Judgement {
+  readonly seed: number;
+  readonly faults: Readonly<Record<FaultKind, number>>;
+  readonly settledInMs: number | undefined;
 }
 
 interface Member {
@@ -67,6 +71,7 @@ const layout: readonly Member[] = [
   { name: "hive", kind: "agent", devices: 3, linkPolicy: "all" },
   { name: "pat", kind: "person", devices: 2, linkPolicy: "all" },
 ];
+const partiesFile = "parties.json";
 const registryPort = 8080;
 const turnPort = 3478;
 const turnSecret = "a secret of this run only";
@@ -78,6 +83,19 @@ const quietMs = 4000;
 const pollMs = 1000;
 /** A process that ended by itself is started again after this, so that the run goes on. */
 const reviveMs = 1000;
+
+/** What the evidence in a folder says. */
+export function judge(folder: string): Judgement {
+  const parties = JSON.parse(readFileSync(join(folder, partiesFile), "utf8")) as readonly Party[];
+  const devices = new Map(
+    parties
+      .flatMap((party) => party.devices)
+      .map(({ process, device }) => [device, linesOf<DeviceLine>(join(folder, `${process}.jsonl`))]),
+  );
+  const evidence = { parties, devices, schedule: linesOf<ScheduleLine>(join(folder, "schedule.jsonl")) };
+  const verdict = check(evidence);
+  return { verdict, lies: plantLies(evidence, verdict), troubles: troublesIn(evidence) };
+}
 
 export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   rmSync(options.folder, { recursive: true, force: true });
@@ -127,11 +145,9 @@ class ChaosRun implements AsyncDisposable {
     const settledInMs = await this.#settle();
     const inTime = await Promise.all(this.#members.map(({ process }) => process.stop(true)));
     this.#progress("checking");
-    const evidence = this.#evidence();
-    const verdict = check(evidence);
-    const lies = plantLies(evidence, verdict);
+    writeFileSync(this.#path(partiesFile), JSON.stringify(this.#parties));
     if (inTime.includes(false)) throw new Error("a device did not stop in time");
-    return { seed: this.#options.seed, faults, settledInMs, verdict, lies, troubles: troublesIn(evidence) };
+    return { seed: this.#options.seed, faults, settledInMs, ...judge(this.#options.folder) };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -202,15 +218,6 @@ class ChaosRun implements AsyncDisposable {
       if (performance.now() - since > quietMs) return since - started;
     }
     return undefined;
-  }
-
-  #evidence(): Evidence {
-    const devices = new Map(
-      this.#parties
-        .flatMap((party) => party.devices)
-        .map(({ process, device }) => [device, linesOf<DeviceLine>(this.#evidencePath(process))]),
-    );
-    return { parties: this.#parties, devices, schedule: linesOf<ScheduleLine>(this.#path("schedule.jsonl")) };
   }
 
   #tellAll(command: "load" | "quiet"): void {

@@ -1,7 +1,8 @@
 /**
  * `npm run chaos`: real processes under load, killed, paused, cut off and restarted on a seeded schedule. Options:
  * `--minutes N` (default 5), `--seed N`, `--rate N` durable messages a second (default 300), `--every S` seconds from one
- * fault to the next (default 5), `--folder DIR` to keep homes, evidence and logs in, `--json`. Exit 1 when something was lost, false, out of order
+ * fault to the next (default 5), `--folder DIR` to keep homes, evidence and logs in, `--check DIR` to judge the evidence of
+ * an earlier run again, `--json`. Exit 1 when something was lost, false, out of order
  * or repeated without cause, when a planted lie was believed, or when a kind of fault never happened.
  */
 import { mkdtempSync, rmSync } from "node:fs";
@@ -9,7 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 
-import { type ChaosProgress, type ChaosResult, runChaos } from "./chaos-run.ts";
+import { type ChaosProgress, type ChaosResult, judge, type Judgement, runChaos } from "./chaos-run.ts";
 
 /** Below this many faults not every kind can be expected. */
 const faultsForAllKinds = 60;
@@ -24,7 +25,7 @@ function number(text: string | undefined, otherwise: number, name: string): numb
 
 const text = { type: "string" } as const;
 const { values } = parseArgs({
-  options: { minutes: text, seed: text, rate: text, every: text, folder: text, json: { type: "boolean" } },
+  options: { minutes: text, seed: text, rate: text, every: text, folder: text, check: text, json: { type: "boolean" } },
 });
 const seed = number(values.seed, 1 + Math.floor(Math.random() * 2 ** 31), "seed");
 const folder = values.folder ?? mkdtempSync(join(tmpdir(), "parley-chaos-"));
@@ -40,27 +41,41 @@ function show({ phase, elapsedMs, faults, accepted, handled, redelivered, waitin
 }
 
 /** What is wrong with a run, in sentences; nothing when it passed. */
-function faultsOfRun({ faults, settledInMs, verdict, lies }: ChaosResult): readonly string[] {
-  const all = Object.values(faults).reduce((sum, count) => sum + count, 0);
-  const never = Object.entries(faults).filter(([, count]) => count === 0);
+function wrongsOf({ verdict, lies }: Judgement): readonly string[] {
   return [
-    ...(settledInMs === undefined ? ["not everything was settled in time"] : []),
     ...lies.filter(({ refused }) => !refused).map(({ name }) => `the checker believed ${name}`),
-    ...(all >= faultsForAllKinds ? never.map(([kind]) => `no ${kind} happened`) : []),
     ...(verdict.counts.handled === 0 ? ["nothing was handled"] : []),
     ...Object.entries(verdict.found).map(([kind, count]) => `${kind}: ${count}`),
   ];
 }
 
-function describe(result: ChaosResult, wrong: readonly string[]): string {
-  const { counts, findings } = result.verdict;
-  const list = (all: Readonly<Record<string, number>>): string =>
-    Object.entries(all)
-      .map(([name, count]) => `${name} ${count}`)
-      .join(", ") || "none";
+function wrongsOfRun(result: ChaosResult): readonly string[] {
+  const all = Object.values(result.faults).reduce((sum, count) => sum + count, 0);
+  const never = Object.entries(result.faults).filter(([, count]) => count === 0);
+  return [
+    ...(result.settledInMs === undefined ? ["not everything was settled in time"] : []),
+    ...(all >= faultsForAllKinds ? never.map(([kind]) => `no ${kind} happened`) : []),
+    ...wrongsOf(result),
+  ];
+}
+
+function describeRun(result: ChaosResult): string {
   return [
     `seed          ${result.seed}`,
     `faults        ${Object.values(result.faults).reduce((sum, count) => sum + count, 0)}: ${list(result.faults)}`,
+    `settled in    ${result.settledInMs === undefined ? "never" : `${(result.settledInMs / 1000).toFixed(1)} s`}`,
+    "",
+  ].join("\n");
+}
+
+function list(all: Readonly<Record<string, number>>): string {
+  const words = Object.entries(all).map(([name, count]) => `${name} ${count}`);
+  return words.join(", ") || "none";
+}
+
+function describe(result: Judgement, wrong: readonly string[]): string {
+  const { counts, findings } = result.verdict;
+  return [
     `accepted      ${counts.accepted} durable, ${counts.acceptedLive} live`,
     `handled       ${counts.handled} durable (${list(counts.paths)}), ${counts.handledLive} live`,
     `redelivered   ${counts.redelivered}: ${counts.afterRestart} after a restart, ${counts.afterHolder} after a change of holder`,
@@ -68,7 +83,6 @@ function describe(result: ChaosResult, wrong: readonly string[]): string {
     `unseen        ${counts.acceptedUnseen} accepted, ${counts.settledUnseen} settled as their sender was killed`,
     `tasks         ${counts.tasksAsked} asked, ${counts.tasksAnswered} answered, ${counts.tasksFailed} failed`,
     `longest       ${(counts.longestMs / 1000).toFixed(1)} s from accepted to handled, ${(counts.longestGapMs / 1000).toFixed(1)} s without any handling`,
-    `settled in    ${result.settledInMs === undefined ? "never" : `${(result.settledInMs / 1000).toFixed(1)} s`}`,
     `lies refused  ${result.lies.filter(({ refused }) => refused).length} of ${result.lies.length}`,
     `troubles      ${list(result.troubles)}`,
     ...findings.map(({ kind, text: what }) => `  ${kind}: ${what}`),
@@ -77,6 +91,14 @@ function describe(result: ChaosResult, wrong: readonly string[]): string {
   ].join("\n");
 }
 
+if (values.check !== undefined) {
+  const judgement = judge(values.check);
+  const wrong = wrongsOf(judgement);
+  process.stdout.write(
+    values.json === true ? `${JSON.stringify({ ...judgement, wrong })}\n` : describe(judgement, wrong),
+  );
+  process.exit(wrong.length === 0 ? 0 : 1);
+}
 const result = await runChaos({
   seed,
   loadMs: number(values.minutes, 5, "minutes") * 60_000,
@@ -85,8 +107,10 @@ const result = await runChaos({
   folder,
   onProgress: show,
 });
-const wrong = faultsOfRun(result);
-process.stdout.write(values.json === true ? `${JSON.stringify({ ...result, wrong })}\n` : describe(result, wrong));
+const wrong = wrongsOfRun(result);
+process.stdout.write(
+  values.json === true ? `${JSON.stringify({ ...result, wrong })}\n` : describeRun(result) + describe(result, wrong),
+);
 if (wrong.length > 0) process.stderr.write(`The evidence is in ${folder}.\n`);
 else if (values.folder === undefined) rmSync(folder, { recursive: true, force: true });
 process.exit(wrong.length === 0 ? 0 : 1);

@@ -10,7 +10,14 @@ export interface Mutant {
 }
 
 const unit = (...files: string[]): Mutant["tests"] => ({ project: "unit", files });
+const integration = (...files: string[]): Mutant["tests"] => ({ project: "integration", files });
 const traced: Mutant["tests"] = { project: "traced", files: ["test/traced/synced.test.ts"] };
+const durableStream = unit("packages/client/test/durable-stream.test.ts");
+const custody = unit("packages/client/test/custody.test.ts");
+const inbox = unit("packages/client/test/inbox.test.ts");
+const journal = unit("packages/store-sqlite/test/journal.test.ts");
+const leases = unit("packages/registry/test/inbox-leases.test.ts");
+const mailbox = integration("test/integration/registry-mailbox.test.ts");
 
 /** Faults against the delivery contract, one promise each. */
 export const mutants: readonly Mutant[] = [
@@ -34,5 +41,134 @@ export const mutants: readonly Mutant[] = [
     search: "PRAGMA synchronous = FULL;",
     replace: "PRAGMA synchronous = NORMAL;",
     tests: traced,
+  },
+  {
+    name: "accepted before it is on disk",
+    file: "packages/client/src/durable-stream.ts",
+    search: "    await entered;\n",
+    replace: "",
+    tests: durableStream,
+  },
+  {
+    name: "an ack before commit",
+    file: "packages/client/src/inbox.ts",
+    search:
+      '    await this.#committedBy(incoming);\n    source.acknowledge({ type: "ack", class: "durable", epoch, seq: incoming.committed });\n',
+    replace:
+      '    source.acknowledge({ type: "ack", class: "durable", epoch, seq: incoming.taken });\n    await this.#committedBy(incoming);\n',
+    tests: inbox,
+  },
+  {
+    name: "a custody rule dropped: stored ends it",
+    file: "packages/client/src/durable-stream.ts",
+    search: "let upTo = Math.max(0, ...this.#acked.values());",
+    replace: "let upTo = Math.max(0, this.#mailbox.storedUpTo, ...this.#acked.values());",
+    tests: custody,
+  },
+  {
+    name: "a custody rule dropped: one device of a person is enough",
+    file: "packages/client/src/durable-stream.ts",
+    search: 'if (this.#isShared && this.#allows("mailbox")) {',
+    replace: 'if (!this.#isShared && this.#allows("mailbox")) {',
+    tests: custody,
+  },
+  {
+    name: "stored called delivered",
+    file: "packages/client/src/durable-stream.ts",
+    search: 'this.#ledger.advance(from, to, "stored", { path, reason: reason(path) });',
+    replace: 'this.#ledger.advance(from, to, "delivered", { path, reason: reason(path) });',
+    tests: custody,
+  },
+  {
+    name: "a mailbox frame called stored before those before it",
+    file: "packages/client/src/mailbox-lane.ts",
+    search: "for (let first = this.#underWay[0]; first?.stored === true; first = this.#underWay[0]) {",
+    replace: "for (let first = this.#underWay[0]; first !== undefined; first = this.#underWay[0]) {",
+    tests: durableStream,
+  },
+  {
+    name: "a redelivered flag dropped on arrival",
+    file: "packages/client/src/inbox.ts",
+    search: "redelivered: arrival.redelivered || envelope.redelivered === true,",
+    replace: "redelivered: false,",
+    tests: unit("packages/client/test/inbox-redelivered.test.ts"),
+  },
+  {
+    name: "a redelivered flag dropped at a restart",
+    file: "packages/store-sqlite/src/journal.ts",
+    search: "place <= this.#oldPlaces",
+    replace: "place <= 0",
+    tests: journal,
+  },
+  {
+    name: "a cursor moved without its entries",
+    file: "packages/store-sqlite/src/journal.ts",
+    search: "for (const entry of entries) if (!this.#receive(stream, id, entry)) known.push(entry.seq);",
+    replace: "",
+    tests: journal,
+  },
+  {
+    name: "an expired envelope handed out",
+    file: "packages/client/src/inbox.ts",
+    search:
+      'if (envelope.ttl > 0 && envelope.created + envelope.ttl <= this.#options.registryTime()) return refuse("expired");\n',
+    replace: "\n",
+    tests: inbox,
+  },
+  {
+    name: "a hole of a stream passed over",
+    file: "packages/core/src/stream/inbound-stream.ts",
+    search: "if (section.firstSeq > this.#received + 1) this.#hold(section);",
+    replace: "if (section.firstSeq > this.#received + 1) this.#received = section.firstSeq - 1;",
+    tests: unit("packages/core/test/stream/inbound-stream.test.ts"),
+  },
+  {
+    name: "a receipt's signature not checked",
+    file: "packages/client/src/device.ts",
+    search: 'if (!(await verifyReceipt(key, parties, receipt, signature))) throw new ParleyError("bad_signature");',
+    replace: "await verifyReceipt(key, parties, receipt, signature);",
+    tests: integration("test/integration/hostile-receipts.test.ts"),
+  },
+  {
+    name: "a lease's generation not checked",
+    file: "packages/registry/src/inbox-leases.ts",
+    search: " || inbox.generation !== generation)",
+    replace: ")",
+    tests: leases,
+  },
+  {
+    name: "a lease granted before the last one ran out",
+    file: "packages/registry/src/inbox-leases.ts",
+    search: "return inbox.holder !== undefined && (inbox.sole || clock.monotonic() < inbox.renewedAt + leaseMs);",
+    replace: "return inbox.holder !== undefined && inbox.sole && clock.monotonic() < inbox.renewedAt + leaseMs;",
+    tests: leases,
+  },
+  {
+    name: "a quota not counted",
+    file: "packages/registry/src/mailbox-quota.ts",
+    search: "      this.#count(from, 1, bytes);\n      return;\n",
+    replace: "      return;\n",
+    tests: mailbox,
+  },
+  {
+    name: "a trimmed gap not declared",
+    file: "packages/registry/src/mailbox-reader.ts",
+    search: 'if (from <= to) onTrimmed(from, to, "expired");',
+    replace: "",
+    tests: unit("packages/registry/test/mailbox-reader.test.ts"),
+  },
+  {
+    name: "a person's mailbox cleared by its first device",
+    file: "packages/registry/src/mailboxes.ts",
+    search: "return Math.min(...owner.devices.map((device) => kept?.value.devices[device] ?? 0));",
+    replace: "return Math.max(...owner.devices.map((device) => kept?.value.devices[device] ?? 0));",
+    tests: mailbox,
+  },
+  {
+    name: "a gap of the mailbox passed over as if nothing was lost",
+    file: "packages/registry/src/mailbox-reader.ts",
+    search: 'if (!isStart && to < first - 1) onTrimmed(Math.max(this.#next, to + 1), first - 1, "lost");',
+    replace: "",
+    tests: unit("packages/registry/test/mailbox-reader.test.ts"),
   },
 ];

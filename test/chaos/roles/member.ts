@@ -70,7 +70,10 @@ function tell({ id, state, device, path, error }: Delivery, to: string): void {
 }
 
 function note(event: DeviceEvent): void {
-  if (event.type === "refused") write({ t: "trouble", at: Date.now(), what: "refused", code: event.code });
+  if (event.type === "refused") {
+    write({ t: "trouble", at: Date.now(), what: "refused", code: event.code });
+    process.stderr.write(`${Date.now()} refused ${event.code} from ${event.from ?? "?"}: ${event.message}\n`);
+  }
   if (event.type !== "delivery" || event.delivery.state === "accepted") return;
   tell(event.delivery, settings.names[event.to] ?? event.to);
 }

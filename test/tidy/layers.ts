@@ -14,7 +14,7 @@ const layers: Readonly<Record<string, readonly string[] | "all">> = {
 };
 
 /** Packages that run in a browser too. Their files named `node.ts`, or in a folder `node`, are Node's own entries. */
-export const anywhere: readonly string[] = ["protocol", "core", "client"];
+export const anywhere: readonly string[] = ["protocol", "core", "client", "store-indexeddb"];
 
 /** The row of a package, or undefined for one that has none. */
 export function layerOf(packageName: string): readonly string[] | "all" | undefined {

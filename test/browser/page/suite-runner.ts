@@ -127,6 +127,8 @@ function isEqual(left: unknown, right: unknown): boolean {
   if (Object.is(left, right)) return true;
   if (typeof left !== "object" || typeof right !== "object" || left === null || right === null) return false;
   if (Object.getPrototypeOf(left) !== Object.getPrototypeOf(right)) return false;
+  if ((left instanceof Map && right instanceof Map) || (left instanceof Set && right instanceof Set))
+    return isEqual([...left], [...right]);
   const keys = new Set([...Object.keys(left), ...Object.keys(right)]);
   return [...keys].every((key) => isEqual(Reflect.get(left, key), Reflect.get(right, key)));
 }

@@ -39,6 +39,7 @@ export class OutboxLedger {
   readonly #holdings: Holdings;
   /** The streams of a recipient: one, unless its caller changed the epoch. The last one takes new entries. */
   readonly #recipients = new Map<string, Stream[]>();
+  readonly #rows = new Map<number, OutboundRow>();
   readonly #changed = new Set<OutboundRow>();
 
   constructor(holdings: Holdings) {
@@ -47,6 +48,7 @@ export class OutboxLedger {
 
   clear(): void {
     this.#recipients.clear();
+    this.#rows.clear();
     this.#changed.clear();
     this.#holdings.reset(0, 0);
   }
@@ -56,6 +58,7 @@ export class OutboxLedger {
     const streams = this.#recipients.get(row.recipient) ?? [];
     streams.push({ row, pending: [...pending] });
     this.#recipients.set(row.recipient, streams);
+    this.#rows.set(row.id, row);
     this.#holdings.add(pending.length, bytesOf(pending));
   }
 
@@ -66,6 +69,11 @@ export class OutboxLedger {
   /** Every row in use, and what is pending of it. */
   streams(): readonly Stream[] {
     return [...this.#recipients.values()].flat();
+  }
+
+  /** Up to where a row in use is history; undefined for one that is history as a whole. */
+  settledOf(id: number): number | undefined {
+    return this.#rows.get(id)?.settled;
   }
 
   rowsOf(recipient: string): readonly OutboundRow[] {
@@ -97,6 +105,7 @@ export class OutboxLedger {
     if (stream === undefined || stream.row.epoch !== epoch) {
       const row = { id: make(), recipient, epoch, lastSeq: entry.seq, settled: entry.seq - 1 };
       stream = { row, pending: [] };
+      this.#rows.set(row.id, row);
       streams.push(stream);
       this.#recipients.set(recipient, streams);
     }

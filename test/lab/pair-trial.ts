@@ -15,7 +15,7 @@ export interface PairResult {
   readonly firstMs: number;
   /** Path of a message that was sent when the link was up, or given up. */
   readonly finalPath: Path | undefined;
-  /** From the first send to an open link; undefined without one. */
+  /** From the first send to the link that is used in the end; undefined without one. */
   readonly linkMs: number | undefined;
   readonly route: string | undefined;
   /** Why there is no link. */
@@ -24,6 +24,7 @@ export interface PairResult {
 
 /** A link that is possible is up long before. */
 const linkWaitMs = 6000;
+const betterWaitMs = 1500;
 const deliveryWaitMs = 10_000;
 
 export async function tryPair(mesh: LabMesh, from: Host, to: Host): Promise<PairResult> {
@@ -42,17 +43,18 @@ export async function tryPair(mesh: LabMesh, from: Host, to: Host): Promise<Pair
 
 async function meet(device: AttachedDevice, name: string): Promise<Omit<PairResult, "from" | "to">> {
   const started = performance.now();
-  const link = nextLink(device, name);
+  const link = settledLink(device, name);
   const first = await send(device, name);
   const ended = await link;
   const linkMs = ended?.link.state === "open" ? ended.at - started : undefined;
   const last = await send(device, name);
+  const { route } = ended?.link ?? {};
   return {
     firstPath: first.path,
     firstMs: first.tookMs,
     finalPath: last.path,
     linkMs,
-    route: ended?.link.route === undefined ? undefined : `${ended.link.route.local} > ${ended.link.route.remote}`,
+    route: route === undefined ? undefined : `${route.local} > ${route.remote}`,
     reason: linkMs === undefined ? (ended?.reason ?? "no link in time") : undefined,
   };
 }
@@ -69,20 +71,26 @@ async function send(device: AttachedDevice, name: string): Promise<{ path: Path 
 
 type LinkEnd = Extract<DeviceEvent, { type: "link" }> & { readonly at: number };
 
-/** The first link to a member that opens; what became of the attempt when none does. */
-function nextLink(device: AttachedDevice, name: string): Promise<LinkEnd | undefined> {
+/**
+ * The link to a member once it is as good as it gets: direct, or through TURN and not direct a while later, for ICE opens on
+ * the first pair that works. What became of the attempt when there is no link.
+ */
+function settledLink(device: AttachedDevice, name: string): Promise<LinkEnd | undefined> {
   return new Promise((resolve) => {
     let last: LinkEnd | undefined;
-    const finish = (end: LinkEnd | undefined): void => {
+    const finish = (): void => {
       clearTimeout(timer);
       leave();
-      resolve(end);
+      resolve(last);
     };
-    const timer = setTimeout(() => finish(last), linkWaitMs);
+    let timer = setTimeout(finish, linkWaitMs);
     const leave = device.watch((event) => {
       if (event.type !== "link" || event.link.name !== name) return;
       last = { ...event, at: performance.now() };
-      if (event.link.state === "open") finish(last);
+      if (event.link.state !== "open") return;
+      if (event.link.path === "direct") return finish();
+      clearTimeout(timer);
+      timer = setTimeout(finish, betterWaitMs);
     });
   });
 }

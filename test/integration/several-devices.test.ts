@@ -107,6 +107,7 @@ describe("messages under a rule of paths", () => {
     expect(await relayed.settled).toMatchObject({ state: "delivered", path: "relay" });
     expect((await any.settled).state).toBe("delivered");
     expect(direct.state().state).toBe("accepted");
+    await messages.count(2);
     expect(messages.texts.toSorted()).toEqual(["any", "only relay"]);
     await bob.device.stop();
     const journal = openMemoryJournal();

@@ -6,6 +6,9 @@ import { type ErrorCode, hasReached, isEndState, mayFollow, type Path } from "@p
 
 import type { Delivery, DeliveryState, Sent } from "./delivery.ts";
 
+/** Ends without success. */
+export type EndState = "expired" | "refused" | "dead-lettered";
+
 /** What is known beside the state. */
 export interface DeliveryFacts {
   readonly path?: Path | undefined;
@@ -38,6 +41,8 @@ export interface AcceptedBody {
 
 interface Entry extends AcceptedBody {
   newest: Delivery;
+  /** Its end is being written down: nothing else comes of it any more. */
+  isClosing: boolean;
   readonly settled: PromiseWithResolvers<Delivery>;
   /** Who waits for a state beyond the settlement. */
   watchers: ((delivery: Delivery) => void)[];
@@ -65,6 +70,7 @@ export class DeliveryLedger {
     const entry: Entry = {
       ...body,
       newest: this.#fact(body, body.state ?? "accepted", {}),
+      isClosing: false,
       settled: Promise.withResolvers<Delivery>(),
       watchers: [],
     };
@@ -95,18 +101,27 @@ export class DeliveryLedger {
     let last: Delivery | undefined;
     for (let seq = Math.max(from, lowest); seq <= Math.min(to, this.#last); seq++) {
       const entry = this.#entries.get(seq);
-      if (entry === undefined || !mayFollow(entry.newest.state, state)) continue;
+      if (entry === undefined || entry.isClosing || !mayFollow(entry.newest.state, state)) continue;
       first ??= entry.firstSeq;
       last = this.#change(entry, state, facts, at);
     }
     if (first !== undefined && last !== undefined) this.#options.note(first, to, last);
   }
 
-  /** One body ended without being delivered. */
-  end(seq: number, state: "expired" | "refused" | "dead-lettered", facts: DeliveryFacts = {}): void {
+  /**
+   * One body is to end without success: from here on nothing else comes of it. Gives its first number; undefined when it
+   * cannot end so. `end` tells of it, once it is on disk.
+   */
+  close(seq: number, state: EndState): number | undefined {
     const entry = this.#entries.get(seq);
-    if (entry === undefined || !mayFollow(entry.newest.state, state)) return;
-    this.#options.note(entry.firstSeq, seq, this.#change(entry, state, facts, this.#options.now()));
+    if (entry === undefined || entry.isClosing || !mayFollow(entry.newest.state, state)) return undefined;
+    entry.isClosing = true;
+    return entry.firstSeq;
+  }
+
+  end(seq: number, state: EndState, facts: DeliveryFacts = {}): void {
+    const entry = this.#entries.get(seq);
+    if (entry !== undefined) this.#change(entry, state, facts, this.#options.now());
   }
 
   /** Bodies whose time is over since the last time, and whether a device has them. */

@@ -130,7 +130,10 @@ export class Device implements DeviceApi {
       session: this.#session,
       trust: this.#trust,
       onRefused: (error) => this.#refused(error),
-      onMember: (verified) => this.#own.onMember(verified),
+      onMember: (view) => {
+        this.#own.onMember(view.verified);
+        this.#peers.onDevices(view);
+      },
     });
     this.#presence = new OwnPresence(this.#session, this.#clock, this.#log);
     this.#acks = new MailboxAcks({
@@ -290,7 +293,7 @@ export class Device implements DeviceApi {
       const { peer: sender, device, epoch, seq } = record;
       await this.#journal.noteInbox({ sender, device, epoch, seq }, { state: "read", at: this.#clock.now() });
       const source = this.#peers.existing(device);
-      if (source !== undefined) this.#receipts.note(source, epoch, "read", seq, true);
+      if (source !== undefined) this.#receipts.note(source, epoch, "read", seq);
     }
   }
 
@@ -477,7 +480,7 @@ export class Device implements DeviceApi {
         holdsInbox: () => this.#inboxHolder.holds,
         isShared: () => this.#own.identity.kind === "person" && this.#own.listed > 1,
         lanes: this.#lanes,
-        onCommitted: (source, epoch, seq) => this.#receipts.note(source, epoch, "delivered", seq),
+        onCommitted: (source, epoch, from, to) => this.#receipts.note(source, epoch, "delivered", from, to),
         onGap: (source, from, to) => this.#onGap(source, from, to),
         onError: (error) => this.#onError(error),
       },
@@ -489,8 +492,7 @@ export class Device implements DeviceApi {
   #onHandled(entry: Waiting, state: "handled" | "dead-lettered", source: Source | undefined): void {
     const to = source ?? this.#peers.existing(entry.device);
     if (to === undefined) return;
-    if (state === "dead-lettered") this.#receipts.skip(to, entry.epoch, "handled", entry.seq);
-    this.#receipts.note(to, entry.epoch, state, entry.seq, state === "dead-lettered");
+    this.#receipts.note(to, entry.epoch, state, entry.seq);
   }
 
   #onGap({ member, device }: Source, from: number, to: number): void {
@@ -646,7 +648,8 @@ export class Device implements DeviceApi {
         return;
       }
       case "member.changed":
-        return this.#peers.onDevices(await this.#directory.onChanged(push.body.member, push.body.record));
+        await this.#directory.onChanged(push.body.member, push.body.record);
+        return;
       case "revocations":
         return this.#takeRevocations(push.body.revocations);
       case "operators":
@@ -675,9 +678,7 @@ export class Device implements DeviceApi {
   async #takeGossip(peer: Peer, { revocations, devices }: Gossip): Promise<void> {
     if (revocations !== undefined && peekStatement("revocations", revocations).number >= this.#trust.revocationNumber)
       await this.#takeRevocations(revocations);
-    if (devices === undefined) return;
-    const view = await this.#directory.onDevices(peer.member, devices);
-    if (view !== undefined) this.#peers.onDevices(view);
+    if (devices !== undefined) await this.#directory.onDevices(peer.member, devices);
   }
 
   async #takeRevocations(compact: string): Promise<void> {
@@ -803,8 +804,10 @@ export class Device implements DeviceApi {
   /** Gives what is under way a moment to be acknowledged. */
   async #drain(): Promise<void> {
     const until = this.#clock.monotonic() + drainMs;
-    const isBusy = (): boolean => this.#peers.hasUnsettled || this.#inbox.isBusy || !this.#acks.isQuiet;
-    while (isBusy() && this.#state === "connected" && this.#clock.monotonic() < until) await this.#settled();
+    const isBusy = (): boolean =>
+      this.#peers.hasUnsettled || this.#relay.isBusy || this.#inbox.isBusy || !this.#acks.isQuiet;
+    do await this.#settled();
+    while (isBusy() && this.#state === "connected" && this.#clock.monotonic() < until);
     await this.#inboxHolder.release();
   }
 

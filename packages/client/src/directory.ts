@@ -37,7 +37,7 @@ export class Directory {
   readonly #session: Session;
   readonly #trust: MeshTrust;
   readonly #onRefused: (error: ParleyError) => void;
-  readonly #onMember: (verified: VerifiedMember) => void;
+  readonly #onMember: (view: MemberView) => void;
   readonly #known = new Map<string, MemberView>();
   readonly #asking = new Map<string, Promise<MemberView>>();
   readonly #byName = new Map<string, string>();
@@ -51,7 +51,7 @@ export class Directory {
     trust: MeshTrust;
     onRefused: (error: ParleyError) => void;
     /** Hears of every record that was verified. */
-    onMember?: (verified: VerifiedMember) => void;
+    onMember?: (view: MemberView) => void;
   }) {
     this.#session = options.session;
     this.#onMember = options.onMember ?? (() => {});
@@ -111,7 +111,7 @@ export class Directory {
     try {
       const view = viewOf(await this.#trust.acceptMember(entry.record, expect), entry, this.#session.registryTime);
       this.#remember(view);
-      this.#onMember(view.verified);
+      this.#onMember(view);
       return view;
     } catch (error) {
       this.#onRefused(toParleyError(error));

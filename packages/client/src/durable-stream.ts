@@ -13,6 +13,7 @@ import {
   envelopeId,
   envelopeKinds,
   type FrameWriter,
+  isEndState,
   isRetryable,
   limits,
   ParleyError,
@@ -21,7 +22,7 @@ import {
   toParleyError,
 } from "@parley/protocol";
 
-import { DeliveryLedger } from "./delivery-ledger.ts";
+import { type DeliveryFacts, DeliveryLedger, type EndState } from "./delivery-ledger.ts";
 import type { AllowedPaths, Delivery, DeliveryState, Sent } from "./delivery.ts";
 import { MailboxLane } from "./mailbox-lane.ts";
 import type { MemberView } from "./member-view.ts";
@@ -93,6 +94,9 @@ const voidEnvelope = (created: number): Envelope => ({
   body: new Uint8Array(),
 });
 
+/** It ended before the last start, which only did not come to take it out. */
+const isOver = (state: DeliveryState | undefined): boolean => state !== undefined && isEndState(state);
+
 export class DurableStream {
   readonly member: string;
   readonly stream: OutboundStream;
@@ -127,7 +131,7 @@ export class DurableStream {
     const first = waiting[0]?.seq ?? options.lastSeq + 1;
     this.stream = new OutboundStream({ class: "durable", epoch: options.epoch, nextSeq: first });
     // What was dropped left a hole, which a void fills so that the order holds.
-    const bySeq = new Map(waiting.map(({ seq, envelope }) => [seq, envelope]));
+    const bySeq = new Map(waiting.map(({ seq, envelope, state }) => [seq, isOver(state) ? undefined : envelope]));
     for (let seq = first; seq <= options.lastSeq; seq++)
       this.stream.push(bySeq.get(seq) ?? voidEnvelope(options.now()));
     this.#nextSeq = Math.max(options.lastSeq + 1, first);
@@ -140,7 +144,8 @@ export class DurableStream {
   /** A device of the member came in sight, or its link opened, was replaced or closed: what it carried goes again. */
   meet(peer: Carrier): void {
     this.#peers.set(peer.device, peer);
-    this.#lanes.delete(peer.device);
+    if (peer.link === undefined) this.#dropLane(peer.device);
+    else this.#lanes.delete(peer.device);
     this.refit();
   }
 
@@ -152,7 +157,7 @@ export class DurableStream {
   /** Who takes this stream may have changed: with a link, with presence, with the member's devices. */
   refit(): void {
     const wanted = this.#carriers();
-    for (const device of this.#lanes.keys()) if (!wanted.has(device)) this.#lanes.delete(device);
+    for (const device of this.#lanes.keys()) if (!wanted.has(device)) this.#dropLane(device);
     for (const [device, peer] of wanted)
       if (this.#lanes.get(device)?.peer !== peer) this.#lanes.set(device, this.#lane(peer));
     this.#noteTaker();
@@ -257,6 +262,11 @@ export class DurableStream {
     for (const { seq, envelope, state } of waiting) {
       firstSeq ??= seq;
       if (envelope.more) continue;
+      if (isOver(state)) {
+        for (let each = firstSeq; each <= seq; each++) this.#drop(each);
+        firstSeq = undefined;
+        continue;
+      }
       const { origin, created, ttl } = envelope;
       const left = ttl > 0 ? created + ttl - session.registryTime : Infinity;
       this.#ledger.accept({
@@ -324,7 +334,7 @@ export class DurableStream {
   onRefusal(seq: number, error: ParleyError, peer: Carrier): void {
     const lane = this.#lanes.get(peer.device);
     if (error.code === "not_holder") {
-      if (lane !== undefined) this.#lanes.delete(peer.device);
+      this.#dropLane(peer.device);
       this.#mailbox.flush();
     } else if (isRetryable(error.code)) {
       if (lane === undefined) return;
@@ -333,7 +343,7 @@ export class DurableStream {
       lane.position.next = this.stream.base;
     } else {
       const facts = { device: peer.device, error: { code: error.code, message: error.message } };
-      this.#ledger.end(seq, error.code === "expired" ? "expired" : "refused", facts);
+      this.#end(seq, error.code === "expired" ? "expired" : "refused", facts);
     }
   }
 
@@ -351,12 +361,31 @@ export class DurableStream {
   /** Puts voids in the place of what expired. `now` is monotonic. */
   expire(now: number): void {
     for (const { firstSeq, seq, isDelivered } of this.#ledger.takeDue(now)) {
+      // Written down before it leaves the outbox, which keeps of what has no other fact nothing at all.
+      if (!isDelivered) this.#end(seq, "expired");
       for (let each = firstSeq; each <= seq; each++) {
         this.stream.replace(each, voidEnvelope(this.#options.now()));
         this.#drop(each);
       }
-      if (!isDelivered) this.#ledger.end(seq, "expired");
     }
+  }
+
+  /** An end is told once it is on disk: another start must not send after all what was said to have ended. */
+  #end(seq: number, state: EndState, facts: DeliveryFacts = {}): void {
+    const firstSeq = this.#ledger.close(seq, state);
+    if (firstSeq === undefined) return;
+    const { journal, key, writes, now } = this.#options;
+    const { device, error } = facts;
+    const fact = {
+      state,
+      at: now(),
+      ...(device === undefined ? {} : { device }),
+      ...(error === undefined ? {} : { code: error.code, reason: error.message }),
+    };
+    writes.run(
+      () => journal.noteOutbox(key, firstSeq, seq, fact),
+      () => this.#ledger.end(seq, state, facts),
+    );
   }
 
   /** Nothing is left that only this device has, unless a link carries the stream. */
@@ -508,18 +537,35 @@ export class DurableStream {
    */
   #noteTaker(): void {
     const view = this.#options.view();
-    if (view === undefined || view.kind !== "agent" || view.verified.devices.size < 2) return;
+    if (!this.#hasInstances) return;
     const [taker] = takersOf(view, this.#peers.keys());
     if (taker === undefined || taker === this.#handedTo) return;
     const isChange = this.#handedTo !== undefined || this.#mailbox.storedUpTo >= this.stream.base;
-    // An earlier start may have handed what it left to anybody.
-    const upTo = isChange ? this.stream.sentUpTo : this.#leftUpTo;
     this.#handedTo = taker;
+    // An earlier start may have handed what it left to anybody.
+    this.#markHanded(isChange ? this.stream.sentUpTo : this.#leftUpTo);
+  }
+
+  /** What a lane carried and nobody acknowledged may have been taken there, and goes on to whoever takes it next. */
+  #dropLane(device: string): void {
+    const lane = this.#lanes.get(device);
+    if (lane === undefined) return;
+    this.#lanes.delete(device);
+    if (this.#hasInstances) this.#markHanded(lane.position.next - 1);
+  }
+
+  #markHanded(upTo: number): void {
     for (let seq = this.stream.base; seq <= upTo; seq++) {
       const envelope = this.stream.at(seq);
       if (envelope !== undefined && envelope.kind !== envelopeKinds.void)
         this.stream.replace(seq, { ...envelope, redelivered: true });
     }
+  }
+
+  /** Several instances of an agent take turns. */
+  get #hasInstances(): boolean {
+    const view = this.#options.view();
+    return view !== undefined && view.kind === "agent" && view.verified.devices.size > 1;
   }
 
   /** The lowest number that a device may still need from a link: what others have is no reason to skip it. */
@@ -550,7 +596,7 @@ export class DurableStream {
   /** The registry will never take these. */
   #refuseUpTo(upTo: number, error: ParleyError): void {
     for (let seq = this.stream.base; seq <= upTo; seq++)
-      this.#ledger.end(seq, "refused", { error: { code: error.code, message: error.message } });
+      this.#end(seq, "refused", { error: { code: error.code, message: error.message } });
     this.stream.acknowledge(upTo);
     this.#settle(upTo);
     this.#wakeWaiting();

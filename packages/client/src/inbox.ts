@@ -39,8 +39,8 @@ export interface InboxOptions {
   /** Whether other devices of this person read the same streams. */
   readonly isShared: () => boolean;
   readonly lanes: InboxLanes;
-  /** Something was committed. */
-  readonly onCommitted: (source: Source, epoch: string, seq: number) => void;
+  /** These numbers were committed, each of which came to this device. */
+  readonly onCommitted: (source: Source, epoch: string, from: number, to: number) => void;
   /** Messages of a sender will not come. */
   readonly onGap: (source: Source, from: number, to: number) => void;
   readonly onError: (error: unknown) => void;
@@ -55,6 +55,8 @@ interface Incoming {
   committed: number;
   /** Highest number that is on disk or on its way there. */
   taken: number;
+  /** First number of what came in a row and is not on its way to disk. */
+  runStart: number | undefined;
   /** Commits of one stream follow each other: none may pass one that failed. Rejects as the newest does. */
   committing: Promise<void>;
   isCommitting: boolean;
@@ -139,20 +141,25 @@ export class Inbox {
   ): void {
     const entries: ReceivedEntry[] = [];
     let upTo = incoming.taken;
+    let runEnd = incoming.taken;
     for (const { seq, envelope } of ready) {
+      incoming.runStart ??= seq;
       const whole = this.#join(incoming, envelope);
       if (incoming.joiner.isOpen) continue;
       upTo = seq;
+      runEnd = seq;
       if (whole !== undefined) this.#sort(incoming, seq, whole, arrival, entries);
     }
     // Settled by the sender before this device was there: nothing to store, only to acknowledge.
     if (ready.length === 0 && incoming.stream.heldCount === 0 && !incoming.joiner.isOpen)
       upTo = Math.max(upTo, incoming.stream.received);
     if (upTo <= incoming.taken) return;
+    const run = incoming.runStart === undefined ? undefined : { from: incoming.runStart, to: runEnd };
+    incoming.runStart = undefined;
     incoming.taken = upTo;
     incoming.isCommitting = true;
     const before = incoming.committing.catch(() => {});
-    const committing = before.then(() => this.#commit(incoming, upTo, entries));
+    const committing = before.then(() => this.#commit(incoming, upTo, entries, run));
     incoming.committing = committing;
     void this.#rest(incoming, committing);
   }
@@ -215,7 +222,12 @@ export class Inbox {
     } else if (envelope.critical && envelopeKindOf(envelope.kind) === undefined) refuse("unsupported_kind");
   }
 
-  async #commit(incoming: Incoming, upTo: number, entries: readonly ReceivedEntry[]): Promise<void> {
+  async #commit(
+    incoming: Incoming,
+    upTo: number,
+    entries: readonly ReceivedEntry[],
+    run: { readonly from: number; readonly to: number } | undefined,
+  ): Promise<void> {
     const { source, epoch } = incoming;
     const { journal, lanes, onCommitted } = this.#options;
     const stream = { sender: source.member.member, device: source.device, epoch };
@@ -228,7 +240,7 @@ export class Inbox {
       throw toParleyError(error);
     }
     incoming.committed = Math.max(incoming.committed, upTo);
-    onCommitted(source, epoch, incoming.committed);
+    if (run !== undefined) onCommitted(source, epoch, run.from, run.to);
     for (const entry of entries)
       if (!known.includes(entry.seq))
         lanes.offer({ ...entry, ...stream, redelivered: entry.redelivered === true }, source);
@@ -257,6 +269,7 @@ export class Inbox {
       joiner: new ChunkJoiner(),
       committed: received,
       taken: received,
+      runStart: undefined,
       committing: Promise.resolve(),
       isCommitting: false,
       failed: false,

@@ -112,6 +112,11 @@ export class Peer {
     return this.#live.unackedCount > 0 || this.#durableWaits;
   }
 
+  /** Something was written, or is about to be, for a device that can be reached. */
+  get isFlushing(): boolean {
+    return this.#relaying > 0 || (this.path !== "mailbox" && (this.#flushing || this.#acks.size > 0));
+  }
+
   get #durableWaits(): boolean {
     for (const stream of this.#options.durables()) if (stream.waitsFor(this)) return true;
     return false;

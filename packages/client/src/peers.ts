@@ -245,7 +245,9 @@ export class Peers {
 
   /** Something is left that a stop should wait for: unacknowledged on the way to whoever is here, or not yet stored. */
   get hasUnsettled(): boolean {
-    const underWay = [...this.#contacts.values()].some(({ peer }) => peer.hasUnacked && peer.path !== "mailbox");
+    const underWay = [...this.#contacts.values()].some(
+      ({ peer }) => peer.isFlushing || (peer.hasUnacked && peer.path !== "mailbox"),
+    );
     return underWay || !this.streams.isStored;
   }
 

@@ -27,7 +27,6 @@ interface Range {
 interface Progress {
   /** Not vouched for yet. */
   open: Range | undefined;
-  last: number;
   /** Monotonic time before which nothing is signed. */
   notBefore: number;
   isScheduled: boolean;
@@ -44,36 +43,24 @@ export class ReceiptWriter {
     this.#options = options;
   }
 
-  /**
-   * Something came to a state. What lies between this number and the last one of the same state came to it too, or is
-   * nothing that could: with `alone` the number stands for itself.
-   */
-  note(source: Source, epoch: string, state: ReceiptState, seq: number, alone = false): void {
+  /** These numbers, each of which this device had itself, came to a state. */
+  note(source: Source, epoch: string, state: ReceiptState, from: number, to = from): void {
     const progress = this.#of(`${source.device}:${epoch}:${state}`);
-    const from = progress.last === 0 || alone ? seq : Math.min(progress.last + 1, seq);
     const { open } = progress;
-    if (open !== undefined && from === open.to + 1 && !alone) open.to = seq;
+    if (open !== undefined && from === open.to + 1) open.to = to;
     else {
+      // Nothing is vouched for that lies between two ranges: another instance may have had it, or nobody.
       if (open !== undefined) this.#sign(open);
-      progress.open = { source, epoch, state, from, to: seq };
+      progress.open = { source, epoch, state, from, to };
     }
-    progress.last = Math.max(progress.last, seq);
     this.#schedule(progress);
-  }
-
-  /** A number ended otherwise: the ranges of this state go on behind it. */
-  skip(source: Source, epoch: string, state: ReceiptState, seq: number): void {
-    const progress = this.#of(`${source.device}:${epoch}:${state}`);
-    if (progress.open !== undefined) this.#sign(progress.open);
-    progress.open = undefined;
-    progress.last = Math.max(progress.last, seq);
   }
 
   #of(key: string): Progress {
     const known = this.#progress.get(key);
     if (known !== undefined) return known;
     if (this.#progress.size >= limits.inboundStreams) this.#progress.delete(this.#progress.keys().next().value ?? "");
-    const progress: Progress = { open: undefined, last: 0, notBefore: 0, isScheduled: false };
+    const progress: Progress = { open: undefined, notBefore: 0, isScheduled: false };
     this.#progress.set(key, progress);
     return progress;
   }

@@ -26,6 +26,8 @@ export class Relay {
   /** Opening runs in parallel, handling begins in order of arrival. */
   #inOrder: Promise<void> = Promise.resolve();
   #leaving: Promise<void> = Promise.resolve();
+  /** Frames being sealed and sent, or opened. */
+  #inHand = 0;
 
   constructor(options: RelayOptions) {
     this.#options = options;
@@ -33,16 +35,20 @@ export class Relay {
 
   /** Seals and sends one frame; frames leave in the order of the calls. Rejects when there is no session. */
   async send(frame: Uint8Array, to: SealTo): Promise<FrameResult> {
+    this.#inHand++;
     const sealing = this.#options.sealer.seal(frame, to);
     const sending = this.#leaving.then(async () => {
       const { frameId, bytes } = await sealing;
       return this.#options.session.sendFrame(frameId, bytes);
     });
-    this.#leaving = sending.then(
-      () => undefined,
-      () => undefined,
-    );
+    const gone = (): void => void this.#inHand--;
+    this.#leaving = sending.then(gone, gone);
     return (await sending).result;
+  }
+
+  /** Frames are on their way in or out. */
+  get isBusy(): boolean {
+    return this.#inHand > 0;
   }
 
   /** Takes a binary message of the session. */
@@ -64,7 +70,11 @@ export class Relay {
     const opening = this.#options.opener.open(frame);
     // Observed below; this keeps an early failure from counting as unhandled.
     opening.catch(() => {});
-    this.#inOrder = this.#inOrder.then(() => this.#begin(opening, mailbox));
+    this.#inHand++;
+    this.#inOrder = this.#inOrder.then(async () => {
+      await this.#begin(opening, mailbox);
+      this.#inHand--;
+    });
   }
 
   /** What is handled is waited for by its place in the mailbox only: the next frame may be what fills a hole before it. */

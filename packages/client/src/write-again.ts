@@ -1,6 +1,6 @@
 /** Journal writes that nobody waits for, but that have to be made: what the disk refuses is tried again until it takes it. */
 import { Backoff, type Clock, type Random, type Timer } from "@parley/core";
-import { ParleyError, toParleyError } from "@parley/protocol";
+import { type ParleyError, toParleyError } from "@parley/protocol";
 
 export interface WriteAgainOptions {
   readonly clock: Clock;
@@ -8,7 +8,11 @@ export interface WriteAgainOptions {
   readonly onError: (error: unknown) => void;
 }
 
-type Write = () => Promise<unknown>;
+interface Write {
+  readonly make: () => Promise<unknown>;
+  /** Called once it is on disk. */
+  readonly done: () => void;
+}
 
 /** Writes that wait for a disk that works again. One more is given up: the next start finds its entry as it was. */
 const mostWaiting = 10_000;
@@ -25,15 +29,26 @@ export class WriteAgain {
     this.#backoff = new Backoff(options.random, { firstMs: 500, mostMs: 30_000 });
   }
 
-  /** Begins a write now, so that those of one turn share a commit. */
-  run(write: Write): void {
-    write().catch((error: unknown) => this.#failed(write, toParleyError(error)));
+  /** Begins a write now, so that those of one turn share a commit; `done` is called once it is on disk. */
+  run(make: () => Promise<unknown>, done: () => void = () => {}): void {
+    void this.#try({ make, done });
   }
 
   stop(): void {
     this.#stopped = true;
     this.#timer?.cancel();
     this.#waiting = [];
+  }
+
+  async #try(write: Write): Promise<boolean> {
+    try {
+      await write.make();
+    } catch (error) {
+      this.#failed(write, toParleyError(error));
+      return false;
+    }
+    write.done();
+    return true;
   }
 
   #failed(write: Write, error: ParleyError): void {
@@ -49,11 +64,7 @@ export class WriteAgain {
     this.#timer = undefined;
     const waiting = this.#waiting;
     this.#waiting = [];
-    const results = await Promise.allSettled(waiting.map((write) => write()));
-    if (results.every(({ status }) => status === "fulfilled")) this.#backoff.reset();
-    for (const [index, result] of results.entries()) {
-      const write = waiting[index];
-      if (result.status === "rejected" && write !== undefined) this.#failed(write, toParleyError(result.reason));
-    }
+    const results = await Promise.all(waiting.map((write) => this.#try(write)));
+    if (results.every(Boolean)) this.#backoff.reset();
   }
 }

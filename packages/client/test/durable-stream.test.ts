@@ -224,6 +224,7 @@ describe("a durable stream", () => {
     const stream = await scene.open();
     scene.clock.advance(1000);
     stream.expire(scene.clock.monotonic());
+    await nextTask();
     expect(scene.deliveries.at(-1)?.state).toBe("expired");
     scene.session.isOpen = true;
     stream.onSession();

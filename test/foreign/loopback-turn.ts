@@ -22,6 +22,17 @@ async function freePort(): Promise<number> {
   return port;
 }
 
+function argumentsFor(port: number, secret: string, folder: string): string[] {
+  const line = [
+    `-n --no-cli --no-tls --no-dtls --use-auth-secret --static-auth-secret ${secret} --realm parley.test`,
+    `--listening-ip ${address} --relay-ip ${address} --listening-port ${port} --allow-loopback-peers`,
+    `--log-file stdout --simple-log`,
+  ].join(" ");
+  // Files that it would put into the system's folders.
+  const files = ["--pidfile", join(folder, "turnserver.pid"), "--userdb", join(folder, "turnserver.db")];
+  return [...line.split(" "), ...files];
+}
+
 export class LoopbackTurn implements AsyncDisposable {
   /** For the registry's `ice.turn`. */
   readonly turn: { readonly urls: readonly string[]; readonly secret: string };
@@ -38,17 +49,10 @@ export class LoopbackTurn implements AsyncDisposable {
   static async start(): Promise<LoopbackTurn> {
     const folder = await mkdtemp(join(tmpdir(), "parley-turn-"));
     const port = await freePort();
-    const secret = "a secret of this test";
-    const child = spawn(
-      process.env["PARLEY_TURNSERVER"] ?? "turnserver",
-      [
-        ...["-n", "--no-cli", "--no-tls", "--no-dtls", "--use-auth-secret", "--static-auth-secret", secret],
-        ...["--realm", "parley.test", "--listening-ip", address, "--relay-ip", address, "--listening-port", `${port}`],
-        ...["--allow-loopback-peers", "--log-file", "stdout", "--simple-log"],
-        ...["--pidfile", join(folder, "turnserver.pid"), "--userdb", join(folder, "turnserver.db")],
-      ],
-      { stdio: ["ignore", "pipe", "pipe"] },
-    );
+    const secret = "secret-of-this-test";
+    const child = spawn(process.env["PARLEY_TURNSERVER"] ?? "turnserver", argumentsFor(port, secret, folder), {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     await ready(child);
     return new LoopbackTurn(child, folder, { urls: [`turn:${address}:${port}?transport=udp`], secret });
   }

@@ -53,6 +53,7 @@ it("attaches a device that answers as the held one does", async () => {
     ["read", ["in.1"]],
   ]);
   expect(await attached.request("ping", {})).toEqual({ time: 42 });
+  expect(await attached.metrics()).toEqual(await device.metrics());
   await attached.stop();
 });
 

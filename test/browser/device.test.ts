@@ -139,6 +139,36 @@ describe("a page whose addresses are not hidden", () => {
   });
 });
 
+describe("a page that is killed", () => {
+  it("leaves what it accepted to the next page, which sends it once and as the same member", async () => {
+    await using mesh = await BrowserMesh.start();
+    // Without links, so that nothing leaves while the registry is away.
+    const reader = await mesh.scope.join("reader", { links: false });
+    const messages = new Messages(reader.device);
+    const page = await mesh.joinPage("tab");
+    expect(await page.ask("send", "@reader", "before")).toMatchObject({ state: "delivered" });
+    const { member } = await reader.device.memberOf("@tab");
+    const before = await page.ask("mark");
+    await mesh.scope.mesh.stopRegistry();
+    await page.ask("session", "waiting", before);
+    const ids = [await page.ask("accept", "@reader", "one"), await page.ask("accept", "@reader", "two")];
+    const next = await page.killAndLoad();
+    await mesh.scope.mesh.startRegistry();
+    // The browser gives the lock of a page that is gone back by and by.
+    const opening = (): Promise<string> => next.ask("openAgain").catch(({ code }: { code: string }) => code);
+    await expect.poll(opening, { timeout: 20_000 }).toBe(member);
+    const [first, ...rest] = await messages.count(3);
+    expect(rest.map(({ id, text }) => ({ id, text }))).toEqual([
+      { id: ids[0], text: "one" },
+      { id: ids[1], text: "two" },
+    ]);
+    expect(new Set(rest.map(({ from }) => from.device))).toEqual(new Set([first?.from.device]));
+    expect(await next.ask("send", "@reader", "after")).toMatchObject({ state: "delivered" });
+    expect(messages.texts).toEqual(["before", "one", "two", "after"]);
+    await next.ask("stop");
+  });
+});
+
 describe("a page of an origin that the registry was not told of", () => {
   it("is kept out", async () => {
     await using mesh = await BrowserMesh.start({ allowPage: false });

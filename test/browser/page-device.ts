@@ -23,7 +23,17 @@ export class PageDevice implements AsyncDisposable {
 
   /** Opens an address that holds `device-page`. Nothing is shared with other pages. */
   static async load(browser: Browser, url: string): Promise<PageDevice> {
-    const context = await browser.newContext();
+    return PageDevice.#loadIn(await browser.newContext(), url);
+  }
+
+  /** Ends the page as a crash would, without a word to its device. Returns the next page of the same browser profile. */
+  async killAndLoad(): Promise<PageDevice> {
+    const url = this.#page.url();
+    await this.#page.close({ runBeforeUnload: false });
+    return PageDevice.#loadIn(this.#context, url);
+  }
+
+  static async #loadIn(context: BrowserContext, url: string): Promise<PageDevice> {
     const page = await context.newPage();
     const device = new PageDevice(context, page);
     await page.goto(url);

@@ -9,7 +9,6 @@ import {
   type PendingPairing,
   pairWithLink,
 } from "@parley/client";
-import { openMemoryJournal } from "@parley/core";
 import { BrowserLinkFactory } from "@parley/peer/browser";
 import {
   type AgentCard,
@@ -20,8 +19,10 @@ import {
   parseInviteLink,
   toParleyError,
 } from "@parley/protocol";
+import { openIndexedDbJournal } from "@parley/store-indexeddb";
 
 import type { PageAnswer, PageApi, PageDelegation, PageKeys, PageMessage, PageOutcome } from "./page-api.ts";
+import { keep, type Kept, kept } from "./page-home.ts";
 
 declare global {
   interface Window {
@@ -61,12 +62,23 @@ function device(): Device {
 async function open(): Promise<string> {
   if (pending === undefined) throw new ParleyError("not_found", { message: "The page has not paired." });
   const joined = await awaitAdmission(pending);
+  await keep(joined);
+  return start(joined);
+}
+
+async function openAgain(): Promise<string> {
+  const known = await kept();
+  if (known === undefined) throw new ParleyError("not_found", { message: "No page before this one had a device." });
+  return start(known);
+}
+
+async function start(joined: Kept): Promise<string> {
   identity = joined.identity;
   opened = await Device.open({
     identity,
     registry: joined.registry,
     trust: joined.trust,
-    journal: openMemoryJournal(),
+    journal: await openIndexedDbJournal({ name: "device" }),
     links: { factory: new BrowserLinkFactory() },
   });
   opened.watch((event) => {
@@ -132,6 +144,10 @@ const api: PageApi = {
     return asked.words;
   },
   open,
+  openAgain,
+  async accept(to, text) {
+    return (await device().send(to, text)).id;
+  },
   stop: () => device().stop(),
   leakKeys,
   delegate,

@@ -34,6 +34,8 @@ export interface PageApi {
   pair(invite: string, name: string): Promise<string>;
   /** Waits for the operator, then connects. Returns the member id. */
   open(): Promise<string>;
+  /** Connects with what an earlier page kept. `device_in_use` while that one lives. Returns the member id. */
+  openAgain(): Promise<string>;
   stop(): Promise<void>;
   /** Tries to read every private key; returns how many there are and how many came out. */
   leakKeys(): Promise<PageKeys>;
@@ -41,6 +43,8 @@ export interface PageApi {
   /** Publishes a card with the skill `reverse` and serves it. */
   serve(): Promise<void>;
   send(to: string, text: string): Promise<{ readonly state: DeliveryState; readonly path: Path | undefined }>;
+  /** Hands a message over; resolves with its id when it is accepted. */
+  accept(to: string, text: string): Promise<string>;
   /** Sends a message with a file of so many bytes, each the rest of its place divided by 251. */
   sendFile(to: string, text: string, name: string, bytes: number): Promise<DeliveryState>;
   /** Fetches the attachments of every message so far, as texts. */

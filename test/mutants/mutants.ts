@@ -98,7 +98,7 @@ export const mutants: readonly Mutant[] = [
     file: "packages/store-sqlite/src/journal.ts",
     search: "place <= this.#oldPlaces",
     replace: "place <= 0",
-    tests: journal,
+    tests: unit("packages/store-sqlite/test/redelivered.test.ts"),
   },
   {
     name: "a cursor moved without its entries",

@@ -179,6 +179,19 @@ describe("a device link", () => {
     await expect(enrolling).rejects.toMatchObject({ code: "bad_signature" });
   });
 
+  it("cannot be found by trying: attempts are limited", async () => {
+    await using scope = await MeshScope.start({ registry: { bounds: { pairingTriesPerMinute: 3 } } });
+    const ada = await scope.mesh.join("ada", { kind: "person" });
+    const { text } = await scope.mesh.devicesOf(ada).invite();
+    const link = parseInviteLink(text);
+    const other = { ...link, payload: { ...link.payload, secret: "AAAAAAAAAAAAAAAAAAAAAA" } };
+    const codes: unknown[] = [];
+    for (let tries = 0; tries < 4; tries++)
+      await enrolDevice(other, { label: "guess" }).catch((error: unknown) => void codes.push(error));
+    const coded = (code: string) => expect.objectContaining({ code });
+    expect(codes).toEqual([...Array.from({ length: 3 }, () => coded("invalid_link")), coded("rate_limited")]);
+  });
+
   it("is bounded in number for a member, and no use to another member", async () => {
     await using scope = await MeshScope.start();
     const [ada, eve] = [await scope.mesh.join("ada", { kind: "person" }), await scope.mesh.join("eve")];
@@ -219,6 +232,22 @@ describe("a removed device", () => {
     const again = await scope.opened(phone.joined);
     await expect(again.start()).rejects.toMatchObject({ code: "device_removed" });
     await again.stop();
+  });
+
+  it("loses its link also to somebody who was not told, when that one comes back", async () => {
+    await using scene = await hostileScene();
+    const { alice, bob, proxy, events, scope } = scene;
+    const phone = await scope.mesh.addDevice(bob, { label: "phone", links: { factory: scope.control() } });
+    await phone.device.connect("@alice");
+    await events.first("link", ({ link }) => link.state === "open" && link.device === phone.device.device);
+    proxy.push = (type) => type !== "member.changed";
+    await scope.mesh.devicesOf(bob).remove("phone");
+    proxy.push = () => true;
+    const from = events.seen.length;
+    proxy.break();
+    const closed = await events.first("link", ({ link }) => link.state === "closed", from);
+    expect([closed.link.device, closed.reason]).toEqual([phone.device.device, "The link was closed: unlisted."]);
+    expect((await alice.memberOf("@bob")).verified.devices.size).toBe(1);
   });
 
   it("holds back nothing in its member's mailbox", async () => {

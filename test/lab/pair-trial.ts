@@ -23,7 +23,7 @@ export interface PairResult {
 }
 
 /** A link that is possible is up long before. */
-const linkWaitMs = 6000;
+const linkWaitMs = 5000;
 const betterWaitMs = 1500;
 const deliveryWaitMs = 10_000;
 

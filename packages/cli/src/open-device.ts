@@ -14,12 +14,15 @@ import {
   Operator,
 } from "@parley/client";
 import { DeviceLock, Home, type HomeMesh, prepareSocketFolder } from "@parley/client/node";
+import type { IceServer } from "@parley/core";
+import type { NodeLinkFactory } from "@parley/peer/node";
 import { type ExitCode, isParleyError, ParleyError } from "@parley/protocol";
 import { type AttachedDevice, attachDevice, DeviceSocket } from "@parley/sidecar";
 import { openSqliteJournal } from "@parley/store-sqlite";
 
 import type { CommandContext } from "./command-context.ts";
 import { processLog } from "./log-line.ts";
+import { lookOut } from "./network-lookout.ts";
 import { ownIceServers } from "./own-ice-servers.ts";
 
 /** A device that a command may use until it closes it. */
@@ -37,6 +40,8 @@ export interface OpenDevice {
 export interface OpenDeviceOptions {
   /** Refuses a device that another process holds, as one that serves tasks must. Default false. */
   readonly hold?: boolean;
+  /** It stays and is called by others: worth a look at the network. Default: as `hold`. */
+  readonly stays?: boolean;
   /** What agent.yaml says of links; flags, variables and parley.yaml go before it. */
   readonly links?: ManifestContent["links"];
 }
@@ -153,7 +158,7 @@ async function holdDevice(
       identity = changed;
       await mesh.keepIdentity(changed);
     };
-    const device = await openHeld({ ...mesh, keepIdentity }, home, undo, context, log, options.links ?? {});
+    const device = await openHeld({ ...mesh, keepIdentity }, home, undo, context, log, options);
     await prepareSocketFolder(home.socketPath);
     const socket = await DeviceSocket.open({ device, path: home.socketPath });
     undo.push(async () => {
@@ -185,7 +190,7 @@ async function openHeld(
   undo: Undo[],
   context: CommandContext,
   log: LogLine,
-  own: ManifestContent["links"],
+  { links: own = {}, hold = false, stays = hold }: OpenDeviceOptions,
 ): Promise<DeviceApi> {
   const journal = openSqliteJournal({ dir: join(home.path, "journal") });
   undo.push(() => journal.close());
@@ -201,15 +206,18 @@ async function openHeld(
     ...(links === undefined ? {} : { links }),
   });
   undo.push(() => device.stop());
+  if (links !== undefined && stays) undo.push(lookOut({ ...links, device, address: links.bindAddress, log }));
   return device;
 }
+
+type HeldLinks = LinkSettings & { readonly factory: NodeLinkFactory; readonly iceServers: readonly IceServer[] };
 
 /** Links on node-datachannel; none, and so relay and mailbox only, on a platform without its binary. */
 async function linkSettings(
   { settings }: CommandContext,
   log: LogLine,
   own: ManifestContent["links"],
-): Promise<LinkSettings | undefined> {
+): Promise<HeldLinks | undefined> {
   const bindAddress = settings.get("link-address") ?? own.bindAddress;
   const portRange = settings.get("link-ports") ?? own.portRange;
   const wanted = settings.isSet("link-policy") ? settings.get("link-policy") : (own.policy ?? "all");

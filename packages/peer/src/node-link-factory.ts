@@ -5,6 +5,7 @@
 import type { Link, LinkCallbacks, LinkFactory, LinkOptions } from "@parley/core";
 import { ParleyError } from "@parley/protocol";
 
+import { AnsweringRole } from "./answering-role.ts";
 import { CandidateGate } from "./candidate-gate.ts";
 import { GuardedCallbacks, type ReportError, throwLater } from "./guarded-callbacks.ts";
 import { InterfaceFilter, type RoutedFrom } from "./interface-filter.ts";
@@ -32,6 +33,7 @@ export class NodeLinkFactory implements LinkFactory {
   readonly #machine: Machine;
   readonly #watches = new Set<() => void>();
   readonly #links = new Set<NodeLink>();
+  readonly #role = new AnsweringRole();
   readonly #library: NativeLibrary;
   #sources: RoutedFrom = [];
   #closed: Promise<void> | undefined;
@@ -53,7 +55,9 @@ export class NodeLinkFactory implements LinkFactory {
     const verdict = this.#filter?.judge(this.#machine.addresses(), this.#sources, options.bindAddress);
     this.#lookAtRoutes();
     const gate = new CandidateGate(verdict);
-    const link: NodeLink = new NodeLink(options, guarded, gate, this.#library, () => this.#links.delete(link));
+    const link: NodeLink = new NodeLink(options, guarded, gate, this.#role, this.#library, () =>
+      this.#links.delete(link),
+    );
     this.#links.add(link);
     return link;
   }
@@ -62,6 +66,11 @@ export class NodeLinkFactory implements LinkFactory {
   #lookAtRoutes(): void {
     if (this.#filter === undefined) return;
     void this.#machine.sources().then((sources) => (this.#sources = sources), this.#report);
+  }
+
+  /** Tells whether datagrams from anywhere get in here, as a look at the network showed: links then open a second sooner. */
+  expectOpen(isOpen: boolean): void {
+    this.#role.expectOpen(isOpen);
   }
 
   /** Looks every two seconds: the platform does not tell. */

@@ -8,6 +8,7 @@ import type { Link, LinkOptions, LinkRoute, LinkSignal } from "@parley/core";
 import { ParleyError } from "@parley/protocol";
 import { type DataChannel, PeerConnection, type RtcConfig } from "node-datachannel";
 
+import type { AnsweringRole } from "./answering-role.ts";
 import type { CandidateGate } from "./candidate-gate.ts";
 import { channelId, channelLabel, highWaterBytes, lowWaterBytes, maxBufferedBytes } from "./channel.ts";
 import { CheckOrder } from "./check-order.ts";
@@ -16,12 +17,19 @@ import { nativeIceServers } from "./ice-servers.ts";
 import type { NativeLibrary } from "./native-library.ts";
 import { Negotiation, type RemoteCandidate } from "./negotiation.ts";
 import { RouteWatch } from "./route-watch.ts";
-import { askOffererToStartDtls, type DescriptionType, readCandidate, readFingerprint } from "./sdp.ts";
+import {
+  asksOffererToStartDtls,
+  askOffererToStartDtls,
+  type DescriptionType,
+  readCandidate,
+  readFingerprint,
+} from "./sdp.ts";
 
 export class NodeLink implements Link {
   readonly #options: LinkOptions;
   readonly #callbacks: GuardedCallbacks;
   readonly #gate: CandidateGate;
+  readonly #role: AnsweringRole;
   readonly #library: NativeLibrary;
   readonly #onEnd: () => void;
   readonly #negotiation = new Negotiation();
@@ -29,6 +37,9 @@ export class NodeLink implements Link {
   #channel: DataChannel | undefined;
   #order: CheckOrder | undefined;
   #routes: RouteWatch | undefined;
+  /** Set on the side that answers: whether it starts DTLS. */
+  #answersAsClient: boolean | undefined;
+  #iceConnectedAt = 0;
   #localFingerprint: string | undefined;
   #maxMessageBytes = 0;
   #open = false;
@@ -38,12 +49,14 @@ export class NodeLink implements Link {
     options: LinkOptions,
     callbacks: GuardedCallbacks,
     gate: CandidateGate,
+    role: AnsweringRole,
     library: NativeLibrary,
     onEnd: () => void,
   ) {
     this.#options = gate.within(options);
     this.#callbacks = callbacks;
     this.#gate = gate;
+    this.#role = role;
     this.#library = library;
     this.#onEnd = onEnd;
   }
@@ -129,6 +142,9 @@ export class NodeLink implements Link {
     this.#order = new CheckOrder(localType === "offer");
     this.#library.hold(connection);
     connection.onStateChange((state) => this.#onState(state));
+    connection.onIceStateChange((state) => {
+      if (state === "connected") this.#iceConnectedAt = performance.now();
+    });
     connection.onLocalDescription((sdp, type) => this.#onLocalDescription(sdp, type, localType));
     connection.onLocalCandidate((candidate, mid) => this.#onLocalCandidate(candidate, mid));
     // The one channel is not announced, so an announced one is a peer that breaks the rules.
@@ -151,17 +167,21 @@ export class NodeLink implements Link {
   }
 
   #describe(type: DescriptionType, sdp: string): void {
-    const connection = this.#connection ?? this.#connect("answer");
-    // Applying an offer makes the library write the answer. Its callback cannot run before this function returns, so
-    // the channel exists before the other side knows how to reach us.
+    const connection = this.#connection ?? this.#connect(type === "offer" ? "answer" : "offer");
     const described = this.#gate.farDescription(sdp);
-    connection.setRemoteDescription(type === "offer" ? askOffererToStartDtls(described) : described, type);
-    if (type === "offer") this.#useChannel(connection);
+    const add = (candidate: RemoteCandidate) => this.#attempt("bad-signal", () => this.#addNow(candidate));
+    if (type === "offer") {
+      this.#answersAsClient = this.#role.isClient;
+      if (this.#answersAsClient) this.#order?.onAnswering(add);
+      // Applying an offer makes the library write the answer. Its callback cannot run before this function returns, so
+      // the channel exists before the other side knows how to reach us.
+      connection.setRemoteDescription(this.#answersAsClient ? described : askOffererToStartDtls(described), type);
+      this.#useChannel(connection);
+    } else connection.setRemoteDescription(described, type);
     for (const candidate of this.#negotiation.release()) this.#addCandidate(candidate);
-    if (type === "answer") {
-      const add = (candidate: RemoteCandidate) => this.#attempt("bad-signal", () => this.#addNow(candidate));
-      this.#order?.onAnswer((candidate) => this.#callbacks.signal({ type: "candidate", ...candidate }), add);
-    }
+    if (type === "offer") return;
+    const send = (candidate: RemoteCandidate) => this.#callbacks.signal({ type: "candidate", ...candidate });
+    this.#order?.onAnswer(send, add, asksOffererToStartDtls(sdp));
   }
 
   #addCandidate(candidate: RemoteCandidate): void {
@@ -210,6 +230,8 @@ export class NodeLink implements Link {
     }
     this.#maxMessageBytes = Math.min(this.#options.maxMessageBytes, this.#negotiation.remoteMaxMessageBytes);
     this.#open = true;
+    if (this.#answersAsClient !== undefined)
+      this.#role.onOpened(this.#answersAsClient, performance.now() - this.#iceConnectedAt);
     this.#order?.stop();
     this.#routes = new RouteWatch(
       () => this.route(),

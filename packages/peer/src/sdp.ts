@@ -98,6 +98,11 @@ export function askOffererToStartDtls(offer: string): string {
   return offer.replaceAll(/^a=setup:actpass(?=\r?$)/gm, "a=setup:active");
 }
 
+/** Whether an answer leaves it to the offerer to start DTLS. */
+export function asksOffererToStartDtls(answer: string): boolean {
+  return /^a=setup:passive\r?$/m.test(answer);
+}
+
 function isPrintable(text: string): boolean {
   return /^[\x20-\x7e\r\n]*$/.test(text);
 }

@@ -27,7 +27,7 @@ export const run: CommandModule["run"] = async (context) => {
     if (count === max) enough.abort();
   };
   // A holder that goes hands over: this process attaches to the next one, or becomes it.
-  while (!end.aborted) await listenOnce(await openDevice(context), onMessage, end, context);
+  while (!end.aborted) await listenOnce(await openDevice(context, { stays: true }), onMessage, end, context);
   if (max === undefined || count >= max || signal.aborted) return 0;
   context.out.note(`${count} of ${max} messages came in time.`);
   return 1;

@@ -47,22 +47,37 @@ export async function lookAtNetwork(
   registry: string | undefined,
   address?: string,
 ): Promise<NetworkFacts> {
-  const named = await Promise.all(
-    servers
-      .flatMap((server) => server.urls.map((url) => ({ server, read: readIceUrl(url) })))
-      .flatMap(({ server, read }) => (read === undefined ? [] : [{ ...read, server }]))
-      .slice(0, mostServers)
-      .map(async (each): Promise<Named> => ({ ...each, endpoint: await resolve(each, address) })),
-  );
-  const overUdp = named.filter(({ transport }) => transport === "udp");
-  const endpoints = unique(overUdp.flatMap(({ endpoint }) => endpoint ?? []));
-  const [nat, stun, turn] = await Promise.all([
+  const named = await resolveServers(servers, address);
+  const endpoints = udpEndpoints(named);
+  const stun = named.filter(({ kind, transport }) => kind === "stun" && transport === "udp");
+  const turn = named.filter(({ kind }) => kind === "turn");
+  const [nat, ...trials] = await Promise.all([
     probeNat(endpoints, ownAddresses(), address),
-    Promise.all(overUdp.filter(({ kind }) => kind === "stun").map((each) => tryStun(each, address))),
-    Promise.all(named.filter(({ kind }) => kind === "turn").map((each) => tryTurn(each, address))),
+    Promise.all(stun.map((each) => tryStun(each, address))),
+    Promise.all(turn.map((each) => tryTurn(each, address))),
   ]);
-  return { stun, turn, nat: await refine(nat, endpoints, registry) };
+  return { stun: trials[0], turn: trials[1], nat: await refine(nat, endpoints, registry) };
 }
+
+/** The kind of NAT alone. */
+export async function lookAtNat(servers: readonly IceServer[], address?: string): Promise<NatFindings> {
+  return probeNat(udpEndpoints(await resolveServers(servers, address)), ownAddresses(), address);
+}
+
+function resolveServers(servers: readonly IceServer[], address: string | undefined): Promise<readonly Named[]> {
+  const read = servers.flatMap((server) =>
+    server.urls.flatMap((url) => {
+      const parsed = readIceUrl(url);
+      return parsed === undefined ? [] : [{ ...parsed, server }];
+    }),
+  );
+  return Promise.all(
+    read.slice(0, mostServers).map(async (each) => ({ ...each, endpoint: await resolve(each, address) })),
+  );
+}
+
+const udpEndpoints = (named: readonly Named[]): readonly Endpoint[] =>
+  unique(named.flatMap(({ transport, endpoint }) => (transport === "udp" && endpoint !== undefined ? [endpoint] : [])));
 
 /** A name that has addresses of both families counts as its first of the family that is bound to. */
 async function resolve({ host, port }: IceUrl, address: string | undefined): Promise<Endpoint | undefined> {

@@ -18,6 +18,7 @@ export interface NatFindings {
   readonly because?: string;
 }
 
+const unknown: Behaviour = "unknown";
 const changeAddressAndPort = 0x06;
 const changePort = 0x02;
 
@@ -68,7 +69,7 @@ export async function probeNat(
   const elsewhere = answers.filter((_, index) => usable[index]?.address !== server.address).map(mappedOf);
   const [mapping, filtering] = await Promise.all([
     second === undefined ? mappingOf(mapped, elsewhere) : probeMapping(socket, mapped, server, second),
-    second === undefined ? "unknown" : probeFiltering(server, address),
+    second === undefined ? unknown : probeFiltering(server, address),
   ]);
   const translated = !(ownAddresses.includes(mapped.address) && mapped.port === socket.local.port);
   return judgeNat({ mapping, filtering, mapped, translated });

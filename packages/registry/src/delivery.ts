@@ -75,12 +75,12 @@ export class Delivery {
     // A device of another member than the header names is nobody's recipient.
     if (to?.identity?.member !== frame.toMember) return this.#notConnected(frame);
     const delivery = encodeDelivery({ mailbox: undefined, frame: bytes });
-    if (to !== from && !to.hasRoomFor(from, delivery.length)) return refused(frame, new ParleyError("slow_reader"));
+    if (to !== from && !to.catchUp.hasRoomFor(from, delivery.length))
+      return refused(frame, new ParleyError("slow_reader"));
     to.deliver(delivery);
     const relayed: FrameResult = { frame: frame.frameId, state: "relayed" };
-    if (to === from || !to.isCongested) return relayed;
-    // A sender that waits for results slows down towards this device, and towards no other.
-    to.onceCaughtUp(from, (isGone) => onRelayed(isGone ? refused(frame, new ParleyError("not_connected")) : relayed));
+    if (to === from || !to.catchUp.isNeeded) return relayed;
+    to.catchUp.once(from, (isGone) => onRelayed(isGone ? refused(frame, new ParleyError("not_connected")) : relayed));
     return undefined;
   }
 

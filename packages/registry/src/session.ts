@@ -19,6 +19,7 @@ import {
 
 import { mayRequest } from "./access.ts";
 import type { RegistryBounds } from "./bounds.ts";
+import { CatchUp } from "./catch-up.ts";
 import type { DeadLetters } from "./dead-letters.ts";
 import type { Delivery } from "./delivery.ts";
 import type { Directory, DirectoryEntry } from "./directory.ts";
@@ -83,6 +84,8 @@ const resultsPerPush = 512;
 
 /** One device's connection to this node, from the challenge to the close. Knows no sockets. */
 export class Session implements PresenceWatcher, InboxCandidate {
+  /** What waits while its device reads too slowly. */
+  readonly catchUp: CatchUp<Session>;
   readonly #socket: SessionSocket;
   readonly #services: SessionServices;
   readonly #challenge: string;
@@ -97,9 +100,6 @@ export class Session implements PresenceWatcher, InboxCandidate {
   #storing = 0;
   /** Reasons for not reading the socket. */
   #holds = 0;
-  /** What waits for this device to catch up, by sender. */
-  readonly #waiting = new Map<Session, ((isGone: boolean) => void)[]>();
-  #slowTimer: Timer | undefined;
   #generation = 0;
   #heardAt: number;
   #pingedAt: number;
@@ -112,6 +112,7 @@ export class Session implements PresenceWatcher, InboxCandidate {
     const now = clock.monotonic();
     this.#heardAt = now;
     this.#pingedAt = now;
+    this.catchUp = new CatchUp({ socket, clock, bounds, onHopeless: () => this.end("slow_reader") });
     this.#flush = new Tick(
       (run) => clock.soon(run),
       () => this.#sendResults(),
@@ -188,31 +189,6 @@ export class Session implements PresenceWatcher, InboxCandidate {
     this.#checkBuffer();
   }
 
-  /** Whether more waits for this device than it should. */
-  get isCongested(): boolean {
-    return this.#phase === "open" && this.#socket.bufferedBytes > this.#services.bounds.congestedBytes;
-  }
-
-  /** False while this device does not read and has enough of this sender, or of all of them, already. */
-  hasRoomFor(sender: Session, bytes: number): boolean {
-    if (!this.isCongested) return true;
-    const { waitingFrames, sessionBufferBytes } = this.#services.bounds;
-    if ((this.#waiting.get(sender)?.length ?? 0) >= waitingFrames) return false;
-    // Half of the buffer is left for what the node itself has to say.
-    return this.#socket.bufferedBytes + bytes <= sessionBufferBytes / 2;
-  }
-
-  /** Calls when this device has read what waits for it, or is gone; it is closed when it does neither in time. */
-  onceCaughtUp(sender: Session, run: (isGone: boolean) => void): void {
-    const waiting = this.#waiting.get(sender) ?? [];
-    waiting.push(run);
-    this.#waiting.set(sender, waiting);
-    if (this.#slowTimer !== undefined) return;
-    const { clock, bounds } = this.#services;
-    this.#slowTimer = clock.setTimer(bounds.slowReaderMs, () => this.end("slow_reader"));
-    this.#socket.onceDrained(() => this.#caughtUp(false));
-  }
-
   presenceChanged(member: string, devices: DevicePresence[]): void {
     this.push("presence", { member, devices: devices.slice(0, limits.devices) });
   }
@@ -279,14 +255,6 @@ export class Session implements PresenceWatcher, InboxCandidate {
     );
   }
 
-  #caughtUp(isGone: boolean): void {
-    this.#slowTimer?.cancel();
-    this.#slowTimer = undefined;
-    const waiting = [...this.#waiting.values()].flat();
-    this.#waiting.clear();
-    for (const run of waiting) run(isGone);
-  }
-
   #hold(): void {
     if (this.#holds++ === 0) this.#socket.pause();
   }
@@ -302,7 +270,7 @@ export class Session implements PresenceWatcher, InboxCandidate {
     this.#phase = "closed";
     this.#handshakeTimer?.cancel();
     this.#mailbox?.close(why === "closed" && !gaveUp);
-    this.#caughtUp(true);
+    this.catchUp.end(true);
     table.removeUnproven(this);
     presence.unwatch(this);
     const identity = this.#identity;

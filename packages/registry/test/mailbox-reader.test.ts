@@ -1,58 +1,149 @@
-import { openMemoryStores } from "@parley/core";
+import { type Log, openMemoryStores } from "@parley/core";
+import { decodeDelivery, encodeRoutedHeader, joinRoutedFrame } from "@parley/protocol";
 import { FakeClock } from "@parley/testkit";
 import { describe, expect, it } from "vitest";
 
-import { keys } from "../src/keys.ts";
 import type { MailboxGap } from "../src/mailbox-gaps.ts";
-import { MailboxReader } from "../src/mailbox-reader.ts";
+import { MailboxReader, type MailboxReaderOptions } from "../src/mailbox-reader.ts";
 
-const nextTask = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const id = (letter: string, length = 43): string => `${letter.repeat(length - 1)}A`;
+const frame = (expires: number, size = 1): Uint8Array =>
+  joinRoutedFrame(
+    encodeRoutedHeader({
+      store: true,
+      suite: 1,
+      toMember: id("M"),
+      toDevice: undefined,
+      fromMember: id("B"),
+      fromDevice: id("D"),
+      frameId: id("F", 22),
+      expires,
+      keyId: "AAAAAAAAAAA",
+      bootNonce: undefined,
+      encapsulated: new Uint8Array(32),
+      counter: 0,
+    }),
+    new Uint8Array(64),
+    new Uint8Array(size),
+  );
 
-/** What a device is told that took everything up to `cursor`, of a mailbox of four frames of which the first `gone` are gone. */
-async function toldOf(
-  cursor: number | undefined,
-  gone: number,
-  gap: MailboxGap | undefined,
-): Promise<readonly string[]> {
-  const { log } = openMemoryStores({ clock: new FakeClock() });
-  for (let frame = 1; frame <= 4; frame++) await log.append(keys.mailbox("ada"), new Uint8Array([frame]));
-  await log.trim(keys.mailbox("ada"), gone);
-  const told: string[] = [];
-  const reader = new MailboxReader({
-    log,
-    member: "ada",
-    cursor,
-    tellsEarlierGap: false,
-    gap: () => Promise.resolve(gap),
-    uncertainTo: 0,
-    now: () => 0,
-    deliver: (_bytes, offset) => void told.push(`frame ${offset}`),
-    aheadFrames: 16,
-    aheadBytes: 1_000_000,
-    isFull: () => false,
-    onceDrained: () => undefined,
-    onTrimmed: (from, to, reason) => void told.push(`${reason} ${from}-${to}`),
-    onError: (error) => void told.push(String(error)),
-  });
-  reader.kick();
-  for (let turn = 0; turn < 20; turn++) await nextTask();
-  reader.stop();
-  return told;
+interface Scene {
+  readonly clock: FakeClock;
+  readonly log: Log;
+  readonly pushed: number[];
+  readonly flagged: number[];
+  readonly trimmed: string[];
+  readonly put: (...expiries: number[]) => Promise<void>;
+  readonly reader: (change?: Partial<MailboxReaderOptions>) => MailboxReader;
 }
 
-describe("a reader of a mailbox", () => {
-  it("hands out what comes after its cursor", async () => {
-    expect(await toldOf(1, 0, undefined)).toEqual(["frame 2", "frame 3", "frame 4"]);
-    expect(await toldOf(1, 1, undefined)).toEqual(["frame 2", "frame 3", "frame 4"]);
+function setUp(gap?: MailboxGap): Scene {
+  const clock = new FakeClock();
+  const { log } = openMemoryStores({ clock });
+  const scene = { pushed: [] as number[], flagged: [] as number[], trimmed: [] as string[] };
+  return {
+    ...scene,
+    clock,
+    log,
+    put: async (...expiries) => {
+      for (const expires of expiries) await log.append(`mailbox/${id("M")}`, frame(expires));
+    },
+    reader: (change) =>
+      new MailboxReader({
+        log,
+        member: id("M"),
+        cursor: undefined,
+        tellsEarlierGap: false,
+        gap: async () => gap,
+        uncertainTo: 0,
+        now: () => clock.now(),
+        deliver: (bytes) => {
+          const delivery = decodeDelivery(bytes);
+          const place = delivery.ok ? delivery.value.mailbox : undefined;
+          scene.pushed.push(place?.offset ?? 0);
+          if (place?.redelivered === true) scene.flagged.push(place.offset);
+        },
+        aheadFrames: 100,
+        aheadBytes: 1_000_000,
+        isFull: () => false,
+        onceDrained: () => undefined,
+        onTrimmed: (from, to, reason) => scene.trimmed.push(`${reason} ${from}-${to}`),
+        onError: (error) => {
+          throw error;
+        },
+        ...change,
+      }),
+  };
+}
+
+describe("what reads a mailbox to a device", () => {
+  it("has credit for a number of frames, and goes on as they are acknowledged", async () => {
+    const { clock, put, pushed, reader } = setUp();
+    await put(0, 0, 0, 0, 0);
+    const reads = reader({ aheadFrames: 2 });
+    reads.kick();
+    await clock.run(0);
+    expect([pushed, reads.firstUnacknowledged]).toEqual([[1, 2], 1]);
+    expect([0, 1, 2, 3].map((offset) => reads.makesRoom(offset))).toEqual([false, true, true, false]);
+    reads.acknowledged(1);
+    await clock.run(0);
+    expect(pushed).toEqual([1, 2, 3]);
+    reads.acknowledged(3);
+    await clock.run(0);
+    expect(pushed).toEqual([1, 2, 3, 4, 5]);
   });
 
-  it("declares what expired before it was taken, and only that, before it goes on", async () => {
-    expect(await toldOf(1, 3, { from: 1, to: 3 })).toEqual(["expired 2-3", "frame 4"]);
-    expect(await toldOf(0, 3, { from: 1, to: 3 })).toEqual(["expired 1-3", "frame 4"]);
+  it("has credit for a number of bytes, and always for one frame", async () => {
+    const { clock, put, pushed, reader } = setUp();
+    await put(0, 0, 0);
+    const bytes = frame(0).length;
+    const reads = reader({ aheadBytes: bytes - 1 });
+    reads.kick();
+    await clock.run(0);
+    expect(pushed).toEqual([1]);
+    reads.acknowledged(1);
+    await clock.run(0);
+    expect(pushed).toEqual([1, 2]);
+    const wide = reader({ aheadBytes: 2 * bytes });
+    wide.kick();
+    await clock.run(0);
+    expect(pushed).toEqual([1, 2, 1, 2]);
   });
 
-  it("declares as lost what is gone and did not expire", async () => {
-    expect(await toldOf(1, 3, { from: 2, to: 2 })).toEqual(["expired 2-2", "lost 3-3", "frame 4"]);
-    expect(await toldOf(1, 3, undefined)).toEqual(["lost 2-3", "frame 4"]);
+  it("flags what another device may have had", async () => {
+    const { clock, put, flagged, reader } = setUp();
+    await put(0, 0, 0);
+    reader({ uncertainTo: 2 }).kick();
+    await clock.run(0);
+    expect(flagged).toEqual([1, 2]);
+  });
+
+  it("tells what it passes over because it has expired", async () => {
+    const { clock, put, pushed, trimmed, reader } = setUp();
+    await put(0, clock.now(), clock.now() + 1);
+    reader().kick();
+    await clock.run(0);
+    expect([pushed, trimmed]).toEqual([[1, 3], ["expired 2-2"]]);
+  });
+
+  it("tells a device what expired or was lost above its cursor, and nothing below it", async () => {
+    const { clock, log, put, trimmed, reader } = setUp({ from: 2, to: 4 });
+    await put(0, 0, 0, 0, 0, 0);
+    await log.trim(`mailbox/${id("M")}`, 5);
+    reader({ cursor: 3 }).kick();
+    await clock.run(0);
+    expect(trimmed).toEqual(["expired 4-4", "lost 5-5"]);
+  });
+
+  it("tells a device without a cursor what expired only when nobody else took it", async () => {
+    const { clock, log, put, pushed, trimmed, reader } = setUp({ from: 2, to: 4 });
+    await put(0, 0, 0, 0, 0);
+    await log.trim(`mailbox/${id("M")}`, 4);
+    reader().kick();
+    await clock.run(0);
+    expect(trimmed).toEqual([]);
+    reader({ tellsEarlierGap: true }).kick();
+    await clock.run(0);
+    expect([trimmed, pushed]).toEqual([["expired 2-4"], [5, 5]]);
   });
 });

@@ -24,6 +24,7 @@ export interface Suite {
 /** A suite that runs longer than this hangs. */
 const suiteLimitMs = 900_000;
 const fuzzSeconds = 20;
+const chaosSeconds = 30;
 
 /** In the order in which they run: what says most, soonest, comes first. */
 export const suites: readonly Suite[] = [
@@ -56,6 +57,14 @@ export const suites: readonly Suite[] = [
     files: "test/lab/main.ts",
     hindrance: () => (namespaceRights() === undefined ? "this account may not make network namespaces" : undefined),
     run: runLabSuite,
+  },
+  {
+    name: "chaos",
+    about: `real processes under load, killed and cut off for ${chaosSeconds} s`,
+    needs: ["ip", "nft", "turnserver"],
+    files: "test/chaos/main.ts",
+    hindrance: () => (namespaceRights() === undefined ? "this account may not make network namespaces" : undefined),
+    run: runChaosSuite,
   },
   {
     name: "fuzz",
@@ -95,6 +104,14 @@ function vitestSuite(name: string, about: string, files: string, needs: readonly
     }
   };
   return { name, about, needs, files, run };
+}
+
+/** A short run: the long one is `npm run chaos`. */
+async function runChaosSuite(): Promise<Counts> {
+  const main = join(root, "test", "chaos", "main.ts");
+  const bounds = ["--minutes", String(chaosSeconds / 60), "--rate", "100", "--every", "1.5"];
+  const child = await runChild(process.execPath, [main, ...bounds], { timeoutMs: suiteLimitMs });
+  return child.code === 0 ? { passed: 1, failed: 0, skipped: 0 } : { passed: 0, failed: 1, skipped: 0 };
 }
 
 async function runFuzzSuite(): Promise<Counts> {

@@ -5,7 +5,7 @@ import { type TestDevice, TestSocket, WireMesh } from "@parley/testkit";
 
 import { BrokenInvariant, plantedText, within } from "./surface.ts";
 
-const probeMs = 5000;
+const probeMs = 20_000;
 /** RFC 6455 section 7.4.1: orderly, going away, protocol error, unacceptable data, not UTF-8, too big; 1006 when the socket was cut. */
 const websocketCodes = [1000, 1001, 1002, 1003, 1005, 1006, 1007, 1009];
 const generous = {

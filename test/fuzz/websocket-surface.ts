@@ -8,7 +8,8 @@ import { mutateBytes, mutateJson, mutateText } from "./mutate.ts";
 import { checkClose, openRegistryTarget, type RegistryTarget } from "./registry-target.ts";
 import { plantedText, type Surface, within } from "./surface.ts";
 
-const closeMs = 5000;
+/** Far above what an idle machine needs: a busy one is no hang. */
+const closeMs = 20_000;
 const messagesPerCase = 40;
 
 /** Before the proof: the first wrong message ends the session, and it says why. */

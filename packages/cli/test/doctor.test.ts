@@ -1,14 +1,13 @@
-import { createSocket } from "node:dgram";
-import { once } from "node:events";
-
 import { limits, protocolVersions } from "@parley/protocol";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it } from "vitest";
 
 import { doctorChecks } from "../src/doctor/checks.ts";
+import { readIceUrl } from "../src/doctor/ice-url.ts";
 import { judgeDisk, leastFreeBytes } from "../src/doctor/machine-checks.ts";
-import { judgeTurn, stunAddress } from "../src/doctor/network-checks.ts";
+import { judgeKind, judgePaths, judgeStun, judgeTurn } from "../src/doctor/network-checks.ts";
 import { judgeSkew, judgeVersion } from "../src/doctor/registry-checks.ts";
-import { probeLoopback, probeStun } from "../src/doctor/udp-probe.ts";
+import { judgeTurnTrial } from "../src/doctor/turn-judge.ts";
+import { probeLoopback } from "../src/doctor/udp-probe.ts";
 
 describe("the checks", () => {
   it("have names of their own", () => {
@@ -51,44 +50,82 @@ describe("the checks", () => {
   });
 
   it("warn where no TURN server is named", () => {
-    expect(judgeTurn([])).toMatchObject({ verdict: "warning", code: "no_turn" });
-    expect(judgeTurn([{ urls: ["stun:stun.example.org"] }]).code).toBe("no_turn");
-    expect(judgeTurn([{ urls: ["turn:turn.example.org:3478?transport=udp"] }]).verdict).toBe("ok");
+    expect(judgeTurn([], 0)).toMatchObject({ verdict: "warning", code: "no_turn" });
+  });
+
+  const url = "turn:turn.example.org";
+  const works = { state: "works", relayed: { address: "192.0.2.1", port: 1 }, allocateMs: 3, throughMs: 1 } as const;
+
+  it.each([
+    ["turn_unreachable", { state: "silent" }, "1:a"],
+    ["turn_unreachable", { state: "unresolved" }, "1:a"],
+    ["turn_expired", { state: "refused", code: 401 }, "1700000000:a"],
+    ["turn_refused", { state: "refused", code: 401 }, "1700000011:a"],
+    ["turn_refused", { state: "refused", code: 401 }, "somebody"],
+    ["turn_refused", { state: "refused", code: 403 }, "1700000011:a"],
+    ["turn_full", { state: "refused", code: 486 }, "1700000011:a"],
+    ["turn_lost", { state: "lost", relayed: works.relayed }, "1700000011:a"],
+    ["turn_unused", { state: "not-tried" }, "1700000011:a"],
+    ["turn_refused", { state: "no-credentials" }, undefined],
+    ["ok", works, "1700000011:a"],
+  ] as const)("find %s in a TURN server", (code, outcome, username) => {
+    const finding = judgeTurnTrial({ url, username, outcome }, 1_700_000_010_000);
+    expect(finding.code).toBe(code);
+    expect(finding.advice?.endsWith(".") ?? true).toBe(true);
+  });
+
+  it("name the worst of several TURN servers", () => {
+    const trials = [
+      { url, username: "a", outcome: works },
+      { url, username: "a", outcome: { state: "silent" } as const },
+    ];
+    expect(judgeTurn(trials, 0)).toMatchObject({ verdict: "fault", code: "turn_unreachable" });
+    expect(judgeTurn(trials.slice(0, 1), 0).verdict).toBe("ok");
+  });
+
+  it("name STUN servers that are silent while others answer", () => {
+    const [good, bad] = [
+      { url: "stun:a", answeredMs: 3 },
+      { url: "stun:b", answeredMs: undefined },
+    ];
+    expect(
+      [judgeStun([]), judgeStun([good]), judgeStun([good, bad]), judgeStun([bad])].map(({ code }) => code),
+    ).toEqual(["left_out", "ok", "stun_silent", "left_out"]);
+  });
+
+  it("are honest about what is unknown", () => {
+    const nat = {
+      kind: "unknown",
+      mapping: "unknown",
+      filtering: "unknown",
+      mapped: undefined,
+      translated: undefined,
+    } as const;
+    const findings = { ...nat, because: "no STUN server is configured" };
+    expect(judgeKind(findings)).toMatchObject({ verdict: "left-out", says: "unknown; no STUN server is configured." });
+    expect(judgePaths(findings, { turn: false, relay: true })).toMatchObject({ verdict: "left-out" });
+    const known = judgePaths({ ...nat, kind: "symmetric" }, { turn: true, relay: true });
+    expect(known.says).toBe(
+      "By what the other side is behind: direct to public, full-cone, address-restricted; turn to port-restricted, symmetric; relay to udp-blocked, tcp-443-only.",
+    );
   });
 });
 
 describe("probes of UDP", () => {
   it("read STUN and TURN addresses", () => {
-    expect(["stun:a.example", "turn:a.example:99?transport=udp", "stun:[::1]:5", "https://x"].map(stunAddress)).toEqual(
-      [{ host: "a.example", port: 3478 }, { host: "a.example", port: 99 }, { host: "::1", port: 5 }, undefined],
-    );
+    const read = (url: string) => {
+      const { kind, transport, host, port } = readIceUrl(url) ?? {};
+      return [kind, transport, host, port].join(" ");
+    };
+    expect(
+      ["stun:a.example", "turn:a.example:99?transport=tcp", "stun:[::1]:5", "turns:b", "stun:a:0", "https://x"].map(
+        read,
+      ),
+    ).toEqual(["stun udp a.example 3478", "turn tcp a.example 99", "stun udp ::1 5", "turn tls b 5349", "   ", "   "]);
   });
 
   it("pass on this machine, and name why they do not", async () => {
     expect(await probeLoopback()).toBeUndefined();
     expect(await probeLoopback("192.0.2.1")).toBe("EADDRNOTAVAIL");
-  });
-
-  it("take an answer to their own STUN request only", async () => {
-    const server = createSocket("udp4");
-    onTestFinished(() => void server.close());
-    server.on("message", (request, { port, address }) => {
-      const answer = Buffer.from(request);
-      answer.writeUInt16BE(0x0101, 0);
-      const foreign = Buffer.from(answer);
-      foreign.writeUInt8(foreign.readUInt8(19) ^ 1, 19);
-      server.send(foreign, port, address);
-      server.send(answer, port, address);
-    });
-    server.bind(0, "127.0.0.1");
-    await once(server, "listening");
-    expect(await probeStun("127.0.0.1", server.address().port)).toBeUndefined();
-  });
-
-  it("give up on a server that is silent", async () => {
-    const silent = createSocket("udp4").bind(0, "127.0.0.1");
-    onTestFinished(() => void silent.close());
-    await once(silent, "listening");
-    expect(await probeStun("127.0.0.1", silent.address().port)).toBe("no answer");
   });
 });

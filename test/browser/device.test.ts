@@ -1,3 +1,4 @@
+import { toParleyError } from "@parley/protocol";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { type Joined, Messages } from "../integration/device-fixture.ts";
@@ -155,7 +156,7 @@ describe("a page that is killed", () => {
     const next = await page.killAndLoad();
     await mesh.scope.mesh.startRegistry();
     // The browser gives the lock of a page that is gone back by and by.
-    const opening = (): Promise<string> => next.ask("openAgain").catch(({ code }: { code: string }) => code);
+    const opening = (): Promise<string> => next.ask("openAgain").catch((error: unknown) => toParleyError(error).code);
     await expect.poll(opening, { timeout: 20_000 }).toBe(member);
     const [first, ...rest] = await messages.count(3);
     expect(rest.map(({ id, text }) => ({ id, text }))).toEqual([

@@ -8,7 +8,7 @@ export async function serveCount(device: Device): Promise<void> {
     let sum = 0;
     for (let step = 1; step <= upTo; step++) {
       sum += step;
-      task.progress(`step ${step}`);
+      await task.progress(`step ${step}`);
     }
     return { sum, path: task.path, from: task.from.name };
   });

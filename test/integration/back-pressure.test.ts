@@ -59,13 +59,12 @@ describe("a receiver that does not keep up", () => {
     const sends: Promise<unknown>[] = [];
     for (let count = 0; count < 120; count++) {
       const sent = alice.device.send("@bob", text, { signal: controller.signal });
-      await Promise.race([sent.then(() => accepted++), alice.device.memberOf("@bob").catch(() => undefined)]);
-      sends.push(sent.then(() => undefined));
+      sends.push(sent.then(() => void accepted++));
       sends.at(-1)?.catch(() => undefined);
     }
     const most = limits.unackedBytes / (200 * 1024) + 1;
+    await until(() => accepted >= Math.floor(most));
     expect(accepted).toBeLessThanOrEqual(most);
-    expect(accepted).toBeGreaterThan(60);
     controller.abort();
     const results = await Promise.allSettled(sends);
     expect(results.filter(({ status }) => status === "fulfilled").length).toBeLessThanOrEqual(most);

@@ -27,12 +27,12 @@ const schemas = { input: shape, output: shape };
 /** What the tests' agents do, by skill. */
 const skills: Record<string, TaskHandler> = {
   echo: (task) => Promise.resolve(task.input),
-  steps: (task) => {
-    task.progress("one");
-    task.artifact({ artifactId: "log", parts: [{ text: "a" }] });
-    task.progress("two");
-    task.artifact({ artifactId: "log", parts: [{ text: "b" }] }, { append: true, lastChunk: true });
-    return Promise.resolve({ text: "done" });
+  steps: async (task) => {
+    await task.progress("one");
+    await task.artifact({ artifactId: "log", parts: [{ text: "a" }] });
+    await task.progress("two");
+    await task.artifact({ artifactId: "log", parts: [{ text: "b" }] }, { append: true, lastChunk: true });
+    return { text: "done" };
   },
   forever: (task) => untilAborted(task),
   deaf: () => new Promise(() => undefined),
@@ -44,9 +44,13 @@ const skills: Record<string, TaskHandler> = {
 };
 
 /** Rejects with the signal's reason, after telling that it began. */
-function untilAborted(task: IncomingTask): Promise<never> {
-  task.progress("began");
-  return new Promise((_, reject) => task.signal.addEventListener("abort", () => reject(task.signal.reason as Error)));
+async function untilAborted(task: IncomingTask): Promise<never> {
+  await task.progress("began");
+  return new Promise((_, reject) => {
+    const end = (): void => reject(task.signal.reason as Error);
+    if (task.signal.aborted) end();
+    else task.signal.addEventListener("abort", end);
+  });
 }
 
 /** An agent that offers these skills; gives the tasks that it has seen. */

@@ -41,7 +41,7 @@ export class Library {
   static async open(
     folder: string,
     state: FolderState,
-    progress: (text: string) => void,
+    progress: (text: string) => void | Promise<void>,
     signal?: AbortSignal,
   ): Promise<Library> {
     const sections: Section[] = [];
@@ -50,10 +50,10 @@ export class Library {
       signal?.throwIfAborted();
       sections.push(...sectionsOf(file));
       files++;
-      if (files % 250 === 0) progress(`reading: ${files} of ${state.paths.length} files`);
+      if (files % 250 === 0) await progress(`reading: ${files} of ${state.paths.length} files`);
     }
     const library = new Library(files, sections);
-    progress(`indexing ${sections.length} sections of ${files} files`);
+    await progress(`indexing ${sections.length} sections of ${files} files`);
     await library.#index.addAllAsync(sections.map(({ heading, text, file }, id) => ({ id, heading, text, file })));
     return library;
   }

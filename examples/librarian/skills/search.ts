@@ -26,9 +26,9 @@ export const search = defineSkill({
   run: async ({ query, most }, { progress, signal }) => {
     const library = await openLibrary(libraryFolder(), progress);
     signal.throwIfAborted();
-    progress(`searching ${library.sections} sections of ${library.files} files`);
+    await progress(`searching ${library.sections} sections of ${library.files} files`);
     const hits = library.search(query, most);
-    progress(`found ${hits.length} ${hits.length === 1 ? "passage" : "passages"}`);
+    await progress(`found ${hits.length} ${hits.length === 1 ? "passage" : "passages"}`);
     return {
       passages: hits.map(({ section, score, line }) => ({
         citation: `${section.file}:${line}`,

@@ -28,7 +28,7 @@ export const report = defineSkill({
     const allowed = paths === undefined ? {} : { paths };
     const librarian = await mesh.findAgent("search");
     const to = `@${librarian.name}`;
-    progress(`asking ${to}, who offers search`);
+    await progress(`asking ${to}, who offers search`);
     const found = await mesh.delegate<typeof search>({
       skill: "search",
       to,
@@ -36,7 +36,7 @@ export const report = defineSkill({
       ...allowed,
       onProgress: (text) => progress(`${to}: ${text}`),
     });
-    progress(`reading ${found.output.passages.length} sections from ${to}`);
+    await progress(`reading ${found.output.passages.length} sections from ${to}`);
     const sections = await Promise.all(
       found.output.passages.map(async ({ citation }) => {
         const section = await mesh.delegate<typeof read>({ skill: "read", to, input: { citation }, ...allowed });
@@ -48,7 +48,7 @@ export const report = defineSkill({
       heading: section.output.heading,
       text: section.output.text,
     }));
-    progress("writing");
+    await progress("writing");
     const sentences = chooseSentences(topic, sources, sentencesPerSource);
     return {
       markdown: writeReport(topic, sources, sentences),

@@ -9,8 +9,8 @@ export const greet = defineSkill({
   examples: ['{"name": "Ada"}'],
   input: z.object({ name: z.string().min(1).max(80) }),
   output: z.object({ greeting: z.string() }),
-  run: ({ name }, { from, progress }) => {
-    progress("thinking of something kind");
+  run: async ({ name }, { from, progress }) => {
+    await progress("thinking of something kind");
     return { greeting: `Hello ${name}! @${from.name} asked me to greet you.` };
   },
 });

@@ -45,7 +45,7 @@ export interface Delegation<Of extends AnySkill = AnySkill> {
   readonly paths?: AllowedPaths;
   readonly signal?: AbortSignal;
   /** Each progress note of the other agent. */
-  readonly onProgress?: (text: string) => void;
+  readonly onProgress?: (text: string) => void | Promise<void>;
 }
 
 export interface DelegationResult<Output = unknown> {
@@ -199,10 +199,10 @@ async function runDelegation(
   };
 }
 
-async function tellProgress(run: TaskRun, tell: (text: string) => void): Promise<void> {
+async function tellProgress(run: TaskRun, tell: (text: string) => void | Promise<void>): Promise<void> {
   for await (const event of run.events) {
     const text = progressOf(event);
-    if (text !== undefined) tell(text);
+    if (text !== undefined) await tell(text);
   }
 }
 

@@ -129,6 +129,8 @@ class AgentRuntime {
       await agent.onMessage?.(message, createMesh(device));
     } catch (thrown) {
       log("error", "message.handler-threw", { ...facts, error: stackOf(thrown) });
+      // It becomes a dead letter, which can be handed out again.
+      throw thrown;
     }
   }
 
@@ -149,13 +151,13 @@ class AgentRuntime {
       from: task.from,
       idempotencyKey: task.id,
       instructions: agent.instructions,
-      progress: (text) => {
-        if (!signal.aborted) task.progress(text);
+      progress: async (text) => {
+        if (!signal.aborted) await task.progress(text);
       },
-      artifact: (artifact, options) => {
+      artifact: async (artifact, options) => {
         signal.throwIfAborted();
         const artifactId = artifact.artifactId ?? `part-${++artifacts}`;
-        task.artifact({ artifactId, ...describe(artifact), parts: partsOf(artifact) }, options);
+        await task.artifact({ artifactId, ...describe(artifact), parts: partsOf(artifact) }, options);
       },
       log: (level, event, fields) => log(level, event, { skill: task.skill, task: task.id, ...fields }),
       mesh: createMesh(device, { signal, deadline }),

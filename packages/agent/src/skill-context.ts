@@ -25,13 +25,13 @@ export interface SkillContext {
   readonly from: Sender;
   /** The task's id: the same when a task is handed out again after a crash. */
   readonly idempotencyKey: string;
-  /** Tells the caller how far the work is. */
-  readonly progress: (text: string) => void;
-  /** Hands something over at once. Throws `too_large` above `limits.artifactBytes`. */
+  /** Tells the caller how far the work is. Resolves when there is room for more: a slow caller slows the skill. */
+  readonly progress: (text: string) => Promise<void>;
+  /** Hands something over at once, in the same way. Rejects with `too_large` above `limits.artifactBytes`. */
   readonly artifact: (
     artifact: SkillArtifact,
     options?: { readonly append?: boolean; readonly lastChunk?: boolean },
-  ) => void;
+  ) => Promise<void>;
   /** Structured log line; leave content and secrets out. */
   readonly log: LogLine;
   /** The other members. Delegations end with this task. */

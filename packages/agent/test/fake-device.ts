@@ -224,8 +224,8 @@ export class FakeDevice implements Fake {
       path: "direct",
       signal: controller.signal,
       deadline,
-      progress: (note) => void progress.push(note),
-      artifact: (artifact) => void artifacts.push(artifact),
+      progress: async (note) => void progress.push(note),
+      artifact: async (artifact) => void artifacts.push(artifact),
     };
     const handler = this.#handler;
     if (handler === undefined) throw new ParleyError("internal", { message: "nothing serves tasks" });

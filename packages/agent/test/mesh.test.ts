@@ -67,7 +67,7 @@ describe("a skill's view of the mesh", () => {
     const { device, mesh } = meshOf();
     device.answer = () => ({ output: 7, progress: ["one", "two"] });
     const told: string[] = [];
-    const result = await mesh.delegate({ to: "@a", skill: "s", input: 1, onProgress: (text) => told.push(text) });
+    const result = await mesh.delegate({ to: "@a", skill: "s", input: 1, onProgress: (text) => void told.push(text) });
     expect(told).toEqual(["one", "two"]);
     expect(result).toEqual({
       by: "a",

@@ -103,10 +103,10 @@ describe("a running agent", () => {
     const task = await device.give("wait", {});
     const context = await started;
     expect(context).toMatchObject({ from: { name: "caller" }, idempotencyKey: "t-1", instructions: "be kind" });
-    context.progress("half");
-    context.artifact({ text: "a" });
-    context.artifact({ data: { b: 1 }, name: "b" });
-    expect(() => context.artifact({})).toThrow("exactly one of");
+    await context.progress("half");
+    await context.artifact({ text: "a" });
+    await context.artifact({ data: { b: 1 }, name: "b" });
+    await expect(context.artifact({})).rejects.toThrow("exactly one of");
     end("done");
     await expect(task.result).resolves.toBe("done");
     expect(task.progress).toEqual(["half"]);
@@ -228,7 +228,7 @@ describe("a running agent", () => {
         throw new Error("no");
       },
     });
-    await device.receive("the secret plan");
+    await expect(device.receive("the secret plan")).rejects.toThrow("no");
     await (
       await device.give("double", { n: 42.5 })
     ).result;

@@ -30,7 +30,7 @@ import { pause } from "./pause.ts";
 import { callRoute } from "./registry-http.ts";
 
 /** What the inviting device tells the new one: all that shows who the member is. */
-export const enrolmentContentSchema = z.strictObject({
+const enrolmentContentSchema = z.strictObject({
   v: z.literal(1),
   record: memberRecordSchema.omit({ card: true }),
   /** Left out when it would not fit: the registry serves it, and the link pins it. */

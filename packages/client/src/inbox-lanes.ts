@@ -125,7 +125,9 @@ export class InboxLanes {
     lane.running = true;
     try {
       while (this.#reading) {
-        const next = lane.waiting[0] ?? (await this.#fromDisk(sender, lane));
+        // What is offered while the disk is read finds the lane running: it is looked for once more.
+        if (lane.waiting.length === 0) await this.#fromDisk(sender, lane);
+        const next = lane.waiting[0];
         // Let go of while the disk was read: it is there still.
         if (next === undefined || !this.#reading) break;
         if (await this.#handle(next, lane)) {
@@ -142,8 +144,8 @@ export class InboxLanes {
     if (lane.waiting.length === 0 && !lane.hasMore) this.#lanes.delete(sender);
   }
 
-  /** The next message of a sender that is on disk only: the first one of a page that is kept. */
-  async #fromDisk(sender: string, lane: Lane): Promise<Waiting | undefined> {
+  /** Reads what of a sender is on disk only, as far as the first page that holds something new. */
+  async #fromDisk(sender: string, lane: Lane): Promise<void> {
     let after = 0;
     while (lane.hasMore) {
       const { offers } = lane;
@@ -154,7 +156,6 @@ export class InboxLanes {
       after = page.at(-1)?.place ?? 0;
       if (page.length === 0 && offers === lane.offers) lane.hasMore = false;
     }
-    return lane.waiting[0];
   }
 
   /** False when the handler left before it had the message. */

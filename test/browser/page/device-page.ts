@@ -116,7 +116,7 @@ async function delegate({ to, ...request }: PageDelegation): Promise<PageOutcome
 async function serve(): Promise<void> {
   device().serve(async (task) => {
     const words = String(task.input).split(" ");
-    for (const word of words) task.progress(word);
+    for (const word of words) await task.progress(word);
     return words.toReversed().join(" ");
   });
   await device().publishCard(cardOf(device()));

@@ -31,9 +31,12 @@ export interface HeldTaskOptions {
   readonly owner: string;
   readonly contextId: string;
   readonly timeLimitMs: number;
-  readonly tell: (follower: Follower, event: CallEvent) => void;
+  /** Resolves once the event was taken for sending, which waits for room; never rejects. */
+  readonly tell: (follower: Follower, event: CallEvent) => Promise<void>;
 }
 
+/** Events of one task that wait for room at once. */
+const mostWaiting = 1024;
 /** Longest note in a status. */
 const mostNoteCharacters = 8192;
 
@@ -68,6 +71,7 @@ export class HeldTask {
   readonly #followers = new Set<Follower>();
   #timer: Timer | undefined;
   #announced = false;
+  #waiting = 0;
 
   constructor(options: HeldTaskOptions, first: Follower) {
     const { clock, random, timeLimitMs } = options;
@@ -114,17 +118,18 @@ export class HeldTask {
     });
   }
 
-  progress(text: string): void {
-    this.#publish({
+  /** Resolves when the followers' streams took it. Throws `limit_reached` when too much waits for a slow one. */
+  progress(text: string): Promise<void> {
+    return this.#publish({
       statusUpdate: { taskId: this.id, contextId: this.contextId, status: this.#status("TASK_STATE_WORKING", text) },
     });
   }
 
-  /** Throws `too_large` when no envelope can carry it. */
-  artifact(artifact: Artifact, options: { append?: boolean; lastChunk?: boolean } = {}): void {
+  /** The same. Throws `too_large` when no envelope can carry it. */
+  async artifact(artifact: Artifact, options: { append?: boolean; lastChunk?: boolean } = {}): Promise<void> {
     const event = { artifactUpdate: { taskId: this.id, contextId: this.contextId, artifact, ...options } };
     checkFits(event);
-    this.#publish(event);
+    await this.#publish(event);
   }
 
   /** Ends well; a defined output becomes the last artifact. Throws `too_large` when no envelope can carry it. */
@@ -135,7 +140,7 @@ export class HeldTask {
         artifactUpdate: { taskId: this.id, contextId: this.contextId, artifact, lastChunk: true },
       };
       checkFits(event);
-      if (this.#announced) this.#publish(event);
+      if (this.#announced) void this.#publish(event);
       else this.#fold.apply(event);
     }
     this.#end("TASK_STATE_COMPLETED");
@@ -150,7 +155,7 @@ export class HeldTask {
 
   /** One more follower: a snapshot first, then what happens from now on. */
   follow(follower: Follower): void {
-    this.#tell(follower, { event: { task: this.task } });
+    void this.#tell(follower, { event: { task: this.task } });
     this.#followers.add(follower);
   }
 
@@ -171,15 +176,21 @@ export class HeldTask {
   #announce(): void {
     if (this.#announced || this.ended) return;
     this.#announced = true;
-    this.#tellAll({ event: { task: this.task } });
+    void this.#tellAll({ event: { task: this.task } });
   }
 
   /** Nothing leaves a terminal state. */
-  #publish(event: StreamResponse): void {
+  async #publish(event: StreamResponse): Promise<void> {
     if (this.ended) return;
+    if (this.#waiting >= mostWaiting)
+      throw new ParleyError("limit_reached", {
+        message: "Too many events of this task wait for a slow caller; await each before the next.",
+      });
     this.#announce();
     this.#fold.apply(event);
-    this.#tellAll({ event });
+    this.#waiting++;
+    await this.#tellAll({ event });
+    this.#waiting--;
   }
 
   #end(state: TaskState, note?: string): void {
@@ -188,7 +199,7 @@ export class HeldTask {
       statusUpdate: { taskId: this.id, contextId: this.contextId, status: this.#status(state, note) },
     };
     this.#fold.apply(event);
-    this.#tellAll(this.#announced ? { event, end: true } : { event: { task: this.task }, end: true });
+    void this.#tellAll(this.#announced ? { event, end: true } : { event: { task: this.task }, end: true });
     this.#close();
   }
 
@@ -201,7 +212,7 @@ export class HeldTask {
         status: this.#status("TASK_STATE_FAILED", error.message),
       },
     });
-    this.#tellAll({ error: wireErrorOf(error) });
+    void this.#tellAll({ error: wireErrorOf(error) });
     this.#close();
   }
 
@@ -223,11 +234,12 @@ export class HeldTask {
     };
   }
 
-  #tellAll(event: Omit<CallEvent, "call">): void {
-    for (const follower of this.#followers) this.#tell(follower, event);
+  async #tellAll(event: Omit<CallEvent, "call">): Promise<void> {
+    const [only, ...others] = [...this.#followers].map((follower) => this.#tell(follower, event));
+    await (others.length === 0 ? only : Promise.all([only, ...others]));
   }
 
-  #tell(follower: Follower, event: Omit<CallEvent, "call">): void {
-    this.#options.tell(follower, { call: follower.call, ...event });
+  #tell(follower: Follower, event: Omit<CallEvent, "call">): Promise<void> {
+    return this.#options.tell(follower, { call: follower.call, ...event });
   }
 }

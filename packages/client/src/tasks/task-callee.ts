@@ -64,7 +64,7 @@ export class TaskCallee {
       const error = new ParleyError(call.code, { message });
       const number = callNumberOf(text);
       if (number !== undefined)
-        this.#tell(
+        void this.#tell(
           { peer: envelope.peer, call: number, paths: undefined },
           { call: number, error: wireErrorOf(error) },
         );
@@ -184,7 +184,7 @@ export class TaskCallee {
   #cancel(held: HeldTask, follower: Follower): void {
     if (held.ended) throw new ParleyError("task_not_cancelable");
     held.abort(new ParleyError("canceled"));
-    this.#tell(follower, { call: follower.call, task: held.task });
+    void this.#tell(follower, { call: follower.call, task: held.task });
   }
 
   #subscribe(held: HeldTask, follower: Follower): void {
@@ -192,12 +192,15 @@ export class TaskCallee {
     held.follow(follower);
   }
 
-  #tell(follower: Follower, event: CallEvent): void {
-    this.#options.send(follower.peer, envelopeKinds.callEvent, event, follower.paths).catch((error: unknown) => {
+  /** Resolves once the event was taken for sending; never rejects. */
+  async #tell(follower: Follower, event: CallEvent): Promise<void> {
+    try {
+      await this.#options.send(follower.peer, envelopeKinds.callEvent, event, follower.paths);
+    } catch (error) {
       // Whoever waits for what cannot be sent learns why.
-      if (event.error === undefined) this.#tell(follower, { call: follower.call, error: wireErrorOf(error) });
+      if (event.error === undefined) await this.#tell(follower, { call: follower.call, error: wireErrorOf(error) });
       else this.#options.onError(error);
-    });
+    }
   }
 
   #change(by: number): void {

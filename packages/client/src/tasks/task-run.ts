@@ -62,10 +62,13 @@ export interface IncomingTask {
   readonly signal: AbortSignal;
   /** Milliseconds since 1970. */
   readonly deadline: number;
-  /** A progress note: a status update in TASK_STATE_WORKING with this text. */
-  progress(text: string): void;
-  /** Adds an artifact, or a chunk of one when `append` is set. Throws `too_large` above `limits.artifactBytes`. */
-  artifact(artifact: Artifact, options?: { append?: boolean; lastChunk?: boolean }): void;
+  /**
+   * A progress note: a status update in TASK_STATE_WORKING with this text. Resolves when there is room for more: a slow
+   * caller slows whoever awaits it. Rejects with `limit_reached` when far too much waits.
+   */
+  progress(text: string): Promise<void>;
+  /** Adds an artifact, or a chunk of one when `append` is set, in the same way. Rejects with `too_large` above `limits.artifactBytes`. */
+  artifact(artifact: Artifact, options?: { append?: boolean; lastChunk?: boolean }): Promise<void>;
 }
 
 /** Works on a task; what it returns becomes the last artifact (`data`), what it throws fails the task. */

@@ -32,6 +32,9 @@ const withoutLinks: readonly NatKind[] = ["udp-blocked", "tcp-443-only"];
 const unseen: Diagnosis = { host: "?", kind: "none", paths: {}, problems: [] };
 /** A machine that is busy with something else delays one try, not three. */
 const mostTries = 3;
+/** A link that is possible is up long before, also on a busy machine; where none is, there is no use in waiting long. */
+const linkWaitMs = 6000;
+const noLinkWaitMs = 3000;
 const cutPair: Pair = ["port-restricted", "full-cone"];
 
 function leave(code: number, sentence: string): never {
@@ -103,14 +106,13 @@ async function runLab(internet: Internet, mesh: LabMesh, pairs: readonly Pair[])
 /** Links are timed one at a time; where none is possible, the waits run beside each other. */
 async function tryPairs(internet: Internet, mesh: LabMesh, pairs: readonly Pair[]): Promise<readonly PairResult[]> {
   const attempt = async ([from, to]: Pair, tries = 1): Promise<PairResult> => {
-    const result = await tryPair(mesh, internet.host("a", from), internet.host("b", to));
+    const result = await tryPair(mesh, internet.host("a", from), internet.host("b", to), waitOf([from, to]));
     const isRight = judgePair(result, expected).length === 0;
     say(`${from} to ${to}: first ${result.firstPath ?? "none"}, then ${result.finalPath ?? "none"}${detail(result)}`);
     if (isRight || tries === mostTries) return result;
     say(`${from} to ${to}: again, ${judgePair(result, expected).join(", ")}`);
     return attempt([from, to], tries + 1);
   };
-  const isTimed = (pair: Pair): boolean => !pair.some((kind) => withoutLinks.includes(kind));
   const timed = await overAll(pairs.filter(isTimed), 1, (pair) => attempt(pair));
   // One caller makes one pair at a time.
   const groups = Map.groupBy(
@@ -119,6 +121,14 @@ async function tryPairs(internet: Internet, mesh: LabMesh, pairs: readonly Pair[
   );
   const others = await Promise.all([...groups.values()].map((group) => overAll(group, 1, (pair) => attempt(pair))));
   return [...timed, ...others.flat()];
+}
+
+function isTimed(pair: Pair): boolean {
+  return !pair.some((kind) => withoutLinks.includes(kind));
+}
+
+function waitOf(pair: Pair): number {
+  return isTimed(pair) ? linkWaitMs : noLinkWaitMs;
 }
 
 function detail({ linkMs, route, reason }: PairResult): string {

@@ -22,17 +22,16 @@ export interface PairResult {
   readonly reason: string | undefined;
 }
 
-/** A link that is possible is up long before. */
-const linkWaitMs = 5000;
 const betterWaitMs = 1500;
 const deliveryWaitMs = 10_000;
 
-export async function tryPair(mesh: LabMesh, from: Host, to: Host): Promise<PairResult> {
+/** `waitMs` is how long a link may take to come up. */
+export async function tryPair(mesh: LabMesh, from: Host, to: Host, waitMs: number): Promise<PairResult> {
   const command = await mesh.startDevice(from);
   try {
     const device = await mesh.attach(from);
     try {
-      return { from: from.kind, to: to.kind, ...(await meet(device, to.name)) };
+      return { from: from.kind, to: to.kind, ...(await meet(device, to.name, waitMs)) };
     } finally {
       await device.stop();
     }
@@ -41,9 +40,9 @@ export async function tryPair(mesh: LabMesh, from: Host, to: Host): Promise<Pair
   }
 }
 
-async function meet(device: AttachedDevice, name: string): Promise<Omit<PairResult, "from" | "to">> {
+async function meet(device: AttachedDevice, name: string, waitMs: number): Promise<Omit<PairResult, "from" | "to">> {
   const started = performance.now();
-  const link = settledLink(device, name);
+  const link = settledLink(device, name, waitMs);
   const first = await send(device, name);
   const ended = await link;
   const linkMs = ended?.link.state === "open" ? ended.at - started : undefined;
@@ -75,7 +74,7 @@ type LinkEnd = Extract<DeviceEvent, { type: "link" }> & { readonly at: number };
  * The link to a member once it is as good as it gets: direct, or through TURN and not direct a while later, for ICE opens on
  * the first pair that works. What became of the attempt when there is no link.
  */
-function settledLink(device: AttachedDevice, name: string): Promise<LinkEnd | undefined> {
+function settledLink(device: AttachedDevice, name: string, waitMs: number): Promise<LinkEnd | undefined> {
   return new Promise((resolve) => {
     let last: LinkEnd | undefined;
     const finish = (): void => {
@@ -83,7 +82,7 @@ function settledLink(device: AttachedDevice, name: string): Promise<LinkEnd | un
       leave();
       resolve(last);
     };
-    let timer = setTimeout(finish, linkWaitMs);
+    let timer = setTimeout(finish, waitMs);
     const leave = device.watch((event) => {
       if (event.type !== "link" || event.link.name !== name) return;
       last = { ...event, at: performance.now() };

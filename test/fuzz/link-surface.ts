@@ -46,7 +46,28 @@ function withOddBody(random: SeededRandom): Uint8Array {
   return out.finish().slice();
 }
 
-function frameOf(random: SeededRandom): Uint8Array {
+const states = ["delivered", "handled", "read"] as const;
+const codes = ["not_holder", "storage_full", "expired", "unsupported_kind", "refused"] as const;
+
+/** What a recipient answers, about a stream that there is, with numbers and signatures that are not right. */
+function withOddAnswers(epoch: string, random: SeededRandom): Uint8Array {
+  const out = new FrameWriter();
+  const number = (): number => random.pick([0, 1, 2, 3, random.below(100), random.below(2 ** 40)]);
+  for (let count = 1 + random.below(4); count > 0; count--) {
+    const deliveryClass = random.chance(0.8) ? "durable" : "live";
+    const from = 1 + number();
+    if (random.chance(0.3)) out.ack({ class: deliveryClass, epoch, seq: number() });
+    else if (random.chance(0.4)) out.refusal({ class: deliveryClass, epoch, seq: number(), code: random.pick(codes) });
+    else {
+      const signature = random.bytes(64);
+      out.receipt({ epoch, state: random.pick(states), from, to: from + number(), at: number(), signature });
+    }
+  }
+  return out.finish().slice();
+}
+
+function frameOf(random: SeededRandom, epoch: string): Uint8Array {
+  if (random.chance(0.3)) return withOddAnswers(epoch, random);
   if (random.chance(0.5)) return withOddBody(random);
   return random.chance(0.5) ? mutateBytes(random.pick(corpus.frames), random) : random.pick(corpus.frames);
 }
@@ -62,6 +83,7 @@ export async function openLinkSurface(): Promise<Surface> {
   const mallory = await mesh.join("mallory", { links: { factory: new LoopLinks() } });
   const honest = await mesh.join("honest", { links: { factory: new LoopLinks() } });
   alice.device.onMessage(() => undefined);
+  const [epoch = ""] = (await alice.device.send("mallory", "hello")).id.split(".");
   alice.device.watch((event) => {
     if (event.type === "refused" && (!isErrorCode(event.code) || event.code === "internal")) uncoded.push(event);
   });
@@ -78,7 +100,8 @@ export async function openLinkSurface(): Promise<Surface> {
       if (!linked(mallory))
         await mallory.device.connect("alice", { signal: AbortSignal.timeout(3000) }).catch(() => undefined);
       let frames = 0;
-      for (; frames < framesPerCase && links.inject(frameOf(random)); frames++) if (frames % 8 === 0) await turn();
+      for (; frames < framesPerCase && links.inject(frameOf(random, epoch)); frames++)
+        if (frames % 8 === 0) await turn();
       await turn();
       const [event] = uncoded;
       if (event !== undefined)

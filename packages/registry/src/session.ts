@@ -390,7 +390,11 @@ export class Session implements PresenceWatcher, InboxCandidate {
       device,
       boot,
       cursor,
-      owner: () => ({ member, kind, devices: directory.get(member)?.devices ?? [] }),
+      owner: () => {
+        const entry = directory.get(member);
+        if (entry === undefined) throw new ParleyError("unknown_member");
+        return { member, kind, devices: entry.devices };
+      },
       deliver: (bytes, offset) => {
         counters.delivered++;
         if (kind === "agent") inboxes.pushed(this, offset);

@@ -58,7 +58,7 @@ class Node {
 
   constructor(clock: FakeClock, stores: Stores, letters = "AB") {
     this.clock = clock;
-    this.devices = [...letters].map(deviceOf);
+    this.devices = letters.split("").map(deviceOf);
     this.leases = new InboxLeases({
       records: stores.records,
       log: stores.log,

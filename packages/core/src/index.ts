@@ -24,7 +24,7 @@ export {
   Holdings,
   placeIn,
 } from "./memory/journal-checks.ts";
-export { foldFacts, type KnownFact, type KnownFacts } from "./memory/journal-facts.ts";
+export type { KnownFact, KnownFacts } from "./memory/journal-facts.ts";
 export { type FactRange, maxFactSpan, noteRange } from "./memory/journal-fact-ranges.ts";
 export { InboxLedger, type PendingReceived } from "./memory/journal-inbox-ledger.ts";
 export {

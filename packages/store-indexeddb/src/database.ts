@@ -2,7 +2,7 @@ import { ParleyError } from "@parley/protocol";
 
 import { toStorageError } from "./storage-error.ts";
 
-export const storeNames = [
+const storeNames = [
   "settings",
   "state",
   "outbound",

@@ -240,20 +240,20 @@ class IndexedDbJournal implements Journal {
     );
   }
 
-  async settleInbox(entry: InboundPlace, fact?: DeliveryFact): Promise<void> {
+  async settleInbox(entry: InboundPlace, fact: DeliveryFact): Promise<void> {
     this.#commits.checkOpen();
     checkInboundPlace(entry);
-    const bounded = fact === undefined ? undefined : boundedFact(fact);
+    const bounded = boundedFact(fact);
     await this.#commits.run(async (transaction) => {
       const pending = this.#received.remove(entry);
       if (pending === undefined) return;
       const { place, bytes, isNoted } = pending;
-      const isPlain = bounded === undefined || (bounded.state === "handled" && Object.keys(bounded).length === 2);
+      const isPlain = bounded.state === "handled" && Object.keys(bounded).length === 2;
       const known = await transaction.get<EntryRow>("entries", place);
       if (known === undefined) throw new ParleyError("storage_unavailable");
       const { open: _, ...closed } = known;
-      const settledAt = bounded?.at ?? known.at;
-      if (!isPlain || isNoted) await this.#noteAt(transaction, known, bounded ?? { state: "handled", at: settledAt });
+      const settledAt = bounded.at;
+      if (!isPlain || isNoted) await this.#noteAt(transaction, known, bounded);
       transaction.put("entries", { ...closed, outcome: isPlain && !isNoted ? "handled" : "noted", settledAt });
       this.#history.add(1, bytes, place);
     }, rowBytes);

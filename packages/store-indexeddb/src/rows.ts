@@ -3,7 +3,7 @@ import type { DeliveryState, Envelope, Path } from "@parley/protocol";
 import { envelopeId } from "@parley/protocol";
 
 /** Why an entry is history; what was sent is so also when its stream is settled beyond it. */
-export type Outcome = "pending" | "handled" | "noted" | "dropped";
+type Outcome = "pending" | "handled" | "noted" | "dropped";
 
 /** An entry without its body: the record of `entries`. */
 export interface EntryRow {

@@ -27,9 +27,13 @@ const sending = (seq: number) => ({ recipient: "m2", seq, envelope });
 
 /** Lets every write of a body fail, as a full disk does, once there are so many bodies. */
 function fullAt(bodies: number): void {
-  const put = IDBObjectStore.prototype.put;
+  const { put, delete: remove } = Object.fromEntries(
+    Object.entries(Object.getOwnPropertyDescriptors(IDBObjectStore.prototype)).map(([name, { value }]) => [
+      name,
+      value,
+    ]),
+  ) as Pick<IDBObjectStore, "put" | "delete">;
   const kept = new Set<unknown>();
-  const remove = IDBObjectStore.prototype.delete;
   vi.spyOn(IDBObjectStore.prototype, "put").mockImplementation(function (this: IDBObjectStore, value, key) {
     if (this.name === "bodies") {
       if (kept.size >= bodies) throw new DOMException("full", "QuotaExceededError");

@@ -245,21 +245,21 @@ class SqliteJournal implements Journal {
     );
   }
 
-  async settleInbox(entry: InboundPlace, fact?: DeliveryFact): Promise<void> {
+  async settleInbox(entry: InboundPlace, fact: DeliveryFact): Promise<void> {
     this.#commits.checkOpen();
     checkInboundPlace(entry);
-    const bounded = fact === undefined ? undefined : boundedFact(fact);
+    const bounded = boundedFact(fact);
     await this.#commits.run(() => {
       const pending = this.#received.remove(entry);
       if (pending === undefined) return;
       const { place, bytes, isNoted } = pending;
-      const isPlain = bounded === undefined || Object.keys(bounded).length === 2;
-      if (isPlain && !isNoted && (bounded === undefined || bounded.state === "handled")) {
+      const isPlain = bounded.state === "handled" && Object.keys(bounded).length === 2;
+      if (isPlain && !isNoted) {
         this.#database
-          .statement("UPDATE entry SET outcome = ?, settled_at = coalesce(?, at) WHERE place = ?")
-          .run(outcomes.handled, bounded?.at ?? null, place);
+          .statement("UPDATE entry SET outcome = ?, settled_at = ? WHERE place = ?")
+          .run(outcomes.handled, bounded.at, place);
       } else {
-        this.#noteEntry(place, bounded ?? { state: "handled", at: this.#timeOf(place) });
+        this.#noteEntry(place, bounded);
         this.#database.statement("UPDATE entry SET outcome = ? WHERE place = ?").run(outcomes.noted, place);
       }
       this.#history.add(1, bytes, place);
@@ -471,10 +471,6 @@ class SqliteJournal implements Journal {
       .statement("SELECT place FROM entry WHERE outgoing = 0 AND stream = ? AND seq = ?")
       .get(id, entry.seq);
     return row === undefined ? undefined : numberIn(row, "place");
-  }
-
-  #timeOf(place: number): number {
-    return numberIn(this.#database.statement("SELECT at FROM entry WHERE place = ?").get(place) ?? {}, "at");
   }
 
   #isNoted(place: number): boolean {

@@ -24,7 +24,7 @@ describe("what an earlier life of the process left in its inbox", () => {
     const folder = await makeFolder();
     const before = openSqliteJournal({ dir: folder.path });
     await before.commitInbox(stream, 2, [received(1), received(2)]);
-    await before.settleInbox({ ...stream, seq: 1 });
+    await before.settleInbox({ ...stream, seq: 1 }, { state: "handled", at: 2 });
     await before.close();
 
     const journal = openSqliteJournal({ dir: folder.path });

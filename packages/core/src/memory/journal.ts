@@ -177,14 +177,14 @@ class MemoryJournal implements Journal {
     return known;
   }
 
-  async settleInbox(place: InboundPlace, fact?: DeliveryFact): Promise<void> {
+  async settleInbox(place: InboundPlace, fact: DeliveryFact): Promise<void> {
     this.#checkOpen();
     checkInboundPlace(place);
-    const bounded = fact === undefined ? undefined : boundedFact(fact);
+    const bounded = boundedFact(fact);
     const pending = this.#received.remove(place);
     if (pending === undefined) return;
     const entry = this.#at(pending.place);
-    entry.note(bounded ?? { state: "handled", at: entry.first.at });
+    entry.note(bounded);
     this.#end(entry);
     this.#trim();
   }

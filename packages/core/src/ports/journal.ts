@@ -38,8 +38,8 @@ export interface Journal {
    * were there already, pending or history, and stay as they are. `conflict` unless `seq` is above the cursor.
    */
   commitInbox(stream: InboundStreamId, seq: number, entries: readonly ReceivedEntry[]): Promise<readonly number[]>;
-  /** Pending to history: `handled`, `dead-lettered` or `refused`. What is not pending is ignored. Default: handled when it was received. */
-  settleInbox(entry: InboundPlace, fact?: DeliveryFact): Promise<void>;
+  /** Pending to history: `handled`, `dead-lettered` or `refused`. What is not pending is ignored. */
+  settleInbox(entry: InboundPlace, fact: DeliveryFact): Promise<void>;
   /** Adds a fact to what was received, such as `read`. What is not there is ignored. */
   noteInbox(entry: InboundPlace, fact: DeliveryFact): Promise<void>;
   /** A pending entry is about to be handed out again: counts that durably, from 1. 0 for what is not pending. */

@@ -1,4 +1,4 @@
-import type { InboundStreamId, InboxEntry, Journal, NewOutboxEntry, ReceivedEntry } from "@parley/core";
+import type { DeliveryFact, InboundStreamId, InboxEntry, Journal, NewOutboxEntry, ReceivedEntry } from "@parley/core";
 import { maxEpochsPerDevice, maxJournalStateBytes } from "@parley/core";
 import type { Envelope } from "@parley/protocol";
 import { limits } from "@parley/protocol";
@@ -63,6 +63,8 @@ const received = (seq: number, body: string | Uint8Array = `${seq}`): ReceivedEn
 });
 
 const stream = (epoch = "e1", device = "d1", sender = "m1"): InboundStreamId => ({ sender, device, epoch });
+
+const handled: DeliveryFact = { state: "handled", at: 1_700_000_000_900 };
 
 async function sent(journal: Journal): Promise<readonly string[]> {
   return (await journal.load()).outbox.map(({ recipient, seq }) => `${recipient} ${seq}`);
@@ -155,9 +157,9 @@ function describeInbox(bench: Bench<Journal>): void {
     await journal.commitInbox(stream("e1", "d2"), 1, [received(1)]);
     expect(await pending(journal)).toEqual(["d1 e1 1", "d1 e1 2", "d2 e1 1"]);
     const [first] = await journal.pendingInbox();
-    await journal.settleInbox(first as InboxEntry);
-    await journal.settleInbox(first as InboxEntry);
-    await journal.settleInbox({ ...stream("never"), seq: 1 });
+    await journal.settleInbox(first as InboxEntry, handled);
+    await journal.settleInbox(first as InboxEntry, handled);
+    await journal.settleInbox({ ...stream("never"), seq: 1 }, handled);
     expect(await pending(journal)).toEqual(["d1 e1 2", "d2 e1 1"]);
     expect((await journal.load()).inbound).toEqual([
       { ...stream(), seq: 2 },
@@ -190,7 +192,7 @@ function describeInbox(bench: Bench<Journal>): void {
     const two = [received(maxEntries), received(maxEntries + 1)];
     await expectCode(journal.commitInbox(stream(), maxEntries + 1, two), "limit_reached");
     expect((await journal.load()).inbound[0]?.seq).toBe(maxEntries - 1);
-    await journal.settleInbox({ ...stream(), seq: 1 });
+    await journal.settleInbox({ ...stream(), seq: 1 }, handled);
     await journal.commitInbox(stream(), maxEntries + 1, two);
   });
 }
@@ -224,7 +226,7 @@ function describeCursors(bench: Bench<Journal>): void {
     await journal.forgetInbound(stream());
     expect((await journal.load()).inbound).toEqual([]);
     expect(await pending(journal)).toEqual(["d1 e1 1", "d1 e1 2"]);
-    await journal.settleInbox({ ...stream(), seq: 1 });
+    await journal.settleInbox({ ...stream(), seq: 1 }, handled);
     await journal.commitInbox(stream(), 3, [received(2, "again"), received(3)]);
     expect((await journal.pendingInbox()).map(({ envelope: { body } }) => textOf(body))).toEqual(["2", "3"]);
     await journal.forgetInbound(stream("never"));
@@ -307,7 +309,7 @@ function describeArguments(bench: Bench<Journal>): void {
       () => journal.dropOutbox("m2", 1),
       () => journal.commitInbox(stream(), 1, []),
       () => journal.noteOutbox("m2", 1, 1, { state: "stored", at: 1 }),
-      () => journal.settleInbox({ ...stream(), seq: 1 }),
+      () => journal.settleInbox({ ...stream(), seq: 1 }, handled),
       () => journal.noteInbox({ ...stream(), seq: 1 }, { state: "read", at: 1 }),
       () => journal.noteAttempt({ ...stream(), seq: 1 }),
       () => journal.pendingInbox(),

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { makeVectors } from "../vectors/vectors.ts";
+import { pathTable } from "./path-table.ts";
 import { makeSchemas } from "./schemas.ts";
 import { errorsDocument, limitsDocument, protocolTables } from "./tables.ts";
 
@@ -15,6 +16,7 @@ export async function generatedFiles(): Promise<ReadonlyMap<string, string>> {
   return new Map([
     ["docs/errors.md", errorsDocument()],
     ["docs/limits.md", limitsDocument()],
+    ["docs/networks.md", withTables("docs/networks.md", { paths: pathTable() })],
     ["docs/protocol.md", withTables("docs/protocol.md", protocolTables())],
     ...inFolder("packages/protocol/schema", makeSchemas()),
     ...inFolder("packages/protocol/vectors", await makeVectors()),

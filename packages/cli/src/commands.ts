@@ -8,7 +8,18 @@ export const commandTable: readonly CommandRow[] = [
   {
     path: ["up"],
     summary: "Runs a registry on this machine",
-    settings: ["port", "host", "data", "origin", "stun-urls", "turn-urls", "metrics", "blob-quota", "blob-total", "log"],
+    settings: [
+      "port",
+      "host",
+      "data",
+      "origin",
+      "stun-urls",
+      "turn-urls",
+      "metrics",
+      "blob-quota",
+      "blob-total",
+      "log",
+    ],
     examples: ["parley up", "parley up --port 9000 --data ./registry"],
     load: () => import("./commands/up.ts"),
   },
@@ -289,7 +300,7 @@ export const commandTable: readonly CommandRow[] = [
     path: ["turn", "config"],
     summary: "Prints a configuration of coturn for this mesh; PARLEY_TURN_SECRET is its secret",
     options: [
-      { name: "realm", value: "NAME", means: "the server's domain (default: turn.example.org)" },
+      { name: "realm", value: "NAME", means: "the domain of the TURN server (default: turn.example.org)" },
       { name: "listen", value: "ADDRESSES", means: "addresses to listen on, separated by commas (default: all)" },
       { name: "external-ip", value: "ADDRESS", means: "its public address behind a NAT, or PUBLIC/PRIVATE" },
       { name: "listening-port", value: "N", means: "its port (default: 3478)" },

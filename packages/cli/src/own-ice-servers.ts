@@ -11,7 +11,7 @@ const urlPattern = /^(stuns?|turns?):(?:\[[\da-f:.]{2,45}\]|[\w.-]{1,253})(?::\d
 /** Throws `invalid_config` for an address that is none, or TURN without name and password. */
 export function ownIceServers(settings: Configuration): readonly IceServer[] {
   const urls = settings.get("ice-servers") ?? [];
-  if (urls.length > mostServers) throw wrong(`names more than ${mostServers} servers`);
+  if (urls.length > mostServers) throw wrong(`lists more than ${mostServers} ICE servers`);
   const bad = urls.find((url) => !urlPattern.test(url));
   if (bad !== undefined) throw wrong(`"${bad}" is not of the form stun:host:port or turn:host:port`);
   const isTurn = (url: string): boolean => /^turns?:/i.test(url);

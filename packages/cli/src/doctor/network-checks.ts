@@ -37,7 +37,7 @@ export function judgeStun(trials: readonly ServerTrial[]): Finding {
   const finding =
     silent.length === 0
       ? fine(`${says}.`)
-      : warning("stun_silent", `${says}.`, "Check those servers, and take off the list what is gone.");
+      : warning("stun_silent", `${says}.`, "Check those STUN servers, and take off the list what is gone.");
   return { ...finding, details: { servers: trials } };
 }
 

@@ -112,10 +112,15 @@ async function refine(
   if (nat.kind !== "udp-blocked") return nat;
   const elsewhere = servers.filter(({ port }) => port !== httpsPort);
   const passed = await Promise.all(elsewhere.map(connects));
-  if (elsewhere.length === 0 || passed.includes(true)) return { ...nat, because: "the servers answer over TCP only" };
+  if (elsewhere.length === 0 || passed.includes(true))
+    return { ...nat, because: "the STUN servers answer over TCP only" };
   if (registry !== undefined && portOf(registry) === httpsPort)
-    return { ...nat, kind: "tcp-443-only", because: "nothing reaches the servers, and the registry is on port 443" };
-  return { ...nat, because: "the servers answer neither over UDP nor over TCP, so they may be down as well" };
+    return {
+      ...nat,
+      kind: "tcp-443-only",
+      because: "nothing reaches the STUN servers, and the registry is on port 443",
+    };
+  return { ...nat, because: "the STUN servers answer neither over UDP nor over TCP, so they may be down as well" };
 }
 
 function portOf(origin: string): number {

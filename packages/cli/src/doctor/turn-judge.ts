@@ -24,7 +24,7 @@ export function judgeTurnTrial({ url, username, outcome }: TurnServerTrial, now:
       return fault(
         "turn_unreachable",
         `${url} does not answer over UDP.`,
-        "Check that the server runs, its address and port, and that firewalls let UDP through to it.",
+        "Check that the TURN server runs, its address and port, and that firewalls let UDP through to it.",
       );
     case "unresolved":
       return fault(
@@ -35,20 +35,20 @@ export function judgeTurnTrial({ url, username, outcome }: TurnServerTrial, now:
     case "no-credentials":
       return fault(
         "turn_refused",
-        `${url} is named without a user name and a password.`,
+        `${url} is named without a name and a password.`,
         "Set turn-secret for the registry, or ice-username and ice-credential for this device.",
       );
     case "not-tried":
       return warning(
         "turn_unused",
         `${url} is over TCP or TLS, which devices on Node do not use.`,
-        "Name the server over UDP as well; where UDP is blocked, everything goes by relay.",
+        "Name the TURN server over UDP as well; where UDP is blocked, everything goes by relay.",
       );
     case "lost":
       return fault(
         "turn_lost",
         `${url} gives an address, and nothing passes through it.`,
-        "Open the server's UDP ports for relayed traffic (min-port to max-port), and set its external-ip behind a NAT.",
+        "Open the TURN server's UDP ports for relayed traffic (min-port to max-port), and set its external-ip behind a NAT.",
       );
     case "refused":
       return judgeRefusal(url, outcome.code, endOf(username), now);
@@ -66,17 +66,17 @@ function judgeRefusal(url: string, code: number, end: number | undefined, now: n
     return fault(
       "turn_refused",
       `${url} refuses the credentials (401).`,
-      "Give the registry (turn-secret) and the server (static-auth-secret) the same secret, and set their clocks.",
+      "Give the registry (turn-secret) and the TURN server (static-auth-secret) the same secret, and set their clocks.",
     );
   if (code === quotaReached || code === noRoom)
     return fault(
       "turn_full",
       `${url} has no room left (${code}).`,
-      "Raise user-quota and total-quota of the server, and its range of ports.",
+      "Raise user-quota and total-quota of the TURN server, and its range of ports.",
     );
   const advice =
     code === forbidden
-      ? "Let the server's own address out of its denied-peer-ip."
-      : "See the server's log for why it refuses.";
+      ? "Let the TURN server's own address out of its denied-peer-ip."
+      : "See the TURN server's log for why it refuses.";
   return fault("turn_refused", `${url} refuses an allocation (${code}).`, advice);
 }

@@ -64,7 +64,9 @@ export function coturnConfiguration(settings: CoturnSettings): string {
     ],
     ["# UDP ports of relayed traffic: open them in the firewall, beside the listening port."],
     [`min-port=${relayPorts[0]}`, `max-port=${relayPorts[1]}`],
-    ["# Credentials live for hours: the registry makes them with this secret (`turn-secret`), there are no accounts."],
+    [
+      "# Credentials live for hours: the registry makes them with this secret (`turn-secret`), nothing is registered here.",
+    ],
     [`realm=${realm}`, "use-auth-secret", `static-auth-secret=${secret}`, "fingerprint", "stale-nonce=600"],
     ["# TLS for browsers behind strict firewalls; devices on Node use UDP only. Uncomment with a certificate."],
     [

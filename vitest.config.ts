@@ -14,7 +14,11 @@ export default defineConfig({
         extends: true,
         test: {
           name: "unit",
-          include: ["packages/*/test/**/*.test.ts", "apps/*/test/**/*.test.ts", "test/{tidy,chaos,mutants}/**/*.test.ts"],
+          include: [
+            "packages/*/test/**/*.test.ts",
+            "apps/*/test/**/*.test.ts",
+            "test/{tidy,chaos,mutants,sim}/**/*.test.ts",
+          ],
           testTimeout: 15_000,
         },
       },
@@ -43,7 +47,12 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: "traced", include: ["test/traced/**/*.test.ts"], testTimeout: slowTestMs, hookTimeout: slowTestMs },
+        test: {
+          name: "traced",
+          include: ["test/traced/**/*.test.ts"],
+          testTimeout: slowTestMs,
+          hookTimeout: slowTestMs,
+        },
       },
       {
         extends: true,

@@ -24,6 +24,7 @@ export interface Suite {
 /** A suite that runs longer than this hangs. */
 const suiteLimitMs = 900_000;
 const fuzzSeconds = 20;
+const simSeeds = 5000;
 const chaosSeconds = 30;
 
 /** In the order in which they run: what says most, soonest, comes first. */
@@ -38,7 +39,7 @@ export const suites: readonly Suite[] = [
   vitestSuite(
     "unit",
     "packages, and the repository's own rules",
-    "{packages/*/test,apps/*/test,test/tidy,test/chaos,test/mutants}/**/*.test.ts",
+    "{packages/*/test,apps/*/test,test/tidy,test/chaos,test/mutants,test/sim}/**/*.test.ts",
   ),
   vitestSuite("integration", "several packages in one process", "test/integration/**/*.test.ts"),
   vitestSuite("e2e", "real processes", "test/e2e/**/*.test.ts"),
@@ -65,6 +66,13 @@ export const suites: readonly Suite[] = [
     files: "test/chaos/main.ts",
     hindrance: () => (namespaceRights() === undefined ? "this account may not make network namespaces" : undefined),
     run: runChaosSuite,
+  },
+  {
+    name: "sim",
+    about: `${simSeeds} simulated meshes`,
+    needs: [],
+    files: "test/sim/main.ts",
+    run: runSimSuite,
   },
   {
     name: "fuzz",
@@ -111,6 +119,12 @@ async function runChaosSuite(): Promise<Counts> {
   const main = join(root, "test", "chaos", "main.ts");
   const bounds = ["--minutes", String(chaosSeconds / 60), "--rate", "100", "--every", "1.5"];
   const child = await runChild(process.execPath, [main, ...bounds], { timeoutMs: suiteLimitMs });
+  return child.code === 0 ? { passed: 1, failed: 0, skipped: 0 } : { passed: 0, failed: 1, skipped: 0 };
+}
+
+async function runSimSuite(): Promise<Counts> {
+  const main = join(root, "test", "sim", "main.ts");
+  const child = await runChild(process.execPath, [main, "--seeds", String(simSeeds)], { timeoutMs: suiteLimitMs });
   return child.code === 0 ? { passed: 1, failed: 0, skipped: 0 } : { passed: 0, failed: 1, skipped: 0 };
 }
 

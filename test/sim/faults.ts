@@ -12,8 +12,8 @@ function later(mesh: SimMesh, longest: number, run: () => void): void {
   mesh.scheduler.in(lasts(mesh, longest), undefined, "mend", run);
 }
 
-const restartMs = 8000;
-const outageMs = 20_000;
+const restartMs = 5000;
+const outageMs = 12_000;
 const longOutageMs = 120_000;
 const dayMs = 86_400_000;
 

@@ -35,7 +35,7 @@ const restEvery = 50;
 const bootMs = 3000;
 
 function makePlan(random: SeededRandom, cast: Cast, mostDevices: number): MeshPlan {
-  const count = 2 + random.below(3);
+  const count = 2 + (random.chance(0.4) ? 1 : 0) + (random.chance(0.2) ? 1 : 0);
   const pool = cast.members.filter(({ devices }) => devices.length <= mostDevices);
   const members: CastMember[] = [];
   while (members.length < count) members.push(...pool.splice(random.below(pool.length), 1));
@@ -136,19 +136,19 @@ async function runPhases(mesh: SimMesh, random: SeededRandom, length: number): P
     device.mood = () => mood(random);
     scheduler.in(random.below(bootMs), undefined, "boot", () => device.start());
   }
-  const troubleMs = length * (5000 + random.below(25_000));
+  const troubleMs = length * (3000 + random.below(15_000));
   const kinds = faultNames.filter(() => random.chance(0.5));
   let isOver = false;
   repeatedly(
     mesh,
-    1000 + random.below(3000),
+    500 + random.below(2000),
     () => isOver,
     () => work(mesh),
   );
   if (kinds.length > 0)
     repeatedly(
       mesh,
-      1500 + random.below(8000),
+      800 + random.below(5000),
       () => isOver,
       () => strike(mesh, kinds),
     );

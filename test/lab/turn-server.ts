@@ -29,7 +29,7 @@ export class TurnServer implements AsyncDisposable {
       relayPorts: [50_000, 50_999],
     });
     await writeFile(path, text, { mode: 0o600 });
-    const [command = "", ...words] = [...place.enter, "turnserver", "-c", path];
+    const [command, ...words] = [...place.enter, "turnserver", "-c", path];
     // Files that it would put into the system's folders.
     const files = ["--pidfile", join(folder, "turnserver.pid"), "--userdb", join(folder, "turndb")];
     const child = spawn(command, [...words, ...files], { stdio: ["ignore", "pipe", "pipe"] });

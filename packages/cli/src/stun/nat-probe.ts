@@ -4,7 +4,7 @@ import { decodeAddress, type Endpoint, isSuccess, stunAttributes, stunTypes } fr
 import { type StunAnswer, StunSocket } from "./stun-socket.ts";
 
 /** RFC 4787 sections 4.1 and 5, in its words. */
-export type Behaviour = "endpoint-independent" | "address-dependent" | "address-and-port-dependent" | "unknown";
+type Behaviour = "endpoint-independent" | "address-dependent" | "address-and-port-dependent" | "unknown";
 
 export interface NatFindings {
   readonly kind: NatKind | "unknown";

@@ -281,3 +281,44 @@ describe("a mailbox", () => {
     await expect.poll(async () => (await registry.stores.log.streams("mailbox/")).names).toEqual([]);
   });
 });
+
+describe("what waits for one device", () => {
+  it("is handed over once when it comes, beside its member's mailbox", async () => {
+    await using registry = await startRegistry();
+    const mesh = await registry.claim();
+    const bob = await mesh.join("bob");
+    const carol = await mesh.admit("carol");
+    const toDevice = carol.device.id;
+    for (let count = 1; count <= 3; count++) {
+      bob.sendFrame(carol, bytes(count), { store: true, toDevice });
+      expect(await bob.nextResult()).toMatchObject({ state: "stored" });
+    }
+    const first = await mesh.open(carol);
+    for (const count of [1, 2, 3])
+      expect(await first.nextDelivery()).toMatchObject({ content: bytes(count), mailbox: undefined });
+    bob.sendFrame(carol, bytes(4), { store: true, toDevice });
+    expect(await bob.nextResult()).toMatchObject({ state: "relayed" });
+    expect((await first.nextDelivery()).content).toEqual(bytes(4));
+    await first.close();
+    const second = await mesh.open(carol);
+    bob.sendFrame(carol, bytes(5), { store: true });
+    expect(await second.nextDelivery()).toMatchObject({ content: bytes(5), mailbox: { previous: 0 } });
+  });
+
+  it.each([
+    [2, [1, 2]],
+    [3, [1, 2, 3]],
+    [4, [2, 3, 4]],
+  ])("keeps the newest three of %i frames where there is room for three", async (count, kept) => {
+    await using registry = await startRegistry({ bounds: { deviceBoxFrames: 3 } });
+    const mesh = await registry.claim();
+    const bob = await mesh.join("bob");
+    const carol = await mesh.admit("carol");
+    for (let number = 1; number <= count; number++) {
+      bob.sendFrame(carol, bytes(number), { store: true, toDevice: carol.device.id });
+      await bob.nextResult();
+    }
+    const device = await mesh.open(carol);
+    for (const number of kept) expect((await device.nextDelivery()).content).toEqual(bytes(number));
+  });
+});

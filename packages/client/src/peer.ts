@@ -456,7 +456,7 @@ export class Peer {
         encryption: this.#member.encryption,
         boot: stored ? undefined : this.#boot,
         store: stored,
-        expires: stored ? 0 : Math.round(session.registryTime) + ephemeralLifeMs,
+        expires: Math.round(session.registryTime) + (stored ? limits.expiryMs : ephemeralLifeMs),
       });
       if (result.state === "refused")
         this.#onRelayRefused(toParleyError(new ParleyError(result.error?.code ?? "refused")));

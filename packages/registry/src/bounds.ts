@@ -45,6 +45,8 @@ export const defaultBounds = {
   waitingFrames: 64,
   /** Time that a device has to catch up from there before it is closed as a slow reader. */
   slowReaderMs: 5000,
+  /** Frames that wait for one device beside its member's mailbox. */
+  deviceBoxFrames: 256,
   /** Bytes of the mailbox that are pushed and not acknowledged, or in the socket's buffer. */
   mailboxAheadBytes: 1_048_576,
   /** Pause between pings of a session. */

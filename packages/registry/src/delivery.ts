@@ -8,6 +8,7 @@ import {
 } from "@parley/protocol";
 
 import { frameRoles } from "./access.ts";
+import { type DeviceBoxes, isForDevice } from "./device-boxes.ts";
 import type { Directory } from "./directory.ts";
 import type { InboxLeases } from "./inbox-leases.ts";
 import type { Mailboxes } from "./mailboxes.ts";
@@ -21,6 +22,7 @@ export interface DeliveryOptions {
   readonly directory: Directory;
   readonly members: Members;
   readonly mailboxes: Mailboxes;
+  readonly deviceBoxes: DeviceBoxes;
   readonly inboxes: Pick<InboxLeases, "holderOf">;
   readonly now: () => number;
 }
@@ -100,11 +102,25 @@ export class Delivery {
     const { sessions, mailboxes } = this.#options;
     try {
       if (!(await this.#isKnown(frame.toMember))) throw new ParleyError("unknown_member");
+      if (isForDevice(frame)) return await this.#storeForDevice(frame, bytes);
       await mailboxes.append(frame, bytes);
     } catch (error) {
       return refused(frame, toParleyError(error));
     }
     for (const session of sessions.ofMember(frame.toMember)) session.mailboxChanged();
+    return { frame: frame.frameId, state: "stored" };
+  }
+
+  /** What no other device could open goes to the one that it is for, at once or when it comes. */
+  async #storeForDevice(frame: RoutedFrame & { readonly toDevice: string }, bytes: Uint8Array): Promise<FrameResult> {
+    const session = this.#options.sessions.ofDevice(frame.toDevice);
+    if (session?.identity?.member === frame.toMember) {
+      session.deliver(encodeDelivery({ mailbox: undefined, frame: bytes }));
+      return { frame: frame.frameId, state: "relayed" };
+    }
+    await this.#options.deviceBoxes.append(frame, bytes);
+    // It may have come meanwhile.
+    this.#options.sessions.ofDevice(frame.toDevice)?.deviceBoxChanged();
     return { frame: frame.frameId, state: "stored" };
   }
 

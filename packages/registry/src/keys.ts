@@ -17,7 +17,7 @@ import { foldName } from "@parley/protocol";
  *   inbox/<member>           which device of an agent holds its inbox
  *   dead/<member>/<offset>   a frame that a device could never take
  *
- * and in the log: mailbox/<member>.
+ * and in the log: mailbox/<member>, device-box/<member>/<device>.
  */
 export const keys = {
   meshState: "mesh/state",
@@ -31,6 +31,9 @@ export const keys = {
   generation: (device: string) => `generation/${device}`,
   mailboxCursor: (member: string) => `mailbox-cursor/${member}`,
   mailbox: (member: string) => `mailbox/${member}`,
+  deviceBox: (member: string, device: string) => `device-box/${member}/${device}`,
+  deviceBoxes: (member: string) => `device-box/${member}/`,
+  allDeviceBoxes: "device-box/",
   mailboxGap: (member: string) => `mailbox-gap/${member}`,
   inbox: (member: string) => `inbox/${member}`,
   /** With so many digits that the order of keys is that of the offsets. */

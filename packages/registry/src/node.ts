@@ -8,6 +8,7 @@ import { defaultBounds, type RegistryBounds } from "./bounds.ts";
 import { ClaimSecret } from "./claim.ts";
 import { DeadLetters } from "./dead-letters.ts";
 import { Delivery } from "./delivery.ts";
+import { DeviceBoxes } from "./device-boxes.ts";
 import { Directory, type DirectoryEntry } from "./directory.ts";
 import { Enrolments } from "./enrolments.ts";
 import { Generations } from "./generations.ts";
@@ -48,6 +49,7 @@ export class RegistryNode {
   readonly #pairings: Pairings;
   readonly #enrolments: Enrolments;
   readonly #mailboxes: Mailboxes;
+  readonly #deviceBoxes: DeviceBoxes;
   readonly #deadLetters: DeadLetters;
   readonly #inboxes: InboxLeases;
   /** What it did so far. */
@@ -106,6 +108,7 @@ export class RegistryNode {
       },
     });
     this.#mailboxes = new Mailboxes({ log: store, records, clock, bounds: this.#bounds });
+    this.#deviceBoxes = new DeviceBoxes({ log: store, clock, mostFrames: this.#bounds.deviceBoxFrames });
     this.#deadLetters = new DeadLetters(records, clock, this.#bounds.deadLetters);
     this.#inboxes = new InboxLeases({
       records,
@@ -136,6 +139,7 @@ export class RegistryNode {
       pairings: this.#pairings,
       enrolments: this.#enrolments,
       mailboxes: this.#mailboxes,
+      deviceBoxes: this.#deviceBoxes,
       deadLetters: this.#deadLetters,
       inboxes: this.#inboxes,
       nodeKey,
@@ -319,9 +323,11 @@ export class RegistryNode {
     for (const session of this.#table.proven()) session.push("revocations", { revocations: compact });
     for (const { member } of list.revoked) {
       for (const session of this.#table.ofMember(member)) session.end("revoked");
-      Promise.all([this.#mailboxes.remove(member), this.#deadLetters.removeAll(member)]).catch((error: unknown) =>
-        this.#failed("mailbox", error),
-      );
+      Promise.all([
+        this.#mailboxes.remove(member),
+        this.#deviceBoxes.remove(member),
+        this.#deadLetters.removeAll(member),
+      ]).catch((error: unknown) => this.#failed("mailbox", error));
     }
     this.#members.revokeListed().catch((error: unknown) => this.#failed("revocations", error));
     this.#log("info", "revocations.changed", { number: list.number, revoked: list.revoked.length });
@@ -351,6 +357,7 @@ export class RegistryNode {
         this.#pairings.sweep(),
         this.#enrolments.sweep(),
         this.#mailboxes.sweep(),
+        this.#deviceBoxes.sweep(),
         this.#deadLetters.sweep(),
       ])
         .catch((error: unknown) => this.#failed("sweep", error))

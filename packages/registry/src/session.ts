@@ -22,6 +22,7 @@ import type { RegistryBounds } from "./bounds.ts";
 import { CatchUp } from "./catch-up.ts";
 import type { DeadLetters } from "./dead-letters.ts";
 import type { Delivery } from "./delivery.ts";
+import type { DeviceBoxes } from "./device-boxes.ts";
 import type { Directory, DirectoryEntry } from "./directory.ts";
 import type { Generations } from "./generations.ts";
 import { type HandshakeContext, makeChallenge, type Proven, verifyProof } from "./handshake.ts";
@@ -64,6 +65,7 @@ export interface SessionServices extends HandshakeContext {
   readonly directory: Directory;
   readonly presence: Presence;
   readonly mailboxes: Mailboxes;
+  readonly deviceBoxes: DeviceBoxes;
   readonly deadLetters: DeadLetters;
   readonly attempts: MailboxAttempts;
   readonly inboxes: InboxLeases;
@@ -200,6 +202,16 @@ export class Session implements PresenceWatcher, InboxCandidate {
   /** Says that the mailbox of this session's member has more. */
   mailboxChanged(): void {
     this.#mailbox?.changed();
+  }
+
+  /** Frames wait for this very device. */
+  deviceBoxChanged(): void {
+    const { deviceBoxes } = this.#services;
+    if (this.#phase !== "open" || this.#identity === undefined) return;
+    const { member, device } = this.#identity;
+    deviceBoxes
+      .drain(member, device, (delivery) => this.deliver(delivery))
+      .catch((error: unknown) => void this.#coded(error, "device box"));
   }
 
   inboxGranted(grant: InboxGrant): void {
@@ -372,6 +384,7 @@ export class Session implements PresenceWatcher, InboxCandidate {
     presence.connect(member.member, device, boot);
     if (member.kind === "agent") inboxes.consider(member.member);
     else this.#mailbox.changed();
+    this.deviceBoxChanged();
     log("info", "session.opened", { member: member.member, device, generation });
   }
 

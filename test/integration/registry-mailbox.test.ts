@@ -288,7 +288,7 @@ describe("what waits for one device", () => {
     const mesh = await registry.claim();
     const bob = await mesh.join("bob");
     const carol = await mesh.admit("carol");
-    const toDevice = carol.device.id;
+    const toDevice = carol.device().id;
     for (let count = 1; count <= 3; count++) {
       bob.sendFrame(carol, bytes(count), { store: true, toDevice });
       expect(await bob.nextResult()).toMatchObject({ state: "stored" });
@@ -315,7 +315,7 @@ describe("what waits for one device", () => {
     const bob = await mesh.join("bob");
     const carol = await mesh.admit("carol");
     for (let number = 1; number <= count; number++) {
-      bob.sendFrame(carol, bytes(number), { store: true, toDevice: carol.device.id });
+      bob.sendFrame(carol, bytes(number), { store: true, toDevice: carol.device().id });
       await bob.nextResult();
     }
     const device = await mesh.open(carol);

@@ -20,6 +20,7 @@ interface Report {
     readonly code: string;
     readonly says: string;
     readonly advice?: string;
+    readonly details?: object;
   }[];
 }
 
@@ -125,6 +126,39 @@ it("names a process that holds the device", async () => {
     .poll(async () => (await doctor(mesh.home("held"))).warnings, { timeout: 20_000 })
     .toContain("device_in_use");
   expect((await listener.stop()).code).toBe(0);
+});
+
+it("dials a member for real, and is honest about what it cannot know without STUN", async () => {
+  await mesh.join("callee");
+  const listener = start(["listen", "--home", mesh.home("callee"), "--link-address", "127.0.0.1"]);
+  const flags = ["--to", "@callee", "--link-address", "127.0.0.1"];
+  const dialled = async () => {
+    const { findings } = await doctor(mesh.home("ada"), flags);
+    return findings.find(({ check }) => check === "dial");
+  };
+  await expect.poll(dialled, { timeout: 40_000 }).toMatchObject({ verdict: "ok", details: { last: "direct" } });
+  const { findings } = await doctor(mesh.home("ada"));
+  expect(findings.find(({ check }) => check === "nat")).toMatchObject({
+    verdict: "left-out",
+    says: "unknown; no STUN server is configured.",
+  });
+  expect((await listener.stop()).code).toBe(0);
+});
+
+it("names a TURN server of its own that does not answer", async () => {
+  await mesh.join("turned");
+  const env = { PARLEY_ICE_USERNAME: "me", PARLEY_ICE_CREDENTIAL: "secret" };
+  const report = await doctor(mesh.home("turned"), ["--ice-servers", "turn:127.0.0.1:9"], { env });
+  expect(report.faults).toEqual(["udp_blocked", "turn_unreachable"]);
+  const refused = await parley([
+    "doctor",
+    "--home",
+    mesh.home("turned"),
+    "--ice-servers",
+    "turn:127.0.0.1:9",
+    "--json",
+  ]);
+  expect(refused.stdout).toContain("invalid_config");
 });
 
 it("names a manifest that is not valid", async () => {

@@ -5,7 +5,7 @@ import type { Diagnosis } from "./host-doctor.ts";
 import type { PairResult } from "./pair-trial.ts";
 
 /** What kinds are called where room is short. */
-export const shortNames: Readonly<Record<NatKind, string>> = {
+const shortNames: Readonly<Record<NatKind, string>> = {
   public: "public",
   "full-cone": "full",
   "address-restricted": "addr",

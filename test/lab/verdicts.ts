@@ -8,7 +8,7 @@ export type ExpectedPaths = Readonly<Record<string, Readonly<Record<string, stri
 
 /** Through these `direct` is up within the budget; a symmetric side has to be found first. */
 const cones = ["public", "full-cone", "address-restricted", "port-restricted"];
-export const budgets = {
+const budgets = {
   /** From the first send to an open link, both sides behind cones. */
   coneLinkMs: 500,
   /** From the cut of a busy link to the first message that gets through. */

@@ -3,7 +3,7 @@
  * that is not committed yet; what may succeed later is tried again, what never can becomes a dead letter.
  */
 import { Backoff, type Clock, type Random, type Timer } from "@parley/core";
-import { type ErrorCode, limits, type ParleyError, toParleyError } from "@parley/protocol";
+import { decodeRoutedFrame, type ErrorCode, limits, type ParleyError, toParleyError } from "@parley/protocol";
 
 import type { Session } from "./session.ts";
 
@@ -27,6 +27,12 @@ export interface MailboxAcksOptions {
 
 /** What a frame that cannot be taken is to others: not worth a dead letter. */
 const noLetter: readonly ErrorCode[] = ["expired", "replayed", "revoked"];
+
+/** The device that a frame says it is from; only to keep those of one device in order. */
+function senderOf({ bytes }: MailboxFrame): string | undefined {
+  const routed = decodeRoutedFrame(bytes);
+  return routed.ok ? routed.value.fromDevice : undefined;
+}
 
 export class MailboxAcks {
   readonly #options: MailboxAcksOptions;
@@ -90,21 +96,41 @@ export class MailboxAcks {
     this.#acknowledge();
   }
 
+  /**
+   * Whether one before it from the same device could not be taken yet. What a later frame of a stream says is settled
+   * may lie in the earlier one, so it must not come first.
+   */
+  mustWait(frame: MailboxFrame): boolean {
+    if (this.#failed.size === 0) return false;
+    const from = senderOf(frame);
+    for (const other of this.#failed)
+      if (other.place.offset < frame.place.offset && senderOf(other) === from) return true;
+    return false;
+  }
+
+  /** It is tried with the next of those that failed. */
+  postpone(frame: MailboxFrame): void {
+    if (this.#open.get(frame.place.offset) === frame) this.#again(frame);
+  }
+
   /** It could not be taken. */
   failed(frame: MailboxFrame, error: ParleyError): void {
     if (this.#open.get(frame.place.offset) !== frame) return;
     frame.tries++;
     // Another instance's from now on: its node hands it out there.
     if (error.code === "not_holder") this.#open.delete(frame.place.offset);
-    else if (error.retryable) {
-      this.#failed.add(frame);
-      this.#retry ??= this.#options.clock.setTimer(this.#backoff.next(), () => this.#tryAgain());
-    } else void this.#refuse(frame, error.code);
+    else if (error.retryable) this.#again(frame);
+    else void this.#refuse(frame, error.code);
+  }
+
+  #again(frame: MailboxFrame): void {
+    this.#failed.add(frame);
+    this.#retry ??= this.#options.clock.setTimer(this.#backoff.next(), () => this.#tryAgain());
   }
 
   #tryAgain(): void {
     this.#retry = undefined;
-    const failed = [...this.#failed];
+    const failed = [...this.#failed].toSorted((left, right) => left.place.offset - right.place.offset);
     this.#failed.clear();
     for (const frame of failed) this.#options.again(frame);
   }

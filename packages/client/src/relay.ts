@@ -5,6 +5,7 @@ import { decodeDelivery, type FrameResult, ParleyError, toParleyError } from "@p
 
 import type { MailboxAcks, MailboxFrame } from "./mailbox-acks.ts";
 import type { Session } from "./session.ts";
+import type { Traffic } from "./traffic.ts";
 
 /** Opened frames of one delivery, with its place in the mailbox. */
 export interface RelayedFrame extends OpenedFrame {
@@ -16,6 +17,7 @@ export interface RelayOptions {
   readonly sealer: FrameSealer;
   readonly opener: FrameOpener;
   readonly acks: MailboxAcks;
+  readonly traffic: Traffic;
   /** Handles a frame. A mailbox frame is acknowledged once the promise resolves. */
   readonly onFrame: (frame: RelayedFrame) => Promise<void> | void;
   readonly onRefused: (error: ParleyError) => void;
@@ -35,6 +37,7 @@ export class Relay {
 
   /** Seals and sends one frame; frames leave in the order of the calls. Rejects when there is no session. */
   async send(frame: Uint8Array, to: SealTo): Promise<FrameResult> {
+    this.#options.traffic.sent(to.store ? "mailbox" : "relay", frame.length);
     this.#inHand++;
     const sealing = this.#options.sealer.seal(frame, to);
     const sending = this.#leaving.then(async () => {
@@ -80,7 +83,9 @@ export class Relay {
   /** What is handled is waited for by its place in the mailbox only: the next frame may be what fills a hole before it. */
   async #begin(opening: Promise<OpenedFrame>, mailbox: MailboxFrame | undefined): Promise<void> {
     try {
-      const handled = this.#options.onFrame({ ...(await opening), mailbox: mailbox?.place });
+      const opened = await opening;
+      if (mailbox !== undefined && this.#options.acks.mustWait(mailbox)) return this.#options.acks.postpone(mailbox);
+      const handled = this.#options.onFrame({ ...opened, mailbox: mailbox?.place });
       if (mailbox === undefined) {
         if (handled !== undefined) handled.catch((error: unknown) => this.#options.onRefused(toParleyError(error)));
       } else if (handled === undefined) this.#options.acks.taken(mailbox);

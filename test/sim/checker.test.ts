@@ -19,6 +19,7 @@ const message = (seq: number, change: { readonly redelivered?: boolean } = {}): 
   path: "relay",
   class: "durable",
   redelivered: false,
+  attachments: [],
   ...change,
 });
 

@@ -218,7 +218,7 @@ export class SimMesh {
       nodeMachine: registry.machine,
       delay: this.#network(),
       bufferScale: plan.bufferScale,
-      onText: (text, toDevice) => this.#onText(text, toDevice),
+      onText: (text, toDevice) => this.#onText(life, text, toDevice),
     });
     this.#connections.add(connection);
     const dial = (tries: number): void => {
@@ -235,7 +235,11 @@ export class SimMesh {
     return connection.socket;
   }
 
-  #onText(text: string, toDevice: boolean): void {
+  #onText({ name }: Life, text: string, toDevice: boolean): void {
+    if (
+      toDevice ? text.startsWith('{"type":"inbox') || text.startsWith('{"type":"mailbox') : text.includes('"mailbox.')
+    )
+      this.scheduler.note(`${name} ${toDevice ? "is told" : "asks"} ${text.slice(0, 120)}`);
     if (!toDevice || !text.startsWith('{"type":"')) return;
     const type = text.slice(9, text.indexOf('"', 9));
     if (type.includes(".") || type === "presence" || type === "goodbye") this.coverage.count(`push:${type}`);

@@ -150,13 +150,14 @@ export class SimRegistry {
   }
 
   #onLog(name: string, args: readonly unknown[], result: unknown): void {
-    const { coverage, onAppended } = this.#options;
+    const { coverage, scheduler, onAppended } = this.#options;
     if (typeof args[0] !== "string" || !args[0].startsWith(mailboxPrefix)) return;
     if (name === "append") {
       const isDuplicate = (result as { readonly duplicate: boolean }).duplicate;
       coverage.count(isDuplicate ? "mailbox:append again" : "mailbox:append");
       onAppended(args[1] as Uint8Array);
     } else if (name === "trim") coverage.count("mailbox:trim");
+    scheduler.note(`${name} ${args[0].slice(0, 16)} ${typeof args[1] === "number" ? args[1] : ""}`);
   }
 }
 

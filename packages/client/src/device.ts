@@ -68,6 +68,7 @@ import { checkSkillInput, checkSkillOutput } from "./tasks/card-schemas.ts";
 import { TaskCallee } from "./tasks/task-callee.ts";
 import { TaskCaller } from "./tasks/task-caller.ts";
 import type { DelegateRequest, TaskAdmission, TaskHandler, TaskRun } from "./tasks/task-run.ts";
+import { Traffic } from "./traffic.ts";
 import { WriteAgain } from "./write-again.ts";
 
 const defaultPingMs = 10_000;
@@ -101,6 +102,7 @@ export class Device implements DeviceApi {
   readonly #events: Emitter<DeviceEvent>;
   readonly #opener: LinkOpener;
   readonly #metrics = new DeviceMetrics();
+  readonly #traffic = new Traffic(this.#metrics);
   readonly #messages: DirectMessages;
   readonly #attachments: Attachments;
   readonly #presence: OwnPresence;
@@ -433,6 +435,7 @@ export class Device implements DeviceApi {
         now: () => this.#session.registryTime,
       }),
       acks: this.#acks,
+      traffic: this.#traffic,
       onFrame: (frame) => this.#onRelayed(frame),
       onRefused: (error) => this.#refused(error),
     });
@@ -526,6 +529,7 @@ export class Device implements DeviceApi {
       },
       ping: (peer) => this.#pings.ping(peer, false, defaultPingMs),
       metrics: this.#metrics,
+      traffic: this.#traffic,
       onError: (error) => this.#onError(error),
     });
   }
@@ -538,6 +542,7 @@ export class Device implements DeviceApi {
       lanes: this.#lanes,
       opener: this.#opener,
       metrics: this.#metrics,
+      traffic: this.#traffic,
       registryTime: () => this.#session.registryTime,
       recipient: (to) => this.#other(to),
       livePeer: (to) => this.#livePeer(to),
@@ -718,8 +723,10 @@ export class Device implements DeviceApi {
 
   #onRelayed(frame: RelayedFrame): Promise<void> | void {
     const peer = this.#peers.peer(frame.sender, frame.device);
+    const path = this.#wasStored(frame) ? "mailbox" : "relay";
+    this.#traffic.received(path, frame.frame.length);
     return this.#sections.frame(peer, frame.frame, {
-      path: this.#wasStored(frame) ? "mailbox" : "relay",
+      path,
       redelivered: frame.mailbox?.redelivered === true,
       fromMailbox: frame.mailbox !== undefined,
     });
@@ -731,6 +738,7 @@ export class Device implements DeviceApi {
   }
 
   #onLinkFrame(peer: Peer, bytes: Uint8Array, path: Path): void {
+    this.#traffic.received(path, bytes.length);
     try {
       const kept = this.#sections.frame(peer, bytes, { path, redelivered: false, fromMailbox: false });
       kept?.catch((error: unknown) => {

@@ -24,6 +24,7 @@ import { allowsLinks } from "./path-rules.ts";
 import type { Peer } from "./peer.ts";
 import type { Peers } from "./peers.ts";
 import type { LiveEnvelope } from "./section-handler.ts";
+import type { Traffic } from "./traffic.ts";
 
 export type MessageHandler = (message: IncomingMessage) => void | Promise<void>;
 
@@ -35,6 +36,7 @@ export interface DirectMessagesOptions {
   readonly lanes: InboxLanes;
   readonly opener: LinkOpener;
   readonly metrics: DeviceMetrics;
+  readonly traffic: Traffic;
   readonly recipient: (to: string) => Promise<MemberView>;
   readonly livePeer: (to: string) => Promise<Peer>;
   /** Resolves when the registry may be asked once more. */
@@ -94,6 +96,7 @@ export class DirectMessages {
     const message = decodeJson(directMessageSchema, textOf(body), limits.envelopeBytes);
     if (!message.ok)
       return this.#options.onRefused(new ParleyError(message.code, { message: message.message }), peer.member.name);
+    if (this.#handler !== undefined) this.#options.traffic.message(path, "live");
     const handled = this.#handler?.({
       id,
       from: peer.sender,
@@ -128,6 +131,7 @@ export class DirectMessages {
       class: "durable",
       redelivered: entry.redelivered,
     };
+    this.#options.traffic.message(incoming.path, "durable");
     if (entry.redelivered) this.#options.metrics.count("redeliveries", { class: "durable" });
     try {
       await handler(incoming);

@@ -12,10 +12,13 @@ export const metricTable = {
   link_failures: { means: "Dials that came to nothing", labels: ["reason"] },
   links_closed: { means: "Open links that ended", labels: ["reason"] },
   link_upgrades: { means: "Links that took over from an open one", labels: ["result"] },
-  envelopes_sent: { means: "Envelopes written into frames, also again", labels: ["path", "class"] },
-  envelopes_received: { means: "Envelopes read out of frames, also again", labels: ["path", "class"] },
-  bytes_sent: { means: "Bytes of frames written", labels: ["path", "class"] },
-  bytes_received: { means: "Bytes of frames read", labels: ["path", "class"] },
+  frames_sent: { means: "Frames handed to a link or the relay", labels: ["path"] },
+  frames_received: { means: "Frames that came", labels: ["path"] },
+  bytes_sent: { means: "Bytes of frames that were sent", labels: ["path"] },
+  bytes_received: { means: "Bytes of frames that came", labels: ["path"] },
+  messages_sent: { means: "Durable messages of this device that came to a state", labels: ["state", "path"] },
+  messages_by_reason: { means: "Durable messages delivered, by why they went their way", labels: ["path", "reason"] },
+  messages_received: { means: "Messages handed out", labels: ["path", "class"] },
   redeliveries: { means: "Envelopes handed out that may have been handed out before", labels: ["class"] },
   gaps: { means: "Envelopes that were lost and declared so", labels: ["reason"] },
 } as const satisfies Record<string, Metric>;
@@ -28,7 +31,8 @@ export interface MetricSample {
   readonly value: number;
 }
 
-interface Series {
+/** One line of a counter. Whoever counts often keeps it and adds to its value. */
+export interface Series {
   readonly labels: Readonly<Record<string, string>>;
   value: number;
 }
@@ -42,6 +46,10 @@ export class DeviceMetrics {
 
   /** Adds to a counter. Labels that the table does not name are left out, missing ones are empty. */
   count(name: MetricName, labels: Readonly<Record<string, string>> = {}, by = 1): void {
+    this.series(name, labels).value += by;
+  }
+
+  series(name: MetricName, labels: Readonly<Record<string, string>> = {}): Series {
     const counter = this.#counters.get(name) ?? new Map<string, Series>();
     this.#counters.set(name, counter);
     const names = metricTable[name].labels;
@@ -52,8 +60,8 @@ export class DeviceMetrics {
       labels: Object.fromEntries(names.map((label, at) => [label, values[at] ?? ""])),
       value: 0,
     };
-    series.value += by;
     counter.set(key, series);
+    return series;
   }
 
   /** Every counter that has counted something, in the order of the table. */

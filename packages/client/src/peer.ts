@@ -26,6 +26,7 @@ import { type LiveStream, LiveStreams, wake } from "./live-streams.ts";
 import type { OpenLink } from "./open-link.ts";
 import type { Relay } from "./relay.ts";
 import type { Session } from "./session.ts";
+import type { Traffic } from "./traffic.ts";
 
 export interface PeerOptions {
   readonly member: VerifiedMember;
@@ -40,6 +41,7 @@ export interface PeerOptions {
   readonly durables: () => readonly DurableStream[];
   /** Handles what comes live; a promise holds up its stream. */
   readonly onLive: (peer: Peer, epoch: string, body: LiveBody) => Promise<void> | void;
+  readonly traffic: Traffic;
   readonly onLiveRefused: (peer: Peer, epoch: string, seq: number, error: unknown) => void;
   readonly onError: (error: unknown) => void;
 }
@@ -372,6 +374,7 @@ export class Peer {
       if (this.#linkWriter.isEmpty) return;
       const used = this.#options.monotonic();
       open.lastUsed = used;
+      this.#options.traffic.sent(open.path, this.#linkWriter.length);
       open.blocked = !open.link.send(this.#linkWriter.finish());
     }
   }

@@ -41,6 +41,7 @@ import { Peer, type PeerOptions } from "./peer.ts";
 import type { Relay } from "./relay.ts";
 import type { Session } from "./session.ts";
 import { takersOf } from "./takers.ts";
+import type { Traffic } from "./traffic.ts";
 import type { WriteAgain } from "./write-again.ts";
 
 export interface PeersOptions {
@@ -64,6 +65,7 @@ export interface PeersOptions {
   /** Pings by the open link. Rejects with `timeout`. */
   readonly ping: (peer: Peer) => Promise<PingResult>;
   readonly metrics: DeviceMetrics;
+  readonly traffic: Traffic;
   readonly onLive: PeerOptions["onLive"];
   readonly onLiveRefused: PeerOptions["onLiveRefused"];
   /** Called a few times a second, for whatever has to look at its waits. */
@@ -261,7 +263,7 @@ export class Peers {
   }
 
   #makeStreams(): DurableStreams {
-    const { state, journal, writes, session, relay, directory, clock, emit, onError } = this.#options;
+    const { state, journal, writes, session, relay, directory, clock, traffic, emit, onError } = this.#options;
     return new DurableStreams({
       journal,
       writes,
@@ -275,7 +277,10 @@ export class Peers {
       now: () => clock.now(),
       monotonic: () => clock.monotonic(),
       soon: (run) => clock.soon(run),
-      onDelivery: (delivery, to) => emit({ type: "delivery", delivery, to }),
+      onDelivery: (delivery, to) => {
+        traffic.delivery(delivery.state, delivery.path, delivery.reason);
+        emit({ type: "delivery", delivery, to });
+      },
       onError,
     });
   }
@@ -296,7 +301,7 @@ export class Peers {
 
   #meet(member: VerifiedMember, device: string): Contact {
     this.#forgetIdle();
-    const { trust, session, relay, random, clock, links, onLive, onLiveRefused, onError } = this.#options;
+    const { trust, session, relay, random, clock, links, traffic, onLive, onLiveRefused, onError } = this.#options;
     const peer = new Peer({
       member,
       device,
@@ -307,6 +312,7 @@ export class Peers {
       monotonic: () => clock.monotonic(),
       soon: (run) => clock.soon(run),
       durables: () => this.streams.of(member.member),
+      traffic,
       onLive,
       onLiveRefused,
       onError,

@@ -230,14 +230,19 @@ export class NodeLink implements Link {
     }
     this.#maxMessageBytes = Math.min(this.#options.maxMessageBytes, this.#negotiation.remoteMaxMessageBytes);
     this.#open = true;
-    if (this.#answersAsClient !== undefined)
-      this.#role.onOpened(this.#answersAsClient, performance.now() - this.#iceConnectedAt);
+    this.#learnRole(performance.now() - this.#iceConnectedAt);
     this.#order?.stop();
     this.#routes = new RouteWatch(
       () => this.route(),
       (route) => this.#callbacks.route(route),
     );
     this.#callbacks.open();
+  }
+
+  #learnRole(afterIceMs: number): void {
+    const wasClient = this.#answersAsClient;
+    if (wasClient !== undefined)
+      void this.route().then((route) => this.#role.onOpened(wasClient, route?.path, afterIceMs));
   }
 
   #onMessage(message: string | Buffer | ArrayBuffer): void {

@@ -18,7 +18,7 @@ export interface CutResult {
   readonly gapMs: number;
   readonly sent: number;
   readonly handled: number;
-  /** Messages that came out of order or twice without being flagged. */
+  /** Messages that were refused, came out of order, or twice without being flagged. */
   readonly wrong: number;
 }
 
@@ -65,13 +65,14 @@ class Traffic {
   readonly #timer: NodeJS.Timeout;
   readonly #leave: () => void;
   #underWay = 0;
+  #isSending = false;
   #onHandled = Promise.withResolvers<void>();
 
   constructor(sender: AttachedDevice, receiver: AttachedDevice, to: string) {
     this.#sender = sender;
     this.#to = to;
     this.#leave = receiver.onMessage(({ text, path, redelivered }) => this.#take(Number(text), path, redelivered));
-    this.#timer = setInterval(() => this.#send(), everyMs);
+    this.#timer = setInterval(() => void this.#send().catch(() => this.wrong++), everyMs);
   }
 
   /** The first handled message that fits; waits for it. Undefined after `waitMs`. */
@@ -97,15 +98,18 @@ class Traffic {
     this.#leave();
   }
 
-  #send(): void {
-    if (this.#underWay >= mostUnderWay) return;
+  /** One after the other is accepted, so that their order is known. */
+  async #send(): Promise<void> {
+    if (this.#isSending || this.#underWay >= mostUnderWay) return;
+    this.#isSending = true;
     this.#underWay++;
     const number = this.sentAt.push(performance.now()) - 1;
-    this.#sender
-      .send(`@${this.#to}`, String(number))
-      .then(({ settled }) => settled)
-      .catch(() => undefined)
-      .finally(() => this.#underWay--);
+    try {
+      const { settled } = await this.#sender.send(`@${this.#to}`, String(number));
+      void settled.finally(() => this.#underWay--);
+    } finally {
+      this.#isSending = false;
+    }
   }
 
   #take(number: number, path: Path, redelivered: boolean): void {

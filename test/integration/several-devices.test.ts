@@ -1,8 +1,10 @@
+import type { TaskRun } from "@parley/client";
 import { openMemoryJournal } from "@parley/core";
 import { describe, expect, it } from "vitest";
 
 import type { TestMember } from "../../packages/testkit/src/mesh/test-mesh.ts";
 import { Events, type Joined, MeshScope, Messages, numbered, until } from "./device-fixture.ts";
+import { card } from "./hostile-scene.ts";
 
 /** One more device of a member, with links of its own. */
 async function another(scope: MeshScope, member: TestMember): Promise<Joined> {
@@ -92,6 +94,39 @@ describe("an agent with three instances", () => {
     const again = handled.filter(({ text }, index) => handled.findIndex((other) => other.text === text) < index);
     expect(again.every(({ redelivered }) => redelivered)).toBe(true);
     expect(again.length).toBeLessThan(10);
+  });
+});
+
+describe("tasks for an agent with three instances", () => {
+  it("go to all of them in equal parts when they are delegated at once, and to the idle ones afterwards", async () => {
+    await using scope = await MeshScope.start();
+    const first = await scope.join("worker");
+    const instances = [first, await another(scope, first), await another(scope, first)];
+    const bob = await scope.join("bob");
+    const release = Promise.withResolvers<void>();
+    const begun = instances.map(() => 0);
+    for (const [index, { device }] of instances.entries())
+      device.serve(async ({ signal }) => {
+        begun[index] = (begun[index] ?? 0) + 1;
+        await Promise.race([release.promise, new Promise((resolve) => signal.addEventListener("abort", resolve))]);
+        return {};
+      });
+    await first.device.publishCard(card("worker", ["wait"]));
+    await until(async () => (await bob.device.memberOf("@worker")).card !== undefined);
+    const delegate = (count: number): Promise<TaskRun[]> =>
+      Promise.all(Array.from({ length: count }, () => bob.device.delegate("@worker", { skill: "wait", input: {} })));
+    const runs = await delegate(30);
+    await until(() => begun.every((count) => count === 10));
+    const [busy] = runs;
+    for (const run of runs) if (run.to.device !== busy?.to.device) run.cancel();
+    const loads = async (): Promise<number[]> =>
+      (await bob.device.memberOf("@worker")).devices.map(({ load }) => load).toSorted((one, other) => one - other);
+    await until(async () => String(await loads()) === "0,0,10");
+    const later = await delegate(8);
+    const counts = instances.map(({ device }) => later.filter(({ to }) => to.device === device.device).length);
+    expect(counts.toSorted((one, other) => one - other)).toEqual([0, 4, 4]);
+    release.resolve();
+    for (const { outcome } of later) await outcome;
   });
 });
 

@@ -67,6 +67,7 @@ import { Session } from "./session.ts";
 import { checkSkillInput, checkSkillOutput } from "./tasks/card-schemas.ts";
 import { TaskCallee } from "./tasks/task-callee.ts";
 import { TaskCaller } from "./tasks/task-caller.ts";
+import { TaskPlacement } from "./tasks/task-placement.ts";
 import type { DelegateRequest, TaskAdmission, TaskHandler, TaskRun } from "./tasks/task-run.ts";
 import { Traffic } from "./traffic.ts";
 import { WriteAgain } from "./write-again.ts";
@@ -96,6 +97,7 @@ export class Device implements DeviceApi {
   readonly #lanes: InboxLanes;
   readonly #inbox: Inbox;
   readonly #sections: SectionHandler;
+  readonly #placement: TaskPlacement;
   readonly #caller: TaskCaller;
   readonly #callee: TaskCallee;
   readonly #pings: Pings;
@@ -150,6 +152,7 @@ export class Device implements DeviceApi {
     this.#receipts = this.#makeReceipts();
     this.#lanes = this.#makeLanes();
     this.#inbox = this.#makeInbox(state);
+    this.#placement = new TaskPlacement(this.#own.identity.device.id);
     this.#peers = this.#makePeers(state);
     this.#opener = new LinkOpener({
       peers: () => this.#peers,
@@ -330,8 +333,16 @@ export class Device implements DeviceApi {
     if (!view.live && peer.link === undefined)
       throw new ParleyError("not_connected", { message: `@${view.name} is not connected.` });
     checkSkillInput(view, request);
-    await this.#opener.approach(peer, request.paths, request.signal);
-    return this.#caller.start(peer, request, (output) => checkSkillOutput(view, request.skill, output));
+    const ended = this.#placement.begin(view, peer.device);
+    try {
+      await this.#opener.approach(peer, request.paths, request.signal);
+      const run = this.#caller.start(peer, request, (output) => checkSkillOutput(view, request.skill, output));
+      run.outcome.then(ended, ended);
+      return run;
+    } catch (error) {
+      ended();
+      throw error;
+    }
   }
 
   /** A task of this member as its agent holds it. Throws `task_not_found` for another member's as for none at all. */
@@ -518,6 +529,7 @@ export class Device implements DeviceApi {
       random: this.#random,
       links: this.#options.links,
       linkIdleMs: this.#options.linkIdleMs ?? limits.linkIdleMs,
+      placement: this.#placement,
       emit: (event) => this.#events.emit(event),
       onFrame: (peer, bytes, path) => this.#onLinkFrame(peer, bytes, path),
       onLive: (peer, epoch, body) => this.#sections.live(peer, epoch, body),
@@ -779,7 +791,9 @@ export class Device implements DeviceApi {
   }
 
   async #holder(skill: string): Promise<MemberView> {
-    const [holder] = await this.#directory.holders(skill, this.member);
+    const holders = await this.#directory.holders(skill, this.member);
+    const loads = new Map(holders.map((view) => [view, this.#placement.loadOfMember(view)]));
+    const [holder] = holders.toSorted((one, other) => (loads.get(one) ?? 0) - (loads.get(other) ?? 0));
     if (holder === undefined) throw new ParleyError("no_holder", { message: `No live agent offers ${skill}.` });
     return holder;
   }

@@ -41,6 +41,7 @@ import { Peer, type PeerOptions } from "./peer.ts";
 import type { Relay } from "./relay.ts";
 import type { Session } from "./session.ts";
 import { takersOf } from "./takers.ts";
+import type { TaskPlacement } from "./tasks/task-placement.ts";
 import type { Traffic } from "./traffic.ts";
 import type { WriteAgain } from "./write-again.ts";
 
@@ -58,6 +59,7 @@ export interface PeersOptions {
   readonly random: Random;
   readonly links: LinkSettings | undefined;
   readonly linkIdleMs: number;
+  readonly placement: TaskPlacement;
   readonly emit: (event: DeviceEvent) => void;
   readonly onFrame: (peer: Peer, bytes: Uint8Array, path: "direct" | "turn") => void;
   /** The other side lost its memory: calls under way are gone. */
@@ -109,11 +111,9 @@ export class Peers {
 
   /** The device of a member to talk to: the least loaded connected one, else the one seen last. */
   peerOf(view: MemberView): Peer {
-    const connected = view.devices
-      .filter((device) => device.state === "connected")
-      .toSorted((left, right) => left.load - right.load);
-    const linked = view.devices.find((device) => this.existing(device.device)?.link !== undefined);
-    const chosen = connected[0] ?? linked ?? view.devices[0];
+    const isLinked = (device: string): boolean => this.existing(device)?.link !== undefined;
+    const [connected] = this.#options.placement.order(view, isLinked);
+    const chosen = connected ?? view.devices.find(({ device }) => isLinked(device)) ?? view.devices[0];
     const device = chosen?.device ?? [...view.verified.devices.keys()][0];
     if (device === undefined) throw new ParleyError("not_connected");
     const peer = this.peer(view.verified, device);

@@ -1,3 +1,4 @@
+import type { Device } from "@parley/client";
 import { expect, it } from "vitest";
 
 import { MeshScope, Messages } from "./device-fixture.ts";
@@ -12,9 +13,10 @@ it("counts what a device sent and received, by path and by why it went that way"
     await sent.reaches("handled");
   }
   await messages.count(3);
-  const value = async (device: typeof alice.device, name: string, labels: object): Promise<number | undefined> =>
+  const value = async (device: Device, name: string, labels: Record<string, string>): Promise<number | undefined> =>
     (await device.metrics()).find(
-      (sample) => sample.name === name && expect.objectContaining(labels).asymmetricMatch(sample.labels),
+      (sample) =>
+        sample.name === name && Object.entries(labels).every(([label, wanted]) => sample.labels[label] === wanted),
     )?.value;
   expect(await value(alice.device, "messages_sent", { state: "accepted", path: "none" })).toBe(3);
   expect(await value(alice.device, "messages_sent", { state: "delivered", path: "relay" })).toBe(3);

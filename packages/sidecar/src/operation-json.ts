@@ -17,7 +17,7 @@ const maybe = <Schema extends z.ZodType>(schema: Schema) => schema.optional().tr
 const coded = z.object({ code: errorCodeSchema, message: z.string() });
 const route = z.object({ path: z.enum(["direct", "turn"]), local: z.string(), remote: z.string() });
 
-export const deliveryStateSchema = z.enum(deliveryStates as readonly [DeliveryState, ...DeliveryState[]]);
+const deliveryStateSchema = z.enum(deliveryStates as readonly [DeliveryState, ...DeliveryState[]]);
 
 export const deliverySchema = z.object({
   id: z.string(),
@@ -38,6 +38,7 @@ const states = z.array(deliveryStateSchema).min(1).max(deliveryStates.length);
 
 export const deliveryQuerySchema = z.strictObject({
   id: z.exactOptional(messageId),
+  idLike: z.exactOptional(messageId),
   peer: z.exactOptional(memberId),
   direction: z.exactOptional(direction),
   states: z.exactOptional(states),
@@ -71,6 +72,8 @@ export const deliveryViewsSchema = z.object({
       z.object({
         place,
         id: z.string(),
+        epoch: z.string(),
+        seq: z.number(),
         direction,
         member: z.string(),
         name: maybe(z.string()),

@@ -1,3 +1,5 @@
+import { verifyReceipt } from "@parley/core";
+import { fromBase64url, keptReceiptOf } from "@parley/protocol";
 import { describe, expect, it } from "vitest";
 
 import { MeshScope, Messages, until } from "./device-fixture.ts";
@@ -17,6 +19,13 @@ describe("what a device remembers of its messages", () => {
     const [record] = (await alice.device.deliveries({ id: sent.id })).records;
     expect(record).toMatchObject({ direction: "out", name: "bob", state: "handled", pending: false, text: "hello" });
     expect(record?.facts.at(-1)).toMatchObject({ state: "handled", device: bob.device.device });
+    const kept = keptReceiptOf(fromBase64url(record?.receipts.handled ?? "") ?? new Uint8Array());
+    expect(kept).toMatchObject({ device: bob.device.device, senderDevice: alice.device.device, epoch: record?.epoch });
+    const key = (await alice.device.memberOf("@bob")).verified.devices.get(bob.device.device)?.key ?? "";
+    const parties = { mesh: alice.device.mesh, sender: alice.device.member, recipient: bob.device.member };
+    if (kept === undefined) throw new Error("no receipt");
+    expect(await verifyReceipt(key, { ...parties, ...kept }, kept, kept.signature)).toBe(true);
+    expect(await verifyReceipt(key, { ...parties, ...kept }, { ...kept, to: kept.to + 1 }, kept.signature)).toBe(false);
     const [received] = (await bob.device.deliveries({ peer: alice.device.member, states: ["handled"] })).records;
     expect(received).toMatchObject({ id: messages.all[0]?.id, direction: "in", name: "alice", text: "hello" });
     expect((await alice.device.deliveries({ states: ["expired"] })).records).toEqual([]);

@@ -19,8 +19,11 @@ export interface DeliveryView {
   /** Orders messages as they were accepted or received here. */
   readonly place: number;
   readonly id: string;
+  /** Of the stream that it is part of, which receipts name; the id keeps those of the stream that it was accepted in first. */
+  readonly epoch: string;
+  readonly seq: number;
   readonly direction: "in" | "out";
-  /** Member id of the other side, and its name if it was met in this life of the process. */
+  /** Member id of the other side, and the name that it had when it was last met. */
   readonly member: string;
   readonly name: string | undefined;
   /** Device that sent it; undefined for what this member sent. */
@@ -36,7 +39,7 @@ export interface DeliveryView {
   readonly state: DeliveryState;
   /** Oldest first. */
   readonly facts: readonly DeliveryFact[];
-  /** Signatures of the recipient's device, base64url, by the state that they vouch for. */
+  /** What devices of the recipient signed, base64url of a `KeptReceipt`, by the state that it vouches for. */
   readonly receipts: Readonly<Partial<Record<DeliveryState, string>>>;
   /** Undefined when it cannot be read as a message. */
   readonly text: string | undefined;
@@ -57,7 +60,8 @@ export interface PurgeQuery extends Pick<DeliveryQuery, "id" | "peer" | "directi
 export interface DeliveriesOptions {
   readonly journal: Journal;
   readonly lanes: InboxLanes;
-  readonly nameOf: (member: string) => string | undefined;
+  /** A name that was verified when the member was last met. */
+  readonly nameOf: (member: string) => Promise<string | undefined>;
   /** Sends a body again, as a new message; resolves with its id. */
   readonly send: (member: string, body: Uint8Array) => Promise<string>;
 }
@@ -71,7 +75,7 @@ export class Deliveries {
 
   async find(query: DeliveryQuery): Promise<DeliveryViews> {
     const { records, next } = await this.#options.journal.deliveries(query);
-    return { records: records.map((record) => this.#view(record)), next };
+    return { records: await Promise.all(records.map((record) => this.#view(record))), next };
   }
 
   /**
@@ -108,15 +112,32 @@ export class Deliveries {
     return removed;
   }
 
-  #view(record: DeliveryRecord): DeliveryView {
-    const { place, id, direction, peer, device, created, expires, bytes, pending, redelivered, state, facts } = record;
+  async #view(record: DeliveryRecord): Promise<DeliveryView> {
+    const {
+      place,
+      id,
+      epoch,
+      seq,
+      direction,
+      peer,
+      device,
+      created,
+      expires,
+      bytes,
+      pending,
+      redelivered,
+      state,
+      facts,
+    } = record;
     const receipts = [...record.receipts].map(([of, signature]) => [of, toBase64url(signature)]);
     return {
       place,
       id,
+      epoch,
+      seq,
       direction,
       member: peer,
-      name: this.#options.nameOf(peer),
+      name: await this.#options.nameOf(peer),
       device,
       created,
       expires,

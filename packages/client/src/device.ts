@@ -21,6 +21,7 @@ import {
   type BlobRef,
   envelopeKinds,
   type Gossip,
+  keptReceiptBytes,
   limits,
   ParleyError,
   type Path,
@@ -49,6 +50,7 @@ import { HistoryTransfer } from "./history-transfer.ts";
 import { InboxHolder } from "./inbox-holder.ts";
 import { InboxLanes, type Waiting } from "./inbox-lanes.ts";
 import { Inbox, type Source } from "./inbox.ts";
+import { KnownNames } from "./known-names.ts";
 import { LinkOpener } from "./link-opener.ts";
 import { type LiveMessage, LiveStreamWriter } from "./live-stream-writer.ts";
 import { MailboxAcks } from "./mailbox-acks.ts";
@@ -83,6 +85,7 @@ export class Device implements DeviceApi {
   readonly #log: LogLine;
   readonly #journal: Journal;
   readonly #writes: WriteAgain;
+  readonly #names: KnownNames;
   readonly #trust: MeshTrust;
   readonly #boot: string;
   readonly #session: Session;
@@ -125,6 +128,7 @@ export class Device implements DeviceApi {
       random: this.#random,
       onError: (error) => this.#onError(error),
     });
+    this.#names = new KnownNames(this.#journal, this.#writes);
     this.#trust = options.trust;
     this.#own = this.#makeOwn();
     this.#boot = toBase64url(this.#random.bytes(16));
@@ -164,7 +168,7 @@ export class Device implements DeviceApi {
     this.#deliveries = new Deliveries({
       journal: this.#journal,
       lanes: this.#lanes,
-      nameOf: (member) => this.#directory.known(member)?.name,
+      nameOf: async (member) => this.#directory.known(member)?.name ?? this.#names.of(member),
       send: async (member, body) => (await this.#messages.sendBody(member, body)).id,
     });
     this.#attachments = this.#makeAttachments();
@@ -555,6 +559,9 @@ export class Device implements DeviceApi {
       opener: this.#opener,
       metrics: this.#metrics,
       traffic: this.#traffic,
+      onMet: ({ member, name }) => {
+        this.#names.note(member, name).catch((error: unknown) => this.#onError(error));
+      },
       registryTime: () => this.#session.registryTime,
       recipient: (to) => this.#other(to),
       livePeer: (to) => this.#livePeer(to),
@@ -718,7 +725,9 @@ export class Device implements DeviceApi {
     };
     if (!(await verifyReceipt(key, parties, receipt, signature))) throw new ParleyError("bad_signature");
     const { epoch, from, to, state, at } = receipt;
-    this.#peers.streams.ofEpoch(member, epoch)?.onReceipt(from, to, state, at, peer, signature.slice());
+    this.#peers.streams
+      .ofEpoch(member, epoch)
+      ?.onReceipt(from, to, state, at, peer, keptReceiptBytes(parties, receipt, signature));
   }
 
   /** The verified record of a frame's sender; asked anew when it does not list the device. */

@@ -41,6 +41,8 @@ export interface DirectMessagesOptions {
   readonly livePeer: (to: string) => Promise<Peer>;
   /** Resolves when the registry may be asked once more. */
   readonly nextChance: () => Promise<void>;
+  /** A message went to a member, or came from one. */
+  readonly onMet: (member: { readonly member: string; readonly name: string }) => void;
   readonly onReading: (reading: boolean) => void;
   readonly onRefused: (error: ParleyError, from?: string) => void;
   readonly onError: (error: unknown) => void;
@@ -72,6 +74,7 @@ export class DirectMessages {
   async sendBody(to: string, body: Uint8Array, options: SendOptions = {}): Promise<Sent> {
     const peers = this.#options.peers();
     const view = await this.#options.recipient(to);
+    this.#options.onMet(view);
     for (const peer of peers.takers(view)) if (allowsLinks(options.paths)) peers.wantLink(peer);
     const stream = await peers.streams.to(view.member, options.paths);
     return stream.accept(this.#head(options.ttlMs ?? 0), body, options.signal);
@@ -115,6 +118,7 @@ export class DirectMessages {
   async onEntry(entry: Waiting): Promise<"gone" | void> {
     const message = decodeJson(directMessageSchema, textOf(entry.envelope.body), limits.envelopeBytes);
     const sender = await this.#writerOf(entry);
+    this.#options.onMet(sender);
     if (!message.ok)
       return this.#options.onRefused(new ParleyError(message.code, { message: message.message }), sender.name);
     const { origin, created } = entry.envelope;

@@ -100,7 +100,16 @@ export { parseJson } from "./json.ts";
 export { type LimitName, limits, limitTable } from "./limits.ts";
 export { foldName, labelSchema, nameSchema, parseName, skillIdSchema } from "./names.ts";
 export { type History, type HistoryRecord, historySchema } from "./history.ts";
-export { type Receipt, receiptBytes, type ReceiptParties, type ReceiptState, receiptStateCodes } from "./receipt.ts";
+export {
+  type KeptReceipt,
+  keptReceiptBytes,
+  keptReceiptOf,
+  type Receipt,
+  receiptBytes,
+  type ReceiptParties,
+  type ReceiptState,
+  receiptStateCodes,
+} from "./receipt.ts";
 export { decoded, type Decoded, undecodable } from "./result.ts";
 export {
   decodeDelivery,

@@ -1,8 +1,17 @@
 /** What each operation of the table does with the device of this process. */
-import type { DeviceApi, DeviceEvent, Delivery, LinkView, TransferProgress } from "@parley/client";
+import type {
+  Delivery,
+  DeliveryView,
+  DeliveryViews,
+  DeviceApi,
+  DeviceEvent,
+  LinkView,
+  TransferProgress,
+} from "@parley/client";
 import { FileSink, openFileSource } from "@parley/client/node";
 import { ParleyError, requestTable, toParleyError } from "@parley/protocol";
 
+import { lineBytes } from "./local-lines.ts";
 import { memberViewJson } from "./member-json.ts";
 import type { OperationBody, OperationEventJson, OperationName, OperationReplyJson } from "./operations.ts";
 
@@ -51,6 +60,25 @@ function progressTo(emit: (progress: TransferProgress) => Promise<void>): (progr
     );
   };
 }
+
+/** Of the longest line, for records and what they are wrapped in. */
+const pageBytes = lineBytes - 4096;
+
+/** As many records as a line holds; the next page begins after them. One that fills it alone goes without its text. */
+function fittingPage(page: DeliveryViews): DeliveryViews {
+  const records: DeliveryView[] = [];
+  let bytes = 0;
+  for (const whole of page.records) {
+    const record = sizeOf(whole) > pageBytes ? { ...whole, text: undefined } : whole;
+    const last = records.at(-1);
+    bytes += sizeOf(record) + 1;
+    if (last !== undefined && bytes > pageBytes) return { records, next: last.place };
+    records.push(record);
+  }
+  return { records, next: page.next };
+}
+
+const sizeOf = (record: DeliveryView): number => Buffer.byteLength(JSON.stringify(record));
 
 export const operationHandlers: Handlers = {
   status: async ({ device, since }) => ({ pid: process.pid, since, state: device.state, links: linksOf(device) }),
@@ -131,7 +159,7 @@ export const operationHandlers: Handlers = {
 
   attachmentsOf: async ({ device, body }) => ({ attachments: [...(await device.attachmentsOf(body.message))] }),
 
-  deliveries: ({ device, body }) => device.deliveries(body),
+  deliveries: async ({ device, body }) => fittingPage(await device.deliveries(body)),
 
   async redeliver({ device, body }) {
     return { id: await device.redeliver(body.id) };

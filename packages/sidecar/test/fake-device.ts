@@ -34,6 +34,8 @@ const delivery = (state: Delivery["state"]): Delivery => ({
 export const remembered: DeliveryView = {
   place: 6,
   id: "in.1",
+  epoch: "in",
+  seq: 1,
   direction: "in",
   member: id,
   name: "bob",

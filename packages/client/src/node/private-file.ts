@@ -35,11 +35,34 @@ export function fileError(path: string, error: unknown): ParleyError {
 /** Makes a private folder, or checks that one is: a folder of this process's owner that nobody else may enter. */
 export async function preparePrivateFolder(path: string): Promise<void> {
   try {
-    await mkdir(path, { recursive: true, mode: 0o700 });
+    await makeFolder(path);
     await checkPrivate(path);
   } catch (error) {
     if (error instanceof ParleyError) throw error;
     throw fileError(path, error);
+  }
+}
+
+/** `recursive` of `mkdir` never ends where the parent exists and takes nothing, as in /proc: each level is made by itself. */
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 });
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === "EEXIST") return;
+    const parent = dirname(path);
+    if (code !== "ENOENT" || parent === path || (await isThere(parent))) throw error;
+    await makeFolder(parent);
+    await mkdir(path, { mode: 0o700 });
+  }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -220,3 +220,10 @@ it("says that a home never paired", async () => {
     message: expect.stringContaining("parley pair"),
   });
 });
+
+it.runIf(process.platform === "linux")("says at once that a folder cannot be made where nothing can", async () => {
+  await expect(Home.open("/proc/nothing/home")).rejects.toMatchObject({ code: "storage_unavailable" });
+  const home = join(temporaryFolder(), "one", "two");
+  await Home.open(home);
+  expect(statSync(home).mode & 0o777).toBe(0o700);
+});

@@ -81,6 +81,7 @@ export interface DeliveryPlan {
   readonly after: number | undefined;
   /** Whether a record is asked for, by everything but its id and place. */
   readonly takes: (record: {
+    readonly id: string;
     readonly peer: string;
     readonly direction: DeliveryRecord["direction"];
     readonly state: DeliveryState;
@@ -93,18 +94,23 @@ export function checkDeliveryQuery(query: DeliveryQuery): DeliveryPlan {
   if (peer !== undefined) checkId("peer", peer);
   if (after !== undefined) checkWhole("place", after, 0);
   checkWhole("limit", limit, 1);
+  const like = query.idLike === undefined ? undefined : placeIn(query.idLike);
   return {
     id: query.id === undefined ? undefined : placeIn(query.id),
     limit: Math.min(limit, maxDeliveries),
     newestFirst: query.newestFirst === true,
     after,
     takes: (record) =>
+      (like === undefined || fits(placeIn(record.id), like)) &&
       (peer === undefined || record.peer === peer) &&
       (direction === undefined || record.direction === direction) &&
       (states === undefined || states.includes(record.state)) &&
       (pendingOnly !== true || record.pending),
   };
 }
+
+type IdParts = ReturnType<typeof placeIn>;
+const fits = (id: IdParts, like: IdParts): boolean => id.seq === like.seq && id.epoch.includes(like.epoch);
 
 /** Epoch and number of an envelope's id. */
 export function placeIn(id: string): { readonly epoch: string; readonly seq: number } {

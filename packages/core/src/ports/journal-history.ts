@@ -46,13 +46,15 @@ export interface DeliveryRecord {
   readonly state: DeliveryState;
   /** Oldest first; at least one. */
   readonly facts: readonly DeliveryFact[];
-  /** Signed receipts by the state that they are for. */
+  /** Signed receipts by the state that they are for; of what was sent, each is a `KeptReceipt` of @parley/protocol. */
   readonly receipts: ReadonlyMap<DeliveryState, Uint8Array>;
   readonly body: Uint8Array;
 }
 
 export interface DeliveryQuery {
   readonly id?: string;
+  /** A short form of ids, `<part of the epoch>.<number>`: every record whose id it fits. */
+  readonly idLike?: string;
   /** Member id. */
   readonly peer?: string;
   readonly direction?: DeliveryDirection;

@@ -415,6 +415,24 @@ function describeQueries(bench: Bench<Journal>): void {
     expect(await find("never.1")).toEqual([]);
   });
 
+  it("finds records by part of an epoch and a number", async () => {
+    const { port: journal } = await bench.open();
+    await journal.appendOutbox(sending(1));
+    await journal.appendOutbox(sending(2, { origin: { epoch: "before", seq: 17 } }));
+    await journal.commitInbox({ ...stream, epoch: "on-my-way" }, 1, [received(1)]);
+    const find = async (idLike: string, rest: DeliveryQuery = {}): Promise<readonly string[]> =>
+      (await all(journal, { idLike, ...rest })).map(({ direction, id }) => `${direction} ${id}`);
+    const [sent, came] = [`out ${envelopeId(epoch, 1)}`, "in on-my-way.1"];
+    expect(await find("epoch.1")).toEqual([sent]);
+    expect(await find("o.1")).toEqual([sent, came]);
+    expect(await find("o.1", { newestFirst: true, limit: 1 })).toEqual([came]);
+    expect(await find("o.1", { direction: "out" })).toEqual([sent]);
+    expect(await find("for.17")).toEqual(["out before.17"]);
+    for (const like of ["epoch.17", "epoch.2", "Epoch.1", "x.1"]) expect(await find(like)).toEqual([]);
+    for (const like of ["", "1", ".1", "epoch.", "epoch.0", "epoch.x"])
+      await expectCode(journal.deliveries({ idLike: like }), "invalid_argument");
+  });
+
   it("finds records by peer, whatever rule they were sent under, direction, state and what is pending", async () => {
     const { port: journal } = await bench.open();
     await journal.appendOutbox(sending(1, {}, "m1"));

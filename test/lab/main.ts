@@ -32,6 +32,7 @@ const withoutLinks: readonly NatKind[] = ["udp-blocked", "tcp-443-only"];
 const unseen: Diagnosis = { host: "?", kind: "none", paths: {}, problems: [] };
 /** A machine that is busy with something else delays one try, not three. */
 const mostTries = 3;
+const mostCuts = 2;
 /** A link that is possible is up long before, also on a busy machine; where none is, there is no use in waiting long. */
 const linkWaitMs = 6000;
 const noLinkWaitMs = 3000;
@@ -138,7 +139,13 @@ function detail({ linkMs, route, reason }: PairResult): string {
 async function cutOnce(internet: Internet, mesh: LabMesh): Promise<CutResult | undefined> {
   if (values["no-cut"] === true || chosen !== undefined) return undefined;
   const [from, to] = cutPair;
-  return tryCut(mesh, internet, internet.host("a", from), internet.host("b", to));
+  for (let tries = 1; ; tries++) {
+    const cut = await tryCut(mesh, internet, internet.host("a", from), internet.host("b", to));
+    const failures = judgeCut(cut);
+    if (failures.length === 0 || tries === mostCuts) return cut;
+    say(describeCut(cut));
+    say(`again, ${failures.join(", ")}`);
+  }
 }
 
 async function keep(internet: Internet): Promise<void> {

@@ -3,6 +3,7 @@ import { SeededRandom } from "@parley/testkit";
 
 import type { Cast, CastMember } from "./cast.ts";
 import { Violation } from "./checker.ts";
+import { largeCollections, watchCollections } from "./collections.ts";
 import type { Coverage } from "./coverage.ts";
 import { faultNames, healAll, strike } from "./faults.ts";
 import { Scheduler, type TraceLine } from "./scheduler.ts";
@@ -33,6 +34,13 @@ const restMs = 1_200_000;
 /** How often it is looked whether it has. */
 const restEvery = 50;
 const bootMs = 3000;
+/** Messages handed over in one go, at most. */
+const burst = 12;
+const longBurst = 150;
+/** Items that a map or a set of a mesh at rest may hold, however much went through it. */
+const mostAtRest = 200;
+/** Remembers what was delivered until it is handled, up to a bound of its own. */
+const bounded = ["client/src/delivery-ledger.ts"];
 
 function makePlan(random: SeededRandom, cast: Cast, mostDevices: number): MeshPlan {
   const count = 2 + (random.chance(0.4) ? 1 : 0) + (random.chance(0.2) ? 1 : 0);
@@ -56,7 +64,7 @@ function makePlan(random: SeededRandom, cast: Cast, mostDevices: number): MeshPl
 }
 
 /** One thing that somebody does. */
-function work(mesh: SimMesh): void {
+function work(mesh: SimMesh, mostAtOnce: number): void {
   const { random, plan, coverage } = mesh;
   const from = random.pick(mesh.devices);
   const to = random.pick(plan.members);
@@ -65,7 +73,7 @@ function work(mesh: SimMesh): void {
   if (luck < 0.72) {
     const ttlMs = random.chance(0.08) ? 200 + random.below(20_000) : 0;
     const size = random.chance(0.04) ? 60_000 + random.below(120_000) : random.below(40);
-    const burst = random.chance(0.15) ? 2 + random.below(12) : 1;
+    const burst = random.chance(0.15) ? 2 + random.below(mostAtOnce) : 1;
     for (let at = 0; at < burst; at++) from.send(to, { class: "durable", ttlMs, size });
     coverage.count("work:durable", burst);
   } else if (luck < 0.86) {
@@ -119,6 +127,7 @@ export async function runScenario(options: ScenarioOptions): Promise<ScenarioRes
   const plan = makePlan(random, cast, mostDevices);
   const mesh = new SimMesh({ scheduler, seed: seed ^ 0x5eed, coverage, cast, plan });
   let error: Error | undefined;
+  watchCollections(length > 1);
   try {
     await mesh.found();
     await runPhases(mesh, random, length);
@@ -143,7 +152,7 @@ async function runPhases(mesh: SimMesh, random: SeededRandom, length: number): P
     mesh,
     500 + random.below(2000),
     () => isOver,
-    () => work(mesh),
+    () => work(mesh, length > 1 ? longBurst : burst),
   );
   if (kinds.length > 0)
     repeatedly(
@@ -174,6 +183,15 @@ function startStopped(mesh: SimMesh): void {
   if (mesh.registry.life === undefined) mesh.registry.start();
 }
 
+/** At rest nothing is left of what went through. */
+async function checkMemory(): Promise<void> {
+  const [largest] = (await largeCollections(mostAtRest)).filter(
+    ({ site }) => !bounded.some((file) => site.startsWith(file)),
+  );
+  if (largest !== undefined)
+    throw new Violation("memory bounded", `${largest.size} items are left in what ${largest.site} made`);
+}
+
 /** Time passes until everything is done, or the time for it is over. */
 async function rest(mesh: SimMesh): Promise<void> {
   const { scheduler } = mesh;
@@ -181,7 +199,7 @@ async function rest(mesh: SimMesh): Promise<void> {
   for (;;) {
     startStopped(mesh);
     const left = await unrest(mesh);
-    if (left.length === 0) return;
+    if (left.length === 0) return checkMemory();
     if (scheduler.time > until) throw new Violation("all settled in the end", left.slice(0, 6).join("; "));
     const pause = scheduler.steps + restEvery;
     await scheduler.run(

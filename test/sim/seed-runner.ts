@@ -2,6 +2,7 @@
 import { SeededRandom } from "@parley/testkit";
 
 import { type Cast, makeCast } from "./cast.ts";
+import { installCollections } from "./collections.ts";
 import { Coverage } from "./coverage.ts";
 import { installFakeCrypto } from "./fake-subtle.ts";
 import { runScenario, type ScenarioResult } from "./scenario.ts";
@@ -40,6 +41,7 @@ export const showLine = ({ step, time, text }: TraceLine): string => `${step} ${
 
 /** The cast, with the fake WebCrypto in place. Once per process. */
 export async function prepare(): Promise<Cast> {
+  installCollections();
   installFakeCrypto(new SeededRandom(1));
   return makeCast(new SeededRandom(2));
 }

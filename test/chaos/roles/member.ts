@@ -74,6 +74,8 @@ function note(event: DeviceEvent): void {
     write({ t: "trouble", at: Date.now(), what: "refused", code: event.code });
     process.stderr.write(`${Date.now()} refused ${event.code} from ${event.from ?? "?"}: ${event.message}\n`);
   }
+  if (event.type === "gap") write({ t: "trouble", at: Date.now(), what: "gap", code: `${event.from}-${event.to}` });
+  if (event.type === "history") write({ t: "trouble", at: Date.now(), what: "history", code: String(event.done) });
   if (event.type !== "delivery" || event.delivery.state === "accepted") return;
   tell(event.delivery, settings.names[event.to] ?? event.to);
 }

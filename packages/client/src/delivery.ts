@@ -1,5 +1,7 @@
 import type { BlobRef, DeliveryClass, DeliveryState, ErrorCode, Path } from "@parley/protocol";
 
+import type { PathReason } from "./path-reason.ts";
+
 /** Which paths may be used; all by default. `["direct"]` demands a direct link, `["relay", "mailbox"]` forbids links. */
 export type AllowedPaths = readonly Path[];
 
@@ -76,6 +78,8 @@ export interface IncomingMessage {
 /** Answer to a ping. */
 export interface PingResult {
   readonly path: Path;
+  /** Why it took that path. */
+  readonly reason?: PathReason | undefined;
   readonly rttMs: number;
   readonly device: string;
   /** Selected candidates, when over a link. */

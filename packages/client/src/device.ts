@@ -310,9 +310,9 @@ export class Device implements DeviceApi {
     const peer = await this.#livePeer(to);
     const timeoutMs = options.timeoutMs ?? defaultPingMs;
     await this.#opener.approach(peer, options.paths);
-    if (peer.link !== undefined && (options.paths ?? linkPaths).includes(peer.link.path))
-      return this.#pings.ping(peer, false, timeoutMs);
-    return this.#pings.ping(peer, true, timeoutMs);
+    const reason = this.#peers.pathReason(peer, options.paths);
+    const byLink = peer.link !== undefined && (options.paths ?? linkPaths).includes(peer.link.path);
+    return { ...(await this.#pings.ping(peer, !byLink, timeoutMs)), reason };
   }
 
   async connect(to: string, options: { signal?: AbortSignal } = {}): Promise<LinkView> {
@@ -340,7 +340,12 @@ export class Device implements DeviceApi {
     const ended = this.#placement.begin(view, peer.device);
     try {
       await this.#opener.approach(peer, request.paths, request.signal);
-      const run = this.#caller.start(peer, request, (output) => checkSkillOutput(view, request.skill, output));
+      const run = this.#caller.start(
+        peer,
+        request,
+        (output) => checkSkillOutput(view, request.skill, output),
+        () => this.#peers.pathReason(peer, request.paths),
+      );
       run.outcome.then(ended, ended);
       return run;
     } catch (error) {

@@ -307,11 +307,12 @@ class Attached implements AttachedDevice {
         },
         signal: signal === undefined ? abort.signal : AbortSignal.any([signal, abort.signal]),
       })
-      .then(({ path, tookMs }): TaskOutcome => ({
+      .then(({ path, reason, tookMs }): TaskOutcome => ({
         task: fold.task,
         output: fold.output,
         text: fold.text,
         path,
+        reason,
         tookMs,
       }));
     outcome.then(

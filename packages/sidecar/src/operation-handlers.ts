@@ -193,8 +193,8 @@ export const operationHandlers: Handlers = {
     run.outcome.catch(() => undefined);
     await emit({ to: { ...run.to, roles: [...run.to.roles] } });
     for await (const task of run.events) await emit({ task });
-    const { path, tookMs } = await run.outcome;
-    return { path, tookMs };
+    const { path, reason, tookMs } = await run.outcome;
+    return { path, reason, tookMs };
   },
 
   async publishCard({ device, body }) {

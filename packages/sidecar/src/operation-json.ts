@@ -120,6 +120,7 @@ export const progressSchema = z.object({
 
 export const pingResultSchema = z.object({
   path: pathSchema,
+  reason: maybe(z.enum(pathReasons)),
   rttMs: z.number(),
   device: z.string(),
   route: maybe(z.object({ local: z.string(), remote: z.string() })),
@@ -188,4 +189,4 @@ export const deviceEventSchema = z.discriminatedUnion("type", [
 
 export const taskEventSchema = z.object({ response: streamResponseSchema, path: pathSchema });
 /** How a task ended; its artifacts came as events, which the caller folds. */
-export const taskEndSchema = z.object({ path: pathSchema, tookMs: z.number() });
+export const taskEndSchema = z.object({ path: pathSchema, reason: maybe(z.enum(pathReasons)), tookMs: z.number() });

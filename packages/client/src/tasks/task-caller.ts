@@ -18,6 +18,7 @@ import {
 
 import { textOf } from "../body.ts";
 import type { AllowedPaths } from "../delivery.ts";
+import type { PathReason } from "../path-reason.ts";
 import type { Peer } from "../peer.ts";
 import type { LiveEnvelope } from "../section-handler.ts";
 import { callNumberOf } from "./call-number.ts";
@@ -72,8 +73,16 @@ export class TaskCaller {
     return this.#calls.size;
   }
 
-  /** Starts a task on a peer. `checkOutput` throws when a typed output does not fit the callee's card. */
-  start(peer: Peer, request: DelegateRequest, checkOutput: (output: unknown) => void): TaskRun {
+  /**
+   * Starts a task on a peer. `checkOutput` throws when a typed output does not fit the callee's card; `reason` says, when it
+   * ends, why what passes between the two goes the way it goes.
+   */
+  start(
+    peer: Peer,
+    request: DelegateRequest,
+    checkOutput: (output: unknown) => void,
+    reason: () => PathReason | undefined = () => undefined,
+  ): TaskRun {
     if (this.#calls.size >= limits.taskCalls)
       throw new ParleyError("limit_reached", { message: `${limits.taskCalls} calls are under way already.` });
     const run = new CallerRun({
@@ -82,6 +91,7 @@ export class TaskCaller {
       peer,
       request,
       checkOutput,
+      reason,
       number: this.#nextCall++,
       messageId: toBase64url(this.#options.random.bytes(16)),
       send: (body) => this.#options.send(peer, envelopeKinds.call, body, request.paths),
@@ -177,6 +187,7 @@ interface CallerRunOptions {
   readonly peer: Peer;
   readonly request: DelegateRequest;
   readonly checkOutput: (output: unknown) => void;
+  readonly reason: () => PathReason | undefined;
   readonly number: number;
   readonly messageId: string;
   readonly send: (body: Call) => Promise<void>;
@@ -280,6 +291,7 @@ class CallerRun implements TaskRun {
           output: this.#fold.output,
           text: this.#fold.text,
           path: this.#path,
+          reason: this.#options.reason(),
           tookMs: this.#options.clock.monotonic() - this.#started,
         });
         this.#close();

@@ -1,6 +1,7 @@
 import type { Artifact, Message, Path, StreamResponse, Task } from "@parley/protocol";
 
 import type { AllowedPaths, Sender } from "../delivery.ts";
+import type { PathReason } from "../path-reason.ts";
 
 /** What to ask of a member. */
 export interface DelegateRequest {
@@ -25,6 +26,8 @@ export interface TaskOutcome {
   readonly text: string;
   /** Path by which the last event came. */
   readonly path: Path;
+  /** Why it goes that way, as far as that is known. */
+  readonly reason?: PathReason | undefined;
   readonly tookMs: number;
 }
 

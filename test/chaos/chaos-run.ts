@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
+import { systemClock } from "@parley/core";
 import { SeededRandom } from "@parley/testkit";
 
 import { root } from "../../scripts/child.ts";
@@ -371,7 +372,7 @@ class ChaosRun implements AsyncDisposable {
   async #waitUntil(at: number): Promise<void> {
     for (let left = at - performance.now(); left > 0; left = at - performance.now()) {
       const { promise, resolve } = Promise.withResolvers<void>();
-      setTimeout(() => resolve(), Math.min(left, pollMs));
+      systemClock.setTimer(Math.min(left, pollMs), resolve);
       await promise;
       if (this.#loading) this.#progress("load");
     }

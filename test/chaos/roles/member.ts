@@ -6,7 +6,7 @@ import { join } from "node:path";
 
 import { type Delivery, Device, type DeviceEvent, type IncomingMessage, type IncomingTask } from "@parley/client";
 import { DeviceLock, Home } from "@parley/client/node";
-import { type Journal } from "@parley/core";
+import { type Journal, systemClock } from "@parley/core";
 import { NodeLinkFactory } from "@parley/peer/node";
 import { envelopeId, toParleyError } from "@parley/protocol";
 import { openSqliteJournal } from "@parley/store-sqlite";
@@ -38,7 +38,7 @@ function trouble(what: string, error: unknown): void {
 async function linger(): Promise<void> {
   if (!random.chance(slowShare)) return;
   const { promise, resolve } = Promise.withResolvers<void>();
-  setTimeout(() => resolve(), random.below(slowMs));
+  systemClock.setTimer(random.below(slowMs), resolve);
   await promise;
 }
 

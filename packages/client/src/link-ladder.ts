@@ -15,7 +15,7 @@ export interface LinkLadderOptions {
   readonly attempt: (purpose: Exclude<AttemptPurpose, "first">) => void;
 }
 
-const firstMs = 13_000;
+const firstMs = 3000;
 const mostMs = 300_000;
 /** However short the life of credentials, a link is not replaced more often than this. */
 const leastMs = 10_000;

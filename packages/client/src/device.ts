@@ -53,7 +53,7 @@ import { Inbox, type Source } from "./inbox.ts";
 import { KnownNames } from "./known-names.ts";
 import { LinkOpener } from "./link-opener.ts";
 import { type LiveMessage, LiveStreamWriter } from "./live-stream-writer.ts";
-import { MailboxAcks } from "./mailbox-acks.ts";
+import { MailboxAcks, type MailboxState } from "./mailbox-acks.ts";
 import type { FindQuery, FoundMembers, MemberView } from "./member-view.ts";
 import { DeviceMetrics, type MetricSample } from "./metrics.ts";
 import { OwnDevices } from "./own-devices.ts";
@@ -416,7 +416,7 @@ export class Device implements DeviceApi {
       connect: this.#options.connect,
       events: {
         onState: (state, error, retryInMs) => this.#onSessionState(state, error, retryInMs),
-        onWelcome: ({ mailbox }) => this.#onWelcome(mailbox.epoch),
+        onWelcome: ({ mailbox }) => this.#onWelcome(mailbox),
         onPush: (push) => {
           this.#onPush(push).catch((error: unknown) => this.#refused(toParleyError(error)));
         },
@@ -467,7 +467,7 @@ export class Device implements DeviceApi {
       clock: this.#clock,
       kind: this.#own.identity.kind,
       listed: () => this.#own.listed,
-      onLost: () => this.#acks.reset(),
+      onLost: () => this.#acks.letGo(),
       onError: (error) => this.#onError(error),
     });
   }
@@ -658,8 +658,8 @@ export class Device implements DeviceApi {
     });
   }
 
-  #onWelcome(mailboxEpoch: string): void {
-    this.#acks.onSession(mailboxEpoch);
+  #onWelcome(mailbox: MailboxState): void {
+    this.#acks.onSession(mailbox);
     this.#presence.sayAgain();
     this.#own.onSession();
     this.#beginHistory();

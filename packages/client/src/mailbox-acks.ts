@@ -25,8 +25,16 @@ export interface MailboxAcksOptions {
   readonly onError: (error: unknown) => void;
 }
 
+/** Where a mailbox stands when a session begins. */
+export interface MailboxState {
+  readonly epoch: string;
+  readonly last: number;
+}
+
 /** What a frame that cannot be taken is to others: not worth a dead letter. */
 const noLetter: readonly ErrorCode[] = ["expired", "replayed", "revoked"];
+/** A session that ends says again by itself what was not acknowledged. */
+const endsOfSession: readonly ErrorCode[] = ["closed", "unreachable"];
 
 /** The device that a frame says it is from; only to keep those of one device in order. */
 function senderOf({ bytes }: MailboxFrame): string | undefined {
@@ -45,6 +53,8 @@ export class MailboxAcks {
   #seen = 0;
   #acked = 0;
   #acking = false;
+  /** Lowest offset that came and was let go of: nothing from there on is acknowledged until it comes again. */
+  #letGoAt = Infinity;
 
   constructor(options: MailboxAcksOptions) {
     this.#options = options;
@@ -56,21 +66,27 @@ export class MailboxAcks {
     return !this.#acking && this.#ackTo <= this.#acked;
   }
 
-  /** A session begins: the node hands out again what was not acknowledged. A mailbox of another epoch counts its places anew. */
-  onSession(epoch: string): void {
-    if (this.#epoch !== epoch) this.reset();
+  /** A session begins: the node hands out again what was not acknowledged. Another mailbox counts its places anew. */
+  onSession({ epoch, last }: MailboxState): void {
+    if (this.#epoch !== epoch || last < this.#seen) this.#reset();
     this.#epoch = epoch;
     this.#acknowledge();
   }
 
-  /** Frames in hand are another instance's matter from now on. */
-  reset(): void {
-    this.#retry?.cancel();
-    this.#retry = undefined;
-    this.#open.clear();
-    this.#failed.clear();
+  #reset(): void {
+    this.letGo();
     this.#seen = 0;
     this.#acked = 0;
+    this.#letGoAt = Infinity;
+  }
+
+  /** Frames in hand are another instance's matter from now on, or come again. */
+  letGo(): void {
+    this.#retry?.cancel();
+    this.#retry = undefined;
+    for (const offset of this.#open.keys()) this.#letGoAt = Math.min(this.#letGoAt, offset);
+    this.#open.clear();
+    this.#failed.clear();
   }
 
   stop(): void {
@@ -80,7 +96,13 @@ export class MailboxAcks {
 
   /** A frame came; undefined when it is in hand already, or more are than the window allows. */
   arrived(place: MailboxFrame["place"], bytes: Uint8Array): MailboxFrame | undefined {
-    if (this.#open.has(place.offset) || this.#open.size >= limits.mailboxAheadFrames * 2) return undefined;
+    // The node begins anew, with the first one that is not acknowledged.
+    if (place.previous === 0) this.#letGoAt = Infinity;
+    if (this.#open.has(place.offset)) return undefined;
+    if (this.#open.size >= limits.mailboxAheadFrames * 2) {
+      this.#letGoAt = Math.min(this.#letGoAt, place.offset);
+      return undefined;
+    }
     const frame: MailboxFrame = { place, bytes, epoch: this.#epoch, tries: 0 };
     this.#open.set(place.offset, frame);
     this.#seen = Math.max(this.#seen, place.offset);
@@ -110,7 +132,7 @@ export class MailboxAcks {
 
   /** It is tried with the next of those that failed. */
   postpone(frame: MailboxFrame): void {
-    if (this.#open.get(frame.place.offset) === frame) this.#again(frame);
+    if (this.#open.get(frame.place.offset) === frame) this.#tryLater(frame);
   }
 
   /** It could not be taken. */
@@ -118,13 +140,22 @@ export class MailboxAcks {
     if (this.#open.get(frame.place.offset) !== frame) return;
     frame.tries++;
     // Another instance's from now on: its node hands it out there.
-    if (error.code === "not_holder") this.#open.delete(frame.place.offset);
-    else if (error.retryable) this.#again(frame);
+    if (error.code === "not_holder") this.#leave(frame);
+    else if (error.retryable) this.#tryLater(frame);
     else void this.#refuse(frame, error.code);
   }
 
-  #again(frame: MailboxFrame): void {
+  #leave({ place: { offset } }: MailboxFrame): void {
+    this.#open.delete(offset);
+    this.#letGoAt = Math.min(this.#letGoAt, offset);
+  }
+
+  #tryLater(frame: MailboxFrame): void {
     this.#failed.add(frame);
+    this.#schedule();
+  }
+
+  #schedule(): void {
     this.#retry ??= this.#options.clock.setTimer(this.#backoff.next(), () => this.#tryAgain());
   }
 
@@ -133,6 +164,7 @@ export class MailboxAcks {
     const failed = [...this.#failed].toSorted((left, right) => left.place.offset - right.place.offset);
     this.#failed.clear();
     for (const frame of failed) this.#options.again(frame);
+    this.#acknowledge();
   }
 
   /** The registry keeps it as a dead letter; only then it counts as taken. */
@@ -144,21 +176,23 @@ export class MailboxAcks {
     } catch (error) {
       const refused = toParleyError(error);
       this.#options.onError(refused);
-      // Gone already, or of another session, which will hand it out again.
-      if (refused.retryable) this.#open.delete(frame.place.offset);
+      if (this.#open.get(frame.place.offset) !== frame) return;
+      if (refused.code === "not_holder") this.#leave(frame);
+      else if (refused.retryable) this.#tryLater(frame);
+      // Gone already.
       else this.taken(frame);
     }
   }
 
   /** Up to here everything was taken. */
   get #ackTo(): number {
-    let lowest = this.#seen + 1;
+    let lowest = Math.min(this.#seen + 1, this.#letGoAt);
     for (const offset of this.#open.keys()) lowest = Math.min(lowest, offset);
     return lowest - 1;
   }
 
   #acknowledge(): void {
-    if (this.#acking) return;
+    if (this.#acking || this.#ackTo <= this.#acked) return;
     this.#acking = true;
     // What is taken in one turn is acknowledged at once.
     this.#options.clock.soon(() => void this.#sendAcks());
@@ -170,9 +204,11 @@ export class MailboxAcks {
       try {
         await this.#options.session.request("mailbox.ack", { offset });
         if (epoch === this.#epoch) this.#acked = Math.max(this.#acked, offset);
-      } catch {
+      } catch (error) {
         // The next session hands the frames out again, and their streams drop them.
         this.#acked = 0;
+        const { code, retryable } = toParleyError(error);
+        if (retryable && code !== "not_holder" && !endsOfSession.includes(code)) this.#schedule();
         break;
       }
     }

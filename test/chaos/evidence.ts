@@ -65,7 +65,7 @@ export interface Party {
   readonly devices: readonly PartyDevice[];
 }
 
-export interface PartyDevice {
+interface PartyDevice {
   /** Name of its process in the schedule. */
   readonly process: string;
   readonly device: string;
@@ -99,7 +99,7 @@ export class EvidenceFile<Line> {
 const partBytes = 1_048_576;
 
 /** Reads a file that grows: what was appended since the last reading. */
-export class EvidenceTail<Line> {
+class EvidenceTail<Line> {
   readonly #path: string;
   readonly #part = Buffer.alloc(partBytes);
   #at = 0;

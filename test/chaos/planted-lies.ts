@@ -24,7 +24,7 @@ export interface LieResult {
   readonly refused: boolean;
 }
 
-export const lies: readonly Lie[] = [
+const lies: readonly Lie[] = [
   {
     name: "a lost message",
     refusedAs: "lost",

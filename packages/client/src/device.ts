@@ -149,6 +149,7 @@ export class Device implements DeviceApi {
       clock: this.#clock,
       random: this.#random,
       again: (frame) => this.#relay.again(frame),
+      onLeft: () => this.#inboxHolder.onLeft(),
       onError: (error) => this.#onError(error),
     });
     this.#relay = this.#makeRelay();
@@ -659,6 +660,7 @@ export class Device implements DeviceApi {
   }
 
   #onWelcome(mailbox: MailboxState): void {
+    this.#inboxHolder.onSession();
     this.#acks.onSession(mailbox);
     this.#presence.sayAgain();
     this.#own.onSession();

@@ -3,7 +3,7 @@
  * inbox lease does, by its node's word and not a moment longer than the node said. An only device needs no lease.
  */
 import { type Clock, type Timer } from "@parley/core";
-import type { PushBody } from "@parley/protocol";
+import { type ErrorCode, type PushBody, toParleyError } from "@parley/protocol";
 
 import type { Session } from "./session.ts";
 
@@ -18,12 +18,24 @@ export interface InboxHolderOptions {
   readonly onError: (error: unknown) => void;
 }
 
+/** Pause before the node is told once more what it could not hear. */
+const againMs = 1000;
+const notHeard: readonly ErrorCode[] = ["limit_reached", "rate_limited", "timeout"];
+/** The node knows already, or hears of it with the next session. */
+const knows: readonly ErrorCode[] = ["not_holder", "unreachable", "closed"];
+
 export class InboxHolder {
   readonly #options: InboxHolderOptions;
   #generation = 0;
+  /** Highest generation that this device gave up: nothing is taken under it any more, whatever is on its way. */
+  #givenUp = 0;
   /** Monotonic time until which the lease holds. */
   #until = 0;
-  #end: Timer | undefined;
+  /** The node asked for the inbox, which it does not do to an only device. */
+  #isAsked = false;
+  #telling = false;
+  /** The end of the lease, or the next try to say that it was given up. */
+  #timer: Timer | undefined;
   #closed = false;
 
   constructor(options: InboxHolderOptions) {
@@ -33,21 +45,38 @@ export class InboxHolder {
   get holds(): boolean {
     const { kind, clock, listed } = this.#options;
     if (this.#closed) return false;
-    return kind === "person" || clock.monotonic() < this.#until || listed() <= 1;
+    return kind === "person" || clock.monotonic() < this.#until || (!this.#isAsked && listed() <= 1);
+  }
+
+  /** A session begins, in which the node's word is in order again: it may have forgotten how far it had counted. */
+  onSession(): void {
+    this.#generation = 0;
+    this.#givenUp = 0;
+    this.#isAsked = false;
   }
 
   onLease({ generation, lifeMs }: PushBody<"inbox.lease">): void {
     if (generation < this.#generation) return;
-    const { clock, session, onError } = this.#options;
+    const { clock } = this.#options;
+    const isGivenUp = generation <= this.#givenUp;
+    if (isGivenUp && lifeMs === 0) return;
     this.#generation = generation;
-    this.#end?.cancel();
+    this.#isAsked = lifeMs === 0;
+    if (isGivenUp || lifeMs === 0) return this.#giveUp();
+    this.#timer?.cancel();
     this.#until = clock.monotonic() + lifeMs;
-    if (lifeMs > 0) this.#end = clock.setTimer(lifeMs, () => this.#lose());
-    else {
-      this.#lose();
-      // From here on nothing is taken: another instance may.
-      session.request("inbox.release", { generation }).catch(onError);
-    }
+    this.#timer = clock.setTimer(lifeMs, () => this.lapse());
+  }
+
+  /** The lease ran out, or may have unnoticed: it counts again from the node's next word. */
+  lapse(): void {
+    this.#until = 0;
+    if (!this.holds) this.#giveUp();
+  }
+
+  /** A frame of the mailbox came while another instance was thought to hold the inbox: the node has to push it again. */
+  onLeft(): void {
+    if (!this.#closed && this.#generation > this.#givenUp) this.#giveUp();
   }
 
   /** Takes nothing more: this device is about to stop. */
@@ -57,18 +86,38 @@ export class InboxHolder {
 
   /** Lets another instance take the inbox at once. */
   async release(): Promise<void> {
-    const { clock, session, onError } = this.#options;
-    if (clock.monotonic() >= this.#until) return;
-    this.#until = 0;
-    await session.request("inbox.release", { generation: this.#generation }).catch(onError);
+    if (this.#options.clock.monotonic() < this.#until) await this.#tell();
   }
 
   stop(): void {
-    this.#end?.cancel();
+    this.#timer?.cancel();
   }
 
-  #lose(): void {
+  /** What was in hand is another's from now on, or comes again under the next generation. */
+  #giveUp(): void {
     this.#until = 0;
-    if (!this.holds) this.#options.onLost();
+    this.#options.onLost();
+    void this.#tell();
+  }
+
+  async #tell(): Promise<void> {
+    const { clock, session, onError } = this.#options;
+    const generation = this.#generation;
+    this.#until = 0;
+    this.#timer?.cancel();
+    if (generation === 0) return;
+    this.#givenUp = generation;
+    if (this.#telling) return;
+    this.#telling = true;
+    try {
+      await session.request("inbox.release", { generation });
+    } catch (error) {
+      const refused = toParleyError(error);
+      if (!knows.includes(refused.code)) onError(refused);
+      if (notHeard.includes(refused.code)) this.#timer = clock.setTimer(againMs, () => void this.#tell());
+    } finally {
+      this.#telling = false;
+    }
+    if (this.#givenUp > generation && this.#givenUp === this.#generation) void this.#tell();
   }
 }

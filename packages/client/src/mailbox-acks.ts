@@ -22,6 +22,8 @@ export interface MailboxAcksOptions {
   readonly random: Random;
   /** Tries to take a frame once more. */
   readonly again: (frame: MailboxFrame) => void;
+  /** A frame was left to another instance: unless it is pushed again, nothing from there on is acknowledged. */
+  readonly onLeft: () => void;
   readonly onError: (error: unknown) => void;
 }
 
@@ -148,6 +150,7 @@ export class MailboxAcks {
   #leave({ place: { offset } }: MailboxFrame): void {
     this.#open.delete(offset);
     this.#letGoAt = Math.min(this.#letGoAt, offset);
+    this.#options.onLeft();
   }
 
   #tryLater(frame: MailboxFrame): void {

@@ -8,6 +8,7 @@ import {
   decodeNodeMessage,
   type ErrorCode,
   errorCodeOfClose,
+  errorTable,
   type FrameResult,
   limits,
   ParleyError,
@@ -344,7 +345,8 @@ export class Session {
   #fail(socket: SocketLike, error: ParleyError): void {
     if (this.#socket !== socket) return;
     this.#socket = undefined;
-    socket.close(1000);
+    // In order is only the end of a device that gave up its inbox before (RFC 6455 section 7.4.1 leaves 3000 to 4999 to us).
+    socket.close(errorTable[error.code].close);
     this.#comeBack(error, error.retryable ? "retry" : "stop");
   }
 

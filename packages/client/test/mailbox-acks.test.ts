@@ -24,6 +24,7 @@ class Scene {
     clock: this.clock,
     random: new SeededRandom(1),
     again: ({ place }) => void this.tried.push(place.offset),
+    onLeft: () => undefined,
     onError: () => undefined,
   });
   #previous = 0;

@@ -42,8 +42,8 @@ export interface InboxCandidate {
   inboxGranted(grant: InboxGrant): void;
   /** Asked to give it up, with `inbox.release`. */
   inboxAsked(generation: number): void;
-  /** It is not the holder any more. */
-  inboxLost(): void;
+  /** It is not the holder of this generation any more, and may not know. */
+  inboxLost(generation: number): void;
 }
 
 export interface InboxLeasesOptions {
@@ -236,7 +236,7 @@ export class InboxLeases {
     if (inbox.holder !== session) return;
     inbox.holder = undefined;
     this.#options.presence.setInbox(member, inbox.device ?? "", undefined);
-    session.inboxLost();
+    session.inboxLost(inbox.generation);
   }
 
   async #run(member: string, inbox: Inbox): Promise<void> {
@@ -320,7 +320,9 @@ export class InboxLeases {
       return { do: "hold", to: here, lease: current, pushed: "as before" };
     const { pushed: released, ...rest } = current;
     const pushed = isOwn(inbox, current) ? "as before" : released;
-    const lease = { ...rest, session: here.generation, sole, expires: clock.now() + leaseMs };
+    // What was given up is never granted again: a renewal that is still on its way must not revive it.
+    const generation = current.expires === 0 ? current.generation + 1 : current.generation;
+    const lease = { ...rest, generation, session: here.generation, sole, expires: clock.now() + leaseMs };
     return { do: "hold", to: here, lease, pushed };
   }
 

@@ -223,8 +223,9 @@ export class Session implements PresenceWatcher, InboxCandidate {
     this.push("inbox.lease", { generation, lifeMs: 0 });
   }
 
-  inboxLost(): void {
+  inboxLost(generation: number): void {
     this.#mailbox?.lost();
+    this.push("inbox.lease", { generation, lifeMs: 0 });
   }
 
   /** Newer statements of the member may bring other roles, or leave this device out. */

@@ -156,6 +156,17 @@ describe("the inbox of an agent", () => {
     expect(node.leases.holderOf(member)).toBe(again);
   });
 
+  it("is never granted again under a generation that was given up", async () => {
+    const node = setUp();
+    const ada = await node.open("A");
+    await node.leases.release(ada, 1);
+    await node.run(5000, [ada]);
+    expect([ada.grant?.generation, [...node.shown.values()]]).toEqual([2, [2]]);
+    await node.leave(ada, true);
+    const again = await node.open("A", 2);
+    expect(again.grant?.generation).toBe(3);
+  });
+
   it("is asked back from an idle holder for one that reads, and changes hands when it is released", async () => {
     const node = setUp();
     const [ada, bea] = [await node.open("A"), await node.open("B")];

@@ -1,0 +1,111 @@
+import { setImmediate as nextTask } from "node:timers/promises";
+
+import { ParleyError } from "@parley/protocol";
+import { FakeClock } from "@parley/testkit";
+import { describe, expect, it } from "vitest";
+
+import { InboxHolder } from "../src/inbox-holder.ts";
+
+class Scene {
+  readonly clock = new FakeClock();
+  readonly released: number[] = [];
+  readonly errors: unknown[] = [];
+  listed = 2;
+  lost = 0;
+  refusal: ParleyError | undefined;
+  readonly holder = new InboxHolder({
+    session: {
+      request: (_type, body) => {
+        this.released.push((body as { generation: number }).generation);
+        return (this.refusal === undefined ? Promise.resolve({}) : Promise.reject(this.refusal)) as Promise<never>;
+      },
+    },
+    clock: this.clock,
+    kind: "agent",
+    listed: () => this.listed,
+    onLost: () => void this.lost++,
+    onError: (error) => void this.errors.push(error),
+  });
+
+  async advance(ms: number): Promise<void> {
+    this.clock.advance(ms);
+    await nextTask();
+  }
+}
+
+describe("a device of an agent with several", () => {
+  it("holds the inbox for as long as the node said, and gives it up by itself after that", async () => {
+    const scene = new Scene();
+    expect(scene.holder.holds).toBe(false);
+    scene.holder.onLease({ generation: 1, lifeMs: 1000 });
+    await scene.advance(999);
+    expect([scene.holder.holds, scene.released]).toEqual([true, []]);
+    await scene.advance(1);
+    expect([scene.holder.holds, scene.lost, scene.released]).toEqual([false, 1, [1]]);
+  });
+
+  it("takes no renewal for a generation that it gave up, and says so again", async () => {
+    const scene = new Scene();
+    scene.holder.onLease({ generation: 1, lifeMs: 1000 });
+    scene.holder.onLease({ generation: 1, lifeMs: 0 });
+    await nextTask();
+    scene.holder.onLease({ generation: 1, lifeMs: 1000 });
+    await nextTask();
+    expect([scene.holder.holds, scene.released]).toEqual([false, [1, 1]]);
+    scene.holder.onLease({ generation: 1, lifeMs: 0 });
+    scene.holder.onLease({ generation: 2, lifeMs: 1000 });
+    expect([scene.holder.holds, scene.released.length]).toEqual([true, 2]);
+  });
+
+  it("gives the inbox up when it left a frame that was pushed to it", () => {
+    const scene = new Scene();
+    scene.listed = 1;
+    scene.holder.onLease({ generation: 1, lifeMs: 1000 });
+    scene.clock.advance(2000);
+    expect([scene.holder.holds, scene.released]).toEqual([true, []]);
+    // It learned of another device before the node's next word.
+    scene.listed = 2;
+    scene.holder.onLeft();
+    scene.holder.onLeft();
+    expect(scene.released).toEqual([1]);
+  });
+
+  it("takes nothing once it was asked for the inbox, though it knows of no other device yet", () => {
+    const scene = new Scene();
+    scene.listed = 1;
+    scene.holder.onLease({ generation: 1, lifeMs: 1000 });
+    scene.holder.onLease({ generation: 1, lifeMs: 0 });
+    expect([scene.holder.holds, scene.lost]).toEqual([false, 1]);
+  });
+
+  it("tries again when the node could not be told, and minds no node that knows already", async () => {
+    const scene = new Scene();
+    scene.refusal = new ParleyError("limit_reached");
+    scene.holder.onLease({ generation: 1, lifeMs: 0 });
+    await nextTask();
+    scene.refusal = new ParleyError("not_holder");
+    await scene.advance(5000);
+    expect([scene.released, scene.errors.length]).toEqual([[1, 1], 1]);
+    await scene.advance(60_000);
+    expect(scene.released.length).toBe(2);
+    scene.holder.stop();
+    expect(scene.clock.pendingTimers).toBe(0);
+  });
+
+  it("believes a registry that counts anew in another session", () => {
+    const scene = new Scene();
+    scene.holder.onLease({ generation: 7, lifeMs: 1000 });
+    scene.clock.advance(1000);
+    scene.holder.onSession();
+    scene.holder.onLease({ generation: 2, lifeMs: 1000 });
+    expect(scene.holder.holds).toBe(true);
+  });
+
+  it("takes nothing while it stops, not even as the only one", () => {
+    const scene = new Scene();
+    scene.listed = 1;
+    scene.holder.close();
+    scene.holder.onLeft();
+    expect([scene.holder.holds, scene.released]).toEqual([false, []]);
+  });
+});

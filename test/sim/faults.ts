@@ -166,7 +166,7 @@ export const faults: Readonly<Record<string, Fault>> = {
     return undefined;
   },
   "days pass": (mesh) => {
-    mesh.scheduler.skip(dayMs * (mesh.random.chance(0.7) ? 1 : 1 + mesh.random.below(30)));
+    mesh.scheduler.skip(dayMs * (mesh.random.chance(0.5) ? 1 : 1 + mesh.random.below(30)));
     return undefined;
   },
   "device disk full": (mesh, device) => {

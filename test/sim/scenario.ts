@@ -39,14 +39,23 @@ const burst = 12;
 const longBurst = 150;
 /** Items that a map or a set of a mesh at rest may hold, however much went through it. */
 const mostAtRest = 200;
-/** Remembers what was delivered until it is handled, up to a bound of its own. */
-const bounded = ["client/src/delivery-ledger.ts"];
+/** What remembers up to a bound of its own: what was delivered until it is handled, and which counters were seen. */
+const bounded = ["client/src/delivery-ledger.ts", "core/src/seal/replay-window.ts"];
+
+/** A node that soon has enough of a device that does not read. */
+const narrow = {
+  congestedBytes: 40_000,
+  mailboxAheadBytes: 100_000,
+  sessionBufferBytes: 1_000_000,
+  slowReaderMs: 1500,
+};
 
 function makePlan(random: SeededRandom, cast: Cast, mostDevices: number): MeshPlan {
   const count = 2 + (random.chance(0.4) ? 1 : 0) + (random.chance(0.2) ? 1 : 0);
   const pool = cast.members.filter(({ devices }) => devices.length <= mostDevices);
   const members: CastMember[] = [];
   while (members.length < count) members.push(...pool.splice(random.below(pool.length), 1));
+  const isNarrow = process.env["PARLEY_SIM_NARROW"] === "1" && random.chance(0.15);
   return {
     members,
     links: random.pick(["direct", "direct", "turn", "mixed", "none"] as const),
@@ -56,9 +65,14 @@ function makePlan(random: SeededRandom, cast: Cast, mostDevices: number): MeshPl
       lateWatch: random.chance(0.3),
       conflicts: random.chance(0.3),
     },
-    bounds: random.chance(0.15) ? { mailboxFrames: 4 + random.below(8) } : {},
+    bounds: {
+      ...(random.chance(0.15)
+        ? { mailboxFrames: 24 + random.below(24), mailboxFramesPerSender: 12 + random.below(12) }
+        : {}),
+      ...(isNarrow ? narrow : {}),
+    },
     journalEntries: random.chance(0.1) ? 4 + random.below(8) : undefined,
-    bufferScale: random.chance(0.2) ? 8 : 1,
+    bufferScale: random.chance(0.2) && !isNarrow ? 8 : 1,
     slowness: random.pick([0.3, 1, 1, 4]),
   };
 }

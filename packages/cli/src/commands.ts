@@ -4,6 +4,9 @@ import type { CommandRow } from "./command.ts";
 /** Settings of every command that may make links. */
 const linkSettings = ["link-address", "link-ports", "link-interfaces", "link-policy", "ice-servers"] as const;
 
+/** What names one message. */
+const deliveryArgument = { name: "message", means: "its id, or what parley delivery list shows of it" };
+
 export const commandTable: readonly CommandRow[] = [
   {
     path: ["up"],
@@ -220,18 +223,22 @@ export const commandTable: readonly CommandRow[] = [
     summary: "Sends a direct message and waits until it is delivered",
     arguments: [
       { name: "member", means: "@name or id" },
-      { name: "text", means: "the message" },
+      { name: "text", means: "the message; - reads it from the standard input" },
     ],
     options: [
       { name: "no-wait", means: "returns once it is accepted, which says nothing about delivery" },
-      { name: "timeout", value: "TIME", means: "how long to wait for delivery (default: 30s)" },
+      { name: "until", value: "STATE", means: "waits for stored, delivered, handled or read (default: delivered)" },
+      { name: "timeout", value: "TIME", means: "how long to wait (default: 30s)" },
+      { name: "ttl", value: "TIME", means: "after which it is worth nothing any more (default: never)" },
       { name: "attach", value: "FILE", means: "a file to go with it; may be repeated", repeatable: true },
       { name: "keep", value: "TIME", means: "how long the registry keeps what is attached (default: 7d)" },
     ],
-    settings: [...linkSettings, "log"],
+    settings: ["path", ...linkSettings, "log"],
     examples: [
       "parley send @ada 'the build is green'",
       "parley send @ada 'later is fine' --no-wait",
+      "parley send @ada 'lunch in ten minutes' --ttl 10m --until handled",
+      "parley send @ada - --path direct,turn < notes.txt",
       "parley send @ada 'the report' --attach report.pdf --attach data.csv",
     ],
     load: () => import("./commands/send.ts"),
@@ -246,6 +253,58 @@ export const commandTable: readonly CommandRow[] = [
     settings: [...linkSettings, "log"],
     examples: ["parley listen", "parley listen --json --max 1 --timeout 60s"],
     load: () => import("./commands/listen.ts"),
+  },
+  {
+    path: ["delivery", "list"],
+    summary: "Lists messages that this device sent and received, and what became of them",
+    options: [
+      { name: "state", value: "STATES", means: "only those in one of these states, separated by commas" },
+      { name: "with", value: "MEMBER", means: "only those to or from this member" },
+      { name: "in", means: "only those that came in" },
+      { name: "out", means: "only those that went out" },
+      { name: "pending", means: "only those that this device still has to do something about" },
+      { name: "limit", value: "N", means: "the last so many (default: 50)" },
+      { name: "newest", means: "the newest first" },
+    ],
+    examples: [
+      "parley delivery list",
+      "parley delivery list --out --state accepted,stored",
+      "parley delivery list --state dead-lettered --with @librarian --newest",
+    ],
+    load: () => import("./commands/delivery-list.ts"),
+  },
+  {
+    path: ["delivery", "show"],
+    summary: "Shows all that is known of one message, and checks the receipts for it",
+    arguments: [deliveryArgument],
+    examples: ["parley delivery show Yx3mQp.7", "parley delivery show Yx3mQp.7 --json"],
+    load: () => import("./commands/delivery-show.ts"),
+  },
+  {
+    path: ["delivery", "redeliver"],
+    summary: "Tries once more what expired, was refused or dead-lettered",
+    arguments: [deliveryArgument],
+    examples: ["parley delivery redeliver Yx3mQp.7", "parley delivery redeliver mailbox.17"],
+    load: () => import("./commands/delivery-redeliver.ts"),
+  },
+  {
+    path: ["delivery", "purge"],
+    summary: "Makes this device forget messages that ended",
+    arguments: [{ ...deliveryArgument, optional: true }],
+    options: [
+      { name: "state", value: "STATES", means: "only those in one of these states, separated by commas" },
+      { name: "with", value: "MEMBER", means: "only those to or from this member" },
+      { name: "in", means: "only those that came in" },
+      { name: "out", means: "only those that went out" },
+      { name: "before", value: "TIME", means: "only those older than this, for example 30d" },
+      { name: "yes", means: "does not ask" },
+    ],
+    examples: [
+      "parley delivery purge --before 30d",
+      "parley delivery purge --state expired,refused --with @ada --yes",
+      "parley delivery purge Yx3mQp.7",
+    ],
+    load: () => import("./commands/delivery-purge.ts"),
   },
   {
     path: ["attachment", "get"],

@@ -1,7 +1,8 @@
-import type { DeviceApi, MemberView, Sender } from "@parley/client";
+import type { DeviceApi, MemberView, PathReason, Sender } from "@parley/client";
 import { limits, type Path } from "@parley/protocol";
 
 import { loadOf } from "./member-table.ts";
+import { pathReasonText } from "./path-reason-text.ts";
 
 /** Why a task went where it went and how; for people and, as an object, for programs. */
 export interface Reasons {
@@ -34,14 +35,14 @@ export class Explanation {
     );
   }
 
-  after(device: DeviceApi, to: Sender, path: Path, allowed: readonly string[] | undefined): Reasons {
+  after(device: DeviceApi, to: Sender, path: Path, reason: PathReason | undefined): Reasons {
     const holders = this.#holders.map((holder) => ({
       name: holder.name,
       load: loadOf(holder),
       chosen: holder.member === to.member,
     }));
     const choice = this.#choice(holders.length);
-    const pathReason = this.#pathReason(device, to, path, allowed);
+    const pathReason = pathReasonOf(device, to, path, reason);
     const listed = holders.map(({ name, load, chosen }) => `${chosen ? "->" : "  "} @${name}  load ${load}`);
     const lines = [
       `live holders of ${this.#skill}: ${holders.length}`,
@@ -56,16 +57,10 @@ export class Explanation {
     if (this.#to !== undefined) return "it was named";
     return count <= 1 ? "it is the only live holder" : `it is the least loaded of ${count} live holders`;
   }
+}
 
-  #pathReason(device: DeviceApi, to: Sender, path: Path, allowed: readonly string[] | undefined): string {
-    const link = device.links().find((known) => known.device === to.device && known.state === "open");
-    if (path === "direct" || path === "turn") {
-      const route = link?.route === undefined ? "" : ` (${link.route.local} to ${link.route.remote})`;
-      return `a link to its device was open${route}${path === "turn" ? ", through TURN" : ""}`;
-    }
-    if (allowed !== undefined && !allowed.includes("direct")) return "links were not allowed";
-    return link === undefined
-      ? "no link was up in time, and a first call does not wait for one"
-      : "the last event came before the link was up";
-  }
+function pathReasonOf(device: DeviceApi, to: Sender, path: Path, reason: PathReason | undefined): string {
+  const link = device.links().find((known) => known.device === to.device && known.state === "open");
+  const route = path !== link?.path || link.route === undefined ? "" : ` (${link.route.local} to ${link.route.remote})`;
+  return `${reason === undefined ? "of the ways that were open it was the best" : pathReasonText(reason, path)}${route}`;
 }

@@ -44,6 +44,10 @@ export interface OpenDeviceOptions {
   readonly stays?: boolean;
   /** What agent.yaml says of links; flags, variables and parley.yaml go before it. */
   readonly links?: ManifestContent["links"];
+  /** Lets other commands go through this process. Default true. */
+  readonly serves?: boolean;
+  /** Milliseconds to wait for the registry. Default `connectMs`; a command that can do without it says nothing of the wait. */
+  readonly patienceMs?: number;
 }
 
 /** A holder opens its socket within this of taking the lock. */
@@ -53,6 +57,8 @@ const attachPauseMs = 50;
 const connectMs = 10_000;
 /** How long a command that is done goes on for others that wait for a reply through it. */
 const lingerMs = 5000;
+/** What a command that can do without the registry waits for it. */
+const briefMs = 3000;
 
 export const openHome = (context: CommandContext): Promise<Home> => Home.open(context.settings.home.path);
 
@@ -62,7 +68,7 @@ export async function openDevice(context: CommandContext, options: OpenDeviceOpt
   await settlePairing(home, context.signal);
   const opened = await attachOrHold(home, context, options);
   try {
-    await connect(opened.device, context);
+    await connect(opened.device, context, options.patienceMs);
     return opened;
   } catch (error) {
     await opened.close();
@@ -135,6 +141,15 @@ function logLevel({ settings }: CommandContext, long: boolean): string {
   return long || settings.isSet("log") ? settings.get("log") : "error";
 }
 
+/** What becomes of the session is said in words by a command that stays; nobody needs it twice. */
+function deviceLog(context: CommandContext, long: boolean): LogLine {
+  const log = processLog(logLevel(context, long), context.out.json);
+  if (context.out.json || context.settings.isSet("log")) return log;
+  return (level, event, facts) => {
+    if (event !== "session") log(level, event, facts);
+  };
+}
+
 async function holdDevice(
   home: Home,
   lock: DeviceLock,
@@ -152,19 +167,14 @@ async function holdDevice(
   try {
     const mesh = await home.heldMesh();
     undo.push(() => home.flush());
-    const log = processLog(logLevel(context, options.hold === true), context.out.json);
+    const log = deviceLog(context, options.hold === true);
     let { identity } = mesh;
     const keepIdentity = async (changed: Identity): Promise<void> => {
       identity = changed;
       await mesh.keepIdentity(changed);
     };
     const device = await openHeld({ ...mesh, keepIdentity }, home, undo, context, log, options);
-    await prepareSocketFolder(home.socketPath);
-    const socket = await DeviceSocket.open({ device, path: home.socketPath });
-    undo.push(async () => {
-      await socket.settle(lingerMs);
-      await socket.close();
-    });
+    if (options.serves !== false) await serveOthers(home, device, undo);
     const operator = new Operator({
       device,
       root: mesh.identity.root,
@@ -182,6 +192,15 @@ async function holdDevice(
     await close();
     throw error;
   }
+}
+
+async function serveOthers(home: Home, device: DeviceApi, undo: Undo[]): Promise<void> {
+  await prepareSocketFolder(home.socketPath);
+  const socket = await DeviceSocket.open({ device, path: home.socketPath });
+  undo.push(async () => {
+    await socket.settle(lingerMs);
+    await socket.close();
+  });
 }
 
 async function openHeld(
@@ -240,16 +259,16 @@ async function linkSettings(
   }
 }
 
-async function connect(device: DeviceApi, context: CommandContext): Promise<void> {
+async function connect(device: DeviceApi, context: CommandContext, patienceMs?: number): Promise<void> {
   if (device.state === "connected") return;
   let last: { code: ParleyError["code"]; message: string } | undefined;
   const unwatch = device.watch((event) => {
     if (event.type !== "session" || event.error === undefined) return;
-    if (last === undefined && event.state === "waiting")
+    if (last === undefined && event.state === "waiting" && patienceMs === undefined)
       context.out.note(`${event.error.message} Trying for ${connectMs / 1000} s.`);
     last = event.error;
   });
-  const timeout = AbortSignal.timeout(connectMs);
+  const timeout = AbortSignal.timeout(patienceMs ?? connectMs);
   try {
     context.out.progress("connecting to the registry…");
     await device.start({ signal: AbortSignal.any([context.signal, timeout]) });
@@ -262,6 +281,44 @@ async function connect(device: DeviceApi, context: CommandContext): Promise<void
       : new ParleyError(last.code, { message: last.message });
   } finally {
     unwatch();
+  }
+}
+
+/**
+ * Works with what the device remembers, whether or not the registry is there: through the process that holds it, else by
+ * opening its journal for so long. Others wait meanwhile, so it is not for work that asks or waits.
+ */
+export async function withJournal<Result>(
+  context: CommandContext,
+  work: (device: DeviceApi) => Promise<Result>,
+): Promise<Result> {
+  const home = await openHome(context);
+  // Throws in a home that holds no member.
+  await home.mesh();
+  const opened = await attachOrHold(home, context, { serves: false });
+  try {
+    return await work(opened.device);
+  } finally {
+    await opened.close();
+  }
+}
+
+/** Works with a device that is connected; undefined when the registry cannot be reached soon. */
+export async function ifConnected<Result>(
+  context: CommandContext,
+  work: (opened: OpenDevice) => Promise<Result>,
+): Promise<Result | undefined> {
+  let opened: OpenDevice;
+  try {
+    opened = await openDevice(context, { patienceMs: briefMs });
+  } catch (error) {
+    if (isParleyError(error) && error.retryable) return undefined;
+    throw error;
+  }
+  try {
+    return await work(opened);
+  } finally {
+    await opened.close();
   }
 }
 

@@ -28,6 +28,20 @@ export function visible(text: string): string {
   );
 }
 
+/** Characters that a column which is cut keeps at least. */
+const leastCut = 8;
+
+const segmenter = new Intl.Segmenter();
+/** A character made of many: what is longer may count as several. */
+const longestCharacter = 16;
+
+/** A text of at most so many characters, with an ellipsis where it was cut. */
+export function shorten(text: string, most: number): string {
+  if (text.length <= most) return text;
+  const characters = Array.from(segmenter.segment(text.slice(0, most * longestCharacter)), ({ segment }) => segment);
+  return characters.length <= most ? text : `${characters.slice(0, Math.max(0, most - 1)).join("")}…`;
+}
+
 export class Presenter {
   readonly json: boolean;
   readonly #options: PresenterOptions;
@@ -67,15 +81,27 @@ export class Presenter {
     this.#progress = true;
   }
 
-  /** Rows in aligned columns under their headings. */
-  table(headings: readonly string[], rows: readonly (readonly string[])[]): void {
+  /** Characters of a line where a person reads the result; undefined where a program may. */
+  get columns(): number | undefined {
+    const { isTTY, columns } = this.#options.out;
+    return isTTY === true ? (columns ?? 80) : undefined;
+  }
+
+  /** Rows in aligned columns under their headings. `cutLast` shortens the last column to what a terminal has room for. */
+  table(
+    headings: readonly string[],
+    rows: readonly (readonly string[])[],
+    { cutLast = false }: { readonly cutLast?: boolean } = {},
+  ): void {
     const cells = rows.map((row) => row.map((cell) => visible(cell).replaceAll("\n", " ")));
     const widths = headings.map((heading, column) =>
       Math.max(heading.length, ...cells.map((row) => row[column]?.length ?? 0)),
     );
+    const before = widths.slice(0, -1).reduce((sum, width) => sum + width + 2, 0);
+    const room = cutLast && this.columns !== undefined ? Math.max(leastCut, this.columns - before) : Infinity;
     const lineOf = (row: readonly string[]): string =>
       row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .map((cell, column) => (column < widths.length - 1 ? cell.padEnd(widths[column] ?? 0) : shorten(cell, room)))
         .join("  ")
         .trimEnd();
     this.line(this.style("dim", lineOf(headings)));

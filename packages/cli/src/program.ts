@@ -17,6 +17,9 @@ export interface Invocation {
 export type Parsed = { readonly invocation: Invocation } | { readonly text: string } | { readonly usage: string };
 
 const groupSummaries: Readonly<Record<string, string>> = {
+  delivery: "Find messages, see what became of them, try again, forget",
+  device: "Add, list and take away devices of this member",
+  turn: "Configure a TURN server",
   attachment: "Fetch what is attached to messages",
   invite: "Open, list and cancel invites",
   member: "Let members in, turn them away, revoke them",
@@ -113,6 +116,12 @@ export function parseCommandLine(rows: readonly CommandRow[], argv: readonly str
   prepare(program);
   for (const name of commonSettings) program.addOption(settingOption(name));
   const groups = new Map<string, Command>();
+  const groupHelp = (first: string): string => {
+    const examples = rows
+      .filter(({ path }) => path[0] === first && path.length > 1)
+      .flatMap((row) => row.examples[0] ?? []);
+    return `\nExamples:\n${examples.map((example) => `  ${example}`).join("\n")}\n`;
+  };
   for (const row of rows) {
     const leaf = prepare(leafOf(row, (command) => (invocation = invocationOf(row, command))));
     const [first = "", second] = row.path;
@@ -120,7 +129,7 @@ export function parseCommandLine(rows: readonly CommandRow[], argv: readonly str
     else {
       const group =
         groups.get(first) ?? prepare(new Command(first).description(groupSummaries[first] ?? "").helpCommand(false));
-      if (!groups.has(first)) program.addCommand(group);
+      if (!groups.has(first)) program.addCommand(group.addHelpText("after", groupHelp(first)));
       groups.set(first, group.addCommand(leaf));
     }
   }

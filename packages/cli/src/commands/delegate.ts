@@ -7,6 +7,7 @@ import type { CommandModule } from "../command.ts";
 import { formatDuration } from "../duration.ts";
 import { Explanation } from "../explanation.ts";
 import { withDevice } from "../open-device.ts";
+import { pathReasonText } from "../path-reason-text.ts";
 import { visible } from "../presenter.ts";
 
 /** Gives work to an agent, streams what comes and prints the result. */
@@ -35,9 +36,9 @@ export const run: CommandModule["run"] = async (context) => {
       out.style("dim", `@${device.name} -> @${who.name}/${skill}`),
     );
     await follow(context, task);
-    const { path, tookMs, output, text: words } = await task.outcome;
+    const { path, reason, tookMs, output, text: words } = await task.outcome;
     if (explanation !== undefined) {
-      const reasons = explanation.after(device, task.to, path, settings.get("path"));
+      const reasons = explanation.after(device, task.to, path, reason);
       if (out.json) out.event({ type: "explanation", ...reasons }, "");
       else for (const line of reasons.lines) out.note(line);
     }
@@ -49,6 +50,7 @@ export const run: CommandModule["run"] = async (context) => {
           taskId: task.taskId,
           to: who.name,
           path,
+          reason,
           tookMs,
           output: output ?? null,
           text: words,
@@ -58,6 +60,8 @@ export const run: CommandModule["run"] = async (context) => {
     else if (output !== undefined)
       out.line(visible(typeof output === "string" ? output : JSON.stringify(output, undefined, 2)));
     out.note(out.style("dim", `path: ${path}  took: ${formatDuration(tookMs)}`));
+    if (explanation === undefined && reason !== undefined)
+      out.note(out.style("dim", `${path}, because ${pathReasonText(reason, path)}`));
     return 0;
   });
 };

@@ -1,11 +1,13 @@
-import type { IncomingMessage } from "@parley/client";
+import type { DeviceApi, DeviceEvent, IncomingMessage } from "@parley/client";
 import { ParleyError } from "@parley/protocol";
 
 import { attachmentLine, attachmentView } from "../attachment-view.ts";
 import type { CommandContext } from "../command-context.ts";
 import type { CommandModule } from "../command.ts";
+import { shortId } from "../member-table.ts";
 import { openDevice, type OpenDevice } from "../open-device.ts";
-import { visible } from "../presenter.ts";
+import { type Presenter, visible } from "../presenter.ts";
+import { watchConnection } from "../session-watch.ts";
 import { untilAborted } from "../until-aborted.ts";
 
 const mostMessages = 1_000_000;
@@ -41,7 +43,10 @@ async function listenOnce(
 ): Promise<void> {
   const { device, holderGone } = opened;
   const ended = Promise.withResolvers<ParleyError>();
+  const unlook = watchConnection(device, (connected) => printConnection(out, connected));
   const unwatch = device.watch((event) => {
+    if (event.type === "gap") printGap(out, event);
+    if (event.type === "history" && event.done && event.received > 0) void printHistory(out, device, event);
     if (event.type === "session" && event.state === "stopped" && event.error !== undefined && holderGone === undefined)
       ended.resolve(new ParleyError(event.error.code, { message: event.error.message }));
   });
@@ -58,6 +63,7 @@ async function listenOnce(
     if (failure !== undefined) throw failure;
   } finally {
     leave();
+    unlook();
     unwatch();
     await opened.close();
   }
@@ -73,4 +79,35 @@ function print({ out }: CommandContext, message: IncomingMessage): void {
     ...(attachments.length === 0 ? [] : [out.style("dim", `  parley attachment get ${id}`)]),
   ];
   out.event({ type: "message", ...message, attachments: attachments.map(attachmentView) }, lines.join("\n"));
+}
+
+function printConnection(out: Presenter, connected: boolean): void {
+  const says = connected
+    ? "the registry can be reached again"
+    : "the registry cannot be reached; messages come by open links only, until it is back";
+  out.event({ type: "connection", connected }, out.style("dim", says));
+}
+
+function printGap(out: Presenter, gap: DeviceEvent & { type: "gap" }): void {
+  const { name, device, from, to } = gap;
+  const count = to - from + 1;
+  const what = count === 1 ? `1 message of @${name} is missing` : `${count} messages of @${name} are missing`;
+  const which = count === 1 ? `number ${from}` : `numbers ${from} to ${to}`;
+  out.event(gap, out.style("yellow", `${what}: ${which} of its device ${shortId(device)} were lost on their way`));
+}
+
+/** Once, at the end: what another device of this person passed on. */
+async function printHistory(
+  out: Presenter,
+  device: DeviceApi,
+  history: DeviceEvent & { type: "history" },
+): Promise<void> {
+  const { received, omitted } = history;
+  const label = await device.memberOf(device.member).then(
+    ({ verified }) => verified.devices.get(history.device)?.label,
+    () => undefined,
+  );
+  const left = omitted === 0 ? "" : `; ${omitted} more ${omitted === 1 ? "was" : "were"} too large to be passed on`;
+  const count = `${received} ${received === 1 ? "message" : "messages"}`;
+  out.event(history, out.style("dim", `${count} came from your ${visible(label ?? shortId(history.device))}${left}`));
 }

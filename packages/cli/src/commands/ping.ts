@@ -1,10 +1,11 @@
-import type { PingResult } from "@parley/client";
+import type { PathReason, PingResult } from "@parley/client";
 import { type ParleyError, toParleyError } from "@parley/protocol";
 
 import { allowedPaths } from "../allowed-paths.ts";
 import type { CommandModule } from "../command.ts";
 import { formatDuration } from "../duration.ts";
 import { withDevice } from "../open-device.ts";
+import { pathReasonText } from "../path-reason-text.ts";
 
 const mostPings = 1000;
 
@@ -15,14 +16,21 @@ export const run: CommandModule["run"] = async (context) => {
   return withDevice(context, async ({ device }) => {
     const results: PingResult[] = [];
     let last: ParleyError | undefined;
+    // Said once, and again when it is another one.
+    let told: PathReason | undefined;
     for (let number = 1; number <= count && !signal.aborted; number++) {
       try {
         const result = await device.ping(who, allowedPaths(context.settings));
         results.push(result);
-        const { path, rttMs, route } = result;
+        const { path, rttMs, route, reason } = result;
+        const because =
+          reason === undefined || reason === told
+            ? ""
+            : `\n${out.style("dim", `   because ${pathReasonText(reason, path)}`)}`;
+        told = reason;
         out.event(
           { number, ...result },
-          `${number}  path: ${path}  round trip: ${formatDuration(rttMs)}${route === undefined ? "" : `  ${route.local} -> ${route.remote}`}`,
+          `${number}  path: ${path}  round trip: ${formatDuration(rttMs)}${route === undefined ? "" : `  ${route.local} -> ${route.remote}`}${because}`,
         );
       } catch (error) {
         last = toParleyError(error);

@@ -7,6 +7,7 @@ import { ParleyError } from "@parley/protocol";
 import type { CommandModule } from "../command.ts";
 import { processLog } from "../log-line.ts";
 import { openDevice } from "../open-device.ts";
+import { watchConnection } from "../session-watch.ts";
 import { untilAborted } from "../until-aborted.ts";
 
 /** Runs an agent until a signal, then lets it finish what it has in hand. */
@@ -25,12 +26,13 @@ export const run: CommandModule["run"] = async (context) => {
     const log = processLog(settings.get("log"), out.json);
     const running = await runAgent({ agent, device, log });
     const skills = agent.skills.map(({ id }) => id);
-    const leave = device.watch((event) => {
-      if (event.type === "session" && event.state === "waiting")
-        out.note(
-          `the registry cannot be reached; links stay up, trying again in ${Math.round((event.retryInMs ?? 0) / 1000)} s`,
-        );
-    });
+    const leave = watchConnection(device, (connected) =>
+      out.note(
+        connected
+          ? "the registry can be reached again"
+          : "the registry cannot be reached; links stay up, and it is tried again and again",
+      ),
+    );
     out.event(
       { event: "ready", name: device.name, member: device.member, device: device.device, skills },
       `@${device.name} is ready: ${skills.join(", ") || "no skills"}. Ctrl-C stops it.`,

@@ -246,6 +246,7 @@ export class Device implements DeviceApi {
     this.#peers.stop();
     await this.#settled();
     this.#acks.stop();
+    this.#inbox.stop();
     this.#inboxHolder.stop();
     this.#writes.stop();
     this.#session.stop();

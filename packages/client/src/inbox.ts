@@ -2,7 +2,7 @@
  * What comes on durable streams: put in order, committed with its cursor, acknowledged after that, and handed to the
  * handler by its sender's lane.
  */
-import { ChunkJoiner, type Clock, InboundStream, type Journal, type ReceivedEntry } from "@parley/core";
+import { ChunkJoiner, type Clock, InboundStream, type Journal, type ReceivedEntry, type Timer } from "@parley/core";
 import {
   type DataSection,
   type Envelope,
@@ -46,8 +46,14 @@ export interface InboxOptions {
   readonly onError: (error: unknown) => void;
 }
 
+interface Range {
+  readonly from: number;
+  readonly to: number;
+}
+
 interface Incoming {
-  readonly source: Source;
+  /** The device as it is known now. */
+  source: Source;
   readonly epoch: string;
   readonly stream: InboundStream;
   readonly joiner: ChunkJoiner;
@@ -55,18 +61,34 @@ interface Incoming {
   committed: number;
   /** Highest number that is on disk or on its way there. */
   taken: number;
-  /** First number of what came in a row and is not on its way to disk. */
-  runStart: number | undefined;
+  /** Number of what was joined last, and of the first envelope of a body that is half here. */
+  joined: number;
+  bodyStart: number | undefined;
+  /** Bytes on their way to disk. */
+  pendingBytes: number;
   /** Commits of one stream follow each other: none may pass one that failed. Rejects as the newest does. */
   committing: Promise<void>;
   isCommitting: boolean;
   failed: boolean;
   /** Mailbox frames that wait until a hole before them is filled. */
-  waiting: { readonly seq: number; readonly settle: PromiseWithResolvers<void> }[];
+  waiting: Waiting[];
 }
 
+interface Waiting {
+  readonly seq: number;
+  readonly settle: PromiseWithResolvers<void>;
+  readonly timer: Timer;
+}
+
+/**
+ * A hole that is filled from the mailbox is filled within this. After that its rest may lie beyond what the node pushes
+ * ahead of an acknowledgement, or was not stored yet: its sender keeps what was acknowledged by no device.
+ */
+const holeMs = 10_000;
 /** What follows a loss in the mailbox comes within this. */
 const lossMs = 5000;
+/** Bytes of one stream on their way to disk: no sender that keeps the bounds has more under way. */
+const mostPendingBytes = limits.unackedBytes + limits.envelopeBytes;
 const handledKinds: ReadonlySet<number> = new Set([envelopeKinds.message]);
 
 export class Inbox {
@@ -90,8 +112,12 @@ export class Inbox {
       throw new ParleyError("not_holder");
     }
     const incoming = this.#stream(source, epoch);
+    if (incoming.pendingBytes > mostPendingBytes) throw this.#unkept(incoming, new ParleyError("limit_reached"));
     const before = incoming.stream.received;
-    if (section.base > before + 1 && before > 0) this.#noteGap(incoming, before + 1, section.base - 1);
+    if (section.base > before + 1) {
+      forgetHalf(incoming);
+      if (before > 0) this.#noteGap(incoming, before + 1, section.base - 1);
+    }
     let ready = incoming.stream.receive(section);
     const upTo = section.firstSeq + section.envelopes.length - 1;
     if (this.#maySkip(incoming, arrival)) {
@@ -140,26 +166,28 @@ export class Inbox {
     arrival: Arrival,
   ): void {
     const entries: ReceivedEntry[] = [];
+    const came: Range[] = [];
     let upTo = incoming.taken;
-    let runEnd = incoming.taken;
     for (const { seq, envelope } of ready) {
-      incoming.runStart ??= seq;
+      // What lies between will not come: nor will the rest of a body.
+      if (seq !== incoming.joined + 1) forgetHalf(incoming);
+      incoming.joined = seq;
+      incoming.bodyStart ??= seq;
       const whole = this.#join(incoming, envelope);
       if (incoming.joiner.isOpen) continue;
       upTo = seq;
-      runEnd = seq;
-      if (whole !== undefined) this.#sort(incoming, seq, whole, arrival, entries);
+      // Nobody vouches for what was refused.
+      if (this.#sort(incoming, seq, whole, arrival, entries)) addRange(came, incoming.bodyStart, seq);
+      incoming.bodyStart = undefined;
     }
     // Settled by the sender before this device was there: nothing to store, only to acknowledge.
     if (ready.length === 0 && incoming.stream.heldCount === 0 && !incoming.joiner.isOpen)
       upTo = Math.max(upTo, incoming.stream.received);
     if (upTo <= incoming.taken) return;
-    const run = incoming.runStart === undefined ? undefined : { from: incoming.runStart, to: runEnd };
-    incoming.runStart = undefined;
     incoming.taken = upTo;
     incoming.isCommitting = true;
     const before = incoming.committing.catch(() => {});
-    const committing = before.then(() => this.#commit(incoming, upTo, entries, run));
+    const committing = before.then(() => this.#commit(incoming, upTo, entries, came));
     incoming.committing = committing;
     void this.#rest(incoming, committing);
   }
@@ -173,18 +201,29 @@ export class Inbox {
     try {
       await incoming.committing;
     } catch (error) {
-      const { code } = toParleyError(error);
-      // On a link nobody sends it again by itself: the sender is asked to, after a pause.
-      const seq = incoming.committed + 1;
-      incoming.source.refuse({ type: "refusal", class: "durable", epoch: incoming.epoch, seq, code });
-      throw error;
+      throw this.#unkept(incoming, toParleyError(error));
     }
+  }
+
+  /** On a link nobody sends it again by itself: the sender is asked to, after a pause. */
+  #unkept({ source, epoch, committed }: Incoming, error: ParleyError): ParleyError {
+    source.refuse({ type: "refusal", class: "durable", epoch, seq: committed + 1, code: error.code });
+    return error;
   }
 
   #filled(incoming: Incoming, seq: number): Promise<void> {
     const settle = Promise.withResolvers<void>();
-    incoming.waiting.push({ seq, settle });
+    const timer = this.#options.clock.setTimer(holeMs, () => {
+      incoming.waiting = incoming.waiting.filter((waiting) => waiting.settle !== settle);
+      settle.resolve();
+    });
+    incoming.waiting.push({ seq, settle, timer });
     return settle.promise;
+  }
+
+  /** Nothing more is waited for. */
+  stop(): void {
+    for (const { waiting } of this.#incoming.values()) for (const { timer } of waiting) timer.cancel();
   }
 
   #maySkip(incoming: Incoming, arrival: Arrival): boolean {
@@ -206,27 +245,40 @@ export class Inbox {
     }
   }
 
-  #sort(incoming: Incoming, seq: number, envelope: Envelope, arrival: Arrival, entries: ReceivedEntry[]): void {
+  /** Where a whole body belongs. False when it was refused; one that could not be joined is undefined. */
+  #sort(
+    incoming: Incoming,
+    seq: number,
+    envelope: Envelope | undefined,
+    arrival: Arrival,
+    entries: ReceivedEntry[],
+  ): boolean {
     const { source, epoch } = incoming;
-    const refuse = (code: "unsupported_kind" | "expired"): void =>
+    const refuse = (code: "unsupported_kind" | "expired" | "too_large"): false => {
       source.refuse({ type: "refusal", class: "durable", epoch, seq, code });
-    if (handledKinds.has(envelope.kind)) {
-      if (envelope.ttl > 0 && envelope.created + envelope.ttl <= this.#options.registryTime()) return refuse("expired");
-      entries.push({
-        seq,
-        receivedAt: this.#options.clock.now(),
-        path: arrival.path,
-        redelivered: arrival.redelivered || envelope.redelivered === true,
-        envelope: { ...envelope, body: envelope.body.slice() },
-      });
-    } else if (envelope.critical && envelopeKindOf(envelope.kind) === undefined) refuse("unsupported_kind");
+      return false;
+    };
+    if (envelope === undefined) return refuse("too_large");
+    const { kind, critical, created, ttl, body } = envelope;
+    if (!handledKinds.has(kind))
+      return critical && envelopeKindOf(kind) === undefined ? refuse("unsupported_kind") : true;
+    if (ttl > 0 && created + ttl <= this.#options.registryTime()) return refuse("expired");
+    incoming.pendingBytes += body.length;
+    entries.push({
+      seq,
+      receivedAt: this.#options.clock.now(),
+      path: arrival.path,
+      redelivered: arrival.redelivered || envelope.redelivered === true,
+      envelope: { ...envelope, body: body.slice() },
+    });
+    return true;
   }
 
   async #commit(
     incoming: Incoming,
     upTo: number,
     entries: readonly ReceivedEntry[],
-    run: { readonly from: number; readonly to: number } | undefined,
+    came: readonly Range[],
   ): Promise<void> {
     const { source, epoch } = incoming;
     const { journal, lanes, onCommitted } = this.#options;
@@ -236,15 +288,28 @@ export class Inbox {
     try {
       known = await journal.commitInbox(stream, upTo, entries);
     } catch (error) {
-      this.#fail(incoming, toParleyError(error));
-      throw toParleyError(error);
+      const refused = toParleyError(error);
+      if (refused.code !== "conflict") {
+        this.#fail(incoming, refused);
+        throw refused;
+      }
+      // The disk remembers what memory had to forget: all of this was committed before.
+      known = entries.map(({ seq }) => seq);
     }
     incoming.committed = Math.max(incoming.committed, upTo);
-    if (run !== undefined) onCommitted(source, epoch, run.from, run.to);
+    for (const { envelope } of entries) incoming.pendingBytes -= envelope.body.length;
+    for (const { from, to } of came) onCommitted(source, epoch, from, to);
+    const isKnown = known.length === 0 ? undefined : new Set(known);
     for (const entry of entries)
-      if (!known.includes(entry.seq))
+      if (isKnown?.has(entry.seq) !== true)
         lanes.offer({ ...entry, ...stream, redelivered: entry.redelivered === true }, source);
-    while ((incoming.waiting[0]?.seq ?? Infinity) <= incoming.committed) incoming.waiting.shift()?.settle.resolve();
+    const { waiting, committed } = incoming;
+    incoming.waiting = waiting.filter(({ seq }) => seq > committed);
+    for (const { seq, settle, timer } of waiting) {
+      if (seq > committed) continue;
+      timer.cancel();
+      settle.resolve();
+    }
   }
 
   /** Nothing of it was kept: starts again from what is on disk, and lets the sender send it once more. */
@@ -253,13 +318,19 @@ export class Inbox {
     incoming.failed = true;
     this.#incoming.delete(key);
     this.#committed.set(key, incoming.committed);
-    for (const { settle } of incoming.waiting.splice(0)) settle.reject(error);
+    for (const { settle, timer } of incoming.waiting.splice(0)) {
+      timer.cancel();
+      settle.reject(error);
+    }
   }
 
   #stream(source: Source, epoch: string): Incoming {
     const key = `${source.device}:${epoch}`;
     const known = this.#incoming.get(key);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      known.source = source;
+      return known;
+    }
     const received = this.#committed.get(key) ?? 0;
     if (this.#incoming.size >= limits.inboundStreams) this.#forgetOldest();
     const incoming: Incoming = {
@@ -269,7 +340,9 @@ export class Inbox {
       joiner: new ChunkJoiner(),
       committed: received,
       taken: received,
-      runStart: undefined,
+      joined: received,
+      bodyStart: undefined,
+      pendingBytes: 0,
       committing: Promise.resolve(),
       isCommitting: false,
       failed: false,
@@ -290,4 +363,16 @@ export class Inbox {
       return;
     }
   }
+}
+
+/** A body whose rest will not come. */
+function forgetHalf(incoming: Incoming): void {
+  incoming.joiner.reset();
+  incoming.bodyStart = undefined;
+}
+
+function addRange(ranges: Range[], from: number, to: number): void {
+  const last = ranges.at(-1);
+  if (last !== undefined && last.to + 1 === from) ranges[ranges.length - 1] = { from: last.from, to };
+  else ranges.push({ from, to });
 }

@@ -1,7 +1,7 @@
 import { setImmediate as nextTask } from "node:timers/promises";
 
 import { type InboxEntry, type Journal, openMemoryJournal } from "@parley/core";
-import { type AckSection, type DataSection, type Envelope, envelopeKinds, ParleyError } from "@parley/protocol";
+import { type AckSection, type DataSection, type Envelope, envelopeKinds, limits, ParleyError } from "@parley/protocol";
 import { FakeClock, SeededRandom } from "@parley/testkit";
 import { describe, expect, it } from "vitest";
 
@@ -49,6 +49,8 @@ class Scene {
   readonly ends: string[] = [];
   readonly gaps: (readonly [number, number])[] = [];
   readonly refusals: string[] = [];
+  readonly vouched: (readonly [number, number])[] = [];
+  readonly clock = new FakeClock();
   registryTime = 1;
   holdsInbox = true;
   isShared = false;
@@ -73,12 +75,12 @@ class Scene {
     this.inbox = new Inbox(
       {
         journal: this.journal,
-        clock: new FakeClock(),
+        clock: this.clock,
         registryTime: () => this.registryTime,
         holdsInbox: () => this.holdsInbox,
         isShared: () => this.isShared,
         lanes: this.lanes,
-        onCommitted: () => undefined,
+        onCommitted: (_source, _epoch, from, to) => void this.vouched.push([from, to]),
         onGap: (_source, from, to) => void this.gaps.push([from, to]),
         onError,
       },
@@ -237,6 +239,25 @@ describe("an inbox", () => {
     expect(scene.handled).toEqual(["a", "b", "c"]);
   });
 
+  it("lets go of a frame of the mailbox whose rest may lie out of reach, and takes it when it comes", async () => {
+    const scene = new Scene();
+    scene.lanes.read();
+    const held = scene.inbox.receive(scene.source(), section(1, envelope("one ", true)), fromMailbox);
+    await nextTask();
+    scene.clock.advance(9999);
+    let isLetGo = false;
+    void held.then(() => (isLetGo = true));
+    await nextTask();
+    expect(isLetGo).toBe(false);
+    scene.clock.advance(1);
+    await held;
+    expect(scene.acks.at(-1)).toBe(0);
+    await scene.inbox.receive(scene.source(), section(2, envelope("two")), fromMailbox);
+    await scene.count(1);
+    expect(scene.handled).toEqual(["one two"]);
+    expect(scene.acks.at(-1)).toBe(2);
+  });
+
   it("goes on behind a hole of a shared stream once the mailbox says that frames were lost, and declares it", async () => {
     const scene = new Scene();
     scene.isShared = true;
@@ -248,6 +269,99 @@ describe("an inbox", () => {
     await scene.count(2);
     expect(scene.handled).toEqual(["a", "d"]);
     expect(scene.gaps).toEqual([[2, 3]]);
+  });
+
+  it("vouches for nothing that fell into a hole", async () => {
+    const scene = new Scene();
+    scene.isShared = true;
+    const held = scene.inbox.receive(scene.source(), section(4, envelope("d")), fromMailbox);
+    scene.inbox.noteLoss();
+    await held;
+    const next = scene.inbox.receive(scene.source(), section(7, envelope("g")), fromMailbox);
+    await next;
+    expect(scene.vouched).toEqual([
+      [4, 4],
+      [7, 7],
+    ]);
+  });
+
+  it("vouches for nothing that it refused", async () => {
+    const scene = new Scene();
+    const late = { ...envelope("b"), ttl: 1 };
+    scene.registryTime = 1000;
+    await scene.inbox.receive(scene.source(), section(1, envelope("a"), late, envelope("c")), by("direct"));
+    expect([scene.vouched, scene.refusals]).toEqual([
+      [
+        [1, 1],
+        [3, 3],
+      ],
+      ["2 expired"],
+    ]);
+  });
+
+  it.each([
+    ["was lost in the mailbox", 1],
+    ["its sender settled", 4],
+  ])("never joins the beginning of a body, whose end %s, to what follows", async (_why, base) => {
+    const scene = new Scene();
+    scene.isShared = true;
+    scene.lanes.read();
+    void scene.inbox.receive(scene.source(), section(1, envelope("half ", true)), fromMailbox).catch(() => undefined);
+    const next = scene.inbox.receive(scene.source(), { ...section(4, envelope("whole")), base }, fromMailbox);
+    scene.inbox.noteLoss();
+    await next;
+    await scene.count(1);
+    expect(scene.handled).toEqual(["whole"]);
+  });
+
+  it("refuses a body that is too large, and goes on behind it", async () => {
+    const scene = new Scene();
+    scene.lanes.read();
+    const part = envelope("x".repeat(48_000), true);
+    const parts = [part, part, part, part, part, part, { ...part, more: false }, envelope("next")];
+    await scene.inbox.receive(scene.source(), section(1, ...parts), by("direct"));
+    await scene.count(1);
+    expect([scene.handled, scene.refusals, scene.vouched]).toEqual([["next"], ["7 too_large"], [[8, 8]]]);
+  });
+
+  it("lets a frame of the mailbox go as soon as it is committed, in whatever order frames came", async () => {
+    const scene = new Scene();
+    const later = scene.inbox.receive(scene.source(), section(4, envelope("d")), fromMailbox);
+    const sooner = scene.inbox.receive(scene.source(), section(2, envelope("b")), fromMailbox);
+    await scene.inbox.receive(scene.source(), section(1, envelope("a")), fromMailbox);
+    await sooner;
+    await scene.inbox.receive(scene.source(), section(3, envelope("c")), fromMailbox);
+    await later;
+    expect(scene.acks.at(-1)).toBe(4);
+  });
+
+  it("acknowledges what the disk has though memory forgot it, and hands it out no second time", async () => {
+    const scene = new Scene({ commitInbox: () => Promise.reject(new ParleyError("conflict")) });
+    scene.lanes.read();
+    await scene.inbox.receive(scene.source(), section(1, envelope("a")), by("direct"));
+    await nextTask();
+    expect([scene.acks, scene.refusals, scene.handled]).toEqual([[1], [], []]);
+  });
+
+  it("takes no more of a sender that ignores its bounds while the disk is slow", async () => {
+    const disk = Promise.withResolvers<readonly number[]>();
+    const scene = new Scene({ commitInbox: () => disk.promise });
+    const large = envelope("x".repeat(48_000));
+    const count = Math.ceil((limits.unackedBytes + limits.envelopeBytes) / 48_000) + 1;
+    for (let seq = 1; seq <= count; seq++)
+      void scene.inbox.receive(scene.source(), section(seq, large), by("direct")).catch(() => undefined);
+    const refused = scene.inbox.receive(scene.source(), section(count + 1, large), by("direct"));
+    await expect(refused).rejects.toMatchObject({ code: "limit_reached" });
+    disk.resolve([]);
+  });
+
+  it("answers the device as it is known now", async () => {
+    const scene = new Scene();
+    await scene.inbox.receive(scene.source(), section(1, envelope("a")), by("direct"));
+    const acks: number[] = [];
+    const met = { ...scene.source(), acknowledge: ({ seq }: AckSection) => void acks.push(seq) };
+    await scene.inbox.receive(met, section(2, envelope("b")), by("direct"));
+    expect([scene.acks, acks]).toEqual([[1], [2]]);
   });
 
   it("takes nothing on behalf of another instance", async () => {

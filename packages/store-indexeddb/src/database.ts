@@ -1,5 +1,6 @@
 import { ParleyError } from "@parley/protocol";
 
+import type { EntryFactRow, EntryRow } from "./rows.ts";
 import { toStorageError } from "./storage-error.ts";
 
 const storeNames = [
@@ -14,8 +15,8 @@ const storeNames = [
 ] as const;
 export type StoreName = (typeof storeNames)[number];
 
-/** Version of the stores below. */
-const version = 1;
+/** Of the stores below and of what is in them. */
+const version = 2;
 
 function makeStores(database: IDBDatabase): void {
   database.createObjectStore("settings");
@@ -35,6 +36,24 @@ function makeStores(database: IDBDatabase): void {
   database.createObjectStore("entryFacts", { keyPath: ["place", "state"] });
 }
 
+/** The first version did not tell what was imported from what ended here. Only the former has its first fact among those of entries. */
+function markImported(transaction: IDBTransaction): void {
+  const entries = transaction.objectStore("entries");
+  const request = transaction.objectStore("entryFacts").openCursor();
+  request.addEventListener("success", () => {
+    const cursor = request.result;
+    if (cursor === null) return;
+    const { place, state } = cursor.value as EntryFactRow;
+    const found: IDBRequest<EntryRow | undefined> = entries.get(place);
+    found.addEventListener("success", () => {
+      const entry = found.result;
+      if (entry?.outcome === "noted" && state === (entry.outgoing === 1 ? "accepted" : "delivered"))
+        entries.put({ ...entry, outcome: "imported" });
+    });
+    cursor.continue();
+  });
+}
+
 /** Waits for a request. */
 export function done<Value>(request: IDBRequest<Value>): Promise<Value> {
   return new Promise((resolve, reject) => {
@@ -48,7 +67,10 @@ export async function openDatabase(factory: IDBFactory, name: string): Promise<I
   const { promise, resolve, reject } = Promise.withResolvers<IDBDatabase>();
   try {
     const request = factory.open(name, version);
-    request.addEventListener("upgradeneeded", () => makeStores(request.result));
+    request.addEventListener("upgradeneeded", ({ oldVersion }) => {
+      if (oldVersion === 0) makeStores(request.result);
+      else if (request.transaction !== null) markImported(request.transaction);
+    });
     request.addEventListener("success", () => resolve(request.result));
     request.addEventListener("error", () => reject(request.error ?? new Error("open failed")));
     request.addEventListener("blocked", () =>

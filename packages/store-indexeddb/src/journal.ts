@@ -232,7 +232,7 @@ class IndexedDbJournal implements Journal {
         if (Math.min(seq, first) <= cursor) throw new ParleyError("conflict", { data: { cursor } });
         this.#receivedHoldings.checkRoom(entries.length, bytes);
         const id = await this.#inbound.move(transaction, stream, seq);
-        const known = await this.#knownNumbers(transaction, id, first, seq);
+        const known = await this.#cameBefore(transaction, id, first, seq, entries);
         for (const entry of entries) if (!known.has(entry.seq)) this.#receive(transaction, stream, id, entry);
         return entries.map((entry) => entry.seq).filter((number) => known.has(number));
       },
@@ -466,12 +466,24 @@ class IndexedDbJournal implements Journal {
     this.#received.add({ sender, device, epoch, seq, place, bytes, attempts: 0, isNoted: false });
   }
 
-  /** Numbers of a stream that are there: it came back after it was forgotten, or another device told of it. */
-  async #knownNumbers(transaction: Transaction, id: number, from: number, to: number): Promise<ReadonlySet<number>> {
+  /** Numbers of a stream that came before it was forgotten. Makes room for those that another device told of and are received now. */
+  async #cameBefore(
+    transaction: Transaction,
+    id: number,
+    from: number,
+    to: number,
+    received: readonly ReceivedEntry[],
+  ): Promise<ReadonlySet<number>> {
     const index = transaction.store("entries").index("stream");
     if ((await done(index.count(numbersOf(0, id, from, to)))) === 0) return new Set();
     const rows = await transaction.by<EntryRow>("entries", "stream", numbersOf(0, id, from, to));
-    return new Set(rows.map(({ seq }) => seq));
+    const coming = new Set(received.map(({ seq }) => seq));
+    const told = rows.filter(({ outcome, seq }) => outcome === "imported" && coming.has(seq));
+    await this.#history.remove(
+      transaction,
+      told.map(({ place }) => place),
+    );
+    return new Set(rows.filter(({ outcome }) => outcome !== "imported").map(({ seq }) => seq));
   }
 
   async #change(transaction: Transaction, place: number, change: (entry: EntryRow) => EntryRow): Promise<void> {
@@ -542,7 +554,7 @@ class IndexedDbJournal implements Journal {
       seq,
       at: firstFact.at,
       bytes: body.byteLength,
-      outcome: "noted",
+      outcome: "imported",
       attempts: record.attempts,
       redelivered: record.redelivered,
     });

@@ -2,8 +2,8 @@ import type { DeliveryFact, DeliveryRow, InboundStreamId, KnownFact, OutboundRow
 import type { DeliveryState, Envelope, Path } from "@parley/protocol";
 import { envelopeId } from "@parley/protocol";
 
-/** Why an entry is history; what was sent is so also when its stream is settled beyond it. */
-type Outcome = "pending" | "handled" | "noted" | "dropped";
+/** Why an entry is history; what was sent is so also when its stream is settled beyond it. `imported`: this device may still receive it. */
+type Outcome = "pending" | "handled" | "noted" | "dropped" | "imported";
 
 /** An entry without its body: the record of `entries`. */
 export interface EntryRow {

@@ -10,10 +10,10 @@ const factColumns =
   "at INTEGER NOT NULL, path INTEGER NOT NULL, device TEXT, code TEXT, reason TEXT, via TEXT, receipt BLOB";
 
 /**
- * Values of `entry.outcome`. `noted`: it ended in another way than by being handled, or was imported. What was sent is history also
- * when its stream is settled beyond it.
+ * Values of `entry.outcome`. `noted`: it ended in another way than by being handled. `imported`: another device told of it, so this one
+ * may still receive it. What was sent is history also when its stream is settled beyond it.
  */
-export const outcomes = { pending: 0, handled: 1, noted: 2, dropped: 3 } as const;
+export const outcomes = { pending: 0, handled: 1, noted: 2, dropped: 3, imported: 4 } as const;
 
 /**
  * A device's file. An inbound stream without a cursor (`seq` 0), and an outbound one that is not current any more, is kept while an entry
@@ -85,6 +85,13 @@ export const journalSchema: Schema = {
     DROP TABLE outbox;
     DROP TABLE inbox;
     DROP TABLE recipient;
+    `,
+    // Only what was imported has its first fact, `accepted` or `delivered`, among those of entries.
+    `
+    UPDATE entry SET outcome = 4
+      WHERE outcome = 2 AND EXISTS (
+        SELECT 1 FROM entry_fact WHERE entry_fact.place = entry.place AND state = CASE outgoing WHEN 1 THEN 0 ELSE 2 END
+      );
     `,
   ],
 };

@@ -400,28 +400,28 @@ class SqliteJournal implements Journal {
     return this.#database.statement(`INSERT OR IGNORE INTO entry (${entryColumns}) VALUES (${entryMarks})`);
   }
 
-  /** False if it is there already: a stream came back after it was forgotten, or another device told of it. */
+  /** False if it came before: a stream came back after it was forgotten. */
   #receive(stream: InboundStreamId, id: number, entry: ReceivedEntry): boolean {
     const { seq, receivedAt, envelope, path, redelivered } = entry;
     const place = this.#tally.next("place");
     const values = envelopeValues(envelope, redelivered === true ? redeliveredBit : 0);
-    const { changes } = this.#insert.run(
-      place,
-      0,
-      id,
-      seq,
-      receivedAt,
-      outcomes.pending,
-      receivedAt,
-      pathCode(path),
-      0,
-      ...values,
-    );
-    if (changes === 0) return false;
+    const insert = (): boolean => {
+      const head = [place, 0, id, seq, receivedAt, outcomes.pending, receivedAt, pathCode(path), 0];
+      return this.#insert.run(...head, ...values).changes !== 0;
+    };
+    if (!insert() && !(this.#removeImported(id, seq) && insert())) return false;
     const { sender, device, epoch } = stream;
     const bytes = envelope.body.byteLength;
     this.#received.add({ sender, device, epoch, seq, place, bytes, attempts: 0, isNoted: false });
     return true;
+  }
+
+  /** Makes room for what another device told of and is now received here. */
+  #removeImported(stream: number, seq: number): boolean {
+    const row = this.#database
+      .statement("SELECT place FROM entry WHERE outgoing = 0 AND stream = ? AND seq = ? AND outcome = ?")
+      .get(stream, seq, outcomes.imported);
+    return row !== undefined && this.#history.remove([numberIn(row, "place")]);
   }
 
   #outboxAt(places: readonly number[]): readonly OutboxEntry[] {
@@ -515,7 +515,7 @@ class SqliteJournal implements Journal {
       stream,
       seq,
       at,
-      outcomes.noted,
+      outcomes.imported,
       at,
       pathCode(path),
       record.attempts,

@@ -1,6 +1,7 @@
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 
+import type { DeliveryRecord } from "@parley/core";
 import { openSqliteJournal } from "@parley/store-sqlite";
 import { afterEach, describe, expect, it } from "vitest";
 
@@ -108,6 +109,64 @@ describe("a journal's file of the first version", () => {
     expect((await again.load()).outbox.map(({ recipient, seq }) => `${recipient} ${seq}`)).toEqual(["m3 5"]);
     expect((await again.deliveries()).records).toHaveLength(5);
     await again.close();
+  });
+});
+
+describe("a journal's file of the second version", () => {
+  it("tells what was imported, which may still be received, from what came before", async () => {
+    const folder = await makeFolder();
+    folders.push(folder);
+    const journal = openSqliteJournal({ dir: folder.path });
+    const stream = { sender: "m1", device: "d1", epoch: "e1" };
+    const envelope = {
+      kind: 4,
+      critical: false,
+      more: false,
+      created: 0,
+      ttl: 0,
+      hops: 0,
+      trace: undefined,
+      origin: undefined,
+      body: new Uint8Array(1),
+    };
+    const received = (seq: number) => ({ seq, receivedAt: 9, envelope });
+    const told = (direction: "in" | "out", seq: number): DeliveryRecord => ({
+      ...{ place: seq, id: `e1.${seq}`, direction, peer: "m1", device: direction === "in" ? "d1" : undefined },
+      ...{ epoch: "e1", seq, kind: 4, created: 0, expires: undefined, bytes: 1, pending: false, attempts: 0 },
+      ...{ redelivered: false, state: "handled", receipts: new Map(), body: new Uint8Array(1) },
+      facts: [
+        { state: direction === "in" ? "delivered" : "accepted", at: 1 },
+        { state: "handled", at: 2 },
+      ],
+    });
+    await journal.commitInbox(stream, 1, [received(1)]);
+    await journal.settleInbox({ ...stream, seq: 1 }, { state: "refused", at: 3 });
+    await journal.importHistory([told("in", 2), told("out", 7)]);
+    await journal.forgetInbound(stream);
+    await journal.close();
+    const raw = new DatabaseSync(path.join(folder.path, "journal.db"));
+    raw.exec("UPDATE entry SET outcome = 2 WHERE outcome = 4; PRAGMA user_version = 2");
+    raw.close();
+
+    const again = openSqliteJournal({ dir: folder.path });
+    expect(await again.commitInbox(stream, 3, [1, 2, 3].map(received))).toEqual([1]);
+    const { records } = await again.deliveries();
+    expect(records.map(({ direction, seq, state, pending }) => [direction, seq, state, pending])).toEqual([
+      ["in", 1, "refused", false],
+      ["out", 7, "handled", false],
+      ["in", 2, "delivered", true],
+      ["in", 3, "delivered", true],
+    ]);
+    await again.close();
+    const after = new DatabaseSync(path.join(folder.path, "journal.db"));
+    const outcomes = after.prepare("SELECT outgoing, outcome FROM entry ORDER BY place").all();
+    expect(outcomes.map((row) => Object.values(row))).toEqual([
+      [0, 2],
+      [1, 4],
+      [0, 0],
+      [0, 0],
+    ]);
+    after.close();
   });
 });
 

@@ -36,6 +36,8 @@ export class MemoryEntry {
   /** The body's last entry, when this is an earlier one. */
   end: MemoryEntry | undefined;
   isDropped = false;
+  /** Only another device told of it: it did not come to this one. */
+  isImported = false;
   #facts: DeliveryFact[];
   readonly #receipts = new Map<DeliveryState, Uint8Array>();
 
@@ -102,6 +104,7 @@ export class MemoryEntry {
   reopen(): void {
     this.#facts = this.#facts.filter(({ state }) => state !== "dead-lettered");
     this.pending = true;
+    this.isImported = false;
     this.redelivered = true;
     this.attempts = 0;
   }

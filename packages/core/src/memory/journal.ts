@@ -337,9 +337,11 @@ class MemoryJournal implements Journal {
     return entry;
   }
 
-  /** False if it is there already: a stream came back after it was forgotten. */
+  /** False if it came before: a stream came back after it was forgotten. */
   #receive(stream: InboundStreamId, { seq, receivedAt, envelope, path, redelivered = false }: ReceivedEntry): boolean {
-    if (this.#byPlace.has(placeKey({ ...stream, seq }))) return false;
+    const there = this.#byPlace.get(placeKey({ ...stream, seq }));
+    if (there?.isImported === false) return false;
+    if (there !== undefined) this.#remove(there);
     const place = ++this.#lastPlace;
     const { sender, device, epoch } = stream;
     const first: DeliveryFact = { state: "delivered", at: receivedAt, ...(path === undefined ? {} : { path }) };
@@ -413,6 +415,7 @@ class MemoryJournal implements Journal {
     for (const fact of rest) entry.note(fact);
     for (const [state, receipt] of receipts) entry.keepReceipt(state, receipt);
     entry.attempts = record.attempts;
+    entry.isImported = true;
     this.#history.add(1, entry.bytes);
   }
 

@@ -35,7 +35,8 @@ export interface Journal {
   dropOutbox(recipient: string, seq: number): Promise<void>;
   /**
    * Stores received envelopes, with the fact `delivered`, and moves the stream's cursor to `seq`, together. Gives the numbers that
-   * were there already, pending or history, and stay as they are. `conflict` unless `seq` is above the cursor.
+   * came before, pending or history, and stay as they are. What was only imported did not come yet: it is replaced, with all that was
+   * known of it. `conflict` unless `seq` is above the cursor.
    */
   commitInbox(stream: InboundStreamId, seq: number, entries: readonly ReceivedEntry[]): Promise<readonly number[]>;
   /** Pending to history: `handled`, `dead-lettered` or `refused`. What is not pending is ignored. */
@@ -57,8 +58,8 @@ export interface Journal {
   /** Removes history, at most `maxDeliveries` places. `conflict`, and nothing removed, if one is pending; unknown ones are ignored. */
   removeDeliveries(places: readonly number[]): Promise<void>;
   /**
-   * Adds what another of the member's own devices remembers, at most `maxDeliveries` records, never as pending. Ignores what is there
-   * already, by direction, peer and id.
+   * Adds what another of the member's own devices remembers, at most `maxDeliveries` records, never as pending and not as received.
+   * Ignores what is there already, by direction, peer and id.
    */
   importHistory(records: readonly DeliveryRecord[]): Promise<void>;
   getState(key: string): Promise<Uint8Array | undefined>;

@@ -401,6 +401,25 @@ function describePersistence(bench: Bench<Journal>): void {
     await third?.port.appendOutbox(toSend("m2", 3));
   });
 
+  it("still knows, when opened again, what it was only told of and what it received since", async () => {
+    const { port: theirs } = await bench.open();
+    const { port: journal, subject } = await bench.open();
+    await theirs.commitInbox(stream(), 2, [received(1), received(2)]);
+    await theirs.settleInbox({ ...stream(), seq: 1 }, handled);
+    await journal.importHistory((await theirs.deliveries()).records);
+    const again = await bench.reopen(subject);
+    expect(await again?.port.commitInbox(stream(), 1, [received(1)])).toEqual([]);
+    const third = await bench.reopen(again ?? subject);
+    expect((await third?.port.pendingInbox())?.map(({ seq }) => seq)).toEqual([1]);
+    const records = (await third?.port.deliveries())?.records ?? [];
+    expect(records.map(({ seq, facts }) => [seq, facts.length])).toEqual([
+      [2, 1],
+      [1, 1],
+    ]);
+    await third?.port.forgetInbound(stream());
+    expect(await third?.port.commitInbox(stream(), 2, [received(1), received(2)])).toEqual([1]);
+  });
+
   it("does not keep the beginning of a body whose end did not come", async () => {
     const { port: journal, subject } = await bench.open();
     await journal.appendOutbox(toSend("m2", 1));

@@ -168,7 +168,10 @@ export class DeliveryLedger {
   #change(entry: Entry, state: DeliveryState, facts: DeliveryFacts, at: number): Delivery {
     const { path, reason } = entry.newest;
     const wasSettled = isSettled(entry.newest.state);
-    entry.newest = this.#fact(entry, state, { path, reason, ...facts }, at);
+    const merged = { path, reason, ...facts };
+    // How things stand when an answer comes is not why something went: through the registry it keeps the reason it left with.
+    const byLink = merged.path === "direct" || merged.path === "turn";
+    entry.newest = this.#fact(entry, state, byLink ? merged : { ...merged, reason: reason ?? merged.reason }, at);
     this.#options.onDelivery(entry.newest);
     if (!wasSettled && isSettled(state)) {
       this.#settledCount++;

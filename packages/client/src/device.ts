@@ -847,6 +847,8 @@ export class Device implements DeviceApi {
       this.#peers.hasUnsettled || this.#relay.isBusy || this.#inbox.isBusy || !this.#acks.isQuiet;
     do await this.#settled();
     while (isBusy() && this.#state === "connected" && this.#clock.monotonic() < until);
+    await this.#receipts.flush();
+    await this.#settled();
     await this.#inboxHolder.release();
   }
 

@@ -38,6 +38,7 @@ const pauseMs = 200;
 export class ReceiptWriter {
   readonly #options: ReceiptWriterOptions;
   readonly #progress = new Map<string, Progress>();
+  readonly #signing = new Set<Promise<void>>();
 
   constructor(options: ReceiptWriterOptions) {
     this.#options = options;
@@ -54,6 +55,16 @@ export class ReceiptWriter {
       progress.open = { source, epoch, state, from, to };
     }
     this.#schedule(progress);
+  }
+
+  /** Signs what waits for its pause, and resolves when all that was signed is handed over. */
+  async flush(): Promise<void> {
+    for (const progress of this.#progress.values()) {
+      const { open } = progress;
+      progress.open = undefined;
+      if (open !== undefined) this.#sign(open);
+    }
+    await Promise.all(this.#signing);
   }
 
   #of(key: string): Progress {
@@ -92,6 +103,11 @@ export class ReceiptWriter {
       recipient: member,
       device: device.id,
     };
-    signReceipt(device, parties, receipt).then((signature) => source.vouch({ ...receipt, signature }), onError);
+    const signing = signReceipt(device, parties, receipt).then(
+      (signature) => source.vouch({ ...receipt, signature }),
+      onError,
+    );
+    this.#signing.add(signing);
+    void signing.finally(() => this.#signing.delete(signing));
   }
 }

@@ -1,3 +1,5 @@
+import { isEndState, ParleyError } from "@parley/protocol";
+
 import type { CommandContext } from "../command-context.ts";
 import type { CommandModule } from "../command.ts";
 import { findReference, mailboxReference, shortReference } from "../delivery-reference.ts";
@@ -8,7 +10,12 @@ import { withDevice, withJournal } from "../open-device.ts";
 export const run: CommandModule["run"] = async (context) => {
   const found = await withJournal(context, (device) => findReference(device, context.input.argument("message")));
   if (found.place === "mailbox") return redeliverLetter(context, found.offset);
-  const [{ id, direction, name, member }] = found.records;
+  const failed = found.records.find(({ state, pending }) => isEndState(state) && !pending);
+  if (failed === undefined)
+    throw new ParleyError("conflict", {
+      message: `The message is ${found.records[0].state}; only what failed is tried again.`,
+    });
+  const { id, direction, name, member } = failed;
   return direction === "in" ? handOutAgain(context, id) : sendAgain(context, id, nameOf(name, member));
 };
 

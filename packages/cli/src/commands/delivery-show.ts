@@ -79,7 +79,11 @@ function print(
   ];
   for (const [what, says] of rows) out.line(`  ${out.style("dim", what.padEnd(11))}  ${visible(says)}`);
   out.line();
-  for (const fact of record.facts) printFact(out, fact, label);
+  let told: string | undefined;
+  for (const fact of record.facts) {
+    printFact(out, fact, label, fact.via !== told);
+    told = fact.via;
+  }
   if (receipts.length > 0) out.line();
   for (const receipt of receipts) printReceipt(out, receipt, label);
   out.line();
@@ -99,7 +103,8 @@ function labelOf(device: string, member: MemberView | undefined, own: string): s
 
 type Out = CommandContext["out"];
 
-function printFact(out: Out, fact: DeliveryFact, label: (device: string) => string): void {
+/** The reason of a path is said once, until it is another one. */
+function printFact(out: Out, fact: DeliveryFact, label: (device: string) => string, isNews: boolean): void {
   const { state, at, path, device, code, reason, via } = fact;
   const parts = [
     state.padEnd("dead-lettered".length),
@@ -108,7 +113,7 @@ function printFact(out: Out, fact: DeliveryFact, label: (device: string) => stri
   ];
   out.line(`${out.style("dim", formatTime(at))}  ${visible(parts.filter((part) => part !== "").join("  ")).trimEnd()}`);
   const because = [
-    ...(via === undefined ? [] : [`because ${pathReasonText(via, path)}`]),
+    ...(via === undefined || !isNews ? [] : [`because ${pathReasonText(via, path)}`]),
     ...(code === undefined && reason === undefined ? [] : [`${reason ?? ""}${code === undefined ? "" : ` (${code})`}`]),
   ];
   for (const line of because) out.line(out.style("dim", `  ${visible(line.trim())}`));

@@ -24,6 +24,7 @@ import { followLive } from "./live-delivery.ts";
 import { type LiveBody, LiveInbox } from "./live-inbox.ts";
 import { type LiveStream, LiveStreams, wake } from "./live-streams.ts";
 import type { OpenLink } from "./open-link.ts";
+import { PendingAnswers } from "./pending-answers.ts";
 import type { Relay } from "./relay.ts";
 import type { Session } from "./session.ts";
 import type { Traffic } from "./traffic.ts";
@@ -51,8 +52,6 @@ const relayWindow = 8;
 /** Inbound live streams remembered per device: the newest ones. */
 const mostInbound = 32;
 const mostEphemeral = 256;
-/** Receipts that wait for a frame: they are evidence, and the newest say the most. */
-const mostReceipts = 256;
 /** Calls and events that are sent without waiting for the end of the turn: the other side begins while this one goes on. */
 const burst = 16;
 const ephemeralLifeMs = 30_000;
@@ -66,9 +65,7 @@ export class Peer {
   #link: OpenLink | undefined;
   readonly #live: LiveStreams;
   readonly #inbound = new Map<string, LiveInbox>();
-  readonly #acks = new Map<string, AckSection>();
-  readonly #refusals: RefusalSection[] = [];
-  readonly #receipts: Omit<ReceiptSection, "type">[] = [];
+  readonly #answers = new PendingAnswers();
   readonly #ephemeral: { envelope: Envelope; relayOnly: boolean }[] = [];
   readonly #linkWriter = new FrameWriter();
   readonly #relayWriter = new FrameWriter();
@@ -116,7 +113,7 @@ export class Peer {
 
   /** Something was written, or is about to be, for a device that can be reached. */
   get isFlushing(): boolean {
-    return this.#relaying > 0 || (this.path !== "mailbox" && (this.#flushing || this.#acks.size > 0));
+    return this.#relaying > 0 || (this.path !== "mailbox" && (this.#flushing || this.#answers.hasAcks));
   }
 
   get #durableWaits(): boolean {
@@ -176,7 +173,7 @@ export class Peer {
   forgetLive(): void {
     this.#live.reset();
     this.#inbound.clear();
-    this.#acks.clear();
+    this.#answers.forgetLive();
     this.#ephemeral.length = 0;
   }
 
@@ -250,19 +247,18 @@ export class Peer {
 
   /** Acknowledges everything up to `seq` of a stream from the device, with the next frame. */
   acknowledge(ack: AckSection): void {
-    this.#acks.set(`${ack.class}:${ack.epoch}`, ack);
+    this.#answers.acknowledge(ack);
     this.flush();
   }
 
   refuse(refusal: RefusalSection): void {
-    if (this.#refusals.length < limits.sectionsPerFrame) this.#refusals.push(refusal);
+    this.#answers.refuse(refusal);
     this.flush();
   }
 
   /** Vouches for a range of a stream from the device, with the next frame. */
   vouch(receipt: Omit<ReceiptSection, "type">): void {
-    if (this.#receipts.length >= mostReceipts) this.#receipts.shift();
-    this.#receipts.push(receipt);
+    this.#answers.vouch(receipt);
     this.flush();
   }
 
@@ -381,7 +377,7 @@ export class Peer {
 
   #fillLink(path: Path): void {
     const out = this.#linkWriter;
-    this.#writeControl(out);
+    this.#answers.write(out);
     for (let index = 0; index < this.#ephemeral.length;) {
       const waiting = this.#ephemeral[index];
       if (waiting === undefined || waiting.relayOnly) index++;
@@ -392,33 +388,12 @@ export class Peer {
     for (const stream of this.#options.durables()) if (stream.carries(this, "link")) while (stream.write(out, this));
   }
 
-  #writeControl(out: FrameWriter): void {
-    for (const [key, ack] of this.#acks) {
-      if (!out.hasRoom) return;
-      out.ack(ack);
-      this.#acks.delete(key);
-    }
-    while (out.hasRoom) {
-      const refusal = this.#refusals.shift();
-      if (refusal === undefined) break;
-      out.refusal(refusal);
-    }
-    this.#writeReceipts(out);
-  }
-
-  #writeReceipts(out: FrameWriter): void {
-    while (out.hasRoom) {
-      const receipt = this.#receipts.shift();
-      if (receipt === undefined) return;
-      out.receipt(receipt);
-    }
-  }
-
   #flushRelay(): void {
     const { session } = this.#options;
     while (session.isOpen && this.#relaying < relayWindow) {
       const stored = this.#link === undefined && !this.#connected;
-      if (stored) this.#fillStored();
+      // A device that is away still gets what its outbox waits for.
+      if (stored) this.#answers.write(this.#relayWriter, true);
       else this.#fillRelay();
       if (this.#relayWriter.isEmpty) return;
       this.#relaying++;
@@ -426,20 +401,10 @@ export class Peer {
     }
   }
 
-  /** A device that is away still gets its acknowledgements and receipts of durable streams: its outbox waits for them. */
-  #fillStored(): void {
-    for (const [key, ack] of this.#acks) {
-      if (ack.class !== "durable" || !this.#relayWriter.hasRoom) continue;
-      this.#relayWriter.ack(ack);
-      this.#acks.delete(key);
-    }
-    this.#writeReceipts(this.#relayWriter);
-  }
-
   #fillRelay(): void {
     if (this.#boot === undefined) return;
     const out = this.#relayWriter;
-    if (this.#link === undefined) this.#writeControl(out);
+    if (this.#link === undefined) this.#answers.write(out);
     for (let index = 0; index < this.#ephemeral.length;) {
       const waiting = this.#ephemeral[index];
       if (waiting === undefined || (this.#link !== undefined && !waiting.relayOnly)) index++;

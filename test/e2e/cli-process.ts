@@ -26,6 +26,8 @@ export interface CommandOptions {
   readonly cwd?: string;
   /** Program and first arguments in front of node, for example of `unshare`. */
   readonly under?: readonly string[];
+  /** What it reads from its standard input; nothing by default. */
+  readonly input?: string;
 }
 
 /** A command that is running. */
@@ -34,7 +36,7 @@ export class RunningCommand {
   readonly #ended: Promise<CommandResult>;
   readonly #lines: AsyncIterator<string>;
 
-  constructor(args: readonly string[], { env = {}, cwd, under = [] }: CommandOptions = {}) {
+  constructor(args: readonly string[], { env = {}, cwd, under = [], input }: CommandOptions = {}) {
     const [program = process.execPath, ...rest] = [
       ...under,
       process.execPath,
@@ -44,9 +46,10 @@ export class RunningCommand {
     ];
     this.child = spawn(program, rest, {
       env: plainEnvironment(env),
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
       ...(cwd === undefined ? {} : { cwd }),
     });
+    this.child.stdin?.end(input);
     let [stdout, stderr] = ["", ""];
     this.child.stdout?.on("data", (part: Buffer) => (stdout += part.toString()));
     this.child.stderr?.on("data", (part: Buffer) => (stderr += part.toString()));

@@ -238,7 +238,7 @@ export const commandTable: readonly CommandRow[] = [
       "parley send @ada 'the build is green'",
       "parley send @ada 'later is fine' --no-wait",
       "parley send @ada 'lunch in ten minutes' --ttl 10m --until handled",
-      "parley send @ada - --path direct,turn < notes.txt",
+      "parley send @ada - --path direct,turn",
       "parley send @ada 'the report' --attach report.pdf --attach data.csv",
     ],
     load: () => import("./commands/send.ts"),

@@ -87,6 +87,16 @@ describe("a command line", () => {
     expect(parse("help", "send")).toMatchObject({ text: expect.stringContaining("parley send @ada") });
   });
 
+  it("prints with the help of a group an example of each of its commands", () => {
+    for (const group of ["delivery", "invite"]) {
+      const parsed = parse(group, "--help");
+      const text = "text" in parsed ? parsed.text : "";
+      expect(text).toContain("\nExamples:\n");
+      for (const { path, examples } of commandTable.filter((entry) => entry.path[0] === group))
+        expect({ path, isThere: text.includes(`  ${examples[0]}\n`) }).toEqual({ path, isThere: true });
+    }
+  });
+
   it.each([
     [["frob"], "Unknown command `frob`."],
     [["sned", "@a", "b"], "(Did you mean send?)"],

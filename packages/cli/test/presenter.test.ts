@@ -3,7 +3,7 @@ import { stripVTControlCharacters } from "node:util";
 import { ParleyError } from "@parley/protocol";
 import { expect, it } from "vitest";
 
-import { Presenter, visible } from "../src/presenter.ts";
+import { Presenter, shorten, visible } from "../src/presenter.ts";
 
 function presenter(options: { json?: boolean; tty?: boolean; environment?: Record<string, string> } = {}) {
   const texts = { out: "", err: "" };
@@ -33,6 +33,24 @@ it("aligns tables and trims their ends", () => {
     ],
   );
   expect(texts.out).toBe("NAME        SKILLS\n@librarian  search, read\n@ada\n");
+});
+
+it("cuts the last column on request to what a terminal has room for, and nowhere else", () => {
+  const rows = [
+    ["@ada", "a long line of text"],
+    ["@bob", "short"],
+  ];
+  const narrow = presenter({ tty: true, environment: { NO_COLOR: "1" } });
+  narrow.presenter.table(["NAME", "TEXT"], rows, { cutLast: true });
+  expect(narrow.texts.out).toBe("NAME  TEXT\n@ada  a long line o…\n@bob  short\n");
+  const piped = presenter();
+  piped.presenter.table(["NAME", "TEXT"], rows, { cutLast: true });
+  expect(piped.texts.out).toContain("a long line of text");
+});
+
+it("shortens a text by its characters", () => {
+  expect([shorten("abc", 3), shorten("abcd", 3), shorten("👩‍👩‍👧👩‍👩‍👧", 2)]).toEqual(["abc", "ab…", "👩‍👩‍👧👩‍👩‍👧"]);
+  expect(shorten("👩‍👩‍👧👩‍👩‍👧👩‍👩‍👧", 2)).toBe("👩‍👩‍👧…");
 });
 
 it("prints one JSON object and nothing beside it in JSON mode", () => {

@@ -1,6 +1,7 @@
-import type { TaskRun } from "@parley/client";
+import { enrolDevice, type TaskRun } from "@parley/client";
 import { openMemoryJournal } from "@parley/core";
-import { describe, expect, it } from "vitest";
+import { parseInviteLink } from "@parley/protocol";
+import { describe, expect, it, vi } from "vitest";
 
 import type { TestMember } from "../../packages/testkit/src/mesh/test-mesh.ts";
 import { Events, type Joined, MeshScope, Messages, numbered, until } from "./device-fixture.ts";
@@ -184,5 +185,50 @@ describe("history", () => {
     await scope.startRegistry();
     await phone.events.session("connected", heard);
     expect(phone.events.seen.slice(heard).filter(({ type }) => type === "history")).toEqual([]);
+  });
+
+  it("does not stand in for the messages that it tells of: a new device handles each of them itself", async () => {
+    await using scope = await MeshScope.start();
+    const ada = await scope.join("ada", { kind: "person" });
+    const bob = await scope.join("bob");
+    const atDesk = new Messages(ada.device);
+    await bob.device.connect("@ada");
+    const invite = await scope.mesh.devicesOf(ada).invite();
+    const [enrolled] = await Promise.all([
+      enrolDevice(parseInviteLink(invite.text), { label: "phone", extractable: true }),
+      invite.enrolled(),
+    ]);
+    await until(async () => (await bob.device.memberOf("@ada")).verified.devices.size === 2);
+    await scope.mesh.stopRegistry();
+    const texts = numbered("m", 20);
+    for (const text of texts) await bob.device.send("@ada", text);
+    await atDesk.count(20);
+    await until(async () => (await ada.device.deliveries({ states: ["handled"] })).records.length === 20);
+    // The phone had none of them, and nobody keeps them for it yet.
+    expect((await bob.journal.load()).outbox).toHaveLength(20);
+    await scope.startRegistry();
+    await until(async () => (await bob.journal.load()).outbox.length === 0);
+    await bob.device.stop();
+
+    const journal = openMemoryJournal();
+    const commit = journal.commitInbox.bind(journal);
+    const told = Promise.withResolvers<void>();
+    vi.spyOn(journal, "commitInbox").mockImplementation(async (...args) => {
+      await told.promise;
+      return commit(...args);
+    });
+    const phone = await scope.restart(enrolled, { journal });
+    const atPhone = new Messages(phone.device);
+    await phone.events.first("history", ({ done }) => done);
+    const history = (await phone.device.deliveries()).records;
+    expect(history.map(({ text, state }) => `${text} ${state}`)).toEqual(texts.map((text) => `${text} handled`));
+    expect(atPhone.texts).toEqual([]);
+    told.resolve();
+    await atPhone.count(20);
+    await until(async () => (await journal.pendingInbox()).length === 0);
+    expect(atPhone.texts).toEqual(texts);
+    const own = (await phone.device.deliveries()).records;
+    expect(own.map(({ text, state }) => `${text} ${state}`)).toEqual(texts.map((text) => `${text} handled`));
+    expect(own.every(({ facts }) => facts[0]?.path === "mailbox")).toBe(true);
   });
 });

@@ -1,19 +1,21 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import path from "node:path";
+import { DatabaseSync } from "node:sqlite";
 
 import type { DeliveryRecord, Journal, Log } from "@parley/core";
 import { systemClock } from "@parley/core";
 import { openSqliteJournal, openSqliteStores } from "@parley/store-sqlite";
 import { describe, expect, it } from "vitest";
 
+import { history, inFlight, keptEntries, plain, toldAt } from "./children/trimmed-history.ts";
 import { makeFolder } from "./folder.ts";
 
-const child = path.join(import.meta.dirname, "children/write-until-killed.ts");
+const child = (name: string): string => path.join(import.meta.dirname, "children", name);
 
 /** Lets a process write into the folder, kills it once it reported that many writes, and gives every number it reported. */
-async function acknowledgedBeforeKill(dir: string, writes: number): Promise<readonly number[]> {
-  const writer = spawn(process.execPath, [child, dir], { stdio: ["ignore", "pipe", "inherit"] });
+async function acknowledgedBeforeKill(program: string, dir: string, writes: number): Promise<readonly number[]> {
+  const writer = spawn(process.execPath, [program, dir], { stdio: ["ignore", "pipe", "inherit"] });
   let output = "";
   writer.stdout.setEncoding("utf8").on("data", (text: string) => {
     output += text;
@@ -49,7 +51,7 @@ async function everyDelivery(journal: Journal): Promise<readonly DeliveryRecord[
 describe("a process killed in the middle of its writes", () => {
   it("leaves everything that it acknowledged", async () => {
     const folder = await makeFolder();
-    const acknowledged = await acknowledgedBeforeKill(folder.path, 3000);
+    const acknowledged = await acknowledgedBeforeKill(child("write-until-killed.ts"), folder.path, 3000);
     expect(acknowledged.length).toBeGreaterThan(1000);
     const stores = openSqliteStores({ dir: folder.path, clock: systemClock });
     const stored = await numbersIn(stores.log);
@@ -80,4 +82,60 @@ describe("a process killed in the middle of its writes", () => {
     await journal.close();
     await folder.remove();
   });
+
+  it("leaves history at its bound, with all that ended last and nothing of what went", async () => {
+    const folder = await makeFolder();
+    const acknowledged = await acknowledgedBeforeKill(child("trim-until-killed.ts"), folder.path, 2000);
+    expect(acknowledged.length).toBeGreaterThan(5 * keptEntries);
+    const journal = openSqliteJournal({ dir: folder.path, history });
+    const records = await everyDelivery(journal);
+    const ended = records.filter(({ pending }) => !pending);
+    expect(ended.length).toBeLessThanOrEqual(keptEntries);
+    // Each of those under way may have received what it was told of, and not ended it yet.
+    expect(ended.length).toBeGreaterThanOrEqual(keptEntries - inFlight);
+    const newest = new Set(acknowledged.slice(-keptEntries / 8));
+    for (const direction of ["in", "out"] as const) {
+      const kept = records.filter((each) => each.direction === direction && newest.has(each.seq));
+      expect(kept.map(({ seq }) => seq).toSorted((one, other) => one - other)).toEqual(
+        [...newest].toSorted((one, other) => one - other),
+      );
+      expect(new Set(kept.map(({ state, pending }) => `${state} ${pending}`))).toEqual(
+        new Set([direction === "in" ? "handled false" : "delivered false"]),
+      );
+    }
+    const pending = new Set((await journal.pendingInbox()).map(({ seq }) => seq));
+    for (const record of records) {
+      const { seq, direction, device, epoch, body, facts } = record;
+      expect(new DataView(body.buffer, body.byteOffset).getUint32(0)).toBe(seq);
+      if (direction === "out") continue;
+      // Told of by another device, or received here: never something of both.
+      const isTold = facts[0]?.at === toldAt;
+      expect(facts.map(({ at }) => at)).toEqual(isTold ? [toldAt, toldAt] : record.pending ? [seq] : [seq, seq]);
+      expect(pending.has(seq)).toBe(record.pending);
+      const entry = { seq, receivedAt: seq, envelope: { ...plain, body } };
+      await journal.forgetInbound({ sender: record.peer, device: device ?? "", epoch });
+      const known = await journal.commitInbox({ sender: record.peer, device: device ?? "", epoch }, seq, [entry]);
+      expect(known).toEqual(isTold ? [] : [seq]);
+    }
+    await journal.close();
+    expect(leftBehind(folder.path)).toEqual([]);
+    await folder.remove();
+  });
 });
+
+/** What the journal's file has of entries that are not there any more, and where its count of history is wrong. */
+function leftBehind(dir: string): readonly string[] {
+  const raw = new DatabaseSync(path.join(dir, "journal.db"));
+  const isEnded = `(outcome <> 0 OR (outgoing = 1 AND seq <= (SELECT settled FROM outbound WHERE id = stream)))`;
+  const checks = {
+    "facts of entries": "SELECT 1 FROM entry_fact WHERE place NOT IN (SELECT place FROM entry)",
+    "facts of ranges": "SELECT 1 FROM range_fact WHERE stream NOT IN (SELECT stream FROM entry WHERE outgoing = 1)",
+    "inbound streams":
+      "SELECT 1 FROM inbound WHERE seq = 0 AND id NOT IN (SELECT stream FROM entry WHERE outgoing = 0)",
+    "a wrong number": `SELECT 1 FROM tally WHERE name = 'entries' AND value <> (SELECT count(*) FROM entry WHERE ${isEnded})`,
+    "a wrong size": `SELECT 1 FROM tally WHERE name = 'bytes' AND value <> (SELECT total(length(body)) FROM entry WHERE ${isEnded})`,
+  };
+  const left = Object.entries(checks).filter(([, sql]) => raw.prepare(sql).get() !== undefined);
+  raw.close();
+  return left.map(([what]) => what);
+}

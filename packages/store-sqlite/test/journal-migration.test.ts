@@ -131,13 +131,27 @@ describe("a journal's file of the second version", () => {
     };
     const received = (seq: number) => ({ seq, receivedAt: 9, envelope });
     const told = (direction: "in" | "out", seq: number): DeliveryRecord => ({
-      ...{ place: seq, id: `e1.${seq}`, direction, peer: "m1", device: direction === "in" ? "d1" : undefined },
-      ...{ epoch: "e1", seq, kind: 4, created: 0, expires: undefined, bytes: 1, pending: false, attempts: 0 },
-      ...{ redelivered: false, state: "handled", receipts: new Map(), body: new Uint8Array(1) },
+      place: seq,
+      id: `e1.${seq}`,
+      direction,
+      peer: "m1",
+      device: direction === "in" ? "d1" : undefined,
+      epoch: "e1",
+      seq,
+      kind: 4,
+      created: 0,
+      expires: undefined,
+      bytes: 1,
+      pending: false,
+      attempts: 0,
+      redelivered: false,
+      state: "handled",
       facts: [
         { state: direction === "in" ? "delivered" : "accepted", at: 1 },
         { state: "handled", at: 2 },
       ],
+      receipts: new Map(),
+      body: new Uint8Array(1),
     });
     await journal.commitInbox(stream, 1, [received(1)]);
     await journal.settleInbox({ ...stream, seq: 1 }, { state: "refused", at: 3 });

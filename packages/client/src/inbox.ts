@@ -299,9 +299,9 @@ export class Inbox {
     incoming.committed = Math.max(incoming.committed, upTo);
     for (const { envelope } of entries) incoming.pendingBytes -= envelope.body.length;
     for (const { from, to } of came) onCommitted(source, epoch, from, to);
-    const isKnown = known.length === 0 ? undefined : new Set(known);
+    const cameBefore = known.length === 0 ? undefined : new Set(known);
     for (const entry of entries)
-      if (isKnown?.has(entry.seq) !== true)
+      if (cameBefore?.has(entry.seq) !== true)
         lanes.offer({ ...entry, ...stream, redelivered: entry.redelivered === true }, source);
     const { waiting, committed } = incoming;
     incoming.waiting = waiting.filter(({ seq }) => seq > committed);

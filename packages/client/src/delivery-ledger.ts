@@ -43,6 +43,8 @@ interface Entry extends AcceptedBody {
   newest: Delivery;
   /** Its end is being written down: nothing else comes of it any more. */
   isClosing: boolean;
+  /** Nothing is followed any more. */
+  unfollowed: DeliveryFacts["error"];
   readonly settled: PromiseWithResolvers<Delivery>;
   /** Who waits for a state beyond the settlement. */
   watchers: ((delivery: Delivery) => void)[];
@@ -52,6 +54,7 @@ interface Entry extends AcceptedBody {
 const isSettled = (state: DeliveryState): boolean => !mayFollow(state, "delivered");
 /** What was delivered is followed until it is handled, as many as this. */
 const mostFollowed = 8192;
+const notFollowed = { code: "limit_reached", message: "Too many later messages are followed as well." } as const;
 
 export class DeliveryLedger {
   readonly #options: LedgerOptions;
@@ -61,6 +64,7 @@ export class DeliveryLedger {
   #settledCount = 0;
   /** Entries that have a time limit. */
   #expiring = 0;
+  #stopped: DeliveryFacts["error"];
 
   constructor(options: LedgerOptions) {
     this.#options = options;
@@ -71,13 +75,18 @@ export class DeliveryLedger {
       ...body,
       newest: this.#fact(body, body.state ?? "accepted", {}),
       isClosing: false,
+      unfollowed: this.#stopped,
       settled: Promise.withResolvers<Delivery>(),
       watchers: [],
     };
     this.#entries.set(body.seq, entry);
     this.#last = Math.max(this.#last, body.seq);
     if (body.expires !== Infinity) this.#expiring++;
-    if (isSettled(entry.newest.state)) entry.settled.resolve(entry.newest);
+    if (isSettled(entry.newest.state)) {
+      this.#settledCount++;
+      entry.settled.resolve(entry.newest);
+    }
+    if (this.#stopped !== undefined) this.#unfollow(entry, this.#stopped);
     return entry;
   }
 
@@ -134,15 +143,21 @@ export class DeliveryLedger {
   }
 
   /** Nobody will hear of anything any more. */
-  stop(error: DeliveryFacts["error"]): void {
-    for (const { watchers, newest, settled } of this.#entries.values()) {
-      for (const watcher of watchers.splice(0)) watcher({ ...newest, error });
-      settled.resolve({ ...newest, error });
-    }
+  stop(error: NonNullable<DeliveryFacts["error"]>): void {
+    this.#stopped = error;
+    for (const entry of this.#entries.values()) this.#unfollow(entry, error);
+  }
+
+  /** Whoever waits hears no more than what is known now. */
+  #unfollow(entry: Entry, error: NonNullable<DeliveryFacts["error"]>): void {
+    entry.unfollowed = error;
+    for (const watcher of entry.watchers.splice(0)) watcher({ ...entry.newest, error });
+    entry.settled.resolve({ ...entry.newest, error });
   }
 
   #reaches(entry: Entry, state: DeliveryState): Promise<Delivery> {
     if (hasReached(entry.newest.state, state)) return Promise.resolve(entry.newest);
+    if (entry.unfollowed !== undefined) return Promise.resolve({ ...entry.newest, error: entry.unfollowed });
     return new Promise((resolve) => {
       const watch = (delivery: Delivery): void => {
         if (hasReached(delivery.state, state) || delivery.error !== undefined) resolve(delivery);
@@ -187,6 +202,7 @@ export class DeliveryLedger {
     for (const entry of this.#entries.values()) {
       if (!isSettled(entry.newest.state)) continue;
       this.#remove(entry);
+      this.#unfollow(entry, notFollowed);
       return;
     }
   }

@@ -66,6 +66,7 @@ import { ReceiptWriter } from "./receipt-writer.ts";
 import { Relay, type RelayedFrame } from "./relay.ts";
 import { type LiveEnvelope, SectionHandler } from "./section-handler.ts";
 import { Session } from "./session.ts";
+import { SleepWatch } from "./sleep-watch.ts";
 import { checkSkillInput, checkSkillOutput } from "./tasks/card-schemas.ts";
 import { TaskCallee } from "./tasks/task-callee.ts";
 import { TaskCaller } from "./tasks/task-caller.ts";
@@ -88,6 +89,7 @@ export class Device implements DeviceApi {
   readonly #names: KnownNames;
   readonly #trust: MeshTrust;
   readonly #boot: string;
+  readonly #sleep: SleepWatch;
   readonly #session: Session;
   readonly #directory: Directory;
   readonly #relay: Relay;
@@ -133,6 +135,7 @@ export class Device implements DeviceApi {
     this.#own = this.#makeOwn();
     this.#boot = toBase64url(this.#random.bytes(16));
     this.#events = new Emitter((error) => this.#onError(error));
+    this.#sleep = new SleepWatch({ clock: this.#clock, onSlept: (ms) => this.#onSlept(ms) });
     this.#session = this.#makeSession();
     this.#directory = new Directory({
       session: this.#session,
@@ -417,6 +420,7 @@ export class Device implements DeviceApi {
       log: this.#log,
       connect: this.#options.connect,
       events: {
+        onHeard: () => !this.#sleep.look(),
         onState: (state, error, retryInMs) => this.#onSessionState(state, error, retryInMs),
         onWelcome: ({ mailbox }) => this.#onWelcome(mailbox),
         onPush: (push) => {
@@ -469,7 +473,10 @@ export class Device implements DeviceApi {
       clock: this.#clock,
       kind: this.#own.identity.kind,
       listed: () => this.#own.listed,
-      onLost: () => this.#acks.letGo(),
+      onLost: () => {
+        this.#acks.letGo();
+        this.#lanes.handOver();
+      },
       onError: (error) => this.#onError(error),
     });
   }
@@ -545,7 +552,10 @@ export class Device implements DeviceApi {
       onFrame: (peer, bytes, path) => this.#onLinkFrame(peer, bytes, path),
       onLive: (peer, epoch, body) => this.#sections.live(peer, epoch, body),
       onLiveRefused: (peer, _epoch, _seq, error) => this.#refused(toParleyError(error), peer.member.name),
-      onSweep: () => this.#inbox.answerBusy(),
+      onSweep: () => {
+        this.#sleep.look();
+        this.#inbox.answerBusy();
+      },
       onRestart: (peer) => {
         this.#caller.onRestart(peer);
         this.#callee.onRestart(peer);
@@ -766,7 +776,16 @@ export class Device implements DeviceApi {
     return mailbox !== undefined && mailbox.offset <= (this.#session.welcome?.mailbox.last ?? 0);
   }
 
+  /** Nothing that was under way is taken: its age is unknown until the registry tells the time, and its sender sends it again. */
+  #onSlept(ms: number): void {
+    this.#log("info", "slept", { ms: Math.round(ms) });
+    this.#inboxHolder.lapse();
+    this.#peers.onSlept();
+    this.#session.restart();
+  }
+
   #onLinkFrame(peer: Peer, bytes: Uint8Array, path: Path): void {
+    if (this.#sleep.look()) return;
     this.#traffic.received(path, bytes.length);
     try {
       const kept = this.#sections.frame(peer, bytes, { path, redelivered: false, fromMailbox: false });

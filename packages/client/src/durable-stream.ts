@@ -76,6 +76,19 @@ export type Carrier = Pick<Peer, "device" | "flush"> & {
   readonly connected: boolean;
 };
 
+/** A caller who waits for room: goes on, or learns that this device stopped. */
+interface Waiter {
+  readonly goOn: () => void;
+  readonly stop: () => void;
+}
+
+/** A body that has its numbers and is being written. */
+interface Entering {
+  readonly firstSeq: number;
+  readonly started: number;
+  readonly entered: Promise<void>;
+}
+
 /** What is left unanswered goes again after this; then after twice as long. */
 const firstRetryMs = 5000;
 const mostRetryMs = 300_000;
@@ -107,7 +120,8 @@ export class DurableStream {
   readonly #lanes = new Map<string, Lane>();
   /** Highest number that each device acknowledged in this life of the process. */
   readonly #acked = new Map<string, number>();
-  readonly #waiting: (() => void)[] = [];
+  /** Callers who found no room, in the order in which they came. */
+  #waiting: Waiter[] = [];
   #nextSeq: number;
   /** Bodies enter the stream one after the other. */
   #entering: Promise<void> = Promise.resolve();
@@ -116,11 +130,14 @@ export class DurableStream {
   #entrantBytes = 0;
   /** The instance of an agent that this stream goes to. */
   #handedTo: string | undefined;
-  /** Everything up to here was accepted by an earlier start. */
-  readonly #leftUpTo: number;
+  /** Everything up to here was accepted by an earlier start, and not marked yet as what another instance may have had. */
+  #leftUpTo: number;
   #quietSince: number | undefined;
   #retryMs = firstRetryMs;
   #stopped = false;
+  #isLearning = false;
+  /** The recipient's record cannot be had now: what is tried says why. */
+  #isUnknowable = false;
 
   constructor(
     options: DurableStreamOptions,
@@ -168,6 +185,7 @@ export class DurableStream {
   /** A new session: frames without a result may not have been stored. */
   onSession(): void {
     for (const lane of this.#lanes.values()) if (lane.peer.link === undefined) lane.position.next = this.stream.base;
+    this.#isUnknowable = false;
     this.#mailbox.resume();
     this.flush();
   }
@@ -175,14 +193,22 @@ export class DurableStream {
   /** Accepts one body: resolves when it is on disk. Waits for room while the stream is full, until `signal` aborts. */
   async accept(head: Omit<Envelope, "body" | "more">, body: Uint8Array, signal?: AbortSignal): Promise<Sent> {
     const envelopes = splitBody(head, body);
-    while (!this.#hasRoom) await this.#room(signal);
     if (this.#stopped) throw new ParleyError("closed");
+    const take = (): Entering => this.#take(envelopes, body.length);
+    const isNext = this.#waiting.length === 0 && this.#hasRoom;
+    const { firstSeq, started, entered } = isNext ? take() : await this.#inTurn(take, signal);
+    await entered;
+    return this.#follow(firstSeq, firstSeq + envelopes.length - 1, head, started);
+  }
+
+  /** Gives a body its numbers and writes it. */
+  #take(envelopes: readonly Envelope[], bytes: number): Entering {
     const started = this.#options.monotonic();
     const at = this.#options.now();
     const firstSeq = this.#nextSeq;
     this.#nextSeq += envelopes.length;
     this.#entrants += envelopes.length;
-    this.#entrantBytes += body.length;
+    this.#entrantBytes += bytes;
     const { journal, key, epoch } = this.#options;
     const written = Promise.allSettled(
       envelopes.map((envelope, index) =>
@@ -192,12 +218,11 @@ export class DurableStream {
     const entered = this.#entering.then(async () => {
       const results = await written;
       this.#entrants -= envelopes.length;
-      this.#entrantBytes -= body.length;
+      this.#entrantBytes -= bytes;
       this.#enter(firstSeq, envelopes, results);
     });
     this.#entering = entered.catch(() => {});
-    await entered;
-    return this.#follow(firstSeq, firstSeq + envelopes.length - 1, head, started);
+    return { firstSeq, started, entered };
   }
 
   get #hasRoom(): boolean {
@@ -207,17 +232,35 @@ export class DurableStream {
     );
   }
 
-  async #room(signal: AbortSignal | undefined): Promise<void> {
+  /** Begins when there is room and nobody waits who came before. */
+  #inTurn(take: () => Entering, signal: AbortSignal | undefined): Promise<Entering> {
     signal?.throwIfAborted();
-    if (this.#stopped) throw new ParleyError("closed");
-    await new Promise<void>((resolve) => {
-      this.#waiting.push(resolve);
-      signal?.addEventListener("abort", () => resolve(), { once: true });
+    return new Promise((resolve, reject) => {
+      const done = (): void => {
+        signal?.removeEventListener("abort", onAbort);
+        this.#waiting = this.#waiting.filter((other) => other !== waiter);
+      };
+      const onAbort = (): void => {
+        done();
+        reject(signal?.reason);
+      };
+      const waiter: Waiter = {
+        goOn: () => {
+          done();
+          resolve(take());
+        },
+        stop: () => {
+          done();
+          reject(new ParleyError("closed"));
+        },
+      };
+      this.#waiting.push(waiter);
+      signal?.addEventListener("abort", onAbort, { once: true });
     });
   }
 
   #wakeWaiting(): void {
-    for (const resume of this.#waiting.splice(0)) resume();
+    for (let next = this.#waiting[0]; next !== undefined && this.#hasRoom; next = this.#waiting[0]) next.goOn();
   }
 
   /**
@@ -333,7 +376,7 @@ export class DurableStream {
   /** The recipient's device will not take one envelope, or not now. */
   onRefusal(seq: number, error: ParleyError, peer: Carrier): void {
     const lane = this.#lanes.get(peer.device);
-    if (error.code === "not_holder") {
+    if (error.code === "not_holder" && this.#allows("mailbox")) {
       this.#dropLane(peer.device);
       this.#mailbox.flush();
     } else if (isRetryable(error.code)) {
@@ -368,6 +411,7 @@ export class DurableStream {
         this.#drop(each);
       }
     }
+    this.#wakeWaiting();
   }
 
   /** An end is told once it is on disk: another start must not send after all what was said to have ended. */
@@ -435,7 +479,7 @@ export class DurableStream {
     this.#stopped = true;
     this.#mailbox.stop();
     this.#ledger.stop({ code: "closed", message: "This device stopped; what was accepted goes on at its next start." });
-    this.#wakeWaiting();
+    for (const waiter of this.#waiting) waiter.stop();
   }
 
   /** Lets everything that waits leave. */
@@ -475,7 +519,7 @@ export class DurableStream {
       monotonic,
       soon,
       onError,
-      path: () => (this.#options.view()?.live === true ? "relay" : "mailbox"),
+      path: () => (this.#options.view()?.live === true && this.#allows("relay") ? "relay" : "mailbox"),
       isNeeded: () => this.#usesMailbox,
       onStored: (from, to, path) => {
         this.#ledger.advance(from, to, "stored", { path, reason: reason(path) });
@@ -498,7 +542,7 @@ export class DurableStream {
   /** Devices that take the stream from here without the mailbox. */
   #carriers(): Map<string, Carrier> {
     const carriers = new Map<string, Carrier>();
-    for (const device of takersOf(this.#options.view(), this.#peers.keys())) {
+    for (const device of takersOf(this.#options.view())) {
       const peer = this.#peers.get(device);
       if (peer === undefined) continue;
       const isAllowed = peer.link === undefined ? this.#passesBy && peer.connected : this.#allows(peer.link.path);
@@ -515,10 +559,32 @@ export class DurableStream {
   /** Through the mailbox goes what not all devices that take the stream get, and are known to get, by themselves. */
   get #usesMailbox(): boolean {
     if (!this.#allows("mailbox")) return false;
+    if (this.#options.view() === undefined && !this.#isUnknowable) {
+      this.#learn();
+      return false;
+    }
     if (!this.#isShared) return this.#lanes.size === 0;
     const devices = this.#options.view()?.verified.devices.keys() ?? [];
     for (const device of devices) if (!this.#lanes.has(device) || !this.#isInStep(device)) return true;
     return false;
+  }
+
+  /**
+   * Nothing leaves before it is known who takes it: what an earlier start left may have reached another instance. What
+   * stands in the way shows when it is tried.
+   */
+  #learn(): void {
+    const { session, recipient } = this.#options;
+    if (this.#isLearning || !session.isOpen) return;
+    this.#isLearning = true;
+    recipient()
+      .catch(() => undefined)
+      .finally(() => {
+        this.#isLearning = false;
+        this.#isUnknowable = this.#options.view() === undefined;
+        if (!this.#stopped) this.refit();
+      })
+      .catch(this.#options.onError);
   }
 
   /** Whether a device is known to have all that will not come to it from here. */
@@ -536,14 +602,15 @@ export class DurableStream {
    * that one could tell whether it was handled.
    */
   #noteTaker(): void {
-    const view = this.#options.view();
     if (!this.#hasInstances) return;
-    const [taker] = takersOf(view, this.#peers.keys());
+    // An earlier start may have handed what it left to anybody.
+    this.#markHanded(this.#leftUpTo);
+    this.#leftUpTo = 0;
+    const [taker] = takersOf(this.#options.view());
     if (taker === undefined || taker === this.#handedTo) return;
     const isChange = this.#handedTo !== undefined || this.#mailbox.storedUpTo >= this.stream.base;
     this.#handedTo = taker;
-    // An earlier start may have handed what it left to anybody.
-    this.#markHanded(isChange ? this.stream.sentUpTo : this.#leftUpTo);
+    if (isChange) this.#markHanded(this.stream.sentUpTo);
   }
 
   /** What a lane carried and nobody acknowledged may have been taken there, and goes on to whoever takes it next. */
@@ -582,23 +649,36 @@ export class DurableStream {
 
   /** Lets go of what nobody needs from here any more. */
   #settleTaken(): void {
-    let upTo = Math.max(0, ...this.#acked.values());
+    const view = this.#options.view();
+    const listed = view?.kind === "person" ? view.verified.devices : undefined;
+    let upTo = 0;
+    // What only a device has that its person took off the list, the others still need.
+    for (const [device, acked] of this.#acked) if (listed?.has(device) !== false) upTo = Math.max(upTo, acked);
     if (this.#isShared && this.#allows("mailbox")) {
-      const devices = [...(this.#options.view()?.verified.devices.keys() ?? [])];
-      const byAll = Math.min(...devices.map((device) => this.#acked.get(device) ?? 0));
-      upTo = Math.max(byAll, Math.min(upTo, this.#mailbox.storedUpTo));
+      const byAll = Math.min(...[...(listed?.keys() ?? [])].map((device) => this.#acked.get(device) ?? 0));
+      upTo = Math.max(byAll, this.#wholeUpTo(Math.min(upTo, this.#mailbox.storedUpTo)));
     }
     if (this.stream.acknowledge(upTo) === 0) return;
     this.#settle(this.stream.base - 1);
     this.#wakeWaiting();
   }
 
-  /** The registry will never take these. */
+  /** The last number up to this one that ends a body. */
+  #wholeUpTo(seq: number): number {
+    let upTo = seq;
+    while (this.stream.at(upTo)?.more === true) upTo--;
+    return upTo;
+  }
+
+  /** The registry will never take these, nor the rest of a body that begins among them. */
   #refuseUpTo(upTo: number, error: ParleyError): void {
-    for (let seq = this.stream.base; seq <= upTo; seq++)
+    let end = upTo;
+    while (this.stream.at(end)?.more === true) end++;
+    for (let seq = this.stream.base; seq <= end; seq++)
       this.#end(seq, "refused", { error: { code: error.code, message: error.message } });
+    for (let seq = upTo + 1; seq <= end; seq++) this.stream.replace(seq, voidEnvelope(this.#options.now()));
     this.stream.acknowledge(upTo);
-    this.#settle(upTo);
+    this.#settle(end);
     this.#wakeWaiting();
   }
 

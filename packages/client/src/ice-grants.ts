@@ -34,6 +34,11 @@ export class IceGrants {
     return this.#asking;
   }
 
+  /** Asks again for the next: nobody knows how old the newest are. */
+  forget(): void {
+    this.#newest = undefined;
+  }
+
   async #ask(): Promise<IceGrant> {
     const { clock, ask } = this.#options;
     const { servers, lifeMs } = await ask();

@@ -39,6 +39,8 @@ interface Lane {
   readonly handed: Map<string, number>;
   /** Bytes of what waits in memory. */
   bytes: number;
+  /** What of it is on disk may be another instance's by now. */
+  isUncertain: boolean;
 }
 
 /** Messages and bytes of one sender in memory. */
@@ -72,6 +74,14 @@ export class InboxLanes {
   /** Nobody listens any more: what comes, and what was not handed out yet, stays in the inbox. */
   pause(): void {
     this.#reading = false;
+  }
+
+  /** Another instance takes the messages from now on, and may be given what waits here too: it is handed out flagged. */
+  handOver(): void {
+    for (const lane of this.#lanes.values()) {
+      lane.waiting = lane.waiting.map((entry) => ({ ...entry, redelivered: true, left: true }));
+      lane.isUncertain = lane.hasMore;
+    }
   }
 
   /** A message that was committed just now. */
@@ -108,7 +118,15 @@ export class InboxLanes {
   #lane(sender: string): Lane {
     const known = this.#lanes.get(sender);
     if (known !== undefined) return known;
-    const lane: Lane = { waiting: [], bytes: 0, running: false, hasMore: !this.#wasRead, offers: 0, handed: new Map() };
+    const lane: Lane = {
+      waiting: [],
+      bytes: 0,
+      running: false,
+      hasMore: !this.#wasRead,
+      isUncertain: false,
+      offers: 0,
+      handed: new Map(),
+    };
     this.#lanes.set(sender, lane);
     return lane;
   }
@@ -150,11 +168,18 @@ export class InboxLanes {
     while (lane.hasMore) {
       const { offers } = lane;
       const page = await this.#options.journal.pendingInbox({ sender, after, limit: pageEntries });
-      for (const entry of page) if (entry.seq > (lane.handed.get(streamOf(entry)) ?? 0)) this.#push(lane, entry);
+      for (const entry of page)
+        if (entry.seq > (lane.handed.get(streamOf(entry)) ?? 0))
+          this.#push(
+            lane,
+            lane.isUncertain && !entry.redelivered ? { ...entry, redelivered: true, left: true } : entry,
+          );
       if (lane.waiting.length > 0) break;
       // What was handed out already is still being settled: what is new lies behind it.
       after = page.at(-1)?.place ?? 0;
-      if (page.length === 0 && offers === lane.offers) lane.hasMore = false;
+      if (page.length > 0 || offers !== lane.offers) continue;
+      lane.hasMore = false;
+      lane.isUncertain = false;
     }
   }
 

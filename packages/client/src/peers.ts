@@ -130,7 +130,7 @@ export class Peers {
   /** The devices that take a member's messages, met: all of a person, of an agent the one that holds its inbox. */
   takers(view: MemberView): readonly Peer[] {
     this.#options.directory.watch(view.member);
-    return takersOf(view, []).flatMap((device) => {
+    return takersOf(view).flatMap((device) => {
       if (!view.verified.devices.has(device)) return [];
       const peer = this.peer(view.verified, device);
       if (this.#options.session.isOpen)
@@ -234,6 +234,12 @@ export class Peers {
     }
   }
 
+  /** The machine slept: the other sides have given their links up, and credentials may be over. */
+  onSlept(): void {
+    this.#ice.forget();
+    for (const { dialer } of this.#contacts.values()) dialer?.close("slept");
+  }
+
   /** Everything linked right now. */
   linked(): readonly Peer[] {
     return [...this.#contacts.values()].filter(({ peer }) => peer.link !== undefined).map(({ peer }) => peer);
@@ -275,7 +281,7 @@ export class Peers {
       reason: (member, path, paths) => this.#reason(member, path, paths),
       peersOf: (member) => this.#peersOf(member),
       now: () => clock.now(),
-      monotonic: () => clock.monotonic(),
+      monotonic: () => this.#elapsed,
       soon: (run) => clock.soon(run),
       onDelivery: (delivery, to) => {
         traffic.delivery(delivery.state, delivery.path, delivery.reason);
@@ -285,6 +291,11 @@ export class Peers {
     });
   }
 
+  /** What a machine slept counts for what expires. */
+  get #elapsed(): number {
+    return this.#options.clock.monotonic() + this.#options.session.missedMs;
+  }
+
   #peersOf(member: string): readonly Peer[] {
     return [...this.#contacts.values()].flatMap(({ peer }) => (peer.member.member === member ? [peer] : []));
   }
@@ -292,7 +303,7 @@ export class Peers {
   /** Why something to a member went by a path: the word of the device that it says most about. */
   #reason(member: string, path: Path, paths: AllowedPaths | undefined): string | undefined {
     const view = this.#options.directory.known(member);
-    const takers = takersOf(view, []);
+    const takers = takersOf(view);
     if (view !== undefined && takers.length === 0 && view.live) return "no-inbox-holder";
     const peers = this.#peersOf(member).filter(({ device }) => takers.includes(device));
     const peer = peers.find(({ link }) => link?.path === path) ?? peers.find(({ connected }) => connected) ?? peers[0];
@@ -497,7 +508,7 @@ export class Peers {
       // An attempt that failed is made again, at the dialer's pace, while there is a use for it.
       if (peer.link === undefined && peer.wantsLink) this.wantLink(peer);
     }
-    this.streams.sweep(now);
+    this.streams.sweep(this.#elapsed);
     this.#options.onSweep();
   }
 }

@@ -32,6 +32,8 @@ import { type Connect, platformSocket, type SocketLike } from "./socket-like.ts"
 
 /** What a session tells its owner. */
 interface SessionEvents {
+  /** Something came. False when it must not be taken, because this session is over. */
+  readonly onHeard: () => boolean;
   readonly onState: (state: SessionState, error?: ParleyError, retryInMs?: number) => void;
   readonly onWelcome: (welcome: Welcome) => void;
   readonly onPush: (push: Exclude<PushMessage, { type: "frame.results" }>) => void;
@@ -66,6 +68,8 @@ const renewAgainMs = 60_000;
 const silenceMs = 20_000;
 const answerMs = 10_000;
 const leastBeatMs = 100;
+/** A smaller difference to the registry's clock is an inexact measure. */
+const leastMissedMs = 2000;
 /** Bytes waiting in the socket above which frames wait. */
 const socketHighWater = 1024 * 1024;
 const socketPollMs = 5;
@@ -86,6 +90,7 @@ export class Session {
   #welcome: Welcome | undefined;
   /** The registry's time, and when it was so by the monotonic clock: this machine's wall clock may be set meanwhile. */
   #registryWas: { readonly time: number; readonly at: number } | undefined;
+  #missedMs = 0;
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -112,8 +117,24 @@ export class Session {
     return was === undefined ? clock.now() : was.time + (clock.monotonic() - was.at);
   }
 
+  /** Time that passed at the registry and not on this machine's monotonic clock, which stands still in a sleep, in ms. */
+  get missedMs(): number {
+    return this.#missedMs;
+  }
+
   start(): void {
     if (this.#state === "stopped") this.#connect();
+  }
+
+  /** Begins anew at once: what the present connection says, or a pause before the next, is of no use any more. */
+  restart(): void {
+    if (this.#state === "stopped") return;
+    const socket = this.#socket;
+    this.#backoff.reset();
+    if (socket !== undefined)
+      return this.#fail(socket, new ParleyError("unreachable", { message: "The session broke off in a sleep." }));
+    this.#retry?.cancel();
+    this.#connect();
   }
 
   stop(): void {
@@ -205,6 +226,12 @@ export class Session {
     await this.#measure();
   }
 
+  #noteTime(time: number, at: number): void {
+    const missed = this.#registryWas === undefined ? 0 : time - this.registryTime;
+    if (missed >= leastMissedMs) this.#missedMs += missed;
+    this.#registryWas = { time, at };
+  }
+
   /** Asks for the registry's time, which runs on without this machine's wall clock. */
   async #measure(): Promise<void> {
     const { clock } = this.#options;
@@ -212,7 +239,7 @@ export class Session {
     try {
       const { time } = await this.request("ping", {});
       const answered = clock.monotonic();
-      this.#registryWas = { time: time + (answered - asked) / 2, at: answered };
+      this.#noteTime(time + (answered - asked) / 2, answered);
     } catch {
       // The session has ended, or will.
     }
@@ -240,7 +267,7 @@ export class Session {
     let proof: Proof | undefined;
     let handshake = Promise.resolve();
     socket.addEventListener("message", (event) => {
-      if (this.#socket !== socket) return;
+      if (this.#socket !== socket || !this.#options.events.onHeard()) return;
       if (this.#phase === "open") return this.#onMessage(socket, event.data);
       // One step after the other, and none after a failure.
       handshake = handshake.then(async () => {
@@ -275,7 +302,7 @@ export class Session {
     }
     const welcome = await acceptWelcome(data, proof, input);
     if (this.#socket !== socket) return proof;
-    this.#registryWas = { time: welcome.statement.time, at: clock.monotonic() };
+    this.#noteTime(welcome.statement.time, clock.monotonic());
     this.#welcome = welcome;
     this.#phase = "open";
     this.#renewIn((welcome.leaseExpires - clock.now()) / 2);

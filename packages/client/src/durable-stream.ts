@@ -602,13 +602,18 @@ export class DurableStream {
    * that one could tell whether it was handled.
    */
   #noteTaker(): void {
-    if (!this.#hasInstances) return;
-    // An earlier start may have handed what it left to anybody.
-    this.#markHanded(this.#leftUpTo);
-    this.#leftUpTo = 0;
-    const [taker] = takersOf(this.#options.view());
+    const view = this.#options.view();
+    if (view?.kind !== "agent") return;
+    if (this.#hasInstances) {
+      // An earlier start may have handed what it left to anybody.
+      this.#markHanded(this.#leftUpTo);
+      this.#leftUpTo = 0;
+    }
+    // The only one it had is one of several when others are enrolled.
+    const [taker] = takersOf(view);
     if (taker === undefined || taker === this.#handedTo) return;
-    const isChange = this.#handedTo !== undefined || this.#mailbox.storedUpTo >= this.stream.base;
+    const isChange =
+      this.#handedTo !== undefined || (this.#hasInstances && this.#mailbox.storedUpTo >= this.stream.base);
     this.#handedTo = taker;
     if (isChange) this.#markHanded(this.stream.sentUpTo);
   }

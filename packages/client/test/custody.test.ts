@@ -1,5 +1,5 @@
 import { openMemoryJournal, type VerifiedMember } from "@parley/core";
-import { envelopeKinds, type FrameResult, FrameWriter } from "@parley/protocol";
+import { envelopeKinds, type FrameResult, FrameWriter, ParleyError, type Path } from "@parley/protocol";
 import { FakeClock, SeededRandom } from "@parley/testkit";
 import { describe, expect, it } from "vitest";
 
@@ -26,7 +26,7 @@ const linked = (device: string): Carrier => ({
 });
 
 /** A stream to a member with these devices, over a registry that answers when it is told to. */
-async function sceneOf(kind: "agent" | "person", devices: readonly string[]) {
+async function sceneOf(kind: "agent" | "person", devices: readonly string[], paths?: readonly Path[]) {
   const clock = new FakeClock();
   const journal = openMemoryJournal();
   const { epoch } = await journal.load();
@@ -38,10 +38,12 @@ async function sceneOf(kind: "agent" | "person", devices: readonly string[]) {
   const registry = Promise.withResolvers<FrameResult>();
   const deliveries: Delivery[] = [];
   const onError = (): void => undefined;
+  const presence: { device: string; inbox: number }[] = [];
   const stream = new DurableStream(
     {
       key: "ada",
       member: "ada",
+      paths,
       epoch,
       lastSeq: 0,
       journal,
@@ -50,7 +52,7 @@ async function sceneOf(kind: "agent" | "person", devices: readonly string[]) {
       relay: () => ({ send: () => registry.promise }),
       recipient: () => Promise.resolve(verified),
       reason: () => undefined,
-      view: () => ({ kind, live: true, devices: [], verified }) as unknown as MemberView,
+      view: () => ({ kind, live: true, devices: presence, verified }) as unknown as MemberView,
       now: () => clock.now(),
       monotonic: () => clock.monotonic(),
       soon: (run) => clock.soon(run),
@@ -66,6 +68,9 @@ async function sceneOf(kind: "agent" | "person", devices: readonly string[]) {
   return {
     stream,
     deliveries,
+    clock,
+    presence,
+    devices: verified.devices as Map<string, unknown>,
     /** What is still in the outbox once everything has been done that is to be done now. */
     settle,
     send: () => stream.accept(head, new TextEncoder().encode("hello")),
@@ -112,5 +117,45 @@ describe("the custody of a message", () => {
     scene.store();
     expect(await scene.settle()).toBe(0);
     expect(scene.deliveries.map(({ state }) => state)).toEqual(["accepted", "delivered"]);
+  });
+
+  it("lasts for the remaining device of a person when only one that went had it", async () => {
+    const scene = await sceneOf("person", ["desk", "phone"]);
+    const desk = linked("desk");
+    scene.stream.meet(desk);
+    await scene.send();
+    scene.take(desk);
+    scene.devices.delete("desk");
+    scene.stream.refit();
+    expect(await scene.settle()).toBe(1);
+    scene.stream.onAck(1, linked("phone"));
+    expect(await scene.settle()).toBe(0);
+  });
+
+  it("goes on flagged to another instance of an agent that had only one when this was sent", async () => {
+    const scene = await sceneOf("agent", ["one"]);
+    const one = linked("one");
+    scene.stream.meet(one);
+    await scene.send();
+    expect(scene.stream.write(new FrameWriter(), one)).toBe(true);
+    // A link that is replaced sends again from the beginning.
+    scene.stream.meet({ ...one });
+    scene.devices.set("two", {});
+    scene.presence.push({ device: "two", inbox: 1 });
+    scene.stream.refit();
+    expect(scene.stream.stream.at(1)?.redelivered).toBe(true);
+  });
+
+  it("waits for the only path that a message may take when its recipient passes the inbox on", async () => {
+    const scene = await sceneOf("agent", ["one", "two"], ["direct"]);
+    const one = linked("one");
+    scene.presence.push({ device: "one", inbox: 1 });
+    scene.stream.meet(one);
+    await scene.send();
+    expect(scene.stream.write(new FrameWriter(), one)).toBe(true);
+    scene.stream.onRefusal(1, new ParleyError("not_holder"), one);
+    expect(scene.stream.write(new FrameWriter(), one)).toBe(false);
+    scene.clock.advance(500);
+    expect(scene.stream.write(new FrameWriter(), one)).toBe(true);
   });
 });

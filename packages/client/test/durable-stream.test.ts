@@ -323,4 +323,80 @@ describe("a durable stream", () => {
     expect((await accepted[room])?.accepted.state).toBe("accepted");
     stream.stop();
   });
+
+  it("lets those who wait for room go on in the order in which they came, and forgets who gave up", async () => {
+    const scene = new Scene();
+    scene.session.isOpen = false;
+    const stream = await scene.open();
+    const large = new Uint8Array(maxChunkBytes);
+    while (stream.stream.hasRoom) await stream.accept(head, large);
+    const base = stream.stream.nextSeq;
+    const given = new AbortController();
+    const order: string[] = [];
+    const enter = (name: string, signal?: AbortSignal): Promise<unknown> =>
+      stream.accept(head, body(name), signal).then(
+        ({ id }) => order.push(`${name} ${id.split(".").at(-1)}`),
+        () => order.push(`${name} gave up`),
+      );
+    const entering = [enter("a"), enter("b", given.signal), enter("c")];
+    given.abort();
+    scene.session.isOpen = true;
+    stream.onSession();
+    await scene.until(8);
+    stream.onAck(4, carrier);
+    entering.push(enter("d"));
+    await Promise.all(entering);
+    expect(order).toEqual(["b gave up", `a ${base}`, `c ${base + 1}`, `d ${base + 2}`]);
+    stream.stop();
+  });
+
+  it("lets those who wait for room go on when what was before them expires", async () => {
+    const scene = new Scene();
+    scene.session.isOpen = false;
+    const stream = await scene.open();
+    const large = new Uint8Array(maxChunkBytes);
+    while (stream.stream.hasRoom) await stream.accept({ ...head, ttl: 1000 }, large);
+    const waiting = stream.accept(head, large);
+    scene.clock.advance(1000);
+    stream.expire(scene.clock.monotonic());
+    expect((await waiting).accepted.state).toBe("accepted");
+    stream.stop();
+  });
+
+  it("sends nothing of a body whose beginning the registry refused for good", async () => {
+    const scene = new Scene();
+    scene.respond = (frame) =>
+      Promise.resolve(
+        frame === 1 ? { frame: "", state: "refused", error: { code: "forbidden", message: "" } } : stored,
+      );
+    const stream = await scene.open();
+    const sent = await stream.accept(head, new Uint8Array(maxChunkBytes * 3));
+    expect(await sent.settled).toMatchObject({ state: "refused", error: { code: "forbidden" } });
+    await nextTask();
+    expect(stream.stream.at(stream.stream.base)?.kind ?? envelopeKinds.void).toBe(envelopeKinds.void);
+    expect((await scene.journal.load()).outbox).toEqual([]);
+  });
+
+  it("answers whoever waits for a state once it has stopped", async () => {
+    const scene = new Scene();
+    const stream = await scene.open();
+    const sent = await stream.accept(head, body("one"));
+    const late = stream.accept(head, body("two"));
+    stream.stop();
+    expect(await sent.reaches("handled")).toMatchObject({ error: { code: "closed" } });
+    expect(await (await late).settled).toMatchObject({ error: { code: "closed" } });
+  });
+
+  it("answers whoever waits for what it follows no more", async () => {
+    const scene = new Scene();
+    const stream = await scene.open();
+    const first = await stream.accept(head, body("first"));
+    const handled = first.reaches("handled");
+    await Promise.all(Array.from({ length: 8192 }, () => stream.accept(head, body("later"))));
+    await scene.until(8193);
+    stream.onAck(8193, carrier);
+    expect(await handled).toMatchObject({ state: "delivered", error: { code: "limit_reached" } });
+    expect(await first.reaches("read")).toMatchObject({ state: "delivered", error: { code: "limit_reached" } });
+    stream.stop();
+  });
 });

@@ -103,6 +103,12 @@ export class DeliveryLedger {
     };
   }
 
+  /** Tells of an end that was written down before. */
+  tell(id: string, state: DeliveryState): void {
+    const started = this.#options.monotonic();
+    this.#options.onDelivery(this.#fact({ id, firstSeq: 0, seq: 0, started, expires: Infinity }, state, {}));
+  }
+
   /** Everything from one number to another came to a state. Those that are beyond it already stay where they are. */
   advance(from: number, to: number, state: DeliveryState, facts: DeliveryFacts = {}, at = this.#options.now()): void {
     const [lowest = 0] = this.#entries.keys();

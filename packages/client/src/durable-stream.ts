@@ -108,7 +108,7 @@ const voidEnvelope = (created: number): Envelope => ({
 });
 
 /** It ended before the last start, which only did not come to take it out. */
-const isOver = (state: DeliveryState | undefined): boolean => state !== undefined && isEndState(state);
+const isOver = (state: DeliveryState | undefined): state is DeliveryState => state !== undefined && isEndState(state);
 
 export class DurableStream {
   readonly member: string;
@@ -305,15 +305,18 @@ export class DurableStream {
     for (const { seq, envelope, state } of waiting) {
       firstSeq ??= seq;
       if (envelope.more) continue;
+      const { origin, created, ttl } = envelope;
+      const id = envelopeId(origin?.epoch ?? this.stream.epoch, origin?.seq ?? seq);
       if (isOver(state)) {
+        // The earlier start may have ended before it told anybody.
+        this.#ledger.tell(id, state);
         for (let each = firstSeq; each <= seq; each++) this.#drop(each);
         firstSeq = undefined;
         continue;
       }
-      const { origin, created, ttl } = envelope;
       const left = ttl > 0 ? created + ttl - session.registryTime : Infinity;
       this.#ledger.accept({
-        id: envelopeId(origin?.epoch ?? this.stream.epoch, origin?.seq ?? seq),
+        id,
         firstSeq,
         seq,
         started: monotonic(),

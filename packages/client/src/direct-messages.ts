@@ -16,7 +16,7 @@ import { messageBody } from "./blobs/message-attachments.ts";
 import { textOf } from "./body.ts";
 import type { IncomingMessage, SendOptions, Sent } from "./delivery.ts";
 import type { Directory } from "./directory.ts";
-import type { InboxLanes, Waiting } from "./inbox-lanes.ts";
+import type { Failure, InboxLanes, Waiting } from "./inbox-lanes.ts";
 import type { LinkOpener } from "./link-opener.ts";
 import type { MemberView } from "./member-view.ts";
 import type { DeviceMetrics } from "./metrics.ts";
@@ -115,12 +115,14 @@ export class DirectMessages {
   }
 
   /** A committed message; resolves when the handler returned, with `gone` when it left before it had the message. */
-  async onEntry(entry: Waiting): Promise<"gone" | void> {
+  async onEntry(entry: Waiting): Promise<"gone" | Failure | void> {
     const message = decodeJson(directMessageSchema, textOf(entry.envelope.body), limits.envelopeBytes);
     const sender = await this.#writerOf(entry);
     this.#options.onMet(sender);
-    if (!message.ok)
-      return this.#options.onRefused(new ParleyError(message.code, { message: message.message }), sender.name);
+    if (!message.ok) {
+      this.#options.onRefused(new ParleyError(message.code, { message: message.message }), sender.name);
+      return { code: message.code, reason: "It cannot be read as a message." };
+    }
     const { origin, created } = entry.envelope;
     const handler = this.#handler;
     // Whoever listened may have left while the sender was looked up.

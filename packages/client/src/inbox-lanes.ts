@@ -14,15 +14,21 @@ export type Waiting = InboxEntry & {
   readonly left?: true;
 };
 
+/** Why a message was set aside. */
+export interface Failure {
+  readonly code: ErrorCode;
+  readonly reason: string;
+}
+
 export interface InboxLanesOptions {
   readonly journal: Journal;
   readonly writes: WriteAgain;
   readonly now: () => number;
   /**
    * Hands one committed message to the program; resolves when the handler returned, with `gone` when the handler left
-   * before it had the message, which stays for the next one.
+   * before it had the message, which stays for the next one, and with a failure when no handler could have it.
    */
-  readonly handle: (entry: Waiting) => Promise<"gone" | void>;
+  readonly handle: (entry: Waiting) => Promise<"gone" | Failure | void>;
   /** A message came to its end here. `source` is known when it came in this life of the process. */
   readonly onEnd: (entry: Waiting, state: "handled" | "dead-lettered", source: Source | undefined) => void;
   readonly onError: (error: unknown) => void;
@@ -37,6 +43,8 @@ interface Lane {
   offers: number;
   /** Highest number that was handed out, by stream: what the disk still shows because its end is being written. */
   readonly handed: Map<string, number>;
+  /** Ends that are being written. */
+  ending: number;
   /** Bytes of what waits in memory. */
   bytes: number;
   /** What of it is on disk may be another instance's by now. */
@@ -97,9 +105,13 @@ export class InboxLanes {
   /** A message that was set aside is pending again. */
   again(entry: PendingEntry): void {
     const lane = this.#lane(entry.sender);
-    lane.handed.delete(streamOf(entry));
-    lane.hasMore = true;
-    lane.offers++;
+    // Nothing but this one: others of its stream may have been handed out while the disk shows them still.
+    if (this.#wasRead && lane.waiting.length < mostWaiting && lane.bytes < mostWaitingBytes) this.#push(lane, entry);
+    else {
+      lane.handed.delete(streamOf(entry));
+      lane.hasMore = true;
+      lane.offers++;
+    }
     void this.#run(entry.sender);
   }
 
@@ -125,6 +137,7 @@ export class InboxLanes {
       hasMore: !this.#wasRead,
       isUncertain: false,
       offers: 0,
+      ending: 0,
       handed: new Map(),
     };
     this.#lanes.set(sender, lane);
@@ -159,7 +172,12 @@ export class InboxLanes {
     } finally {
       lane.running = false;
     }
-    if (lane.waiting.length === 0 && !lane.hasMore) this.#lanes.delete(sender);
+    this.#letGo(sender, lane);
+  }
+
+  /** A lane knows what it handed out until all of that is on disk. */
+  #letGo(sender: string, lane: Lane): void {
+    if (lane.waiting.length === 0 && !lane.hasMore && !lane.running && lane.ending === 0) this.#lanes.delete(sender);
   }
 
   /** Reads what of a sender is on disk only, as far as the first page that holds something new. */
@@ -186,12 +204,14 @@ export class InboxLanes {
   /** False when the handler left before it had the message. */
   async #handle(entry: Waiting, lane: Lane): Promise<boolean> {
     const { journal, handle, onError } = this.#options;
-    let failure: { code: ErrorCode; reason: string } | undefined;
+    let failure: Failure | undefined;
     if (entry.redelivered && entry.left !== true && (await journal.noteAttempt(entry)) > mostAttempts)
       failure = { code: "timeout", reason: "It was handed out in several starts and none came to its end." };
     else {
       try {
-        if ((await handle(entry)) === "gone") return false;
+        const outcome = await handle(entry);
+        if (outcome === "gone") return false;
+        failure = outcome ?? undefined;
       } catch (error) {
         onError(error);
         failure = { code: toParleyError(error).code, reason: "The handler threw." };
@@ -201,16 +221,23 @@ export class InboxLanes {
     return true;
   }
 
-  #end(entry: Waiting, lane: Lane, failure: { code: ErrorCode; reason: string } | undefined): void {
+  #end(entry: Waiting, lane: Lane, failure: Failure | undefined): void {
     const { journal, writes, now, onEnd } = this.#options;
     const state = failure === undefined ? ("handled" as const) : ("dead-lettered" as const);
     const key = streamOf(entry);
     if (lane.handed.size >= mostStreams && !lane.handed.has(key))
       lane.handed.delete(lane.handed.keys().next().value ?? "");
-    lane.handed.set(key, entry.seq);
+    lane.handed.set(key, Math.max(entry.seq, lane.handed.get(key) ?? 0));
     const fact = { state, at: now(), ...failure };
     // Not awaited, so that the settlements of many messages share one commit.
-    writes.run(() => journal.settleInbox(entry, fact));
+    lane.ending++;
+    writes.run(
+      () => journal.settleInbox(entry, fact),
+      () => {
+        lane.ending--;
+        this.#letGo(entry.sender, lane);
+      },
+    );
     onEnd(entry, state, this.#sources.get(entry.device));
   }
 }

@@ -5,7 +5,7 @@ import { type AckSection, type DataSection, type Envelope, envelopeKinds, limits
 import { FakeClock, SeededRandom } from "@parley/testkit";
 import { describe, expect, it } from "vitest";
 
-import { InboxLanes } from "../src/inbox-lanes.ts";
+import { type Failure, InboxLanes } from "../src/inbox-lanes.ts";
 import { type Arrival, Inbox, type Source } from "../src/inbox.ts";
 import { WriteAgain } from "../src/write-again.ts";
 
@@ -54,7 +54,7 @@ class Scene {
   registryTime = 1;
   holdsInbox = true;
   isShared = false;
-  handler: (entry: InboxEntry) => Promise<"gone" | void> = () => Promise.resolve();
+  handler: (entry: InboxEntry) => Promise<"gone" | Failure | void> = () => Promise.resolve();
   #waiting: (() => void)[] = [];
 
   constructor(change: Partial<Journal> = {}) {
@@ -186,6 +186,41 @@ describe("an inbox", () => {
       [1, false],
       [2, false],
     ]);
+  });
+
+  it("calls nothing handled that no handler could have", async () => {
+    const scene = new Scene();
+    scene.handler = () => Promise.resolve({ code: "malformed_frame", reason: "It cannot be read as a message." });
+    scene.lanes.read();
+    await scene.inbox.receive(scene.source(), section(1, envelope("a")), by("relay"));
+    await scene.count(1);
+    await nextTask();
+    expect(scene.ends).toEqual(["a dead-lettered"]);
+  });
+
+  it("hands a message out again without those after it, whose ends are still being written", async () => {
+    const scene = new Scene();
+    const settle = scene.journal.settleInbox.bind(scene.journal);
+    const later: (() => void)[] = [];
+    scene.handler = ({ seq }) => (seq === 1 ? Promise.reject(new Error("no")) : Promise.resolve());
+    scene.journal.settleInbox = (entry, fact) =>
+      entry.seq === 1 ? settle(entry, fact) : new Promise((resolve) => later.push(() => resolve(settle(entry, fact))));
+    scene.lanes.read();
+    await scene.inbox.receive(scene.source(), section(1, envelope("a"), envelope("b")), by("relay"));
+    await scene.count(2);
+    await nextTask();
+    scene.handler = () => Promise.resolve();
+    const [failed] = (await scene.journal.deliveries({ states: ["dead-lettered"] })).records;
+    scene.lanes.again(await scene.journal.reopenInbox(failed?.place ?? 0));
+    await scene.count(3);
+    // The next ones have to be read from disk, where "b" still waits.
+    scene.handler = () => nextTask().then(() => undefined);
+    const large = "x".repeat(40_000);
+    for (let seq = 3; seq <= 150; seq++)
+      await scene.inbox.receive(scene.source(), section(seq, envelope(large)), by("relay"));
+    await scene.count(3 + 148);
+    expect(scene.handled.filter((text) => text.length === 1)).toEqual(["a", "b", "a"]);
+    for (const write of later) write();
   });
 
   it("joins chunks and acknowledges a body when it is whole", async () => {

@@ -1,3 +1,6 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
 import { beforeAll, expect, it } from "vitest";
 
 import { type CliMesh, shareMesh, startMesh } from "./cli-mesh.ts";
@@ -119,6 +122,44 @@ it("goes through the process that holds the device, and forgets only what ended,
     "Nothing that fits is remembered.\n",
   );
   await listening.stop();
+});
+
+it("shows what the mailbox could not hand over, puts it back, and drops it", async () => {
+  await mesh.join("gus", ["--kind", "person"]);
+  await mesh.join("hal", ["--kind", "person"]);
+  const path = join(mesh.home("gus"), "identity.json");
+  const own = readFileSync(path, "utf8");
+  const other = JSON.parse(readFileSync(join(mesh.home("hal"), "identity.json"), "utf8")) as Record<string, unknown>;
+  const { encryption, sealing } = other;
+  for (const text of ["first", "second"])
+    jsonOf(await parley(["send", "@gus", text, "--until", "stored", ...at("ada")]));
+  // Without the keys that it was sealed to, no frame can be opened.
+  writeFileSync(path, JSON.stringify({ ...(JSON.parse(own) as object), encryption, sealing }));
+  const listening = start(["listen", ...at("gus")]);
+  const letters = async (): Promise<readonly { offset: number; code: string; name: string }[]> =>
+    jsonOf<{ mailbox: { offset: number; code: string; name: string }[] }>(
+      await parley(["delivery", "list", "--state", "dead-lettered", ...at("gus")]),
+    ).mailbox;
+  // The second command sent the first message once more, which nobody had acknowledged.
+  await expect.poll(async () => (await letters()).length, { timeout: 30_000 }).toBeGreaterThan(1);
+  await listening.stop();
+  writeFileSync(path, own);
+
+  const [first, second] = await letters();
+  expect(first).toMatchObject({ code: "cannot_open", name: "ada" });
+  const [one, two] = [`mailbox.${first?.offset}`, `mailbox.${second?.offset}`];
+  const table = await parley(["delivery", "list", "--state", "dead-lettered", ...plainAt("gus")]);
+  expect(table.stdout).toMatch(new RegExp(`^${one} +in +@ada +dead-lettered +mailbox .*cannot_open`, "m"));
+  expect((await parley(["delivery", "show", one, ...plainAt("gus")])).stdout).toMatch(
+    /^dead-lettered {2}from @ada, in the mailbox\n/,
+  );
+  jsonOf(await parley(["delivery", "redeliver", one, ...at("gus")]));
+  const again = start(["listen", "--max", "1", ...at("gus")]);
+  expect(await again.json()).toMatchObject({ text: "first" });
+  await again.ended;
+  expect(jsonOf(await parley(["delivery", "purge", two, "--yes", ...at("gus")]))).toEqual({ removed: 1 });
+  jsonOf(await parley(["delivery", "purge", "--state", "dead-lettered", "--yes", ...at("gus")]));
+  expect(await letters()).toEqual([]);
 });
 
 it("works while the registry is away, and says what it cannot know then", async () => {

@@ -305,6 +305,19 @@ describe("what waits for one device", () => {
     expect(await second.nextDelivery()).toMatchObject({ content: bytes(5), mailbox: { previous: 0 } });
   });
 
+  it("is refused for a device that its member does not list", async () => {
+    await using registry = await startRegistry();
+    const mesh = await registry.claim();
+    const bob = await mesh.join("bob");
+    const carol = await mesh.admit("carol");
+    const unlisted = `${"B".repeat(42)}A`;
+    bob.sendFrame(carol, bytes(1), { store: true, toDevice: bob.identity.device().id });
+    expect((await bob.nextResult()).error?.code).toBe("not_connected");
+    bob.sendFrame(carol, bytes(1), { store: true, toDevice: unlisted });
+    expect((await bob.nextResult()).error?.code).toBe("device_removed");
+    expect((await registry.stores.log.streams("")).names.filter((name) => name.includes(unlisted))).toEqual([]);
+  });
+
   it.each([
     [2, [1, 2]],
     [3, [1, 2, 3]],

@@ -31,6 +31,24 @@ describe("a device that does not read", () => {
     socket.destroy();
   });
 
+  it.each([false, true])("is not drowned by one sender, whether its frames may wait or not: %s", async (store) => {
+    await using registry = await startRegistry({
+      bounds: { congestedBytes: 64 * 1024, slowReaderMs: 600_000, waitingFrames: 8, sessionBufferBytes: 4_194_304 },
+    });
+    const mesh = await registry.claim();
+    const bob = await mesh.join("bob");
+    const carol = await mesh.admit("carol");
+    const socket = await openRawDevice(mesh, carol);
+    socket.stopReading();
+    const content = new Uint8Array(60 * 1024);
+    const toDevice = carol.device().id;
+    for (let count = 0; count < 300; count++) bob.sendFrame(carol, content, { store, toDevice });
+    const codes: unknown[] = [];
+    while (!codes.includes("slow_reader")) codes.push((await bob.nextResult()).error?.code);
+    expect(closesOf(registry, carol.member)).toEqual([]);
+    socket.destroy();
+  });
+
   it("holds up the frames to it, and neither what their sender sends elsewhere nor another sender", async () => {
     await using registry = await startRegistry({
       bounds: { congestedBytes: 64 * 1024, slowReaderMs: 600_000, waitingFrames: 8 },

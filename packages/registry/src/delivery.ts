@@ -52,7 +52,9 @@ export class Delivery {
     const frame = decoded.value;
     const refusal = this.#refusal(from, frame);
     if (refusal !== undefined) return refused(frame, refusal);
-    return frame.store ? this.#store(frame, bytes) : this.#relay(from, frame, bytes, onRelayed);
+    // What is for one device that is here goes to it as anything else does: no faster than it reads.
+    const isHere = isForDevice(frame) && this.#options.sessions.ofDevice(frame.toDevice) !== undefined;
+    return frame.store && !isHere ? this.#store(frame, bytes) : this.#relay(from, frame, bytes, onRelayed);
   }
 
   #refusal(from: Session, frame: RoutedFrame): ParleyError | undefined {
@@ -111,16 +113,14 @@ export class Delivery {
     return { frame: frame.frameId, state: "stored" };
   }
 
-  /** What no other device could open goes to the one that it is for, at once or when it comes. */
+  /** What no other device could open waits for the one that it is for. There are boxes for listed devices only. */
   async #storeForDevice(frame: RoutedFrame & { readonly toDevice: string }, bytes: Uint8Array): Promise<FrameResult> {
-    const session = this.#options.sessions.ofDevice(frame.toDevice);
-    if (session?.identity?.member === frame.toMember) {
-      session.deliver(encodeDelivery({ mailbox: undefined, frame: bytes }));
-      return { frame: frame.frameId, state: "relayed" };
-    }
-    await this.#options.deviceBoxes.append(frame, bytes);
+    const { directory, deviceBoxes, sessions } = this.#options;
+    if (directory.get(frame.toMember)?.devices.includes(frame.toDevice) === false)
+      throw new ParleyError("device_removed");
+    await deviceBoxes.append(frame, bytes);
     // It may have come meanwhile.
-    this.#options.sessions.ofDevice(frame.toDevice)?.deviceBoxChanged();
+    sessions.ofDevice(frame.toDevice)?.deviceBoxChanged();
     return { frame: frame.frameId, state: "stored" };
   }
 

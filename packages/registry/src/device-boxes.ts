@@ -74,13 +74,19 @@ export class DeviceBoxes {
 
   /** Drops what waits for a device that is gone, or for all of a member's. */
   async remove(member: string, device?: string): Promise<void> {
-    const { log } = this.#options;
-    if (device !== undefined) return log.remove(keys.deviceBox(member, device));
+    if (device !== undefined) return this.#remove(keys.deviceBox(member, device));
     for (let complete = false; !complete;) {
-      const page = await log.streams(keys.deviceBoxes(member));
-      for (const name of page.names) await log.remove(name);
+      const page = await this.#options.log.streams(keys.deviceBoxes(member));
+      for (const name of page.names) await this.#remove(name);
       complete = page.complete;
     }
+  }
+
+  /** A box that is made again later counts its places anew. */
+  async #remove(box: string): Promise<void> {
+    this.#held.delete(box);
+    await this.#options.log.remove(box);
+    this.#held.delete(box);
   }
 
   /** Forgets boxes whose newest frame has expired. */
@@ -91,7 +97,7 @@ export class DeviceBoxes {
       for (const name of page.names) {
         const { last } = await log.bounds(name);
         const [newest] = last === 0 ? [] : (await log.read(name, { from: last, limit: 1 })).entries;
-        if (newest === undefined || isOver(expiryOf(newest.bytes), clock.now())) await log.remove(name);
+        if (newest === undefined || isOver(expiryOf(newest.bytes), clock.now())) await this.#remove(name);
       }
       after = page.names.at(-1);
       if (page.complete || after === undefined) return;

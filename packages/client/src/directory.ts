@@ -212,7 +212,10 @@ export class Directory {
     this.#watchScheduled = true;
     queueMicrotask(() => {
       this.#watchScheduled = false;
-      this.#tellWatched().catch((error: unknown) => this.#onRefused(toParleyError(error)));
+      this.#tellWatched().catch((error: unknown) => {
+        // A session that ends takes its watch with it; the next one is told again.
+        if (this.#session.isOpen) this.#onRefused(toParleyError(error));
+      });
     });
   }
 

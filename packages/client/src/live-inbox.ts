@@ -23,12 +23,17 @@ export interface LiveInboxOptions {
   readonly onRefused: (seq: number, error: unknown) => void;
 }
 
+/** What waits for a handler: no sender that keeps the bounds has more under way. */
+const mostWaiting = limits.unackedEnvelopes + limits.chunks;
+const mostWaitingBytes = limits.unackedBytes + limits.envelopeBytes;
+
 export class LiveInbox {
   readonly #options: LiveInboxOptions;
   readonly #stream = new InboundStream();
   readonly #joiner = new ChunkJoiner();
   /** Copied out of their frames: they wait for the handler of one before them. */
   #waiting: { readonly seq: number; readonly envelope: Envelope; readonly path: Path }[] = [];
+  #waitingBytes = 0;
   #busy = false;
   #handled = 0;
 
@@ -45,12 +50,16 @@ export class LiveInbox {
     return this.#handled;
   }
 
+  /** What is more than may wait is dropped as if it had not come: it is not acknowledged. */
   receive(section: DataSection, path: Path): void {
+    if (this.#waiting.length >= mostWaiting || this.#waitingBytes >= mostWaitingBytes) return;
     const ready = this.#stream.receive(section);
     for (const { seq, envelope } of ready) {
       if (!this.#busy) this.#take(seq, envelope, path);
-      else if (this.#waiting.length < limits.unackedEnvelopes)
+      else {
         this.#waiting.push({ seq, envelope: { ...envelope, body: envelope.body.slice() }, path });
+        this.#waitingBytes += envelope.body.length;
+      }
     }
     if (this.#busy) return;
     this.#handled = Math.max(this.#handled, this.#stream.received);
@@ -91,6 +100,7 @@ export class LiveInbox {
       const next = this.#waiting[taken];
       if (next === undefined) break;
       taken++;
+      this.#waitingBytes -= next.envelope.body.length;
       this.#take(next.seq, next.envelope, next.path);
     }
     this.#waiting = this.#waiting.slice(taken);

@@ -40,6 +40,8 @@ export class SessionMailbox {
   #grant: InboxGrant | undefined;
   #opening = false;
   #tookSomething = false;
+  /** Reading broke off at an error of the store. */
+  #isStuck = false;
   #closed = false;
 
   constructor(options: SessionMailboxOptions) {
@@ -55,8 +57,20 @@ export class SessionMailbox {
     if (this.#opening) return;
     this.#opening = true;
     this.#open()
-      .catch(this.#options.onError)
+      .catch((error: unknown) => this.#stuck(error))
       .finally(() => (this.#opening = false));
+  }
+
+  /** Goes on where the store failed. Called regularly. */
+  beat(): void {
+    if (!this.#isStuck) return;
+    this.#isStuck = false;
+    this.changed();
+  }
+
+  #stuck(error: unknown): void {
+    this.#isStuck = true;
+    this.#options.onError(error);
   }
 
   /** The device holds the inbox of its agent, or still does. */
@@ -112,8 +126,7 @@ export class SessionMailbox {
   async #open(): Promise<void> {
     await this.#takeOutStuck();
     if (this.#closed || this.#reader !== undefined) return;
-    const { store, mailboxes, bounds, now, member, kind, deliver, onTrimmed, isFull, onceDrained, onError } =
-      this.#options;
+    const { store, mailboxes, bounds, now, member, kind, deliver, onTrimmed, isFull, onceDrained } = this.#options;
     if (kind === "agent" && this.#grant === undefined) return;
     this.#reader = new MailboxReader({
       log: store,
@@ -129,7 +142,7 @@ export class SessionMailbox {
       isFull,
       onceDrained,
       onTrimmed: (from, to, reason) => onTrimmed({ from, to, reason }),
-      onError,
+      onError: (error) => this.#stuck(error),
     });
     this.#reader.kick();
   }

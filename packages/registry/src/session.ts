@@ -250,6 +250,7 @@ export class Session implements PresenceWatcher, InboxCandidate {
       presence.heard(this.#identity.member, this.#identity.device, "stale");
     }
     if (this.#identity.kind === "agent") inboxes.beat(this);
+    this.#mailbox?.beat();
     const pause = inboxes.isShared(this) ? Math.min(bounds.pingMs, bounds.inboxLeaseMs / 3) : bounds.pingMs;
     if (now - this.#pingedAt < pause) return;
     this.#pingedAt = now;

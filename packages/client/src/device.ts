@@ -507,6 +507,7 @@ export class Device implements DeviceApi {
     return new Inbox(
       {
         journal: this.#journal,
+        writes: this.#writes,
         clock: this.#clock,
         registryTime: () => this.#session.registryTime,
         holdsInbox: () => this.#inboxHolder.holds,

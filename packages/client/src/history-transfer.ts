@@ -74,11 +74,10 @@ export class HistoryTransfer {
     for (const { device, state } of view.devices) {
       if (device === own || state !== "connected" || this.#asking.has(device)) continue;
       this.#asking.add(device);
-      try {
-        await this.#take(view, device);
-      } finally {
-        this.#asking.delete(device);
-      }
+      // One that cannot be reached now keeps nothing back that another one has.
+      await this.#take(view, device)
+        .catch(this.#options.onError)
+        .finally(() => this.#asking.delete(device));
     }
   }
 

@@ -16,6 +16,8 @@ import {
 
 import type { InboxLanes } from "./inbox-lanes.ts";
 import type { Peer } from "./peer.ts";
+import { type FinalRefusal, isRefusable, RefusedBodies } from "./refused-bodies.ts";
+import type { WriteAgain } from "./write-again.ts";
 
 /** The device that something comes from. */
 export type Source = Pick<Peer, "device" | "member" | "acknowledge" | "refuse" | "vouch">;
@@ -31,6 +33,7 @@ export interface Arrival {
 
 export interface InboxOptions {
   readonly journal: Journal;
+  readonly writes: WriteAgain;
   readonly clock: Clock;
   /** By the registry's clock, ms since 1970. */
   readonly registryTime: () => number;
@@ -70,6 +73,10 @@ interface Incoming {
   committing: Promise<void>;
   isCommitting: boolean;
   failed: boolean;
+  readonly refused: RefusedBodies;
+  /** What came again is being looked up: until then an acknowledgement might pass for a delivery. */
+  rechecking: Promise<void>;
+  isRechecking: boolean;
   /** Mailbox frames that wait until a hole before them is filled. */
   waiting: Waiting[];
 }
@@ -114,6 +121,7 @@ export class Inbox {
     const incoming = this.#stream(source, epoch);
     if (incoming.pendingBytes > mostPendingBytes) throw this.#unkept(incoming, new ParleyError("limit_reached"));
     const before = incoming.stream.received;
+    this.#recheck(incoming, section, before);
     if (section.base > before + 1) {
       forgetHalf(incoming);
       if (before > 0) this.#noteGap(incoming, before + 1, section.base - 1);
@@ -130,6 +138,10 @@ export class Inbox {
     this.#take(incoming, ready, arrival);
     // What came before and is on its way to disk is acknowledged when it is there.
     await this.#committedBy(incoming);
+    await incoming.rechecking;
+    incoming.refused.forget(section.base - 1);
+    // Another frame may be slower than the acknowledgement, or lost: what it covers is said with it.
+    for (const [seq, code] of incoming.refused.upTo(incoming.committed)) refuse(incoming, seq, code);
     source.acknowledge({ type: "ack", class: "durable", epoch, seq: incoming.committed });
     if (arrival.fromMailbox && incoming.committed < upTo) await this.#filled(incoming, upTo);
   }
@@ -156,8 +168,25 @@ export class Inbox {
 
   /** Says again where streams stand whose commits take their time, so that nobody takes this device for gone. */
   answerBusy(): void {
-    for (const { source, epoch, committed, isCommitting } of this.#incoming.values())
-      if (isCommitting) source.acknowledge({ type: "ack", class: "durable", epoch, seq: committed });
+    for (const { source, epoch, committed, isCommitting, isRechecking } of this.#incoming.values())
+      if (isCommitting && !isRechecking) source.acknowledge({ type: "ack", class: "durable", epoch, seq: committed });
+  }
+
+  /** What was refused in an earlier life and comes again is looked up ahead of the acknowledgement that covers it. */
+  #recheck(incoming: Incoming, { firstSeq, envelopes }: DataSection, received: number): void {
+    const again = envelopes.flatMap((envelope, index) =>
+      firstSeq + index <= received && !envelope.more && isRefusable(envelope)
+        ? [{ seq: firstSeq + index, envelope }]
+        : [],
+    );
+    if (again.length === 0) return;
+    incoming.isRechecking = true;
+    const rechecking = incoming.rechecking.then(async () => {
+      for (const { seq, envelope } of again) await incoming.refused.recall(seq, envelope);
+    });
+    incoming.rechecking = rechecking.catch(this.#options.onError).then(() => {
+      incoming.isRechecking = false;
+    });
   }
 
   #take(
@@ -253,25 +282,28 @@ export class Inbox {
     arrival: Arrival,
     entries: ReceivedEntry[],
   ): boolean {
-    const { source, epoch } = incoming;
-    const refuse = (code: "unsupported_kind" | "expired" | "too_large"): false => {
-      source.refuse({ type: "refusal", class: "durable", epoch, seq, code });
+    const end = (code: FinalRefusal): false => {
+      incoming.refused.add(seq, code);
+      if (envelope !== undefined) entries.push(this.#entry(seq, { ...envelope, body: new Uint8Array() }, arrival));
       return false;
     };
-    if (envelope === undefined) return refuse("too_large");
+    if (envelope === undefined) return end("too_large");
     const { kind, critical, created, ttl, body } = envelope;
-    if (!handledKinds.has(kind))
-      return critical && envelopeKindOf(kind) === undefined ? refuse("unsupported_kind") : true;
-    if (ttl > 0 && created + ttl <= this.#options.registryTime()) return refuse("expired");
+    if (!handledKinds.has(kind)) return critical && envelopeKindOf(kind) === undefined ? end("unsupported_kind") : true;
+    if (ttl > 0 && created + ttl <= this.#options.registryTime()) return end("expired");
     incoming.pendingBytes += body.length;
-    entries.push({
+    entries.push(this.#entry(seq, { ...envelope, body: body.slice() }, arrival));
+    return true;
+  }
+
+  #entry(seq: number, envelope: Envelope, { path, redelivered }: Arrival): ReceivedEntry {
+    return {
       seq,
       receivedAt: this.#options.clock.now(),
-      path: arrival.path,
-      redelivered: arrival.redelivered || envelope.redelivered === true,
-      envelope: { ...envelope, body: body.slice() },
-    });
-    return true;
+      path,
+      redelivered: redelivered || envelope.redelivered === true,
+      envelope,
+    };
   }
 
   async #commit(
@@ -300,9 +332,11 @@ export class Inbox {
     for (const { envelope } of entries) incoming.pendingBytes -= envelope.body.length;
     for (const { from, to } of came) onCommitted(source, epoch, from, to);
     const cameBefore = known.length === 0 ? undefined : new Set(known);
-    for (const entry of entries)
+    for (const entry of entries) {
+      if (incoming.refused.settle(entry.seq)) continue;
       if (cameBefore?.has(entry.seq) !== true)
         lanes.offer({ ...entry, ...stream, redelivered: entry.redelivered === true }, source);
+    }
     const { waiting, committed } = incoming;
     incoming.waiting = waiting.filter(({ seq }) => seq > committed);
     for (const { seq, settle, timer } of waiting) {
@@ -331,6 +365,7 @@ export class Inbox {
       known.source = source;
       return known;
     }
+    const { journal, writes, clock } = this.#options;
     const received = this.#committed.get(key) ?? 0;
     if (this.#incoming.size >= limits.inboundStreams) this.#forgetOldest();
     const incoming: Incoming = {
@@ -346,6 +381,12 @@ export class Inbox {
       committing: Promise.resolve(),
       isCommitting: false,
       failed: false,
+      refused: new RefusedBodies(
+        { journal, writes, now: () => clock.now() },
+        { sender: source.member.member, device: source.device, epoch },
+      ),
+      rechecking: Promise.resolve(),
+      isRechecking: false,
       waiting: [],
     };
     this.#incoming.set(key, incoming);
@@ -363,6 +404,10 @@ export class Inbox {
       return;
     }
   }
+}
+
+function refuse({ source, epoch }: Incoming, seq: number, code: FinalRefusal): void {
+  source.refuse({ type: "refusal", class: "durable", epoch, seq, code });
 }
 
 /** A body whose rest will not come. */

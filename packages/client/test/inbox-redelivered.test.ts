@@ -34,9 +34,10 @@ async function flagOf(envelope: Envelope, arrival: Partial<Arrival>): Promise<bo
   };
   const handed = Promise.withResolvers<InboxEntry>();
   const clock = new FakeClock();
+  const writes = new WriteAgain({ clock, random: new SeededRandom(1), onError });
   const lanes = new InboxLanes({
     journal,
-    writes: new WriteAgain({ clock, random: new SeededRandom(1), onError }),
+    writes,
     now: () => 1,
     handle: (entry) => Promise.resolve(handed.resolve(entry)),
     onEnd: () => undefined,
@@ -45,6 +46,7 @@ async function flagOf(envelope: Envelope, arrival: Partial<Arrival>): Promise<bo
   const inbox = new Inbox(
     {
       journal,
+      writes,
       clock,
       lanes,
       registryTime: () => 1,

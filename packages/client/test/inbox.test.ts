@@ -57,12 +57,13 @@ class Scene {
   handler: (entry: InboxEntry) => Promise<"gone" | Failure | void> = () => Promise.resolve();
   #waiting: (() => void)[] = [];
 
-  constructor(change: Partial<Journal> = {}) {
-    this.journal = Object.assign(openMemoryJournal(), change);
+  constructor(change: Partial<Journal> = {}, cursors: readonly { device: string; epoch: string; seq: number }[] = []) {
+    this.journal = "load" in change ? (change as Journal) : Object.assign(openMemoryJournal(), change);
     const onError = (error: unknown): void => void this.errors.push(error);
+    const writes = new WriteAgain({ clock: this.clock, random: new SeededRandom(1), onError });
     this.lanes = new InboxLanes({
       journal: this.journal,
-      writes: new WriteAgain({ clock: new FakeClock(), random: new SeededRandom(1), onError }),
+      writes,
       now: () => 1,
       handle: async (entry) => {
         this.handled.push(decoder.decode(entry.envelope.body));
@@ -75,6 +76,7 @@ class Scene {
     this.inbox = new Inbox(
       {
         journal: this.journal,
+        writes,
         clock: this.clock,
         registryTime: () => this.registryTime,
         holdsInbox: () => this.holdsInbox,
@@ -84,7 +86,7 @@ class Scene {
         onGap: (_source, from, to) => void this.gaps.push([from, to]),
         onError,
       },
-      [],
+      cursors,
     );
   }
 
@@ -437,5 +439,23 @@ describe("an inbox", () => {
     expect(scene.handled.map((text) => Number.parseInt(text, 10))).toEqual(
       Array.from({ length: count }, (_, at) => at + 1),
     );
+  });
+
+  it("refuses again what it refused, as often as it is sent again, also after a restart", async () => {
+    const scene = new Scene();
+    scene.registryTime = 2000;
+    const short = { ...envelope("late"), ttl: 1000 };
+    const both = section(1, short, envelope("lasting"));
+    await scene.inbox.receive(scene.source(), both, by("relay"));
+    await scene.inbox.receive(scene.source(), both, by("relay"));
+    expect(scene.refusals).toEqual(["1 expired", "1 expired"]);
+    await nextTask();
+    const { inbound } = await scene.journal.load();
+    const next = new Scene(scene.journal, inbound);
+    next.lanes.read();
+    await next.inbox.receive(next.source(), both, by("direct"));
+    expect([next.refusals, next.acks]).toEqual([["1 expired"], [2]]);
+    await next.count(1);
+    expect(next.handled).toEqual(["lasting"]);
   });
 });

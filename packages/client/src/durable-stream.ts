@@ -141,11 +141,14 @@ export class DurableStream {
 
   constructor(
     options: DurableStreamOptions,
-    waiting: readonly { seq: number; envelope: Envelope; state?: DeliveryState }[],
+    leftover: readonly { seq: number; envelope: Envelope; state?: DeliveryState }[],
   ) {
     this.#options = options;
     this.member = options.member;
-    const first = waiting[0]?.seq ?? options.lastSeq + 1;
+    const first = leftover[0]?.seq ?? options.lastSeq + 1;
+    // The beginning of a body whose end was never written: nobody accepted it.
+    const waiting = leftover.slice(0, leftover.findLastIndex(({ envelope }) => !envelope.more) + 1);
+    for (const { seq } of leftover.slice(waiting.length)) this.#drop(seq);
     this.stream = new OutboundStream({ class: "durable", epoch: options.epoch, nextSeq: first });
     // What was dropped left a hole, which a void fills so that the order holds.
     const bySeq = new Map(waiting.map(({ seq, envelope, state }) => [seq, isOver(state) ? undefined : envelope]));

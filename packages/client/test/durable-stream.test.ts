@@ -399,4 +399,21 @@ describe("a durable stream", () => {
     expect(await first.reaches("read")).toMatchObject({ state: "delivered", error: { code: "limit_reached" } });
     stream.stop();
   });
+
+  it("drops the beginning of a body whose end an earlier start did not come to write", async () => {
+    const scene = new Scene();
+    const { epoch } = await scene.journal.load();
+    const entry = (seq: number, more: boolean): Parameters<Journal["appendOutbox"]>[0] => ({
+      recipient: "bob",
+      seq,
+      epoch,
+      envelope: { ...head, more, body: body(`${seq}`) },
+    });
+    for (const each of [entry(1, false), entry(2, true), entry(3, true)]) await scene.journal.appendOutbox(each);
+    const stream = await scene.open();
+    stream.flush();
+    await scene.until(3);
+    expect(scene.sent.map(({ kind }) => kind)).toEqual([envelopeKinds.message, envelopeKinds.void, envelopeKinds.void]);
+    expect((await scene.journal.load()).outbox.map(({ seq }) => seq)).toEqual([1]);
+  });
 });

@@ -1,6 +1,6 @@
 /** A busy direct link is cut by firewall rules, and mended: how long nothing gets through, and whether going back shows. */
-import { setTimeout as after } from "node:timers/promises";
 
+import { systemClock } from "@parley/core";
 import type { Path } from "@parley/protocol";
 import type { AttachedDevice } from "@parley/sidecar";
 
@@ -81,9 +81,10 @@ class Traffic {
     for (;;) {
       const found = this.handled.find(fits);
       if (found !== undefined || performance.now() > deadline) return found;
-      const tired = new AbortController();
-      await Promise.race([this.#onHandled.promise, after(deadline - performance.now(), undefined, tired)]);
-      tired.abort();
+      const late = Promise.withResolvers<void>();
+      const timer = systemClock.setTimer(deadline - performance.now(), late.resolve);
+      await Promise.race([this.#onHandled.promise, late.promise]);
+      timer.cancel();
     }
   }
 
@@ -136,16 +137,16 @@ class CutTrial {
     const traffic = this.#traffic;
     if ((await traffic.first(({ path }) => path === "direct", linkWaitMs)) === undefined)
       throw new Error("There was no direct link to cut.");
-    await after(steadyMs);
+    await lasting(steadyMs);
     await this.#internet.cut(...this.#ends);
     const cutAt = performance.now();
     const isNew = ({ number }: Handled): boolean => (traffic.sentAt[number] ?? 0) >= cutAt;
     const through = await traffic.first(isNew, linkWaitMs);
-    await after(Math.max(0, cutAt + cutMs - performance.now()));
+    await lasting(cutAt + cutMs - performance.now());
     await this.#internet.mend(...this.#ends);
     const mendedAt = performance.now();
     const back = await traffic.first(({ at, path }) => at >= mendedAt && path === "direct", backWaitMs);
-    await after(steadyMs);
+    await lasting(steadyMs);
     const until = performance.now();
     await traffic.drain();
     return {
@@ -162,3 +163,8 @@ class CutTrial {
 
 const longestGap = (times: readonly number[]): number =>
   times.reduce((longest, at, index) => Math.max(longest, at - (times[index - 1] ?? at)), 0);
+
+/** The trial itself takes its time: so long is the link busy, or cut. */
+function lasting(ms: number): Promise<void> {
+  return new Promise((resolve) => void systemClock.setTimer(ms, resolve));
+}

@@ -52,17 +52,16 @@ export const mutants: readonly Mutant[] = [
   {
     name: "an ack before commit",
     file: "packages/client/src/inbox.ts",
-    search:
-      '    await this.#committedBy(incoming);\n    source.acknowledge({ type: "ack", class: "durable", epoch, seq: incoming.committed });\n',
+    search: "    await this.#committedBy(incoming);\n    await incoming.rechecking;\n",
     replace:
-      '    source.acknowledge({ type: "ack", class: "durable", epoch, seq: incoming.taken });\n    await this.#committedBy(incoming);\n',
+      '    source.acknowledge({ type: "ack", class: "durable", epoch, seq: incoming.taken });\n    await this.#committedBy(incoming);\n    await incoming.rechecking;\n',
     tests: inbox,
   },
   {
     name: "a custody rule dropped: stored ends it",
     file: "packages/client/src/durable-stream.ts",
-    search: "let upTo = Math.max(0, ...this.#acked.values());",
-    replace: "let upTo = Math.max(0, this.#mailbox.storedUpTo, ...this.#acked.values());",
+    search: "    let upTo = 0;\n",
+    replace: "    let upTo = this.#mailbox.storedUpTo;\n",
     tests: custody,
   },
   {
@@ -89,8 +88,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a redelivered flag dropped on arrival",
     file: "packages/client/src/inbox.ts",
-    search: "redelivered: arrival.redelivered || envelope.redelivered === true,",
-    replace: "redelivered: false,",
+    search: "redelivered: redelivered || envelope.redelivered === true,",
+    replace: "redelivered: redelivered && false,",
     tests: unit("packages/client/test/inbox-redelivered.test.ts"),
   },
   {
@@ -110,8 +109,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "an expired envelope handed out",
     file: "packages/client/src/inbox.ts",
-    search:
-      'if (envelope.ttl > 0 && envelope.created + envelope.ttl <= this.#options.registryTime()) return refuse("expired");\n',
+    search: 'if (ttl > 0 && created + ttl <= this.#options.registryTime()) return end("expired");\n',
     replace: "\n",
     tests: inbox,
   },

@@ -78,7 +78,7 @@ function onLink(act: (mesh: SimMesh, link: SimMesh["linkNet"]["open"][number]) =
   };
 }
 
-export const faults: Readonly<Record<string, Fault>> = {
+const faults: Readonly<Record<string, Fault>> = {
   "socket breaks": onConnection((_mesh, connection) => connection.breakDown()),
   "socket stalls up": onConnection((mesh, connection) => {
     connection.up.stalled = true;

@@ -8,7 +8,7 @@ import type { Life, Scheduler } from "./scheduler.ts";
 import { Wire } from "./wire.ts";
 
 /** What stands between two machines, as far as links are concerned. */
-export interface LinkGround {
+interface LinkGround {
   /** By which path two machines can reach each other now. */
   readonly pathBetween: (from: Machine, to: Machine) => "direct" | "turn" | undefined;
   readonly isCut: (from: Machine, to: Machine) => boolean;

@@ -4,9 +4,26 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 
-import { awaitAdmission, createIdentityDraft, Device, type JoinedMesh, Operator, pairWithLink } from "@parley/client";
-import { createSigner, exportSigner, openMemoryJournal, type Signer } from "@parley/core";
+import {
+  awaitAdmission,
+  createIdentityDraft,
+  Device,
+  type IdentityDraft,
+  type JoinedMesh,
+  Operator,
+  pairWithLink,
+} from "@parley/client";
+import {
+  type Clock,
+  createSigner,
+  exportSigner,
+  type Journal,
+  openMemoryJournal,
+  type Signer,
+  systemClock,
+} from "@parley/core";
 import { formatInviteLink, parseInviteLink } from "@parley/protocol";
+import type { RegistryBounds } from "@parley/registry";
 
 import { Events, LinkControl, until } from "./device-fixture.ts";
 
@@ -17,6 +34,16 @@ export interface ProcessMember {
   readonly joined: JoinedMesh;
   readonly events: Events;
   readonly links: LinkControl;
+  readonly journal: Journal;
+}
+
+export interface ProcessMeshOptions {
+  /** Default: the platform's. */
+  readonly clock?: Clock;
+  /** File by which the registry's clock is moved, see `MovesFile`. */
+  readonly moves?: string;
+  /** Bounds of the registry that differ from its own. */
+  readonly bounds?: Partial<RegistryBounds>;
 }
 
 /** A mesh whose registry is a process of its own on SQLite, so that it can be killed. */
@@ -24,21 +51,26 @@ export class ProcessMesh implements AsyncDisposable {
   readonly #folder: string;
   readonly #nodeKey: Signer;
   readonly #stored: string;
+  readonly #clock: Clock;
+  readonly #settings: readonly string[];
   readonly #members: ProcessMember[] = [];
   #child: ChildProcess | undefined;
   #operator: ProcessMember | undefined;
   #origin = "";
 
-  private constructor(folder: string, nodeKey: Signer, stored: string) {
+  private constructor(folder: string, nodeKey: Signer, stored: string, options: ProcessMeshOptions) {
     this.#folder = folder;
     this.#nodeKey = nodeKey;
     this.#stored = stored;
+    this.#clock = options.clock ?? systemClock;
+    const { bounds = {}, moves } = options;
+    this.#settings = [JSON.stringify(bounds), ...(moves === undefined ? [] : [moves])];
   }
 
-  static async start(): Promise<ProcessMesh> {
+  static async start(options: ProcessMeshOptions = {}): Promise<ProcessMesh> {
     const nodeKey = await createSigner("node");
     const folder = await mkdtemp(path.join(tmpdir(), "parley-registry-"));
-    const mesh = new ProcessMesh(folder, nodeKey, await exportSigner(nodeKey));
+    const mesh = new ProcessMesh(folder, nodeKey, await exportSigner(nodeKey), options);
     await mesh.#claim(await mesh.restart());
     return mesh;
   }
@@ -50,7 +82,7 @@ export class ProcessMesh implements AsyncDisposable {
   /** Starts the registry on the port it had and waits for the operator; answers its one-time secret. */
   async restart(): Promise<string> {
     const port = this.#origin === "" ? "0" : new URL(this.#origin).port;
-    this.#child = fork(program, [this.#folder, this.#stored, port], { execArgv: [] });
+    this.#child = fork(program, [this.#folder, this.#stored, port, ...this.#settings], { execArgv: [] });
     const [ready] = (await once(this.#child, "message")) as [{ origin: string; claimSecret?: string }];
     this.#origin = ready.origin;
     const operator = this.#operator?.device;
@@ -68,33 +100,53 @@ export class ProcessMesh implements AsyncDisposable {
   }
 
   async join(name: string, withLinks = true): Promise<ProcessMember> {
+    const draft = await createIdentityDraft({ name, kind: "agent", label: "test" });
+    return this.open(await this.admit(draft), withLinks);
+  }
+
+  /** Lets a new member in, whose device is opened elsewhere. */
+  async admit(draft: IdentityDraft): Promise<JoinedMesh> {
+    const pending = await pairWithLink(draft, parseInviteLink(await this.invite()), { clock: this.#clock });
+    if (!("pairing" in pending)) throw new Error("an invite asks to join");
+    await this.approve(pending.pairing);
+    return awaitAdmission(pending, { clock: this.#clock });
+  }
+
+  /** A link for a new member. */
+  async invite(): Promise<string> {
+    return (await this.#acts().createInvite({ kind: "link" })).text;
+  }
+
+  /** Lets in who asks: by name or pairing. */
+  async approve(who: string): Promise<void> {
+    const operator = this.#acts();
+    await operator.approve(await operator.pendingOf(who));
+  }
+
+  #acts(): Operator {
     if (this.#operator === undefined) throw new Error("nobody has claimed the mesh");
     const { device, joined } = this.#operator;
-    const operator = new Operator({
+    return new Operator({
       device,
       root: joined.identity.root,
       trust: () => joined.trust,
       registry: this.#origin,
+      clock: this.#clock,
     });
-    const { text } = await operator.createInvite({ kind: "link" });
-    const draft = await createIdentityDraft({ name, kind: "agent", label: "test" });
-    const pending = await pairWithLink(draft, parseInviteLink(text));
-    if (!("pairing" in pending)) throw new Error("an invite asks to join");
-    await operator.approve(await operator.pendingOf(pending.pairing));
-    return this.open(await awaitAdmission(pending), withLinks);
   }
 
-  async open(joined: JoinedMesh, withLinks = true): Promise<ProcessMember> {
+  async open(joined: JoinedMesh, withLinks = true, journal: Journal = openMemoryJournal()): Promise<ProcessMember> {
     const links = new LinkControl();
     const { identity, trust } = joined;
     const device = await Device.open({
       identity,
       trust,
       registry: this.#origin,
-      journal: openMemoryJournal(),
+      journal,
+      clock: this.#clock,
       ...(withLinks ? { links: { factory: links } } : {}),
     });
-    const member = { device, joined, links, events: new Events(device) };
+    const member = { device, joined, links, journal, events: new Events(device) };
     this.#members.push(member);
     await device.start();
     return member;
@@ -111,7 +163,7 @@ export class ProcessMesh implements AsyncDisposable {
     const payload = { v: 1 as const, kind: "claim" as const, secret, node: this.#nodeKey.id };
     const link = formatInviteLink({ registry: this.#origin, payload });
     const draft = await createIdentityDraft({ name: "op", kind: "person", label: "test" });
-    const joined = await pairWithLink(draft, parseInviteLink(link));
+    const joined = await pairWithLink(draft, parseInviteLink(link), { clock: this.#clock });
     if (!("admission" in joined)) throw new Error("a claim admits at once");
     this.#operator = await this.open(joined, false);
   }

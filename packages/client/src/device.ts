@@ -118,6 +118,7 @@ export class Device implements DeviceApi {
   #card: AgentCard | undefined;
   #cardNumber = 0;
   #state: SessionState = "stopped";
+  #isEnding = false;
 
   private constructor(options: DeviceOptions, state: JournalState) {
     this.#options = options;
@@ -245,6 +246,9 @@ export class Device implements DeviceApi {
     this.#inboxHolder.close();
     this.#own.stop();
     await this.#drain();
+    // What comes from here on is another start's: memory of what was taken goes now.
+    this.#isEnding = true;
+    this.#lanes.pause();
     this.#caller.stop();
     this.#peers.stop();
     await this.#settled();
@@ -762,6 +766,7 @@ export class Device implements DeviceApi {
   }
 
   #onRelayed(frame: RelayedFrame): Promise<void> | void {
+    if (this.#isEnding) throw new ParleyError("closed");
     const peer = this.#peers.peer(frame.sender, frame.device);
     const path = this.#wasStored(frame) ? "mailbox" : "relay";
     this.#traffic.received(path, frame.frame.length);

@@ -1,7 +1,7 @@
 /** Frames that go through the registry: sealed on the way out, opened and put in order on the way in. */
 import type { FrameOpener, FrameSealer } from "@parley/core";
 import type { OpenedFrame, SealTo } from "@parley/core";
-import { decodeDelivery, type FrameResult, ParleyError, toParleyError } from "@parley/protocol";
+import { decodeDelivery, type ErrorCode, type FrameResult, ParleyError, toParleyError } from "@parley/protocol";
 
 import type { MailboxAcks, MailboxFrame } from "./mailbox-acks.ts";
 import type { Session } from "./session.ts";
@@ -22,6 +22,9 @@ export interface RelayOptions {
   readonly onFrame: (frame: RelayedFrame) => Promise<void> | void;
   readonly onRefused: (error: ParleyError) => void;
 }
+
+/** Another instance, or this device's next start, takes it: no news for anybody. */
+const othersTurn: readonly ErrorCode[] = ["not_holder", "closed"];
 
 export class Relay {
   readonly #options: RelayOptions;
@@ -102,7 +105,7 @@ export class Relay {
   #failed(mailbox: MailboxFrame | undefined, error: unknown): void {
     const refused = toParleyError(error);
     const isNews = mailbox === undefined || mailbox.tries === 0;
-    if (isNews && refused.code !== "not_holder") this.#options.onRefused(refused);
+    if (isNews && !othersTurn.includes(refused.code)) this.#options.onRefused(refused);
     if (mailbox !== undefined) this.#options.acks.failed(mailbox, refused);
   }
 }

@@ -1,7 +1,8 @@
 /**
  * `npm run lab`: a small Internet of network namespaces with a router of every kind, real agents behind each, coturn and a
  * registry between. Tries every ordered pair, asks doctor on every host, cuts a busy link, and compares with the committed
- * table. Options: `--pair full-sym` (one or more), `--no-cut`, `--json`, `--keep` (leaves everything running until Ctrl-C).
+ * table. Options: `--pair full-sym` (one or more), `--no-cut`, `--untimed` (tells of what is
+ * too slow and does not fail for it), `--json`, `--keep` (leaves everything running until Ctrl-C).
  * Exit 1 when something is not as it has to be, 2 for wrong usage, 3 when this account may not make networks.
  */
 import { randomBytes } from "node:crypto";
@@ -23,7 +24,7 @@ import { describeCut, describeDiagnosis, describePairs, kindNamed } from "./lab-
 import { overAll } from "./over-all.ts";
 import { type PairResult, tryPair } from "./pair-trial.ts";
 import { TurnServer } from "./turn-server.ts";
-import { type ExpectedPaths, judgeCut, judgeDiagnosis, judgePair } from "./verdicts.ts";
+import { type ExpectedPaths, type Finding, judgeCut, judgeDiagnosis, judgePair } from "./verdicts.ts";
 
 type Pair = readonly [from: NatKind, to: NatKind];
 const needs: readonly SystemProgramName[] = ["ip", "nft", "turnserver"];
@@ -53,6 +54,7 @@ const { values } = parseArgs({
   options: {
     pair: { type: "string", multiple: true },
     "no-cut": { type: "boolean" },
+    untimed: { type: "boolean" },
     json: { type: "boolean" },
     keep: { type: "boolean" },
   },
@@ -80,14 +82,14 @@ try {
   await using mesh = await LabMesh.start(internet, folder, secret);
   say("registry up, all members admitted, the agents of side b run");
   const failures = await runLab(internet, mesh, pairs);
-  for (const failure of failures) say(`WRONG  ${failure}`);
-  if (failures.length > 0) process.exitCode = 1;
+  for (const { text, isSlow } of failures) say(`${isSlow ? "SLOW " : "WRONG"}  ${text}`);
+  if (failures.some(({ isSlow }) => !isSlow || values.untimed !== true)) process.exitCode = 1;
   if (values.keep === true) await keep(internet);
 } finally {
   await rm(folder, { recursive: true, force: true });
 }
 
-async function runLab(internet: Internet, mesh: LabMesh, pairs: readonly Pair[]): Promise<readonly string[]> {
+async function runLab(internet: Internet, mesh: LabMesh, pairs: readonly Pair[]): Promise<readonly Finding[]> {
   const diagnoses = await overAll(internet.hosts, 4, (host) => diagnose(mesh, host));
   for (const diagnosis of diagnoses) say(describeDiagnosis(diagnosis));
   const results = await tryPairs(internet, mesh, pairs);
@@ -111,7 +113,7 @@ async function tryPairs(internet: Internet, mesh: LabMesh, pairs: readonly Pair[
     const isRight = judgePair(result, expected).length === 0;
     say(`${from} to ${to}: first ${result.firstPath ?? "none"}, then ${result.finalPath ?? "none"}${detail(result)}`);
     if (isRight || tries === mostTries) return result;
-    say(`${from} to ${to}: again, ${judgePair(result, expected).join(", ")}`);
+    say(`${from} to ${to}: again, ${textsOf(judgePair(result, expected))}`);
     return attempt([from, to], tries + 1);
   };
   const timed = await overAll(pairs.filter(isTimed), 1, (pair) => attempt(pair));
@@ -136,6 +138,10 @@ function detail({ linkMs, route, reason }: PairResult): string {
   return linkMs === undefined ? `  (${reason ?? "no link"})` : `  link ${Math.round(linkMs)} ms  ${route ?? ""}`;
 }
 
+function textsOf(findings: readonly Finding[]): string {
+  return findings.map(({ text }) => text).join(", ");
+}
+
 async function cutOnce(internet: Internet, mesh: LabMesh): Promise<CutResult | undefined> {
   if (values["no-cut"] === true || chosen !== undefined) return undefined;
   const [from, to] = cutPair;
@@ -144,7 +150,7 @@ async function cutOnce(internet: Internet, mesh: LabMesh): Promise<CutResult | u
     const failures = judgeCut(cut);
     if (failures.length === 0 || tries === mostCuts) return cut;
     say(describeCut(cut));
-    say(`again, ${failures.join(", ")}`);
+    say(`again, ${textsOf(failures)}`);
   }
 }
 

@@ -4,6 +4,16 @@ import type { Diagnosis } from "./host-doctor.ts";
 import type { Host } from "./internet.ts";
 import type { PairResult } from "./pair-trial.ts";
 
+/** Something that is not as it has to be. */
+export interface Finding {
+  readonly text: string;
+  /** It is about a time: on a busy machine that says little. */
+  readonly isSlow: boolean;
+}
+
+const wrong = (text: string): Finding => ({ text, isSlow: false });
+const slow = (text: string): Finding => ({ text, isSlow: true });
+
 export type ExpectedPaths = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
 /** Through these `direct` is up within the budget; a symmetric side has to be found first. */
@@ -17,44 +27,51 @@ const budgets = {
   gapMs: 500,
 } as const;
 
-export function judgePair(result: PairResult, expected: ExpectedPaths): readonly string[] {
+export function judgePair(result: PairResult, expected: ExpectedPaths): readonly Finding[] {
   const { from, to, firstPath, finalPath, linkMs } = result;
   const name = `${from} to ${to}`;
   const wanted = expected[from]?.[to];
   const isCone = cones.includes(from) && cones.includes(to);
   return [
-    ...(firstPath === undefined ? [`${name}: the first message was not delivered`] : []),
-    ...(firstPath === "direct" || firstPath === "turn" ? [`${name}: the first message waited for a link`] : []),
-    ...(finalPath === wanted ? [] : [`${name}: ${finalPath ?? "nothing"} instead of ${wanted ?? "nothing"}`]),
+    ...(firstPath === undefined ? [wrong(`${name}: the first message was not delivered`)] : []),
+    ...(firstPath === "direct" || firstPath === "turn" ? [wrong(`${name}: the first message waited for a link`)] : []),
+    ...(finalPath === wanted ? [] : [wrong(`${name}: ${finalPath ?? "nothing"} instead of ${wanted ?? "nothing"}`)]),
     ...(isCone && (linkMs ?? Number.POSITIVE_INFINITY) > budgets.coneLinkMs
       ? [
-          `${name}: a link after ${linkMs === undefined ? "never" : `${Math.round(linkMs)} ms`}, budget ${budgets.coneLinkMs} ms`,
+          slow(
+            `${name}: a link after ${linkMs === undefined ? "never" : `${Math.round(linkMs)} ms`}, budget ${budgets.coneLinkMs} ms`,
+          ),
         ]
       : []),
   ];
 }
 
 /** Doctor names the kind that the router is, and the paths that the table has. */
-export function judgeDiagnosis({ kind, name }: Host, diagnosis: Diagnosis, expected: ExpectedPaths): readonly string[] {
-  if (diagnosis.kind !== kind) return [`doctor on ${name}: ${diagnosis.kind} instead of ${kind}`];
+export function judgeDiagnosis(
+  { kind, name }: Host,
+  diagnosis: Diagnosis,
+  expected: ExpectedPaths,
+): readonly Finding[] {
+  if (diagnosis.kind !== kind) return [wrong(`doctor on ${name}: ${diagnosis.kind} instead of ${kind}`)];
   return Object.entries(expected[kind] ?? {}).flatMap(([peer, path]) =>
     diagnosis.paths[peer] === path
       ? []
-      : [`doctor on ${name}: ${diagnosis.paths[peer] ?? "nothing"} to ${peer} instead of ${path}`],
+      : [wrong(`doctor on ${name}: ${diagnosis.paths[peer] ?? "nothing"} to ${peer} instead of ${path}`)],
   );
 }
 
-export function judgeCut({ throughMs, backMs, gapMs, sent, handled, wrong }: CutResult): readonly string[] {
+export function judgeCut({ throughMs, backMs, gapMs, sent, handled, wrong: unordered }: CutResult): readonly Finding[] {
   return [
-    ...(throughMs === undefined || throughMs > budgets.throughMs
-      ? [
-          `cut: ${throughMs === undefined ? "nothing" : `${Math.round(throughMs)} ms until something`} got through, budget ${budgets.throughMs} ms`,
-        ]
+    ...(throughMs === undefined ? [wrong("cut: nothing got through")] : []),
+    ...(throughMs !== undefined && throughMs > budgets.throughMs
+      ? [slow(`cut: ${Math.round(throughMs)} ms until something got through, budget ${budgets.throughMs} ms`)]
       : []),
-    ...(backMs === undefined ? ["cut: the link did not go back to direct"] : []),
+    ...(backMs === undefined ? [wrong("cut: the link did not go back to direct")] : []),
     ...(gapMs > budgets.gapMs
-      ? [`cut: a gap of ${Math.round(gapMs)} ms on the way back, budget ${budgets.gapMs} ms`]
+      ? [slow(`cut: a gap of ${Math.round(gapMs)} ms on the way back, budget ${budgets.gapMs} ms`)]
       : []),
-    ...(handled === sent && wrong === 0 ? [] : [`cut: ${handled} of ${sent} handled, ${wrong} out of order`]),
+    ...(handled === sent && unordered === 0
+      ? []
+      : [wrong(`cut: ${handled} of ${sent} handled, ${unordered} out of order`)]),
   ];
 }

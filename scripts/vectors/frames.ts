@@ -84,7 +84,7 @@ const invalid: readonly InvalidFrame[] = [
   ["first seq below base", `01${head}020101${time}00000000`],
   ["no envelopes", `01${head}010100${time}`],
   ["4097 envelopes", `01${head}01018120${time}`],
-  ["unknown envelope flag", `01${head}010101${time}40040000`],
+  ["unknown envelope flag", `01${head}010101${time}80040000`],
   ["17 hops", `01${head}010101${time}0804000011`],
   ["ttl above 30 days", `01${head}010101${time}040400008190fbd309`],
   ["time before 1970", `01${head}010101${time}00040100`],

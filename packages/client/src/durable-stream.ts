@@ -245,7 +245,7 @@ export class DurableStream {
       };
       const onAbort = (): void => {
         done();
-        reject(signal?.reason);
+        reject(signal?.reason instanceof Error ? signal.reason : new ParleyError("canceled"));
       };
       const waiter: Waiter = {
         goOn: () => {

@@ -612,8 +612,8 @@ function describeImport(bench: Bench<Journal>): void {
     const entries = [1, 2, 3, 4].map((seq) => received(seq, { path: "mailbox", envelope: envelopeOf(`own ${seq}`) }));
     expect(await journal.commitInbox(stream, 4, entries)).toEqual([]);
     const pending = await journal.pendingInbox();
-    expect(pending.map(({ place: _, ...rest }) => rest)).toEqual(
-      entries.map((entry) => ({ ...stream, ...entry, redelivered: false, attempts: 0 })),
+    expect(pending.map((entry) => ({ ...entry, place: 0 }))).toEqual(
+      entries.map((entry) => ({ ...stream, ...entry, redelivered: false, attempts: 0, place: 0 })),
     );
     const own = await all(journal);
     expect(own.map((record) => record.place)).toEqual(pending.map((entry) => entry.place));

@@ -1,11 +1,12 @@
 import { enrolDevice, type TaskRun } from "@parley/client";
 import { openMemoryJournal } from "@parley/core";
-import { parseInviteLink } from "@parley/protocol";
+import { limits, parseInviteLink } from "@parley/protocol";
 import { describe, expect, it, vi } from "vitest";
 
 import type { TestMember } from "../../packages/testkit/src/mesh/test-mesh.ts";
 import { Events, type Joined, MeshScope, Messages, numbered, until } from "./device-fixture.ts";
 import { card } from "./hostile-scene.ts";
+import { JumpingClock } from "./jumping-clock.ts";
 
 /** One more device of a member, with links of its own. */
 async function another(scope: MeshScope, member: TestMember): Promise<Joined> {
@@ -95,6 +96,27 @@ describe("an agent with three instances", () => {
     const again = handled.filter(({ text }, index) => handled.findIndex((other) => other.text === text) < index);
     expect(again.every(({ redelivered }) => redelivered)).toBe(true);
     expect(again.length).toBeLessThan(10);
+  });
+});
+
+describe("an instance that stood still until its lease was over", () => {
+  it("flags what it had taken before and hands out after", async () => {
+    await using scope = await MeshScope.start();
+    const moves = { wall: 0, monotonic: 0 };
+    const first = await scope.join("worker", { clock: new JumpingClock(() => moves) });
+    await another(scope, first);
+    const bob = await scope.join("bob");
+    const handling = Promise.withResolvers<void>();
+    const messages = new Messages(first.device, () => handling.promise);
+    await until(async () => (await bob.device.memberOf("@worker")).devices.some(({ inbox }) => inbox !== undefined));
+    for (const text of ["one", "two"]) await (await bob.device.send("@worker", text)).settled;
+    await messages.count(1);
+    moves.monotonic += limits.inboxLeaseMs;
+    handling.resolve();
+    expect((await messages.count(2)).map(({ text, redelivered }) => [text, redelivered])).toEqual([
+      ["one", false],
+      ["two", true],
+    ]);
   });
 });
 

@@ -77,6 +77,8 @@ import { WriteAgain } from "./write-again.ts";
 
 const defaultPingMs = 10_000;
 const drainMs = 2000;
+/** Longest time that an instance which was asked for the inbox takes to acknowledge what it has. */
+const handOverMs = 1000;
 /** Pause before the sender of a message is asked for again. */
 const askAgainMs = 1000;
 export class Device implements DeviceApi {
@@ -477,6 +479,7 @@ export class Device implements DeviceApi {
       clock: this.#clock,
       kind: this.#own.identity.kind,
       listed: () => this.#own.listed,
+      settle: () => this.#acknowledged(),
       onLost: () => {
         this.#acks.letGo();
         this.#lanes.handOver();
@@ -501,7 +504,8 @@ export class Device implements DeviceApi {
       journal: this.#journal,
       writes: this.#writes,
       now: () => this.#clock.now(),
-      handle: (entry) => this.#messages.onEntry(entry),
+      // By the clock: a process that stood still may not have heard that its lease ran out.
+      handle: (entry) => this.#messages.onEntry(this.#inboxHolder.holds ? entry : { ...entry, redelivered: true }),
       onEnd: (entry, state, source) => this.#onHandled(entry, state, source),
       onError: (error) => this.#onError(error),
     });
@@ -875,6 +879,17 @@ export class Device implements DeviceApi {
     await this.#receipts.flush();
     await this.#settled();
     await this.#inboxHolder.release();
+  }
+
+  /** What was taken is on disk, and those who sent it know; undefined when nothing waits for that. */
+  #acknowledged(): Promise<void> | undefined {
+    const until = this.#clock.monotonic() + handOverMs;
+    const isBusy = (): boolean => this.#inbox.isBusy || !this.#acks.isQuiet || this.#peers.isFlushing;
+    const settle = async (): Promise<void> => {
+      do await this.#settled();
+      while (isBusy() && this.#session.isOpen && this.#clock.monotonic() < until);
+    };
+    return isBusy() ? settle() : undefined;
   }
 
   /** Long enough for what this tick wrote to leave. */

@@ -13,6 +13,8 @@ export interface InboxHolderOptions {
   readonly kind: "agent" | "person";
   /** Devices on the member's newest list. */
   readonly listed: () => number;
+  /** Resolves when what was taken is acknowledged, or that takes too long; undefined when nothing waits for it. */
+  readonly settle: () => Promise<void> | undefined;
   /** The inbox is another instance's from now on. */
   readonly onLost: () => void;
   readonly onError: (error: unknown) => void;
@@ -62,7 +64,8 @@ export class InboxHolder {
     if (isGivenUp && lifeMs === 0) return;
     this.#generation = generation;
     this.#isAsked = lifeMs === 0;
-    if (isGivenUp || lifeMs === 0) return this.#giveUp();
+    if (isGivenUp) return this.#giveUp();
+    if (lifeMs === 0) return void this.#handOver(generation);
     this.#timer?.cancel();
     this.#until = clock.monotonic() + lifeMs;
     this.#timer = clock.setTimer(lifeMs, () => this.lapse());
@@ -91,6 +94,16 @@ export class InboxHolder {
 
   stop(): void {
     this.#timer?.cancel();
+  }
+
+  /** Nothing more is taken; what was is acknowledged first, so that the next holder is not given it once more. */
+  async #handOver(generation: number): Promise<void> {
+    this.#until = 0;
+    this.#givenUp = generation;
+    this.#timer?.cancel();
+    const settling = this.#options.settle();
+    if (settling !== undefined) await settling;
+    if (this.#generation === generation) this.#giveUp();
   }
 
   /** What was in hand is another's from now on, or comes again under the next generation. */

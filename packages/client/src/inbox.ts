@@ -115,6 +115,10 @@ export class Inbox {
   async receive(source: Source, section: DataSection, arrival: Arrival): Promise<void> {
     const { epoch } = section;
     if (!this.#options.holdsInbox()) {
+      // Ahead of the refusal, which lets everything that is not acknowledged go to another instance.
+      const taken = this.#incoming.get(`${source.device}:${epoch}`);
+      await taken?.committing.catch(() => undefined);
+      if (taken !== undefined) this.#acknowledge(taken);
       source.refuse({ type: "refusal", class: "durable", epoch, seq: section.firstSeq, code: "not_holder" });
       throw new ParleyError("not_holder");
     }
@@ -140,10 +144,15 @@ export class Inbox {
     await this.#committedBy(incoming);
     await incoming.rechecking;
     incoming.refused.forget(section.base - 1);
-    // Another frame may be slower than the acknowledgement, or lost: what it covers is said with it.
-    for (const [seq, code] of incoming.refused.upTo(incoming.committed)) refuse(incoming, seq, code);
-    source.acknowledge({ type: "ack", class: "durable", epoch, seq: incoming.committed });
+    this.#acknowledge(incoming);
     if (arrival.fromMailbox && incoming.committed < upTo) await this.#filled(incoming, upTo);
+  }
+
+  #acknowledge(incoming: Incoming): void {
+    const { source, epoch, committed, refused } = incoming;
+    // Another frame may be slower than the acknowledgement, or lost: what it covers is said with it.
+    for (const [seq, code] of refused.upTo(committed)) refuse(incoming, seq, code);
+    source.acknowledge({ type: "ack", class: "durable", epoch, seq: committed });
   }
 
   /** The mailbox lost frames before this device had them. */

@@ -251,6 +251,12 @@ export class Peers {
     );
   }
 
+  /** Something is about to be written for a device that can be reached. */
+  get isFlushing(): boolean {
+    for (const { peer } of this.#contacts.values()) if (peer.isFlushing) return true;
+    return false;
+  }
+
   /** Something is left that a stop should wait for: unacknowledged on the way to whoever is here, or not yet stored. */
   get hasUnsettled(): boolean {
     const underWay = [...this.#contacts.values()].some(

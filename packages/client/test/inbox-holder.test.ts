@@ -13,6 +13,7 @@ class Scene {
   listed = 2;
   lost = 0;
   refusal: ParleyError | undefined;
+  settling: PromiseWithResolvers<void> | undefined;
   readonly holder = new InboxHolder({
     session: {
       request: (_type, body) => {
@@ -23,6 +24,7 @@ class Scene {
     clock: this.clock,
     kind: "agent",
     listed: () => this.listed,
+    settle: () => this.settling?.promise,
     onLost: () => void this.lost++,
     onError: (error) => void this.errors.push(error),
   });
@@ -55,6 +57,29 @@ describe("a device of an agent with several", () => {
     scene.holder.onLease({ generation: 1, lifeMs: 0 });
     scene.holder.onLease({ generation: 2, lifeMs: 1000 });
     expect([scene.holder.holds, scene.released.length]).toEqual([true, 2]);
+  });
+
+  it("takes nothing once it was asked, and gives the inbox up when what it took is acknowledged", async () => {
+    const scene = new Scene();
+    scene.settling = Promise.withResolvers();
+    scene.holder.onLease({ generation: 1, lifeMs: 1000 });
+    scene.holder.onLease({ generation: 1, lifeMs: 0 });
+    await nextTask();
+    expect([scene.holder.holds, scene.lost, scene.released]).toEqual([false, 0, []]);
+    scene.settling.resolve();
+    await nextTask();
+    expect([scene.holder.holds, scene.lost, scene.released]).toEqual([false, 1, [1]]);
+  });
+
+  it("keeps the inbox that it was given anew while it settled", async () => {
+    const scene = new Scene();
+    scene.settling = Promise.withResolvers();
+    scene.holder.onLease({ generation: 1, lifeMs: 1000 });
+    scene.holder.onLease({ generation: 1, lifeMs: 0 });
+    scene.holder.onLease({ generation: 2, lifeMs: 1000 });
+    scene.settling.resolve();
+    await nextTask();
+    expect([scene.holder.holds, scene.lost, scene.released]).toEqual([true, 0, []]);
   });
 
   it("gives the inbox up when it left a frame that was pushed to it", () => {

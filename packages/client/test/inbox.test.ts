@@ -401,6 +401,23 @@ describe("an inbox", () => {
     expect([scene.acks, acks]).toEqual([[1], [2]]);
   });
 
+  it("acknowledges what it has before it says that another instance takes the rest", async () => {
+    const scene = new Scene();
+    const said: string[] = [];
+    const source = {
+      ...scene.source(),
+      acknowledge: ({ seq }: AckSection) => void said.push(`ack ${seq}`),
+      refuse: ({ seq, code }: { seq: number; code: string }) => void said.push(`${code} ${seq}`),
+    };
+    const taken = scene.inbox.receive(source, section(1, envelope("a")), by("direct"));
+    scene.holdsInbox = false;
+    const refused = scene.inbox.receive(source, section(2, envelope("b")), by("direct"));
+    await expect(refused).rejects.toMatchObject({ code: "not_holder" });
+    await taken;
+    expect(said.indexOf("ack 1")).toBe(0);
+    expect(said.indexOf("not_holder 2")).toBeGreaterThan(0);
+  });
+
   it("takes nothing on behalf of another instance", async () => {
     const scene = new Scene();
     scene.holdsInbox = false;

@@ -122,13 +122,15 @@ class Expectation {
   }
 }
 
-/** As vitest compares: bytes and lists by their items, objects by their properties, absent or undefined alike. */
+/** As vitest compares: bytes and lists by their items, sets in any order, objects by their properties, absent or undefined alike. */
 function isEqual(left: unknown, right: unknown): boolean {
   if (Object.is(left, right)) return true;
   if (typeof left !== "object" || typeof right !== "object" || left === null || right === null) return false;
   if (Object.getPrototypeOf(left) !== Object.getPrototypeOf(right)) return false;
-  if ((left instanceof Map && right instanceof Map) || (left instanceof Set && right instanceof Set))
-    return isEqual([...left], [...right]);
+  if ((left instanceof Map && right instanceof Map) || (left instanceof Set && right instanceof Set)) {
+    const others: unknown[] = [...right];
+    return left.size === right.size && [...left].every((item) => others.some((other) => isEqual(item, other)));
+  }
   const keys = new Set([...Object.keys(left), ...Object.keys(right)]);
   return [...keys].every((key) => isEqual(Reflect.get(left, key), Reflect.get(right, key)));
 }

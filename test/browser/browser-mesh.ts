@@ -1,4 +1,5 @@
 import { Operator } from "@parley/client";
+import type { RegistryBounds } from "@parley/registry";
 import type { Browser } from "playwright-core";
 
 import { type Joined, MeshScope } from "../integration/device-fixture.ts";
@@ -12,6 +13,8 @@ const pageName = "device-page";
 export interface BrowserMeshOptions extends ChromiumOptions {
   /** Whether the registry takes requests of the page's origin. Default true. */
   readonly allowPage?: boolean;
+  /** Bounds of the registry that differ from its own. */
+  readonly bounds?: Partial<RegistryBounds>;
 }
 
 /** A mesh on real sockets that lets pages in: registry and Node members in this process, Chromium beside it. */
@@ -35,7 +38,12 @@ export class BrowserMesh implements AsyncDisposable {
     const bundle = await bundlePage(pageName);
     const server = await PageServer.start({ [pageName]: bundle.code });
     const [scope, browser] = await Promise.all([
-      MeshScope.start({ registry: { allowedOrigins: options.allowPage === false ? [] : [server.origin] } }),
+      MeshScope.start({
+        registry: {
+          allowedOrigins: options.allowPage === false ? [] : [server.origin],
+          bounds: options.bounds ?? {},
+        },
+      }),
       launchChromium(options),
     ]);
     return new BrowserMesh(bundle, scope, browser, server);
@@ -72,6 +80,14 @@ export class BrowserMesh implements AsyncDisposable {
     const waiting = await operator.pendingOf(name);
     await operator.approve(waiting);
     return waiting.words;
+  }
+
+  /** Process ids of the browser: all of them, or those that run pages. */
+  async processes(which: "all" | "pages"): Promise<readonly number[]> {
+    const session = await this.#browser.newBrowserCDPSession();
+    const { processInfo } = await session.send("SystemInfo.getProcessInfo");
+    await session.detach();
+    return processInfo.filter(({ type }) => which === "all" || type === "renderer").map(({ id }) => id);
   }
 
   /** What went wrong in any page without anyone asking. */

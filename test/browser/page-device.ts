@@ -26,6 +26,13 @@ export class PageDevice implements AsyncDisposable {
     return PageDevice.#loadIn(await browser.newContext(), url);
   }
 
+  /** Freezes the page as a browser does with one in the background, or lets it go on. */
+  async setFrozen(frozen: boolean): Promise<void> {
+    const session = await this.#context.newCDPSession(this.#page);
+    await session.send("Page.setWebLifecycleState", { state: frozen ? "frozen" : "active" });
+    await session.detach();
+  }
+
   /** Ends the page as a crash would, without a word to its device. Returns the next page of the same browser profile. */
   async killAndLoad(): Promise<PageDevice> {
     const url = this.#page.url();

@@ -145,80 +145,84 @@ class Sender {
   }
 }
 
-it("an agent's three instances handle each message once, through stops, kills, pauses and a new registry", async () => {
-  await using mesh = await ProcessMesh.start({ bounds: { inboxLeaseMs, inboxMarginMs: 500, pingMs: 500 } });
-  const folder = temporaryFolder();
-  const hive = new Hive(folder);
-  await hive.enrol(mesh);
-  const bob = await mesh.join("bob");
-  const holder = async (): Promise<Instance> => {
-    let held: Instance | undefined;
-    await until(async () => {
-      if (bob.device.state !== "connected") return false;
-      const { devices } = await bob.device.memberOf("@hive");
-      const device = devices.find(({ inbox }) => inbox !== undefined)?.device;
-      held = hive.instances.find((instance) => instance.device === device);
-      return held !== undefined;
-    });
-    if (held === undefined) throw new Error("nobody holds the inbox");
-    return held;
-  };
-  /** Something new was handled since. */
-  const goesOn = async (): Promise<void> => {
-    const before = new Set(hive.handled);
-    await until(() => hive.handled.filter((id) => !before.has(id)).length > perSecond / 2);
-  };
-  const sender = new Sender(bob);
-  await goesOn();
-
-  for (let turn = 0; turn < 2; turn++) {
-    const stopped = await holder();
-    await hive.end(stopped, "SIGTERM");
+it(
+  "an agent's three instances handle each message once, through stops, kills, pauses and a new registry",
+  { timeout: 150_000 },
+  async () => {
+    await using mesh = await ProcessMesh.start({ bounds: { inboxLeaseMs, inboxMarginMs: 500, pingMs: 500 } });
+    const folder = temporaryFolder();
+    const hive = new Hive(folder);
+    await hive.enrol(mesh);
+    const bob = await mesh.join("bob");
+    const holder = async (): Promise<Instance> => {
+      let held: Instance | undefined;
+      await until(async () => {
+        if (bob.device.state !== "connected") return false;
+        const { devices } = await bob.device.memberOf("@hive");
+        const device = devices.find(({ inbox }) => inbox !== undefined)?.device;
+        held = hive.instances.find((instance) => instance.device === device);
+        return held !== undefined;
+      });
+      if (held === undefined) throw new Error("nobody holds the inbox");
+      return held;
+    };
+    /** Something new was handled since. */
+    const goesOn = async (): Promise<void> => {
+      const before = new Set(hive.handled);
+      await until(() => hive.handled.filter((id) => !before.has(id)).length > perSecond / 2);
+    };
+    const sender = new Sender(bob);
     await goesOn();
-    await hive.start(stopped);
-  }
-  await goesOn();
-  const handledOrderly = hive.handled;
-  expect(handledOrderly.length - new Set(handledOrderly).size).toBe(0);
-  const flagged = hive.instances
-    .flatMap((instance) => hive.linesOf(instance))
-    .filter((line) => line.t === "handled" && line.redelivered);
-  const flaggedOrderly = flagged.length;
 
-  const killed = await holder();
-  await hive.end(killed, "SIGKILL");
-  await goesOn();
-  await hive.start(killed);
-  await goesOn();
-  await hive.pause(await holder(), inboxLeaseMs + 1000);
-  await goesOn();
-  await hive.restart(mesh);
-  await goesOn();
+    for (let turn = 0; turn < 2; turn++) {
+      const stopped = await holder();
+      await hive.end(stopped, "SIGTERM");
+      await goesOn();
+      await hive.start(stopped);
+    }
+    await goesOn();
+    const handledOrderly = hive.handled;
+    expect(handledOrderly.length - new Set(handledOrderly).size).toBe(0);
+    const flagged = hive.instances
+      .flatMap((instance) => hive.linesOf(instance))
+      .filter((line) => line.t === "handled" && line.redelivered);
+    const flaggedOrderly = flagged.length;
 
-  await sender.stop();
-  await until(async () => (await bob.journal.load()).outbox.length === 0);
-  await until(() => [...sender.ids].every((id) => hive.handled.includes(id)));
-  for (const instance of hive.instances) await hive.end(instance, "SIGTERM");
+    const killed = await holder();
+    await hive.end(killed, "SIGKILL");
+    await goesOn();
+    await hive.start(killed);
+    await goesOn();
+    await hive.pause(await holder(), inboxLeaseMs + 1000);
+    await goesOn();
+    await hive.restart(mesh);
+    await goesOn();
 
-  const parties: Party[] = [
-    { name: "bob", kind: "agent", devices: [{ process: "bob", device: bob.device.device }] },
-    { name: "hive", kind: "agent", devices: hive.instances.map(({ name, device }) => ({ process: name, device })) },
-  ];
-  const devices = new Map<string, Iterable<DeviceLine>>([
-    [bob.device.device, sender.lines],
-    ...hive.instances.map((instance) => [instance.device, hive.linesOf(instance)] as const),
-  ]);
-  const { findings, counts } = check({ parties, devices, schedule: hive.schedule });
-  expect(findings).toEqual([]);
-  expect(counts.handled).toBe(sender.ids.size);
-  const repeats = hive.handled.length - sender.ids.size;
-  console.log(
-    JSON.stringify({
-      sent: sender.ids.size,
-      repeats,
-      flagged: counts.redelivered,
-      flaggedOrderly,
-      gap: counts.longestGapMs,
-    }),
-  );
-});
+    await sender.stop();
+    await until(async () => (await bob.journal.load()).outbox.length === 0);
+    await until(() => [...sender.ids].every((id) => hive.handled.includes(id)));
+    for (const instance of hive.instances) await hive.end(instance, "SIGTERM");
+
+    const parties: Party[] = [
+      { name: "bob", kind: "agent", devices: [{ process: "bob", device: bob.device.device }] },
+      { name: "hive", kind: "agent", devices: hive.instances.map(({ name, device }) => ({ process: name, device })) },
+    ];
+    const devices = new Map<string, Iterable<DeviceLine>>([
+      [bob.device.device, sender.lines],
+      ...hive.instances.map((instance) => [instance.device, hive.linesOf(instance)] as const),
+    ]);
+    const { findings, counts } = check({ parties, devices, schedule: hive.schedule });
+    expect(findings).toEqual([]);
+    expect(counts.handled).toBe(sender.ids.size);
+    const repeats = hive.handled.length - sender.ids.size;
+    console.log(
+      JSON.stringify({
+        sent: sender.ids.size,
+        repeats,
+        flagged: counts.redelivered,
+        flaggedOrderly,
+        gap: counts.longestGapMs,
+      }),
+    );
+  },
+);

@@ -147,6 +147,11 @@ export class Dialer {
     this.#ladder.onNetwork();
   }
 
+  /** A new session: signals of the one before may be lost. */
+  onSession(): void {
+    this.#attempt?.sayAgain();
+  }
+
   /** The other side started anew: links to its earlier life lead nowhere, and its failures were those of that life. */
   onRestart(): void {
     const boot = this.#options.peerBoot();
@@ -193,13 +198,18 @@ export class Dialer {
   }
 
   #onOffer(dial: string, from: string, offer: Preparation["signals"][number]): void {
-    if (this.#seen.has(dial)) return;
+    if (this.#seen.has(dial)) {
+      // The other side has not had the answer yet.
+      if (this.#attempt?.dial === dial) this.#attempt.sayAgain();
+      return;
+    }
     if (this.#seen.size >= mostSeenDials) this.#seen.delete(this.#seen.values().next().value ?? "");
     this.#seen.add(dial);
     const impolite = this.#options.ownDevice > this.#options.peerDevice;
     const own = this.#attempt ?? this.#preparing;
     const isGlare = own?.role === "offer" && this.#attempt?.answered !== true;
-    if (isGlare && impolite) return;
+    // The other side gives way when it has heard this one's offer, and may not have heard it.
+    if (isGlare && impolite) return this.#attempt?.sayAgain();
     this.#attempt?.end(new ParleyError("closed", { message: "Gave way to the other side's offer." }), "gave-way", true);
     this.#attempt = undefined;
     this.#ladder.onOther();

@@ -59,6 +59,8 @@ export class LinkAttempt {
   #openedAt = 0;
   /** Frames that came behind the hello while it was being verified. */
   readonly #early: Uint8Array[] = [];
+  /** What the other side was told, in order. */
+  readonly #said: LinkSignal[] = [];
   #proving = false;
   #lease: Timer | undefined;
   #useful: Promise<boolean> | undefined;
@@ -82,7 +84,10 @@ export class LinkAttempt {
         ...(settings.portRange === undefined ? {} : { portRange: settings.portRange }),
       },
       {
-        onSignal: (signal) => this.#say(signal),
+        onSignal: (signal) => {
+          if (this.#said.length < limits.candidates) this.#said.push(signal);
+          this.#say(signal);
+        },
         onOpen: () => void this.#onChannel(),
         onMessage: (bytes) => this.#onMessage(bytes),
         onDrain: () => options.onDrain(this),
@@ -117,8 +122,17 @@ export class LinkAttempt {
   }
 
   signal(signal: LinkSignal): void {
-    if (signal.type === "answer") this.answered = true;
+    if (signal.type === "answer") {
+      // Said again.
+      if (this.answered) return;
+      this.answered = true;
+    }
     this.#link.signal(signal);
+  }
+
+  /** The other side may not have heard what it was told. */
+  sayAgain(): void {
+    if (this.#state === "signalling") for (const signal of this.#said) this.#say(signal);
   }
 
   /** Tells the other side, over the registry, that this ends. */

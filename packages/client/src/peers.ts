@@ -217,7 +217,10 @@ export class Peers {
   onSession(): void {
     this.#options.directory.rewatch();
     this.#openLeftover().catch(this.#options.onError);
-    for (const { peer } of this.#contacts.values()) peer.onSession();
+    for (const { peer, dialer } of this.#contacts.values()) {
+      peer.onSession();
+      dialer?.onSession();
+    }
     this.streams.onSession();
   }
 

@@ -300,6 +300,36 @@ describe("a dialer", () => {
     expect([links.links.length, dialer.peerMakesNone]).toEqual([2, false]);
   });
 
+  it("says again what a new session, or a side that offers at the same time, did not hear", async () => {
+    const { links, signals, dialer, say, told } = scene();
+    dialer.dial();
+    await turns();
+    const types = (): string[] => signals.map(({ signal }) => signal.type);
+    const own = signals[0]?.dial ?? "";
+    // Offers that cross: the other side gives way when it has heard this one.
+    say({ type: "offer", sdp: "theirs" }, id(8));
+    expect(types()).toEqual(["offer", "offer"]);
+    dialer.onSession();
+    expect(types()).toEqual(["offer", "offer", "offer"]);
+    expect(new Set(signals.map(({ dial }) => dial))).toEqual(new Set([own]));
+    say({ type: "answer", sdp: "answer" }, own);
+    say({ type: "answer", sdp: "answer" }, own);
+    await links.newest.open("direct");
+    expect([links.links.length, told]).toEqual([1, ["open direct"]]);
+    dialer.onSession();
+    expect(signals).toHaveLength(3);
+  });
+
+  it("answers again when the same offer comes once more, and takes it up once", async () => {
+    const { links, signals, say } = scene();
+    say({ type: "offer", sdp: "theirs" }, id(8));
+    await turns();
+    expect(signals.map(({ signal }) => signal.type)).toEqual(["answer"]);
+    say({ type: "offer", sdp: "theirs" }, id(8));
+    expect(signals.map(({ signal }) => signal.type)).toEqual(["answer", "answer"]);
+    expect(links.links).toHaveLength(1);
+  });
+
   it("says goodbye for all that it closes", async () => {
     const { clock, links, signals, dialer, open } = scene();
     await open("turn");

@@ -53,6 +53,7 @@ const sessions = new Seen<string>();
 const received = new Seen<PageMessage>();
 const refused: string[] = [];
 const attached: BlobRef[] = [];
+const repeated: string[] = [];
 
 function device(): Device {
   if (opened === undefined) throw new ParleyError("not_found", { message: "The page has no device yet." });
@@ -85,8 +86,9 @@ async function start(joined: Kept): Promise<string> {
     if (event.type === "session") sessions.add(event.state);
     if (event.type === "refused") refused.push(event.code);
   });
-  opened.onMessage(({ from, text, path, attachments }) => {
+  opened.onMessage(({ from, text, path, attachments, redelivered }) => {
     attached.push(...attachments);
+    if (redelivered) repeated.push(text);
     received.add({ from: from.name, text, path });
   });
   await opened.start();
@@ -173,9 +175,11 @@ const api: PageApi = {
     return texts;
   },
   messages: (count) => received.until((items) => items.length >= count),
+  redelivered: async () => repeated,
   ping: (to, paths) => device().ping(to, paths === undefined ? {} : { paths }),
   connect: (to) => device().connect(to),
   links: async () => device().links(),
+  isLive: async (who) => (await device().memberOf(who)).live,
   mark: async () => sessions.items.length,
   async session(state, from) {
     await sessions.until((items) => items.slice(from).includes(state));

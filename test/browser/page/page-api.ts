@@ -51,9 +51,13 @@ export interface PageApi {
   fetchTexts(): Promise<readonly string[]>;
   /** Every message so far, once there are `count`. */
   messages(count: number): Promise<readonly PageMessage[]>;
+  /** Texts of the messages so far that an earlier page may have had. */
+  redelivered(): Promise<readonly string[]>;
   ping(to: string, paths?: readonly Path[]): Promise<PingResult>;
   connect(to: string): Promise<LinkView>;
   links(): Promise<readonly LinkView[]>;
+  /** Whether a member is said to be connected. */
+  isLive(who: string): Promise<boolean>;
   /** How many session states there were; for `session`. */
   mark(): Promise<number>;
   /** Waits for the session to be in a state, from the `from`th on. */

@@ -162,7 +162,10 @@ it.each([
   ["empty", () => ""],
   ["of another program", () => '{"hello":"world"}'],
   ["with a field too many", (text: string) => text.replace("{", '{"extra":1,')],
-  ["with a changed member", (text: string) => text.replace(/"member": "./, '"member": "_')],
+  [
+    "with a changed member",
+    (text: string) => text.replace(/"member": "./, (found) => (found.endsWith("_") ? '"member": "A' : '"member": "_')),
+  ],
   ["with a damaged key", (text: string) => text.replace(/"root": "...../, '"root": "AAAAA')],
 ])("says in one sentence what to do about an identity file that is %s", async (_, damage) => {
   const home = await homeWith(

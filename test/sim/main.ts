@@ -7,10 +7,10 @@
  */
 import { fork } from "node:child_process";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 
 import { Coverage, expected } from "./coverage.ts";
 import { type BatchResult, type FailedSeed, prepare, runSeed, showLine } from "./seed-runner.ts";
+import { readSimOptions, type SimOptions } from "./sim-options.ts";
 
 /** Below this many seeds not everything can be expected to happen. */
 const seedsForAll = 500;
@@ -18,27 +18,23 @@ const batchSeeds = 20;
 const mostFailures = 10;
 const progressMs = 5000;
 
-const text = { type: "string" } as const;
-const flag = { type: "boolean" } as const;
-const { values } = parseArgs({
-  options: { seed: text, seeds: text, first: text, steps: text, workers: text, trace: flag, json: flag },
-});
-
-function number(given: string | undefined, otherwise: number, name: string): number {
-  const value = given === undefined ? otherwise : Number(given);
-  if (Number.isInteger(value) && value > 0) return value;
-  process.stderr.write(`sim: --${name} takes a whole number above 0\n`);
-  process.exit(2);
+function read(): SimOptions {
+  try {
+    return readSimOptions(process.argv.slice(2));
+  } catch (error) {
+    process.stderr.write(`sim: ${(error as Error).message}\n`);
+    process.exit(2);
+  }
 }
 
-async function runOne(seed: number): Promise<number> {
+async function runOne(seed: number, { trace, json }: SimOptions): Promise<number> {
   const cast = await prepare();
-  const print = values.trace === true ? (line: string) => void process.stdout.write(`${line}\n`) : undefined;
+  const print = trace ? (line: string) => void process.stdout.write(`${line}\n`) : undefined;
   const coverage = new Coverage();
   const result = await runSeed(cast, seed, coverage, print === undefined ? undefined : (line) => print(showLine(line)));
   const { steps, hash, error } = result;
   process.stdout.write(
-    values.json === true
+    json
       ? `${JSON.stringify({ seed, steps, hash, error: error?.message, counts: coverage.counts })}\n`
       : `seed ${seed}: ${steps} steps, trace ${hash}, ${error === undefined ? "all is well" : (error.stack ?? error.message)}\n`,
   );
@@ -56,7 +52,7 @@ interface Run {
 }
 
 /** Deals batches to the workers until enough was run. */
-async function runMany(first: number, seeds: number, steps: number, workers: number): Promise<Run> {
+async function runMany({ first, seeds, steps, workers }: SimOptions): Promise<Run> {
   const started = performance.now();
   const coverage = new Coverage();
   const failed: FailedSeed[] = [];
@@ -143,21 +139,13 @@ function describe({ seeds, steps, coverage, failed, tookMs, unlike }: Run, missi
 }
 
 async function main(): Promise<number> {
-  if (values.seed !== undefined) return runOne(number(values.seed, 1, "seed"));
-  const steps = number(values.steps, Number.MAX_SAFE_INTEGER, "steps");
-  const seeds = number(values.seeds, values.steps === undefined ? 500 : Number.MAX_SAFE_INTEGER / 2, "seeds");
-  const run = await runMany(
-    number(values.first, 1, "first"),
-    Math.floor(seeds),
-    steps,
-    number(values.workers, 2, "workers"),
-  );
+  const options = read();
+  if (options.seed !== undefined) return runOne(options.seed, options);
+  const run = await runMany(options);
   const missing = run.seeds >= seedsForAll ? run.coverage.missing(expected) : [];
   const { coverage, ...facts } = run;
   process.stdout.write(
-    values.json === true
-      ? `${JSON.stringify({ ...facts, missing, counts: coverage.counts })}\n`
-      : describe(run, missing),
+    options.json ? `${JSON.stringify({ ...facts, missing, counts: coverage.counts })}\n` : describe(run, missing),
   );
   return run.failed.length > 0 || missing.length > 0 || run.unlike.length > 0 ? 1 : 0;
 }

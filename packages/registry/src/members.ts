@@ -10,7 +10,7 @@ import {
 import { foldName, id32Schema, limits, type MemberRecord, nameSchema, ParleyError } from "@parley/protocol";
 import { z } from "zod";
 
-import type { Directory } from "./directory.ts";
+import type { Directory, DirectoryEntry } from "./directory.ts";
 import { JsonRecords, type Versioned } from "./json-records.ts";
 import { keys } from "./keys.ts";
 import type { MeshState } from "./mesh-state.ts";
@@ -58,6 +58,18 @@ export class Members {
   async holderOf(name: string): Promise<string | undefined> {
     const holder = await this.#names.get(keys.name(name));
     return holder?.value.name === name ? holder.value.member : undefined;
+  }
+
+  /** By name or id. The directory may be late: the store has the last word before it throws `unknown_member`. */
+  async find(wanted: { readonly name: string } | { readonly member: string }): Promise<DirectoryEntry> {
+    const { directory } = this.#options;
+    const known = "member" in wanted ? directory.get(wanted.member) : directory.byName(wanted.name);
+    if (known !== undefined) return known;
+    const id = "member" in wanted ? wanted.member : await this.holderOf(wanted.name);
+    if (id !== undefined) await this.refresh(id);
+    const found = id === undefined ? undefined : directory.get(id);
+    if (found === undefined) throw new ParleyError("unknown_member");
+    return found;
   }
 
   /** Whether a member is in and its admission still runs. */

@@ -1,7 +1,6 @@
 import { type Blobs, peekStatement, systemClock, systemRandom, type Timer } from "@parley/core";
 import { ParleyError, type RouteReply, toParleyError } from "@parley/protocol";
 
-import { makeAnswers } from "./answers.ts";
 import { Attempts } from "./attempts.ts";
 import { blobRoutes } from "./blob-routes.ts";
 import { defaultBounds, type RegistryBounds } from "./bounds.ts";
@@ -23,6 +22,7 @@ import { NodeCounters } from "./node-counters.ts";
 import type { NodeOptions, RegistryLog } from "./options.ts";
 import { Pairings } from "./pairings.ts";
 import { Presence } from "./presence.ts";
+import { makeRequestTable } from "./requests/request-table.ts";
 import type { SessionSocket } from "./session-socket.ts";
 import { SessionTable } from "./session-table.ts";
 import { SessionTokens } from "./session-token.ts";
@@ -158,7 +158,7 @@ export class RegistryNode {
       counters: this.counters,
       generations: new Generations(records),
       delivery: new Delivery({ ...shared, sessions: this.#table }),
-      answer: makeAnswers({
+      requests: makeRequestTable({
         ...shared,
         mailboxChanged: (member) => {
           for (const session of this.#table.ofMember(member)) session.mailboxChanged();

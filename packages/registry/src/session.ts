@@ -1,10 +1,8 @@
-import { type Clock, type Log, type Random, type Signer, signStatement, type Timer } from "@parley/core";
+import type { Clock, Log, Timer } from "@parley/core";
 import {
-  decodeRequest,
   type DevicePresence,
   type ErrorCode,
   errorTable,
-  type FrameResult,
   limits,
   type MemberKind,
   type MemberRecord,
@@ -14,31 +12,28 @@ import {
   type Role,
   toBase64url,
   toParleyError,
-  type RequestMessage,
 } from "@parley/protocol";
 
-import { mayRequest } from "./access.ts";
 import type { RegistryBounds } from "./bounds.ts";
 import { CatchUp } from "./catch-up.ts";
 import type { DeadLetters } from "./dead-letters.ts";
 import type { Delivery } from "./delivery.ts";
 import type { DeviceBoxes } from "./device-boxes.ts";
-import type { Directory, DirectoryEntry } from "./directory.ts";
-import type { Generations } from "./generations.ts";
+import type { DirectoryEntry } from "./directory.ts";
 import { type HandshakeContext, makeChallenge, type Proven, verifyProof } from "./handshake.ts";
 import type { InboxCandidate, InboxGrant, InboxLeases } from "./inbox-leases.ts";
-import { issueLease } from "./lease.ts";
 import type { MailboxAttempts } from "./mailbox-attempts.ts";
-import type { Mailboxes } from "./mailboxes.ts";
 import type { NodeCounters } from "./node-counters.ts";
 import type { RegistryLog } from "./options.ts";
 import type { Presence, PresenceWatcher } from "./presence.ts";
+import type { RequestTable } from "./requests/request-table.ts";
+import { SessionFrames } from "./session-frames.ts";
 import { SessionMailbox } from "./session-mailbox.ts";
+import { SessionPulse } from "./session-pulse.ts";
+import { SessionRequests } from "./session-requests.ts";
 import type { SessionSocket } from "./session-socket.ts";
 import type { SessionTable } from "./session-table.ts";
-import { Tick } from "./tick.ts";
-import { TokenBucket } from "./token-bucket.ts";
-import { toWireError } from "./wire-error.ts";
+import { makeWelcome, type Welcome, type WelcomeContext } from "./welcome.ts";
 
 /** Who a session speaks for. The roles follow the newest admission. */
 export interface SessionIdentity {
@@ -54,26 +49,20 @@ export interface SessionIdentity {
 }
 
 /** What every session of a node shares. */
-export interface SessionServices extends HandshakeContext {
-  readonly nodeKey: Signer;
+export interface SessionServices extends HandshakeContext, WelcomeContext {
   readonly clock: Clock;
-  readonly random: Random;
   readonly bounds: RegistryBounds;
   readonly log: RegistryLog;
   readonly store: Log;
   readonly table: SessionTable;
-  readonly directory: Directory;
   readonly presence: Presence;
-  readonly mailboxes: Mailboxes;
   readonly deviceBoxes: DeviceBoxes;
   readonly deadLetters: DeadLetters;
   readonly attempts: MailboxAttempts;
   readonly inboxes: InboxLeases;
   readonly counters: NodeCounters;
-  readonly generations: Generations;
   readonly delivery: Delivery;
-  /** Answers one request that the session may make. */
-  readonly answer: (session: Session, request: RequestMessage) => Promise<unknown>;
+  readonly requests: RequestTable;
 }
 
 /** `proof`: the challenge is out. `verifying`: the proof is in. `open`: the welcome is out. `closed`: nothing more. */
@@ -81,8 +70,6 @@ type Phase = "proof" | "verifying" | "open" | "closed";
 
 /** Close codes of a device that leaves in order (RFC 6455 section 7.4.1); 1005 stands for a close without a code. */
 const orderlyCloses: readonly number[] = [1000, 1001, 1005];
-/** Results in one push. */
-const resultsPerPush = 512;
 
 /** One device's connection to this node, from the challenge to the close. Knows no sockets. */
 export class Session implements PresenceWatcher, InboxCandidate {
@@ -91,35 +78,31 @@ export class Session implements PresenceWatcher, InboxCandidate {
   readonly #socket: SessionSocket;
   readonly #services: SessionServices;
   readonly #challenge: string;
-  readonly #bucket: TokenBucket;
-  readonly #flush: Tick;
+  readonly #pulse: SessionPulse;
+  readonly #requests: SessionRequests;
+  readonly #frames: SessionFrames;
   #phase: Phase = "proof";
   #handshakeTimer: Timer | undefined;
   #identity: SessionIdentity | undefined;
   #mailbox: SessionMailbox | undefined;
-  #results: FrameResult[] = [];
-  #pendingRequests = 0;
-  #storing = 0;
-  /** Reasons for not reading the socket. */
-  #holds = 0;
   #generation = 0;
-  #heardAt: number;
-  #pingedAt: number;
-  #stale = false;
 
   constructor(socket: SessionSocket, services: SessionServices) {
     this.#socket = socket;
     this.#services = services;
-    const { clock, random, bounds, mesh, nodeKey } = services;
-    const now = clock.monotonic();
-    this.#heardAt = now;
-    this.#pingedAt = now;
+    const { clock, random, bounds, mesh, nodeKey, requests, delivery, counters } = services;
+    this.#pulse = new SessionPulse(clock, bounds);
     this.catchUp = new CatchUp({ socket, clock, bounds, onHopeless: () => this.end("slow_reader") });
-    this.#flush = new Tick(
-      (run) => clock.soon(run),
-      () => this.#sendResults(),
-    );
-    this.#bucket = new TokenBucket(bounds.requestsPerSecond, bounds.requestsPerSecond * 5, now);
+    this.#requests = new SessionRequests({
+      session: this,
+      table: requests,
+      clock,
+      bounds,
+      send: (reply) => this.#send(JSON.stringify(reply)),
+      coded: (error, during) => this.#coded(error, during),
+    });
+    const onError = (error: unknown): void => this.#fail(error);
+    this.#frames = new SessionFrames({ session: this, socket, delivery, clock, bounds, counters, onError });
     this.#challenge = makeChallenge(mesh.claimed?.mesh, nodeKey.id, toBase64url(random.bytes(16)), clock.now());
   }
 
@@ -133,7 +116,7 @@ export class Session implements PresenceWatcher, InboxCandidate {
   }
 
   get heardAt(): number {
-    return this.#heardAt;
+    return this.#pulse.heardAt;
   }
 
   /** Of an open session. */
@@ -144,7 +127,7 @@ export class Session implements PresenceWatcher, InboxCandidate {
 
   /** Work that a stop waits for: requests and frames that are being written. */
   get isBusy(): boolean {
-    return this.#pendingRequests > 0 || this.#storing > 0;
+    return this.#requests.isBusy || this.#frames.isBusy;
   }
 
   start(): void {
@@ -159,7 +142,7 @@ export class Session implements PresenceWatcher, InboxCandidate {
     if (this.#phase === "closed") return;
     this.#heard();
     if (text.length > limits.controlBytes) this.end("too_large");
-    else if (this.#phase === "open") this.#request(text);
+    else if (this.#phase === "open") this.#requests.take(text);
     else if (this.#phase === "proof") void this.#prove(text);
     else this.end("unauthenticated");
   }
@@ -167,7 +150,7 @@ export class Session implements PresenceWatcher, InboxCandidate {
   onBytes(bytes: Uint8Array): void {
     if (this.#phase === "closed") return;
     this.#heard();
-    if (this.#phase === "open") this.#frame(bytes);
+    if (this.#phase === "open") this.#frames.take(bytes);
     else this.end("unauthenticated");
   }
 
@@ -242,19 +225,13 @@ export class Session implements PresenceWatcher, InboxCandidate {
     const { clock, bounds, presence, inboxes } = this.#services;
     if (this.#identity.admissionExpires <= clock.now())
       return this.end("expired", "The admission has expired; an operator has to renew it.");
-    const now = clock.monotonic();
-    const silence = now - this.#heardAt;
-    if (silence >= bounds.lostMs) return this.#leave("timeout", false, () => this.#socket.terminate());
-    if (silence >= bounds.staleMs && !this.#stale) {
-      this.#stale = true;
-      presence.heard(this.#identity.member, this.#identity.device, "stale");
-    }
+    const silence = this.#pulse.check();
+    if (silence === "lost") return this.#leave("timeout", false, () => this.#socket.terminate());
+    if (silence === "stale") presence.heard(this.#identity.member, this.#identity.device, "stale");
     if (this.#identity.kind === "agent") inboxes.beat(this);
     this.#mailbox?.beat();
     const pause = inboxes.isShared(this) ? Math.min(bounds.pingMs, bounds.inboxLeaseMs / 3) : bounds.pingMs;
-    if (now - this.#pingedAt < pause) return;
-    this.#pingedAt = now;
-    this.#socket.ping();
+    if (this.#pulse.takePing(pause)) this.#socket.ping();
   }
 
   /** Closes with the code of the table. */
@@ -269,18 +246,10 @@ export class Session implements PresenceWatcher, InboxCandidate {
     );
   }
 
-  #hold(): void {
-    if (this.#holds++ === 0) this.#socket.pause();
-  }
-
-  #release(): void {
-    if (--this.#holds === 0) this.#socket.resume();
-  }
-
   /** `gaveUp`: the device takes nothing any more, so that another may hold its agent's inbox at once. */
   #leave(why: ErrorCode, gaveUp: boolean, close: () => void = () => undefined): void {
     const { table, presence, log, inboxes } = this.#services;
-    this.#sendResults();
+    this.#frames.sendResults();
     this.#phase = "closed";
     this.#handshakeTimer?.cancel();
     this.#mailbox?.close(why === "closed" && !gaveUp);
@@ -300,9 +269,7 @@ export class Session implements PresenceWatcher, InboxCandidate {
   }
 
   #heard(): void {
-    this.#heardAt = this.#services.clock.monotonic();
-    if (!this.#stale || this.#identity === undefined) return;
-    this.#stale = false;
+    if (!this.#pulse.heard() || this.#identity === undefined) return;
     this.#services.presence.heard(this.#identity.member, this.#identity.device, "connected");
   }
 
@@ -310,57 +277,13 @@ export class Session implements PresenceWatcher, InboxCandidate {
     this.#phase = "verifying";
     try {
       const proven = await verifyProof(text, this.#challenge, this.#services);
-      await this.#welcome(proven);
+      this.#open(proven, await makeWelcome(proven, this.#services));
     } catch (error) {
       this.#fail(error);
     }
   }
 
-  async #welcome(proven: Proven): Promise<void> {
-    const { nodeKey, clock, random, mesh, members, directory, mailboxes, generations, bounds } = this.#services;
-    const claimed = mesh.require();
-    const { member, device, proofHash, version, suite } = proven;
-    const id = toBase64url(random.bytes(16));
-    const generation = await generations.next(device, id);
-    const time = clock.now();
-    const [statement, lease, mailbox] = await Promise.all([
-      signStatement(
-        "welcome",
-        { mesh: claimed.mesh, node: nodeKey.id, proof: proofHash, version, suite, session: id, generation, time },
-        nodeKey,
-      ),
-      issueLease(
-        { mesh: claimed.mesh, nodeKey, now: time, leaseMs: bounds.leaseMs },
-        member.member,
-        device,
-        member.admissionExpires,
-      ),
-      mailboxes.bounds(member.member),
-    ]);
-    const owner = { member: member.member, kind: member.kind, devices: [...member.devices.keys()] };
-    const cursor = await mailboxes.cursor(owner, device);
-    // What came while this was under way has the last word: the directory is as new as the store from here on.
-    await members.refresh(member.member);
-    if (mesh.isRevoked(member.member)) throw new ParleyError("revoked");
-    if (directory.get(member.member)?.devices.includes(device) === false) throw new ParleyError("device_removed");
-    this.#open({ ...proven, session: id }, generation, cursor, {
-      type: "welcome",
-      statement,
-      node: claimed.certificate,
-      operators: [...claimed.operators.chain],
-      admission: member.record.admission,
-      lease,
-      ...(mesh.claimed?.revocations === undefined ? {} : { revocations: mesh.claimed.revocations.compact }),
-      mailbox,
-    });
-  }
-
-  #open(
-    proven: Proven & { readonly session: string },
-    generation: number,
-    cursor: number | undefined,
-    welcome: object,
-  ): void {
+  #open(proven: Proven, { session, generation, cursor, text }: Welcome): void {
     if (this.#phase !== "verifying") return;
     const { table, presence, log, inboxes, counters } = this.#services;
     const { member, device, boot } = proven;
@@ -375,13 +298,13 @@ export class Session implements PresenceWatcher, InboxCandidate {
       name: member.name,
       kind: member.kind,
       roles: member.roles,
-      session: proven.session,
+      session,
       admissionExpires: member.admissionExpires,
     };
     this.#phase = "open";
     this.#mailbox = this.#makeMailbox(this.#identity, boot, cursor);
     counters.sessions++;
-    this.#socket.sendText(JSON.stringify(welcome));
+    this.#socket.sendText(text);
     table.put(member.member, device, this)?.end("superseded");
     presence.connect(member.member, device, boot);
     if (member.kind === "agent") inboxes.consider(member.member);
@@ -421,80 +344,6 @@ export class Session implements PresenceWatcher, InboxCandidate {
       onceDrained: (go) => this.#socket.onceDrained(go),
       onError: (error) => this.#fail(error),
     });
-  }
-
-  #request(text: string): void {
-    const { clock, bounds } = this.#services;
-    const request = decodeRequest(text);
-    if (request.id === undefined) {
-      if (!request.ok) this.end(request.code, request.message);
-      return;
-    }
-    const { id } = request;
-    // What makes room for more of the mailbox is bounded by what was pushed.
-    const isFree =
-      request.ok &&
-      request.value.type === "mailbox.ack" &&
-      this.#mailbox?.isProgress(request.value.body.offset) === true;
-    if (!isFree && !this.#bucket.take(clock.monotonic())) return this.#refuse(id, new ParleyError("rate_limited"));
-    if (!request.ok) return this.#refuse(id, new ParleyError(request.code, { message: request.message }));
-    if (!mayRequest(request.value.type, this.#identity?.roles ?? []))
-      return this.#refuse(id, new ParleyError("forbidden"));
-    if (this.#pendingRequests >= bounds.pendingRequests) return this.#refuse(id, new ParleyError("limit_reached"));
-    void this.#answer(id, request.value);
-  }
-
-  async #answer(id: number, request: RequestMessage): Promise<void> {
-    this.#pendingRequests++;
-    try {
-      const body = await this.#services.answer(this, request);
-      this.#send(JSON.stringify({ re: id, body }));
-    } catch (error) {
-      const coded = this.#coded(error, request.type);
-      this.#refuse(id, coded);
-    } finally {
-      this.#pendingRequests--;
-    }
-  }
-
-  #refuse(id: number, error: ParleyError): void {
-    this.#send(JSON.stringify({ re: id, error: toWireError(error) }));
-  }
-
-  #frame(bytes: Uint8Array): void {
-    try {
-      const result = this.#services.delivery.carry(this, bytes, (late) => this.#result(late));
-      if (result instanceof Promise) void this.#await(result);
-      else if (result !== undefined) this.#result(result);
-    } catch (error) {
-      this.#fail(error);
-    }
-  }
-
-  /** Frames that wait for the store hold up the socket of who sends them, once they are many. */
-  async #await(result: Promise<FrameResult>): Promise<void> {
-    const { storingFrames } = this.#services.bounds;
-    if (++this.#storing === storingFrames) this.#hold();
-    try {
-      this.#result(await result);
-    } catch (error) {
-      this.#fail(error);
-    } finally {
-      if (this.#storing-- === storingFrames) this.#release();
-    }
-  }
-
-  #result(result: FrameResult): void {
-    this.#services.counters.result(result);
-    this.#results.push(result);
-    this.#flush.schedule();
-  }
-
-  #sendResults(): void {
-    const results = this.#results;
-    this.#results = [];
-    for (let from = 0; from < results.length; from += resultsPerPush)
-      this.push("frame.results", { results: results.slice(from, from + resultsPerPush) });
   }
 
   #send(text: string): void {

@@ -1,0 +1,45 @@
+import { limits } from "@parley/protocol";
+
+import type { Invites } from "../invites.ts";
+import type { Members } from "../members.ts";
+import type { MeshState } from "../mesh-state.ts";
+import type { Pairings } from "../pairings.ts";
+import type { RequestHandlers, RequestsOf } from "./request-handler.ts";
+
+export interface AdmissionServices {
+  readonly mesh: MeshState;
+  readonly members: Members;
+  readonly invites: Invites;
+  readonly pairings: Pairings;
+}
+
+/** Who comes into the mesh and who goes out of it, by an operator's word. */
+export function admissionRequests({
+  mesh,
+  members,
+  invites,
+  pairings,
+}: AdmissionServices): RequestHandlers<RequestsOf<"invite" | "pairing" | "revocations">> {
+  return {
+    "invite.create": (caller, wanted) => invites.create(caller.member, wanted),
+    "invite.list": (_caller, page) => invites.list(page.limit ?? limits.pageSize, page.after),
+    "invite.cancel": async (_caller, { invite }) => {
+      await invites.cancel(invite);
+      return {};
+    },
+    "pairing.list": (_caller, page) => pairings.list(page.limit ?? limits.pageSize, page.after),
+    "pairing.approve": async (_caller, { pairing, admission }) => {
+      await pairings.approve(pairing, admission);
+      return {};
+    },
+    "pairing.reject": async (_caller, { pairing, reason }) => {
+      await pairings.reject(pairing, reason);
+      return {};
+    },
+    "revocations.publish": async (_caller, { revocations }) => {
+      await mesh.publishRevocations(revocations, (member) => members.isAdmitted(member));
+      await members.revokeListed();
+      return {};
+    },
+  };
+}

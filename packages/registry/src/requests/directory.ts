@@ -1,0 +1,41 @@
+import type { Directory } from "../directory.ts";
+import type { InboxLeases } from "../inbox-leases.ts";
+import type { Members } from "../members.ts";
+import type { Presence } from "../presence.ts";
+import type { RequestHandlers, RequestsOf } from "./request-handler.ts";
+
+export interface DirectoryServices {
+  readonly directory: Directory;
+  readonly members: Members;
+  readonly presence: Presence;
+  readonly inboxes: InboxLeases;
+}
+
+/** Who there is and where, and what members say about themselves. */
+export function directoryRequests({
+  directory,
+  members,
+  presence,
+  inboxes,
+}: DirectoryServices): RequestHandlers<RequestsOf<"directory" | "card" | "presence">> {
+  return {
+    "directory.find": (_caller, query) => directory.find(query, presence),
+    "directory.get": async (_caller, wanted) => {
+      const { record, member } = await members.find(wanted);
+      return { record, ...presence.entry(member) };
+    },
+    "directory.watch": (_caller, { members: watched }, session) => {
+      presence.watch(session, watched);
+      return {};
+    },
+    "card.publish": async (caller, { card }) => {
+      await members.publishCard(caller.member, card);
+      return {};
+    },
+    "presence.set": (caller, change) => {
+      presence.set(caller.member, caller.device, change);
+      if (caller.kind === "agent" && change.consumer !== undefined) inboxes.consider(caller.member);
+      return {};
+    },
+  };
+}

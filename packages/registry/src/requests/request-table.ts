@@ -1,0 +1,27 @@
+import type { RequestType } from "@parley/protocol";
+
+import { admissionRequests, type AdmissionServices } from "./admission.ts";
+import { devicesRequests, type DevicesServices } from "./devices.ts";
+import { directoryRequests, type DirectoryServices } from "./directory.ts";
+import { mailboxRequests, type MailboxServices } from "./mailbox.ts";
+import type { RequestHandlers } from "./request-handler.ts";
+import { tokensRequests, type TokensServices } from "./tokens.ts";
+
+export type RequestServices = AdmissionServices &
+  DevicesServices &
+  DirectoryServices &
+  MailboxServices &
+  TokensServices;
+
+/** Every request of a session with its handler, one domain after the other. */
+export type RequestTable = RequestHandlers<RequestType>;
+
+export function makeRequestTable(services: RequestServices): RequestTable {
+  return {
+    ...directoryRequests(services),
+    ...devicesRequests(services),
+    ...admissionRequests(services),
+    ...mailboxRequests(services),
+    ...tokensRequests(services),
+  };
+}

@@ -1,0 +1,75 @@
+import type { Clock } from "@parley/core";
+import { decodeRequest, ParleyError, type RequestMessage, type RequestType } from "@parley/protocol";
+
+import { mayRequest } from "./access.ts";
+import type { RegistryBounds } from "./bounds.ts";
+import type { RequestHandler } from "./requests/request-handler.ts";
+import type { RequestTable } from "./requests/request-table.ts";
+import type { Session } from "./session.ts";
+import { TokenBucket } from "./token-bucket.ts";
+import { toWireError } from "./wire-error.ts";
+
+export interface SessionRequestsOptions {
+  readonly session: Session;
+  readonly table: RequestTable;
+  readonly clock: Pick<Clock, "monotonic">;
+  readonly bounds: Pick<RegistryBounds, "requestsPerSecond" | "pendingRequests">;
+  readonly send: (reply: object) => void;
+  /** Makes a coded error of what a handler threw, and logs what should not happen. */
+  readonly coded: (error: unknown, during: string) => ParleyError;
+}
+
+/** The requests of one open session: who may ask what, how often and how much at once. */
+export class SessionRequests {
+  readonly #options: SessionRequestsOptions;
+  readonly #bucket: TokenBucket;
+  #pending = 0;
+
+  constructor(options: SessionRequestsOptions) {
+    this.#options = options;
+    const { bounds, clock } = options;
+    this.#bucket = new TokenBucket(bounds.requestsPerSecond, bounds.requestsPerSecond * 5, clock.monotonic());
+  }
+
+  get isBusy(): boolean {
+    return this.#pending > 0;
+  }
+
+  take(text: string): void {
+    const { session, clock, bounds } = this.#options;
+    const request = decodeRequest(text);
+    if (request.id === undefined) {
+      if (!request.ok) session.end(request.code, request.message);
+      return;
+    }
+    const { id } = request;
+    // What makes room for more of the mailbox is bounded by what was pushed.
+    const isFree =
+      request.ok && request.value.type === "mailbox.ack" && session.mailbox.isProgress(request.value.body.offset);
+    if (!isFree && !this.#bucket.take(clock.monotonic())) return this.#refuse(id, new ParleyError("rate_limited"));
+    if (!request.ok) return this.#refuse(id, new ParleyError(request.code, { message: request.message }));
+    if (!mayRequest(request.value.type, session.identity?.roles ?? []))
+      return this.#refuse(id, new ParleyError("forbidden"));
+    if (this.#pending >= bounds.pendingRequests) return this.#refuse(id, new ParleyError("limit_reached"));
+    void this.#answer(id, request.value);
+  }
+
+  async #answer(id: number, { type, body }: RequestMessage): Promise<void> {
+    const { session, table, send, coded } = this.#options;
+    this.#pending++;
+    try {
+      if (session.identity === undefined) throw new ParleyError("unauthenticated");
+      // The table pairs each type with its body; the compiler cannot see that through a lookup by a union.
+      const handler = table[type] as RequestHandler<RequestType>;
+      send({ re: id, body: await handler(session.identity, body, session) });
+    } catch (error) {
+      this.#refuse(id, coded(error, type));
+    } finally {
+      this.#pending--;
+    }
+  }
+
+  #refuse(id: number, error: ParleyError): void {
+    this.#options.send({ re: id, error: toWireError(error) });
+  }
+}

@@ -6,7 +6,6 @@ import { AgentEvent, type AgentExecutor, DefaultRequestHandler, InMemoryTaskStor
 import { agentCardHandler, jsonRpcHandler, UserBuilder } from "@a2a-js/sdk/server/express";
 import express from "express";
 
-import { echoSkill } from "../echo-card.ts";
 import { answerCommands } from "../role.ts";
 
 /** Ends each task at once with an artifact that carries the same parts: what a delegation is, in one event. */
@@ -51,7 +50,7 @@ function cardAt(url: string): AgentCard {
     defaultOutputModes: ["application/json"],
     skills: [
       {
-        id: echoSkill,
+        id: "echo",
         name: "Echo",
         description: "Answers with its input",
         tags: [],

@@ -12,11 +12,14 @@ import { type Journal, openMemoryJournal } from "@parley/core";
 import { NodeLinkFactory } from "@parley/peer/node";
 import { limits, parseInviteLink } from "@parley/protocol";
 import { openSqliteJournal } from "@parley/store-sqlite";
+import { testCard } from "@parley/testkit";
 
 import { CountedBodies, Counter, endOfRun } from "../counted-bodies.ts";
-import { echoCard, echoSkill } from "../echo-card.ts";
 import { type LoadFigures, repeatCall } from "../load.ts";
 import { answerCommands, residentKiB } from "../role.ts";
+
+/** The one skill of the bench: answers with its input. */
+const echoSkill = "echo";
 
 /** Which device of the process acts, and towards whom. */
 interface Between {
@@ -198,7 +201,7 @@ const commands = {
   async serveEcho(as: string): Promise<void> {
     const device = deviceOf(as);
     device.serve(({ input }) => Promise.resolve(input));
-    await device.publishCard(echoCard(device.name, device.member));
+    await device.publishCard(testCard(device, [{ id: echoSkill }]));
   },
   delegate({ as, to, ...load }: Between & { seconds: number; inFlight: number }): Promise<LoadFigures> {
     const device = deviceOf(as);

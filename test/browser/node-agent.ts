@@ -1,5 +1,5 @@
 import type { Device } from "@parley/client";
-import { type AgentCard, envelopeBinding } from "@parley/protocol";
+import { testCard } from "@parley/testkit";
 
 /** Publishes the skill `count` and serves it: a progress note per step, then the sum and the path that the task came by. */
 export async function serveCount(device: Device): Promise<void> {
@@ -12,18 +12,5 @@ export async function serveCount(device: Device): Promise<void> {
     }
     return { sum, path: task.path, from: task.from.name };
   });
-  await device.publishCard(cardOf(device));
-}
-
-function cardOf({ name, member }: Device): AgentCard {
-  return {
-    name,
-    description: "Counts in Node",
-    version: "1.0.0",
-    supportedInterfaces: [{ url: `parley:${member}`, protocolBinding: envelopeBinding, protocolVersion: "1.0" }],
-    capabilities: { streaming: true },
-    defaultInputModes: ["application/json"],
-    defaultOutputModes: ["application/json"],
-    skills: [{ id: "count", name: "Count", description: "Counts up to a number", tags: ["numbers"] }],
-  };
+  await device.publishCard(testCard(device, [{ id: "count", tags: ["numbers"] }]));
 }

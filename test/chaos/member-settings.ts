@@ -1,5 +1,3 @@
-import type { AgentCard } from "@parley/protocol";
-
 /** What a member's process is started with. */
 export interface MemberSettings {
   readonly kind: "agent" | "person";
@@ -34,22 +32,3 @@ export interface MemberReport {
 
 /** The one skill of the run. */
 export const echoSkill = "echo";
-
-export function cardOf(name: string, member: string): AgentCard {
-  return {
-    name,
-    description: "Answers with its input",
-    version: "1.0.0",
-    supportedInterfaces: [
-      {
-        url: `parley:${member}`,
-        protocolBinding: "https://parley.dev/a2a/bindings/envelope/v1",
-        protocolVersion: "1.0",
-      },
-    ],
-    capabilities: {},
-    defaultInputModes: ["application/json"],
-    defaultOutputModes: ["application/json"],
-    skills: [{ id: echoSkill, name: "Echo", description: "Answers with its input", tags: [] }],
-  };
-}

@@ -1,10 +1,11 @@
 import { enrolDevice } from "@parley/client";
 import { peekStatement } from "@parley/core";
 import { limits, parseInviteLink } from "@parley/protocol";
+import { testCard } from "@parley/testkit";
 import { describe, expect, it } from "vitest";
 
 import { Events, Messages, MeshScope, until } from "./device-fixture.ts";
-import { card, hostileScene } from "./hostile-scene.ts";
+import { hostileScene } from "./hostile-scene.ts";
 import { MovedClock } from "./moved-clock.ts";
 
 const currentKid = ({ devices }: { readonly devices: string }): string =>
@@ -57,11 +58,13 @@ describe("a further device of a member", () => {
     const { mesh } = scope;
     const crew = await mesh.join("crew");
     const others = [await mesh.addDevice(crew), await mesh.addDevice(crew)];
-    await crew.device.publishCard(card("crew", ["search"]));
+    await crew.device.publishCard(testCard(crew.device, [{ id: "search" }]));
     for (const { device } of others) {
       await until(async () => (await device.memberOf("@crew")).card !== undefined);
-      await device.publishCard(card("crew", ["search"]));
-      await expect(device.publishCard(card("crew", ["paint"]))).rejects.toMatchObject({ code: "forbidden" });
+      await device.publishCard(testCard(device, [{ id: "search" }]));
+      await expect(device.publishCard(testCard(device, [{ id: "paint" }]))).rejects.toMatchObject({
+        code: "forbidden",
+      });
     }
     const { members } = await mesh.operator.device.find({ skill: "search" });
     expect(members[0]?.devices.map(({ state }) => state)).toEqual(["connected", "connected", "connected"]);

@@ -1,9 +1,9 @@
 import { createSigner, signStatement } from "@parley/core";
 import { limits } from "@parley/protocol";
-import { TestIdentity } from "@parley/testkit";
+import { testCard, TestIdentity } from "@parley/testkit";
 import { describe, expect, it } from "vitest";
 
-import { card, hostileScene } from "./hostile-scene.ts";
+import { hostileScene } from "./hostile-scene.ts";
 
 describe("a hostile registry cannot", () => {
   it("answer a name with another member", async () => {
@@ -152,7 +152,7 @@ describe("a hostile registry cannot", () => {
     await using mesh = await hostileScene();
     const { alice, bob, proxy, entry } = mesh;
     const before = await entry(bob);
-    await bob.device.publishCard(card("bob", ["search", "read"]));
+    await bob.device.publishCard(testCard(bob.device, [{ id: "search" }, { id: "read" }]));
     const after = await entry(bob);
     proxy.replies["directory.find"] = () => ({ members: [after] });
     expect((await alice.find({})).members).toHaveLength(1);

@@ -1,27 +1,15 @@
 import type { MemberEntry } from "@parley/protocol";
+import { testCard } from "@parley/testkit";
 
 import { Events, type Joined, MeshScope } from "./device-fixture.ts";
 import { RegistryProxy } from "./registry-proxy.ts";
-
-export const card = (name: string, skills: readonly string[]) => ({
-  name,
-  description: `what ${name} does`,
-  version: "1.0.0",
-  supportedInterfaces: [
-    { url: "parley:x", protocolBinding: "https://parley.dev/a2a/bindings/envelope/v1", protocolVersion: "1.0" },
-  ],
-  capabilities: {},
-  defaultInputModes: ["application/json"],
-  defaultOutputModes: ["application/json"],
-  skills: skills.map((id) => ({ id, name: id, description: id, tags: [] })),
-});
 
 /** Alice speaks to the registry through somebody who holds its node key and its disk; Bob and Carol are honest. */
 export async function hostileScene() {
   const scope = await MeshScope.start();
   const [bob, carol, dave] = [await scope.join("bob"), await scope.join("carol"), await scope.join("dave")];
-  await bob.device.publishCard(card("bob", ["search"]));
-  await carol.device.publishCard(card("carol", ["paint"]));
+  await bob.device.publishCard(testCard(bob.device, [{ id: "search" }]));
+  await carol.device.publishCard(testCard(carol.device, [{ id: "paint" }]));
   const proxy = await RegistryProxy.start(scope.mesh.origin);
   const { device: honest, joined } = await scope.join("alice");
   await honest.stop();

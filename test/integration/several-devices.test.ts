@@ -1,11 +1,11 @@
 import { enrolDevice, type TaskRun } from "@parley/client";
 import { openMemoryJournal } from "@parley/core";
 import { limits, parseInviteLink } from "@parley/protocol";
+import { testCard } from "@parley/testkit";
 import { describe, expect, it, vi } from "vitest";
 
 import type { TestMember } from "../../packages/testkit/src/mesh/test-mesh.ts";
 import { Events, type Joined, MeshScope, Messages, numbered, until } from "./device-fixture.ts";
-import { card } from "./hostile-scene.ts";
 import { JumpingClock } from "./jumping-clock.ts";
 
 /** One more device of a member, with links of its own. */
@@ -134,7 +134,7 @@ describe("tasks for an agent with three instances", () => {
         await Promise.race([release.promise, new Promise((resolve) => signal.addEventListener("abort", resolve))]);
         return {};
       });
-    await first.device.publishCard(card("worker", ["wait"]));
+    await first.device.publishCard(testCard(first.device, [{ id: "wait" }]));
     await until(async () => (await bob.device.memberOf("@worker")).card !== undefined);
     const delegate = (count: number): Promise<TaskRun[]> =>
       Promise.all(Array.from({ length: count }, () => bob.device.delegate("@worker", { skill: "wait", input: {} })));

@@ -1,28 +1,18 @@
 import type { IncomingTask, TaskHandler } from "@parley/client";
 import { ParleyError, skillSchemasExtension } from "@parley/protocol";
+import { testCard } from "@parley/testkit";
 
 import type { Joined } from "./device-fixture.ts";
 
-/** A card with skills whose schemas ask for, and promise, an object with a string `text`. */
-const cardOf = (name: string, skills: readonly string[]) => ({
-  name,
-  description: `what ${name} does`,
-  version: "1.0.0",
-  supportedInterfaces: [
-    { url: "parley:x", protocolBinding: "https://parley.dev/a2a/bindings/envelope/v1", protocolVersion: "1.0" },
-  ],
-  capabilities: {
-    extensions: [
-      { uri: skillSchemasExtension, params: { skills: Object.fromEntries(skills.map((id) => [id, schemas])) } },
-    ],
-  },
-  defaultInputModes: ["application/json"],
-  defaultOutputModes: ["application/json"],
-  skills: skills.map((id) => ({ id, name: id, description: id, tags: [] })),
-});
-
 const shape = { type: "object", properties: { text: { type: "string" } }, required: ["text"] };
 const schemas = { input: shape, output: shape };
+
+/** The schemas of skills that ask for, and promise, an object with a string `text`. */
+const capabilitiesOf = (skills: readonly string[]) => ({
+  extensions: [
+    { uri: skillSchemasExtension, params: { skills: Object.fromEntries(skills.map((id) => [id, schemas])) } },
+  ],
+});
 
 /** What the tests' agents do, by skill. */
 const skills: Record<string, TaskHandler> = {
@@ -65,6 +55,7 @@ export async function serve(agent: Pick<Joined, "device">, offered = Object.keys
       if (!offered.includes(skill)) throw new ParleyError("not_found", { message: `There is no skill ${skill} here.` });
     },
   );
-  await agent.device.publishCard(cardOf(agent.device.name, offered));
+  const ids = offered.map((id) => ({ id }));
+  await agent.device.publishCard(testCard(agent.device, ids, { capabilities: capabilitiesOf(offered) }));
   return seen;
 }

@@ -1,8 +1,8 @@
 /** Whoever may appear in a simulation: members, their devices and statements, made once and shared by all seeds. */
 import { createIdentityDraft, type Identity } from "@parley/client";
 import { createSigner, type Signer, signStatement, verifyBytes, signBytes } from "@parley/core";
-import { type AgentCard, limits, type MemberKind, type MemberRecord, toBase64url } from "@parley/protocol";
-import type { SeededRandom } from "@parley/testkit";
+import { limits, type MemberKind, type MemberRecord, toBase64url } from "@parley/protocol";
+import { type SeededRandom, testCard } from "@parley/testkit";
 
 import { beginning } from "./machine.ts";
 
@@ -39,23 +39,6 @@ const parts: readonly (readonly [name: string, kind: MemberKind, devices: number
   ["gil", "person", 2],
   ["hal", "person", 3],
 ];
-
-const cardOf = (name: string, member: string): AgentCard => ({
-  name,
-  description: `What ${name} does`,
-  version: "1.0.0",
-  supportedInterfaces: [
-    {
-      url: `parley:${member}`,
-      protocolBinding: "https://parley.dev/a2a/bindings/envelope/v1",
-      protocolVersion: "1.0",
-    },
-  ],
-  capabilities: {},
-  defaultInputModes: ["text/plain"],
-  defaultOutputModes: ["text/plain"],
-  skills: [{ id: skill, name: skill, description: skill, tags: [] }],
-});
 
 interface Draft {
   readonly name: string;
@@ -108,7 +91,11 @@ async function certify(
     { mesh, member, name, kind, roles: [...roles], number: 1, iat: beginning, exp: beginning + years },
     operator,
   );
-  const card = await signStatement("card", { mesh, member, number: 1, card: cardOf(name, member) }, root);
+  const card = await signStatement(
+    "card",
+    { mesh, member, number: 1, card: testCard({ name, member }, [{ id: skill }]) },
+    root,
+  );
   const record = { root: root.publicKey, rotations: [], admission, devices: list, card };
   return { name, kind, member, record, devices: devices.map((device) => ({ ...device, devices: list })) };
 }

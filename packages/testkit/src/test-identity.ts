@@ -1,6 +1,8 @@
 import { createSigner, type Signer, signStatement } from "@parley/core";
 import { limits, type MemberKind, type Role, type Statement, toBase64url } from "@parley/protocol";
 
+import { testCard } from "./test-card.ts";
+
 const dayMs = 86_400_000;
 
 const randomId = (bytes: number): string => toBase64url(crypto.getRandomValues(new Uint8Array(bytes)));
@@ -74,24 +76,8 @@ export class TestIdentity {
   }
 
   /** A card with these skills. */
-  card(mesh: string, number: number, skills: readonly { id: string; tags?: readonly string[] }[]): Promise<string> {
-    const card: Statement<"card">["card"] = {
-      name: this.name,
-      description: `What ${this.name} does`,
-      version: "1.0.0",
-      supportedInterfaces: [
-        {
-          url: `parley:${this.member}`,
-          protocolBinding: "https://parley.dev/a2a/bindings/envelope/v1",
-          protocolVersion: "1.0",
-        },
-      ],
-      capabilities: {},
-      defaultInputModes: ["text/plain"],
-      defaultOutputModes: ["text/plain"],
-      skills: skills.map(({ id, tags }) => ({ id, name: id, description: id, tags: [...(tags ?? [])] })),
-    };
-    return signStatement("card", { mesh, member: this.member, number, card }, this.root);
+  card(mesh: string, number: number, skills: Parameters<typeof testCard>[1]): Promise<string> {
+    return signStatement("card", { mesh, member: this.member, number, card: testCard(this, skills) }, this.root);
   }
 
   /** As an operator: lets a member in. */

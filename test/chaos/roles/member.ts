@@ -10,11 +10,11 @@ import { type Journal, systemClock } from "@parley/core";
 import { NodeLinkFactory } from "@parley/peer/node";
 import { envelopeId, toParleyError } from "@parley/protocol";
 import { openSqliteJournal } from "@parley/store-sqlite";
-import { SeededRandom } from "@parley/testkit";
+import { SeededRandom, testCard } from "@parley/testkit";
 
 import { type DeviceLine, EvidenceFile } from "../evidence.ts";
 import { Load } from "../load.ts";
-import { cardOf, type MemberCommand, type MemberReport, type MemberSettings } from "../member-settings.ts";
+import { echoSkill, type MemberCommand, type MemberReport, type MemberSettings } from "../member-settings.ts";
 
 const reportMs = 1000;
 /** One handler in so many takes its time after its effect, so that kills fall between the two. */
@@ -156,7 +156,7 @@ process.on("disconnect", () => process.exit());
 
 try {
   await device.start();
-  if (settings.kind === "agent" && settings.isFirst) await device.publishCard(cardOf(identity.name, identity.member));
+  if (settings.kind === "agent" && settings.isFirst) await device.publishCard(testCard(device, [{ id: echoSkill }]));
 } catch (error) {
   trouble("start", error);
 }

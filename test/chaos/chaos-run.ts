@@ -9,7 +9,7 @@ import { SeededRandom } from "@parley/testkit";
 
 import { root } from "../../scripts/child.ts";
 import { findProgram } from "../../scripts/system-programs.ts";
-import { ChaosNetwork } from "./chaos-network.ts";
+import { Star } from "../lab/star.ts";
 import { ChaosProcess } from "./chaos-process.ts";
 import { check } from "./checker.ts";
 import { prepareCoturn } from "./coturn.ts";
@@ -18,6 +18,7 @@ import { FaultInjector, type Placed } from "./fault-injector.ts";
 import { type FaultKind, faultsOf } from "./faults.ts";
 import type { MemberReport, MemberSettings } from "./member-settings.ts";
 import { type LieResult, plantLies } from "./planted-lies.ts";
+import { RouterCuts } from "./router-cuts.ts";
 import type { StewardAnswer, StewardSettings } from "./steward-settings.ts";
 import type { Verdict } from "./verdict.ts";
 
@@ -102,14 +103,14 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   rmSync(options.folder, { recursive: true, force: true });
   mkdirSync(options.folder, { recursive: true, mode: 0o700 });
   const count = layout.reduce((sum, { devices }) => sum + devices, 2);
-  await using network = await ChaosNetwork.start(count);
-  await using run = new ChaosRun(options, network);
+  await using star = await Star.start(count);
+  await using run = new ChaosRun(options, star);
   return await run.run();
 }
 
 class ChaosRun implements AsyncDisposable {
   readonly #options: ChaosOptions;
-  readonly #network: ChaosNetwork;
+  readonly #star: Star;
   readonly #schedule: EvidenceFile<ScheduleLine>;
   readonly #random: SeededRandom;
   readonly #registry: Placed;
@@ -126,13 +127,13 @@ class ChaosRun implements AsyncDisposable {
   /** Processes that ended by themselves while nothing was done to them. */
   readonly #gone: string[] = [];
 
-  constructor(options: ChaosOptions, network: ChaosNetwork) {
+  constructor(options: ChaosOptions, star: Star) {
     this.#options = options;
-    this.#network = network;
+    this.#star = star;
     this.#random = new SeededRandom(options.seed);
     this.#schedule = new EvidenceFile(this.#path("schedule.jsonl"));
     this.#registry = this.#service("registry", 0, this.#registryCommand(), { PARLEY_TURN_SECRET: turnSecret });
-    const turn = prepareCoturn(options.folder, this.#placeOf(1).address, turnPort, turnSecret);
+    const turn = prepareCoturn(options.folder, this.#star.place(1).address, turnPort, turnSecret);
     this.#coturn = this.#service("coturn", 1, [findProgram("turnserver") ?? "turnserver", ...turn]);
   }
 
@@ -184,7 +185,7 @@ class ChaosRun implements AsyncDisposable {
       registry: this.#registry,
       coturn: this.#coturn,
       members: this.#members,
-      network: this.#network,
+      cuts: new RouterCuts(this.#star.router),
       registryPort,
       schedule: this.#schedule,
     });
@@ -254,15 +255,15 @@ class ChaosRun implements AsyncDisposable {
     command: readonly string[],
     env: Readonly<Record<string, string>> = {},
   ): Placed {
-    const place = this.#placeOf(number);
+    const place = this.#star.place(number);
     const process = this.#process(name, () => [...place.enter, ...command], { env });
     return { process, place };
   }
 
   #registryCommand(): readonly string[] {
     const main = join(root, "packages", "cli", "src", "main.ts");
-    const urls = `turn:${this.#placeOf(1).address}:${turnPort}`;
-    const address = this.#placeOf(0).address;
+    const urls = `turn:${this.#star.place(1).address}:${turnPort}`;
+    const address = this.#star.place(0).address;
     const settings = [
       "--host",
       address,
@@ -277,7 +278,7 @@ class ChaosRun implements AsyncDisposable {
   }
 
   #member({ name, kind, linkPolicy, devices }: Member, process: string): Placed {
-    const place = this.#placeOf(this.#members.length + 2);
+    const place = this.#star.place(this.#members.length + 2);
     const seed = this.#random.below(2 ** 31);
     const settings = (life: number): MemberSettings => ({
       kind,
@@ -346,7 +347,7 @@ class ChaosRun implements AsyncDisposable {
   }
 
   async #steward(settings: StewardSettings): Promise<StewardAnswer> {
-    const [program = "", ...enter] = this.#placeOf(0).enter;
+    const [program = "", ...enter] = this.#star.place(0).enter;
     const role = join(import.meta.dirname, "roles", "steward.ts");
     const child = spawn(program, [...enter, ...node, role, JSON.stringify(settings)], {
       stdio: ["ignore", "inherit", "inherit", "ipc"],
@@ -376,12 +377,6 @@ class ChaosRun implements AsyncDisposable {
       await promise;
       if (this.#loading) this.#progress("load");
     }
-  }
-
-  #placeOf(number: number): ChaosNetwork["places"][number] {
-    const place = this.#network.places[number];
-    if (place === undefined) throw new Error(`there is no place ${number}`);
-    return place;
   }
 
   #path(name: string): string {

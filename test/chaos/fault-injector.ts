@@ -1,7 +1,8 @@
-import type { ChaosNetwork, Cut, Place } from "./chaos-network.ts";
+import type { Place } from "../lab/star.ts";
 import type { ChaosProcess } from "./chaos-process.ts";
 import type { EvidenceFile, ScheduleLine } from "./evidence.ts";
 import { type Fault, type FaultKind, faultKinds } from "./faults.ts";
+import type { Cut, RouterCuts } from "./router-cuts.ts";
 
 /** A process and where it runs. */
 export interface Placed {
@@ -13,7 +14,7 @@ export interface FaultInjectorOptions {
   readonly registry: Placed;
   readonly coturn: Placed;
   readonly members: readonly Placed[];
-  readonly network: ChaosNetwork;
+  readonly cuts: RouterCuts;
   readonly registryPort: number;
   readonly schedule: EvidenceFile<ScheduleLine>;
 }
@@ -53,8 +54,8 @@ export class FaultInjector {
       clearTimeout(timer);
       await undo();
     }
-    const { network, registry, coturn, members } = this.#options;
-    await network.heal();
+    const { cuts, registry, coturn, members } = this.#options;
+    await cuts.heal();
     for (const { process } of [registry, coturn, ...members]) {
       if (process.isPaused) process.resume();
       process.start();
@@ -96,7 +97,7 @@ export class FaultInjector {
   }
 
   async #cut(fault: Fault): Promise<void> {
-    const { registry, members, network, registryPort } = this.#options;
+    const { registry, members, registryPort } = this.#options;
     const one = pick(members, fault.draw);
     const other = pick(
       [registry, ...members].filter((each) => each !== one),
@@ -108,7 +109,7 @@ export class FaultInjector {
       { from, to, ...cut },
       { from: to, to: from, ...cut },
     ];
-    const cuts: Readonly<Record<string, readonly Cut[]>> = {
+    const dropped: Readonly<Record<string, readonly Cut[]>> = {
       "cut off": [{ from }, { to: from }],
       "cut both ways": both({}),
       "cut one way": fault.draw < 0.5 ? [{ from, to }] : [{ from: to, to: from }],
@@ -119,7 +120,7 @@ export class FaultInjector {
       "cut registry port": [{ from, to: registry.place.address, protocol: "tcp", port: registryPort }],
     };
     this.#note(fault, one, ...(fault.kind === "cut both ways" || fault.kind === "cut one way" ? [other] : []));
-    this.#later(fault.lastsMs, await network.cut(cuts[fault.kind] ?? []));
+    this.#later(fault.lastsMs, await this.#options.cuts.cut(dropped[fault.kind] ?? []));
   }
 }
 

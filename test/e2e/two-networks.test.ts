@@ -4,15 +4,17 @@ import { join } from "node:path";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
+import { type Place, Star } from "../lab/star.ts";
 import { Terminal } from "./terminal.ts";
-import { type Network, TwoNetworks } from "./two-networks.ts";
 
 const samples = join(import.meta.dirname, "../../examples");
 const query = JSON.stringify({ query: "who may admit a member" });
 
 /** The registry, its operator and the librarian are on the left; a person and two agents are on the right. */
 describe("two networks with a router between them", () => {
-  let networks: TwoNetworks;
+  let star: Star;
+  let left: Place;
+  let right: Place;
   let folder: string;
   let me: Terminal;
   let ada: Terminal;
@@ -20,22 +22,23 @@ describe("two networks with a router between them", () => {
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "parley-networks-"));
-    networks = await TwoNetworks.start();
-    me = await terminal("me", networks.left);
-    ada = await terminal("ada", networks.right);
+    star = await Star.start(2);
+    [left, right] = [star.place(0), star.place(1)];
+    me = await terminal("me", left);
+    ada = await terminal("ada", right);
   });
 
   afterAll(async () => {
     await Promise.all(terminals.map((opened) => opened[Symbol.asyncDispose]()));
-    await networks[Symbol.asyncDispose]();
+    await star[Symbol.asyncDispose]();
     await rm(folder, { recursive: true, force: true });
   });
 
   /** A terminal in a network, in a home directory of its own. */
-  async function terminal(name: string, network: Network): Promise<Terminal> {
+  async function terminal(name: string, { enter }: Place): Promise<Terminal> {
     const home = join(folder, name);
     await mkdir(home);
-    const opened = new Terminal({ home, cwd: home, enter: network.enter });
+    const opened = new Terminal({ home, cwd: home, enter });
     terminals.push(opened);
     return opened;
   }
@@ -54,16 +57,16 @@ describe("two networks with a router between them", () => {
   }
 
   it("have one mesh, whose registry listens on its network's address", async () => {
-    const registry = (await terminal("registry", networks.left)).start("up", "--host", networks.left.address);
+    const registry = (await terminal("registry", left)).start("up", "--host", left.address);
     const [, claim = ""] = await registry.line(/parley pair '(.+)'/);
-    expect(claim).toMatch(/^http:\/\/10\.81\.1\.2:8080\/join#/);
+    expect(claim).toMatch(/^http:\/\/10\.82\.1\.2:8080\/join#/);
     expect((await me.type("pair", claim, "--name", "me")).out).toContain("You are its first operator.");
     await admit("ada", ada, "--name", "ada");
     expect(await ada.ask("doctor")).toMatchObject([{ ok: true, faults: [] }]);
   });
 
   it("let a person on one ask an agent on the other, directly", async () => {
-    const librarian = await terminal("librarian", networks.left);
+    const librarian = await terminal("librarian", left);
     const sample = join(samples, "librarian");
     const home = ["--home", join(folder, "librarian", "home")];
     await admit("librarian", librarian.in(sample), ...home);
@@ -80,12 +83,12 @@ describe("two networks with a router between them", () => {
     expect(sealed).toMatchObject({ out: found.out, err: expect.stringContaining("path: relay") });
     const pings = await ada.ask("ping", "@librarian", "--path", "direct");
     expect(pings).toHaveLength(3);
-    const route = { local: expect.stringMatching(/10\.81\.2\.2:/), remote: expect.stringMatching(/10\.81\.1\.2:/) };
+    const route = { local: expect.stringMatching(/10\.82\.2\.2:/), remote: expect.stringMatching(/10\.82\.1\.2:/) };
     for (const ping of pings) expect(ping).toMatchObject({ path: "direct", route });
   });
 
   it("let the operator on one use a new agent on the other, directly", async () => {
-    const maker = await terminal("maker", networks.right);
+    const maker = await terminal("maker", right);
     await maker.type("init", "my-agent");
     const agent = maker.in(join(folder, "maker", "my-agent"));
     await admit("my-agent", agent);
@@ -102,7 +105,7 @@ describe("two networks with a router between them", () => {
   });
 
   it("let one agent ask another through the router while it works", async () => {
-    const reporter = await terminal("reporter", networks.right);
+    const reporter = await terminal("reporter", right);
     const sample = join(samples, "reporter");
     const home = ["--home", join(folder, "reporter", "home")];
     await admit("reporter", reporter.in(sample), ...home);

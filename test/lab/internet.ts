@@ -126,18 +126,10 @@ async function connect(
   await router.sh(`ip link set lo up
     ip address add ${wan}/16 dev wan
     ip link set wan up
-    ip link add lan type veth peer name eth0 netns ${machine.pid}
-    ip address add ${near}/${prefix} dev lan
-    ip link set lan up
     ip route add default via ${stunAddresses[0]}
-    echo 1 > /proc/sys/net/ipv4/ip_forward
     nft -f - <<'X'
 ${routerRules(kind, address)}
 X`);
-  await machine.sh(`ip link set lo up
-    ip address add ${address}/${prefix} dev eth0
-    ip link set eth0 up
-    ip route add default via ${near}
-    until ip -brief link show eth0 | grep -q " UP "; do sleep 0.02; done`);
+  await router.connect(machine, { lan: "lan", near, address, prefix });
   return { address, outside: kind === "public" ? address : wan };
 }

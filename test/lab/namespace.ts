@@ -7,6 +7,16 @@ import type { NamespaceRights } from "../../scripts/network-namespaces.ts";
 
 const run = promisify(execFile);
 
+/** How a machine hangs on a router. */
+interface Attachment {
+  /** The router's interface towards it. */
+  readonly lan: string;
+  /** The router's address there, and the machine's. */
+  readonly near: string;
+  readonly address: string;
+  readonly prefix: number;
+}
+
 export class Namespace implements AsyncDisposable {
   readonly name: string;
   readonly #holder: ChildProcess;
@@ -44,6 +54,19 @@ export class Namespace implements AsyncDisposable {
     const env = { ...process.env, PATH: path };
     const { stdout } = await run(command, [...words, "sh", "-ec", script], { env });
     return stdout;
+  }
+
+  /** As a router: gets an interface called `lan`, with `machine` at its other end, whose only way out this is. */
+  async connect(machine: Namespace, { lan, near, address, prefix }: Attachment): Promise<void> {
+    await this.sh(`ip link add ${lan} type veth peer name eth0 netns ${machine.pid}
+      ip address add ${near}/${prefix} dev ${lan}
+      ip link set ${lan} up
+      echo 1 > /proc/sys/net/ipv4/ip_forward`);
+    await machine.sh(`ip link set lo up
+      ip address add ${address}/${prefix} dev eth0
+      ip link set eth0 up
+      ip route add default via ${near}
+      until ip -brief link show eth0 | grep -q " UP "; do sleep 0.02; done`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

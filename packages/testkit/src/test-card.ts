@@ -20,7 +20,7 @@ export function testCard(
     capabilities: {},
     defaultInputModes: ["application/json"],
     defaultOutputModes: ["application/json"],
-    skills: skills.map((skill) => ({ name: skill.id, description: skill.id, tags: [], ...skill })),
+    skills: skills.map(({ id, ...own }) => ({ id, name: id, description: id, tags: [], ...own })),
     ...change,
   };
 }

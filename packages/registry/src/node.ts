@@ -23,10 +23,11 @@ import type { NodeOptions, RegistryLog } from "./options.ts";
 import { Pairings } from "./pairings.ts";
 import { Presence } from "./presence.ts";
 import { makeRequestTable } from "./requests/request-table.ts";
+import type { SessionServices } from "./session-services.ts";
 import type { SessionSocket } from "./session-socket.ts";
 import { SessionTable } from "./session-table.ts";
 import { SessionTokens } from "./session-token.ts";
-import { Session, type SessionServices } from "./session.ts";
+import { Session } from "./session.ts";
 import { toWireError } from "./wire-error.ts";
 
 type State = "starting" | "ready" | "draining";

@@ -7,6 +7,9 @@ import type { InboxGrant } from "./inbox-leases.ts";
 import type { MailboxAttempts } from "./mailbox-attempts.ts";
 import { MailboxReader } from "./mailbox-reader.ts";
 import type { Mailboxes, MailboxOwner } from "./mailboxes.ts";
+import type { SessionServices } from "./session-services.ts";
+import type { SessionSocket } from "./session-socket.ts";
+import type { Session, SessionIdentity } from "./session.ts";
 
 export interface SessionMailboxOptions {
   readonly store: Pick<Log, "read">;
@@ -160,4 +163,46 @@ export class SessionMailbox {
     attempts.helped(device);
     if (kind === "person") this.#cursor = Math.max(this.#cursor ?? 0, offset);
   }
+}
+
+/** A session that opens, as its mailbox sees it. */
+interface OpenSession extends Pick<SessionMailboxOptions, "boot" | "cursor" | "onError"> {
+  readonly session: Session;
+  readonly socket: SessionSocket;
+}
+
+/** The mailbox of a session, by what its node has. */
+export function openMailbox(
+  { session, socket, boot, cursor, onError }: OpenSession,
+  { member, kind, device }: SessionIdentity,
+  { store, mailboxes, deadLetters, attempts, bounds, now, directory, inboxes, counters }: SessionServices,
+): SessionMailbox {
+  return new SessionMailbox({
+    store,
+    mailboxes,
+    deadLetters,
+    attempts,
+    bounds,
+    now,
+    member,
+    kind,
+    device,
+    boot,
+    cursor,
+    owner: () => {
+      const entry = directory.get(member);
+      if (entry === undefined) throw new ParleyError("unknown_member");
+      return { member, kind, devices: entry.devices };
+    },
+    deliver: (bytes, offset) => {
+      counters.delivered++;
+      if (kind === "agent") inboxes.pushed(session, offset);
+      session.deliver(bytes);
+    },
+    onDeadLetter: () => void counters.deadLetters++,
+    onTrimmed: (body) => session.push("mailbox.trimmed", body),
+    isFull: () => socket.bufferedBytes > bounds.mailboxAheadBytes,
+    onceDrained: (go) => socket.onceDrained(go),
+    onError,
+  });
 }

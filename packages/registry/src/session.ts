@@ -1,4 +1,4 @@
-import type { Clock, Log, Timer } from "@parley/core";
+import type { Timer } from "@parley/core";
 import {
   type DevicePresence,
   type ErrorCode,
@@ -14,26 +14,18 @@ import {
   toParleyError,
 } from "@parley/protocol";
 
-import type { RegistryBounds } from "./bounds.ts";
 import { CatchUp } from "./catch-up.ts";
-import type { DeadLetters } from "./dead-letters.ts";
-import type { Delivery } from "./delivery.ts";
-import type { DeviceBoxes } from "./device-boxes.ts";
 import type { DirectoryEntry } from "./directory.ts";
-import { type HandshakeContext, makeChallenge, type Proven, verifyProof } from "./handshake.ts";
-import type { InboxCandidate, InboxGrant, InboxLeases } from "./inbox-leases.ts";
-import type { MailboxAttempts } from "./mailbox-attempts.ts";
-import type { NodeCounters } from "./node-counters.ts";
-import type { RegistryLog } from "./options.ts";
-import type { Presence, PresenceWatcher } from "./presence.ts";
-import type { RequestTable } from "./requests/request-table.ts";
+import { makeChallenge, type Proven, verifyProof } from "./handshake.ts";
+import type { InboxCandidate, InboxGrant } from "./inbox-leases.ts";
+import type { PresenceWatcher } from "./presence.ts";
 import { SessionFrames } from "./session-frames.ts";
-import { SessionMailbox } from "./session-mailbox.ts";
+import { openMailbox, type SessionMailbox } from "./session-mailbox.ts";
 import { SessionPulse } from "./session-pulse.ts";
 import { SessionRequests } from "./session-requests.ts";
+import type { SessionServices } from "./session-services.ts";
 import type { SessionSocket } from "./session-socket.ts";
-import type { SessionTable } from "./session-table.ts";
-import { makeWelcome, type Welcome, type WelcomeContext } from "./welcome.ts";
+import { makeWelcome, type Welcome } from "./welcome.ts";
 
 /** Who a session speaks for. The roles follow the newest admission. */
 export interface SessionIdentity {
@@ -46,23 +38,6 @@ export interface SessionIdentity {
   readonly session: string;
   /** Milliseconds since 1970. */
   readonly admissionExpires: number;
-}
-
-/** What every session of a node shares. */
-export interface SessionServices extends HandshakeContext, WelcomeContext {
-  readonly clock: Clock;
-  readonly bounds: RegistryBounds;
-  readonly log: RegistryLog;
-  readonly store: Log;
-  readonly table: SessionTable;
-  readonly presence: Presence;
-  readonly deviceBoxes: DeviceBoxes;
-  readonly deadLetters: DeadLetters;
-  readonly attempts: MailboxAttempts;
-  readonly inboxes: InboxLeases;
-  readonly counters: NodeCounters;
-  readonly delivery: Delivery;
-  readonly requests: RequestTable;
 }
 
 /** `proof`: the challenge is out. `verifying`: the proof is in. `open`: the welcome is out. `closed`: nothing more. */
@@ -302,7 +277,12 @@ export class Session implements PresenceWatcher, InboxCandidate {
       admissionExpires: member.admissionExpires,
     };
     this.#phase = "open";
-    this.#mailbox = this.#makeMailbox(this.#identity, boot, cursor);
+    const onError = (error: unknown): void => this.#fail(error);
+    this.#mailbox = openMailbox(
+      { session: this, socket: this.#socket, boot, cursor, onError },
+      this.#identity,
+      this.#services,
+    );
     counters.sessions++;
     this.#socket.sendText(text);
     table.put(member.member, device, this)?.end("superseded");
@@ -311,39 +291,6 @@ export class Session implements PresenceWatcher, InboxCandidate {
     else this.#mailbox.changed();
     this.deviceBoxChanged();
     log("info", "session.opened", { member: member.member, device, generation });
-  }
-
-  #makeMailbox(identity: SessionIdentity, boot: string, cursor: number | undefined): SessionMailbox {
-    const { store, mailboxes, deadLetters, attempts, bounds, now, directory, inboxes, counters } = this.#services;
-    const { member, kind, device } = identity;
-    return new SessionMailbox({
-      store,
-      mailboxes,
-      deadLetters,
-      attempts,
-      bounds,
-      now,
-      member,
-      kind,
-      device,
-      boot,
-      cursor,
-      owner: () => {
-        const entry = directory.get(member);
-        if (entry === undefined) throw new ParleyError("unknown_member");
-        return { member, kind, devices: entry.devices };
-      },
-      deliver: (bytes, offset) => {
-        counters.delivered++;
-        if (kind === "agent") inboxes.pushed(this, offset);
-        this.deliver(bytes);
-      },
-      onDeadLetter: () => void counters.deadLetters++,
-      onTrimmed: (body) => this.push("mailbox.trimmed", body),
-      isFull: () => this.#socket.bufferedBytes > bounds.mailboxAheadBytes,
-      onceDrained: (go) => this.#socket.onceDrained(go),
-      onError: (error) => this.#fail(error),
-    });
   }
 
   #send(text: string): void {

@@ -1,0 +1,32 @@
+import type { Clock, Log } from "@parley/core";
+
+import type { RegistryBounds } from "./bounds.ts";
+import type { DeadLetters } from "./dead-letters.ts";
+import type { Delivery } from "./delivery.ts";
+import type { DeviceBoxes } from "./device-boxes.ts";
+import type { HandshakeContext } from "./handshake.ts";
+import type { InboxLeases } from "./inbox-leases.ts";
+import type { MailboxAttempts } from "./mailbox-attempts.ts";
+import type { NodeCounters } from "./node-counters.ts";
+import type { RegistryLog } from "./options.ts";
+import type { Presence } from "./presence.ts";
+import type { RequestTable } from "./requests/request-table.ts";
+import type { SessionTable } from "./session-table.ts";
+import type { WelcomeContext } from "./welcome.ts";
+
+/** What every session of a node shares. */
+export interface SessionServices extends HandshakeContext, WelcomeContext {
+  readonly clock: Clock;
+  readonly bounds: RegistryBounds;
+  readonly log: RegistryLog;
+  readonly store: Log;
+  readonly table: SessionTable;
+  readonly presence: Presence;
+  readonly deviceBoxes: DeviceBoxes;
+  readonly deadLetters: DeadLetters;
+  readonly attempts: MailboxAttempts;
+  readonly inboxes: InboxLeases;
+  readonly counters: NodeCounters;
+  readonly delivery: Delivery;
+  readonly requests: RequestTable;
+}

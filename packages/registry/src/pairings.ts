@@ -1,13 +1,12 @@
 import {
+  type Clock,
   peekStatement,
-  type RecordChange,
   type Records,
   verifyByOperator,
   verifyDevices,
   verifyRootKey,
   verifyStatement,
 } from "@parley/core";
-import type { Clock, Timer } from "@parley/core";
 import {
   compactSchema,
   id16Schema,
@@ -21,10 +20,11 @@ import {
 } from "@parley/protocol";
 import { z } from "zod";
 
+import { AwaitedRecords } from "./awaited-records.ts";
 import type { RegistryBounds } from "./bounds.ts";
 import type { Invites } from "./invites.ts";
 import { JsonRecords } from "./json-records.ts";
-import { afterPrefix, keys, prefixes } from "./keys.ts";
+import { keys, prefixes } from "./keys.ts";
 import type { Members } from "./members.ts";
 import type { MeshState } from "./mesh-state.ts";
 
@@ -67,23 +67,26 @@ export interface PairingRequest {
 /** Requests to join, from the use of an invite to the operator's word. The word is one change of the pairing's record. */
 export class Pairings {
   readonly #options: PairingsOptions;
-  readonly #pairings: JsonRecords<StoredPairing>;
+  readonly #pairings: AwaitedRecords<StoredPairing>;
   readonly #pointers: JsonRecords<{ pairing: string }>;
-  /** A projection of the records, kept by watching. */
-  readonly #known = new Map<string, { readonly revision: number; readonly stored: StoredPairing }>();
-  readonly #waiters = new Map<string, Set<() => void>>();
-  #waiting = 0;
   readonly #nonces = new Map<string, string>();
 
   constructor(options: PairingsOptions) {
     this.#options = options;
-    this.#pairings = new JsonRecords(options.records, storedPairingSchema);
-    this.#pointers = new JsonRecords(options.records, pointerSchema);
+    const { records, clock, bounds } = options;
+    this.#pairings = new AwaitedRecords({
+      records,
+      schema: storedPairingSchema,
+      prefix: prefixes.pairing,
+      pending: ["pending"],
+      clock,
+      bounds,
+    });
+    this.#pointers = new JsonRecords(records, pointerSchema);
   }
 
-  async open(signal: AbortSignal): Promise<void> {
-    await this.#options.records.watch(prefixes.pairing, (change) => this.#follow(change), { signal });
-    signal.addEventListener("abort", () => this.#wakeAll(), { once: true });
+  open(signal: AbortSignal): Promise<void> {
+    return this.#pairings.open(signal);
   }
 
   /** Takes a request to join. Asking again with the same invite gives the same pairing. */
@@ -98,7 +101,7 @@ export class Pairings {
         stored.revoked === undefined ? { message: "This member is in the mesh already." } : {},
       );
     if (!(await members.isNameFree(request.name, member))) throw new ParleyError("name_taken");
-    if (this.#pendingCount() >= bounds.pendingPairings)
+    if (this.#pairings.pending().length >= bounds.pendingPairings)
       throw new ParleyError("limit_reached", {
         message: "Too many members wait for approval; ask an operator to answer them.",
       });
@@ -115,7 +118,7 @@ export class Pairings {
       expires: since + bounds.pairingLifeMs,
       state: "pending",
     };
-    const kept = await this.#change(pairing, (current) => (current === undefined ? fresh : undefined));
+    const kept = await this.#pairings.change(pairing, (current) => (current === undefined ? fresh : undefined));
     await this.#pointers.change(keys.pairingOf(member), (current) =>
       current?.pairing === pairing ? undefined : { pairing },
     );
@@ -125,26 +128,21 @@ export class Pairings {
 
   /** A page of those who wait. */
   list(limit: number, after?: string): { pending: Pending[]; next?: string } {
-    const ids = [...this.#known.keys()].filter((id) => after === undefined || id > after).sort();
-    const pending: Pending[] = [];
-    for (const id of ids) {
-      const stored = this.#known.get(id)?.stored;
-      if (stored === undefined || !this.#isPending(stored)) continue;
-      const last = pending.at(-1);
-      if (pending.length === limit && last !== undefined) return { pending, next: last.pairing };
-      pending.push(shown(id, stored));
-    }
-    return { pending };
+    const waiting = this.#pairings
+      .pending()
+      .filter(({ id }) => after === undefined || id > after)
+      .sort((one, other) => (one.id < other.id ? -1 : 1));
+    const pending = waiting.slice(0, limit).map(({ id, value }) => shown(id, value));
+    const last = pending.at(-1);
+    return { pending, ...(waiting.length > limit && last !== undefined ? { next: last.pairing } : {}) };
   }
 
   /** What became of a request. With `waitMs` it waits that long for news of one that is pending. */
   async state(pairing: string, waitMs: number): Promise<PairingState> {
-    const found = await this.#pairings.get(keys.pairing(pairing));
+    const found = await this.#pairings.awaited(pairing, waitMs);
     if (found === undefined)
       throw new ParleyError("not_found", { message: "There is no such request to join; ask again with a new invite." });
-    if (waitMs <= 0 || !this.#isPending(found.value)) return this.#stateOf(pairing, found.value);
-    await this.#news(pairing, Math.min(waitMs, this.#options.bounds.pairingWaitMs));
-    return this.state(pairing, 0);
+    return this.#stateOf(pairing, found);
   }
 
   /** Lets a member in by an operator-signed admission. Approving again with the same admission finishes what was cut short. */
@@ -160,7 +158,7 @@ export class Pairings {
     const record = recordOf(stored, compact);
     await members.verify(record);
     await members.reserveName(admission.name, stored.member);
-    const kept = await this.#change(pairing, (current) => {
+    const kept = await this.#pairings.change(pairing, (current) => {
       if (current === undefined || current.state !== "pending") return undefined;
       if (current.expires <= clock.now()) return undefined;
       return { ...current, state: "admitted", admission: compact };
@@ -174,7 +172,7 @@ export class Pairings {
 
   async reject(pairing: string, reason: string | undefined): Promise<void> {
     await this.#require(pairing);
-    const kept = await this.#change(pairing, (current) => {
+    const kept = await this.#pairings.change(pairing, (current) => {
       if (current === undefined || current.state !== "pending") return undefined;
       return { ...current, state: "rejected", ...(reason === undefined ? {} : { reason }) };
     });
@@ -187,26 +185,20 @@ export class Pairings {
    */
   async finishFor(member: string): Promise<void> {
     const pointer = await this.#pointers.get(keys.pairingOf(member));
-    const stored =
-      pointer === undefined ? undefined : (await this.#pairings.get(keys.pairing(pointer.value.pairing)))?.value;
+    const stored = pointer === undefined ? undefined : await this.#pairings.get(pointer.value.pairing);
     if (stored?.state === "rejected") throw new ParleyError("rejected");
     if (stored?.state !== "admitted" || stored.admission === undefined) throw new ParleyError("not_admitted");
     await this.#options.members.admit(recordOf(stored, stored.admission));
   }
 
   /** Forgets requests that nobody answered and, as long after, those that were. */
-  async sweep(): Promise<void> {
-    const now = this.#options.clock.now();
-    for (const [id, { stored }] of this.#known) {
-      if (stored.expires > now) continue;
+  sweep(): Promise<void> {
+    return this.#pairings.sweep(async (id, stored) => {
       // An admission that was cut short is finished before its request is forgotten.
       if (stored.state === "admitted" && stored.admission !== undefined)
         await this.#options.members.admit(recordOf(stored, stored.admission));
-      await this.#pairings.deleteIf(keys.pairing(id), (current) => current.expires <= now);
-      const records = this.#pointers;
-      await records.deleteIf(keys.pairingOf(stored.member), (current) => current.pairing === id);
-      this.#known.delete(id);
-    }
+      await this.#pointers.deleteIf(keys.pairingOf(stored.member), (current) => current.pairing === id);
+    });
   }
 
   async #verify(asked: PairingRequest): Promise<{ request: Statement<"pairing">; member: string }> {
@@ -230,14 +222,14 @@ export class Pairings {
   }
 
   async #require(pairing: string): Promise<StoredPairing> {
-    const found = await this.#pairings.get(keys.pairing(pairing));
+    const found = await this.#pairings.get(pairing);
     if (found === undefined)
       throw new ParleyError("not_found", {
         message: "Nobody waits under this id; see `parley member list --pending`.",
       });
-    if (found.value.state === "pending" && !this.#isPending(found.value))
+    if (found.state === "pending" && !this.#pairings.isPending(found))
       throw new ParleyError("expired", { message: "The request to join has expired; the member has to ask again." });
-    return found.value;
+    return found;
   }
 
   /** The name goes back unless the member holds it by the decision that stands. */
@@ -246,74 +238,16 @@ export class Pairings {
     if (standing !== name) await this.#options.members.releaseName(name, member);
   }
 
-  async #change(
-    pairing: string,
-    next: (current: StoredPairing | undefined) => StoredPairing | undefined,
-  ): Promise<StoredPairing | undefined> {
-    const kept = await this.#pairings.change(keys.pairing(pairing), next);
-    if (kept !== undefined) this.#take(pairing, kept.value, kept.revision);
-    return kept?.value;
-  }
-
-  #follow(change: RecordChange): void {
-    const id = afterPrefix(change.key, prefixes.pairing);
-    const stored = this.#pairings.decode(change.value);
-    if (stored === undefined) this.#known.delete(id);
-    else this.#take(id, stored, change.revision);
-  }
-
-  #take(id: string, stored: StoredPairing, revision: number): void {
-    const before = this.#known.get(id);
-    if (before !== undefined && before.revision >= revision) return;
-    this.#known.set(id, { stored, revision });
-    if (stored.state !== "pending") for (const wake of this.#waiters.get(id) ?? []) wake();
-  }
-
-  #isPending(stored: StoredPairing): boolean {
-    return stored.state === "pending" && stored.expires > this.#options.clock.now();
-  }
-
-  #pendingCount(): number {
-    let count = 0;
-    for (const { stored } of this.#known.values()) if (this.#isPending(stored)) count++;
-    return count;
-  }
-
   #stateOf(pairing: string, stored: StoredPairing | undefined): PairingState {
     if (stored === undefined) throw new ParleyError("not_found");
     const { state, reason, admission } = stored;
-    if (state === "pending" && !this.#isPending(stored)) return { pairing, state: "expired" };
+    if (state === "pending" && !this.#pairings.isPending(stored)) return { pairing, state: "expired" };
     return {
       pairing,
       state,
       ...(reason === undefined ? {} : { reason }),
       ...(admission === undefined ? {} : { admission }),
     };
-  }
-
-  async #news(pairing: string, waitMs: number): Promise<void> {
-    if (this.#waiting >= this.#options.bounds.pairingWaiters)
-      throw new ParleyError("limit_reached", { message: "Too many wait for news; ask again without waiting." });
-    this.#waiting++;
-    const waiters = this.#waiters.get(pairing) ?? new Set();
-    this.#waiters.set(pairing, waiters);
-    let timer: Timer | undefined;
-    let wake: () => void = () => undefined;
-    await new Promise<void>((resolve) => {
-      wake = resolve;
-      timer = this.#options.clock.setTimer(waitMs, resolve);
-      waiters.add(wake);
-      // News may have come between the read and now.
-      if (this.#known.get(pairing)?.stored.state !== "pending" && this.#known.has(pairing)) resolve();
-    });
-    timer?.cancel();
-    waiters.delete(wake);
-    if (waiters.size === 0) this.#waiters.delete(pairing);
-    this.#waiting--;
-  }
-
-  #wakeAll(): void {
-    for (const waiters of this.#waiters.values()) for (const wake of waiters) wake();
   }
 }
 

@@ -44,7 +44,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "accepted before it is on disk",
-    file: "packages/client/src/durable-stream.ts",
+    file: "packages/client/src/outbox-intake.ts",
     search: "    await entered;\n",
     replace: "",
     tests: durableStream,
@@ -59,16 +59,16 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "a custody rule dropped: stored ends it",
-    file: "packages/client/src/durable-stream.ts",
+    file: "packages/client/src/custody.ts",
     search: "    let upTo = 0;\n",
-    replace: "    let upTo = this.#mailbox.storedUpTo;\n",
+    replace: "    let upTo = storedUpTo();\n",
     tests: custody,
   },
   {
     name: "a custody rule dropped: one device of a person is enough",
-    file: "packages/client/src/durable-stream.ts",
-    search: 'if (this.#isShared && this.#allows("mailbox")) {',
-    replace: 'if (!this.#isShared && this.#allows("mailbox")) {',
+    file: "packages/client/src/custody.ts",
+    search: "listed === undefined || !takers.share ||",
+    replace: "listed === undefined || takers.share ||",
     tests: custody,
   },
   {
@@ -94,14 +94,14 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "a redelivered flag dropped at a restart",
-    file: "packages/store-sqlite/src/journal.ts",
+    file: "packages/store-sqlite/src/journal-inbox.ts",
     search: "place <= this.#oldPlaces",
     replace: "place <= 0",
     tests: unit("packages/store-sqlite/test/redelivered.test.ts"),
   },
   {
     name: "a cursor moved without its entries",
-    file: "packages/store-sqlite/src/journal.ts",
+    file: "packages/store-sqlite/src/journal-inbox.ts",
     search: "for (const entry of entries) if (!this.#receive(stream, id, entry)) known.push(entry.seq);",
     replace: "",
     tests: journal,

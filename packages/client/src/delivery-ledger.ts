@@ -2,9 +2,11 @@
  * What became of everything that a durable stream accepted: one place that knows the states, in which order they may
  * follow each other, and who is told.
  */
+import type { DeliveryFact } from "@parley/core";
 import { type ErrorCode, hasReached, isEndState, mayFollow, type Path } from "@parley/protocol";
 
 import type { Delivery, DeliveryState, Sent } from "./delivery.ts";
+import type { OutboxPage } from "./outbox-page.ts";
 
 /** Ends without success. */
 export type EndState = "expired" | "refused" | "dead-lettered";
@@ -22,8 +24,8 @@ export interface LedgerOptions {
   readonly now: () => number;
   readonly monotonic: () => number;
   readonly onDelivery: (delivery: Delivery) => void;
-  /** Writes a fact down for a range of numbers. */
-  readonly note: (from: number, to: number, delivery: Delivery) => void;
+  /** Where facts are written down. */
+  readonly page: Pick<OutboxPage, "note">;
 }
 
 export interface AcceptedBody {
@@ -120,23 +122,21 @@ export class DeliveryLedger {
       first ??= entry.firstSeq;
       last = this.#change(entry, state, facts, at);
     }
-    if (first !== undefined && last !== undefined) this.#options.note(first, to, last);
+    if (first !== undefined && last !== undefined) this.#options.page.note(first, to, writtenOf(last));
   }
 
   /**
-   * One body is to end without success: from here on nothing else comes of it. Gives its first number; undefined when it
-   * cannot end so. `end` tells of it, once it is on disk.
+   * One body ends without success: from here on nothing else comes of it. It is told once it is on disk: another start
+   * must not send after all what was said to have ended.
    */
-  close(seq: number, state: EndState): number | undefined {
-    const entry = this.#entries.get(seq);
-    if (entry === undefined || entry.isClosing || !mayFollow(entry.newest.state, state)) return undefined;
-    entry.isClosing = true;
-    return entry.firstSeq;
-  }
-
   end(seq: number, state: EndState, facts: DeliveryFacts = {}): void {
     const entry = this.#entries.get(seq);
-    if (entry !== undefined) this.#change(entry, state, facts, this.#options.now());
+    if (entry === undefined || entry.isClosing || !mayFollow(entry.newest.state, state)) return;
+    entry.isClosing = true;
+    const { page, now } = this.#options;
+    page.note(entry.firstSeq, seq, writtenOf({ ...facts, state, at: now() }), undefined, () => {
+      if (this.#entries.get(seq) === entry) this.#change(entry, state, facts, now());
+    });
   }
 
   /** Bodies whose time is over since the last time, and whether a device has them. */
@@ -218,4 +218,23 @@ export class DeliveryLedger {
     if (isSettled(entry.newest.state)) this.#settledCount--;
     if (entry.expires !== Infinity) this.#expiring--;
   }
+}
+
+/** A fact as the journal keeps it. */
+function writtenOf({
+  state,
+  at,
+  path,
+  reason,
+  device,
+  error,
+}: DeliveryFacts & Pick<Delivery, "state" | "at">): DeliveryFact {
+  return {
+    state,
+    at,
+    ...(path === undefined ? {} : { path }),
+    ...(device === undefined ? {} : { device }),
+    ...(error === undefined ? {} : { code: error.code, reason: error.message }),
+    ...(reason === undefined ? {} : { via: reason }),
+  };
 }

@@ -3,7 +3,8 @@ import { type Journal, type JournalState, type OutboxEntry, sha256 } from "@parl
 import { fromBase64url, limits, ParleyError, type Path, toBase64url } from "@parley/protocol";
 
 import type { AllowedPaths, Delivery } from "./delivery.ts";
-import { type Carrier, DurableStream, type DurableStreamOptions } from "./durable-stream.ts";
+import type { Carrier } from "./device-lanes.ts";
+import { DurableStream, type DurableStreamOptions } from "./durable-stream.ts";
 import type { MemberView } from "./member-view.ts";
 
 export interface DurableStreamsOptions extends Pick<

@@ -39,6 +39,9 @@ const window = 8;
 /** Pause after the registry would not take a frame; then twice as long. */
 const firstPauseMs = 500;
 const mostPauseMs = 30_000;
+/** What no device acknowledges goes again after this; then after twice as long. */
+const firstRetryMs = 5000;
+const mostRetryMs = 300_000;
 /** What will not change by waiting. */
 const finalVerdicts: readonly ErrorCode[] = ["unknown_member", "revoked", "too_large", "malformed_frame", "forbidden"];
 
@@ -50,6 +53,9 @@ export class MailboxLane {
   #storedUpTo: number;
   #pauseMs = firstPauseMs;
   #notBefore = 0;
+  /** Monotonic time since which all is handed over and nothing answered. */
+  #quietSince: number | undefined;
+  #retryMs = firstRetryMs;
   #sending = 0;
   #scheduled = false;
   #stopped = false;
@@ -78,17 +84,37 @@ export class MailboxLane {
   /** Path of what was handed over last. */
   lastPath: Path | undefined;
 
-  /** Highest number that was handed over. */
-  get sentUpTo(): number {
-    return this.#position.next - 1;
+  /** A device answers. */
+  onAck(): void {
+    this.#quietSince = undefined;
+    this.#retryMs = firstRetryMs;
   }
 
-  /** What the registry has not confirmed goes again; with `all`, everything that no device has acknowledged. */
-  rewind(all = false): void {
-    const { base } = this.#options.stream;
-    if (all) this.#storedUpTo = base - 1;
+  /**
+   * Sends again what is left unanswered: the frame or the answer was lost. Called regularly; `now` is monotonic.
+   * `isAnswerDue` while somebody is there who answers, and this is the only way.
+   */
+  retry(now: number, isAnswerDue: boolean): void {
+    const { stream, session, isNeeded } = this.#options;
+    if (!isNeeded() || !isAnswerDue || !session.isOpen || stream.unackedCount === 0 || !this.isQuiet) {
+      this.#quietSince = undefined;
+      // After a pause that the registry asked for.
+      if (this.hasUnsent) this.flush();
+      return;
+    }
+    this.#quietSince ??= now;
+    if (now - this.#quietSince < this.#retryMs) return;
+    this.#quietSince = now;
+    this.#retryMs = Math.min(this.#retryMs * 2, mostRetryMs);
+    this.#storedUpTo = stream.base - 1;
+    this.#rewind();
+    this.flush();
+  }
+
+  /** What the registry has not confirmed goes again. */
+  #rewind(): void {
     this.#underWay = [];
-    this.#position.next = Math.max(this.#storedUpTo + 1, base);
+    this.#position.next = Math.max(this.#storedUpTo + 1, this.#options.stream.base);
   }
 
   /** A new session: there is no reason to wait any longer. */
@@ -166,7 +192,7 @@ export class MailboxLane {
 
   /** A broken session needs no pause: the next one is the time to go on. */
   #pause(): void {
-    this.rewind();
+    this.#rewind();
     if (!this.#options.session.isOpen) return;
     this.#notBefore = this.#options.monotonic() + this.#pauseMs;
     this.#pauseMs = Math.min(this.#pauseMs * 2, mostPauseMs);

@@ -1,3 +1,7 @@
+/** Who takes a member's durable messages, by what is known of the member, and by which paths a rule lets them go. */
+import type { Path } from "@parley/protocol";
+
+import type { AllowedPaths } from "./delivery.ts";
 import type { MemberView } from "./member-view.ts";
 
 /**
@@ -10,4 +14,60 @@ export function takersOf(view: MemberView | undefined): readonly string[] {
   if (view.kind === "person" || listed.length === 1) return listed;
   const holder = view.devices.find(({ inbox }) => inbox !== undefined);
   return holder === undefined ? [] : [holder.device];
+}
+
+/** The takers of one stream, as its recipient stands now. */
+export class Takers {
+  readonly #view: () => MemberView | undefined;
+  readonly #paths: AllowedPaths | undefined;
+
+  constructor(view: () => MemberView | undefined, paths: AllowedPaths | undefined) {
+    this.#view = view;
+    this.#paths = paths;
+  }
+
+  get devices(): readonly string[] {
+    return takersOf(this.#view());
+  }
+
+  /** Something is known of the recipient. */
+  get areKnown(): boolean {
+    return this.#view() !== undefined;
+  }
+
+  /** One of them is connected. */
+  get areLive(): boolean {
+    return this.#view()?.live === true;
+  }
+
+  get isAgent(): boolean {
+    return this.#view()?.kind === "agent";
+  }
+
+  /** Several instances of an agent take turns. */
+  get takeTurns(): boolean {
+    const view = this.#view();
+    return view !== undefined && view.kind === "agent" && view.verified.devices.size > 1;
+  }
+
+  /** Several devices of a person share the stream: each has to get everything. */
+  get share(): boolean {
+    const view = this.#view();
+    return view !== undefined && view.kind === "person" && view.verified.devices.size > 1;
+  }
+
+  /** Devices on the list of a person; undefined for an agent, and while nothing is known. */
+  get ofPerson(): ReadonlyMap<string, unknown> | undefined {
+    const view = this.#view();
+    return view?.kind === "person" ? view.verified.devices : undefined;
+  }
+
+  allows(path: Path): boolean {
+    return this.#paths?.includes(path) ?? true;
+  }
+
+  /** A rule that forbids the mailbox lets frames pass it by, to devices that are connected. */
+  get passMailboxBy(): boolean {
+    return this.allows("relay") && !this.allows("mailbox");
+  }
 }

@@ -4,7 +4,8 @@ import { FakeClock, SeededRandom } from "@parley/testkit";
 import { describe, expect, it } from "vitest";
 
 import type { Delivery } from "../src/delivery.ts";
-import { type Carrier, DurableStream } from "../src/durable-stream.ts";
+import type { Carrier } from "../src/device-lanes.ts";
+import { DurableStream } from "../src/durable-stream.ts";
 import type { MemberView } from "../src/member-view.ts";
 import { WriteAgain } from "../src/write-again.ts";
 

@@ -1,0 +1,71 @@
+/**
+ * Who has what of a durable stream, and what may go: an envelope leaves the outbox when a device of the recipient has
+ * acknowledged it and, for a person with several devices, each of them has acknowledged it or it is in the mailbox, from
+ * where the others take it. `stored` alone never ends custody.
+ */
+import type { OutboundStream } from "@parley/core";
+
+import type { Takers } from "./takers.ts";
+
+export interface CustodyOptions {
+  readonly stream: OutboundStream;
+  readonly takers: Takers;
+  /** Everything up to here is in the mailbox. */
+  readonly storedUpTo: () => number;
+}
+
+export class Custody {
+  readonly #options: CustodyOptions;
+  /** Highest number that each device acknowledged in this life of the process. */
+  readonly #acked = new Map<string, number>();
+
+  constructor(options: CustodyOptions) {
+    this.#options = options;
+  }
+
+  /** Takes an acknowledgement; gives the range that is new by it. */
+  acknowledge(device: string, seq: number): { readonly from: number; readonly to: number } | undefined {
+    const { stream } = this.#options;
+    const to = Math.min(seq, stream.sentUpTo);
+    const before = this.#acked.get(device) ?? 0;
+    if (to <= before) return undefined;
+    this.#acked.set(device, to);
+    return { from: Math.max(before + 1, stream.base), to };
+  }
+
+  /** Everything up to here needs no answer of a device any more. */
+  answeredUpTo(device: string): number {
+    return Math.max(this.#acked.get(device) ?? 0, this.#options.stream.base - 1);
+  }
+
+  /** Whether a device is known to have all that will not come to it from here. */
+  isInStep(device: string): boolean {
+    const { stream, takers } = this.#options;
+    return !takers.share || (this.#acked.get(device) ?? 0) >= stream.base - 1;
+  }
+
+  /** The lowest number that a device may still need from a link: what others have is no reason to skip it. */
+  baseFor(device: string): number {
+    const { stream, takers } = this.#options;
+    return takers.share ? Math.min((this.#acked.get(device) ?? 0) + 1, stream.base) : stream.base;
+  }
+
+  /** Nobody needs anything up to here from this device any more. */
+  get endsAt(): number {
+    const { takers, storedUpTo } = this.#options;
+    const listed = takers.ofPerson;
+    let upTo = 0;
+    // What only a device has that its person took off the list, the others still need.
+    for (const [device, acked] of this.#acked) if (listed?.has(device) !== false) upTo = Math.max(upTo, acked);
+    if (listed === undefined || !takers.share || !takers.allows("mailbox")) return upTo;
+    const byAll = Math.min(...[...listed.keys()].map((device) => this.#acked.get(device) ?? 0));
+    return Math.max(byAll, this.#wholeUpTo(Math.min(upTo, storedUpTo())));
+  }
+
+  /** The last number up to this one that ends a body. */
+  #wholeUpTo(seq: number): number {
+    let upTo = seq;
+    while (this.#options.stream.at(upTo)?.more === true) upTo--;
+    return upTo;
+  }
+}

@@ -1,50 +1,33 @@
-import type { Browser, BrowserContext, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Page } from "playwright-core";
+import { beforeAll, describe, expect, it } from "vitest";
 
-import { launchChromium } from "./chromium.ts";
-import { bundlePage } from "./page-bundle.ts";
-import { PageServer } from "./page-server.ts";
+import { SuitePages } from "./suite-pages.ts";
 
-const pageName = "journal-page";
 const suiteLimitMs = 300_000;
 
 describe("a journal in Chromium", () => {
-  let browser: Browser;
-  let server: PageServer;
+  let pages: SuitePages;
 
   beforeAll(async () => {
-    const { code } = await bundlePage(pageName, { vitest: "./test/browser/page/suite-runner.ts" });
-    server = await PageServer.start({ [pageName]: code });
-    browser = await launchChromium();
+    pages = await SuitePages.start("journal-page", "journals");
+    return () => pages[Symbol.asyncDispose]();
   });
-
-  afterAll(async () => {
-    await browser.close();
-    await server[Symbol.asyncDispose]();
-  });
-
-  async function open(context: BrowserContext): Promise<Page> {
-    const page = await context.newPage();
-    await page.goto(`${server.origin}/${pageName}`);
-    await page.waitForFunction(() => "journals" in globalThis);
-    return page;
-  }
 
   it(
     "complies with the port",
     async () => {
-      const page = await open(await browser.newContext());
+      const page = await pages.open();
       const { passed, failed } = await page.evaluate(() => globalThis.window.journals.comply());
       expect(failed).toEqual([]);
       expect(passed).toContain("has everything when opened again and flags what was pending");
-      await page.context().close();
+      await page.close();
     },
     suiteLimitMs,
   );
 
   it("is held by one page at a time, and by the next once the first is gone", async () => {
-    const context = await browser.newContext();
-    const [first, second] = [await open(context), await open(context)];
+    const context = await pages.profile();
+    const [first, second] = [await pages.open(context), await pages.open(context)];
     const hold = (page: Page): Promise<string> => page.evaluate(() => globalThis.window.journals.hold("device"));
     expect(await hold(first)).toBe("held");
     expect(await hold(first)).toBe("device_in_use");
@@ -56,8 +39,8 @@ describe("a journal in Chromium", () => {
   });
 
   it("has everything that it accepted before its page was killed", async () => {
-    const context = await browser.newContext();
-    const page = await open(context);
+    const context = await pages.profile();
+    const page = await pages.open(context);
     const accepted: number[] = [];
     const enough = Promise.withResolvers<void>();
     await page.exposeFunction("tellAccepted", (seq: number) => {
@@ -69,7 +52,7 @@ describe("a journal in Chromium", () => {
     await enough.promise;
     await page.close({ runBeforeUnload: false });
     await filling;
-    const next = await open(context);
+    const next = await pages.open(context);
     const hold = (): Promise<string> => next.evaluate(() => globalThis.window.journals.hold("device"));
     await expect.poll(hold, { timeout: 10_000 }).toBe("held");
     const kept = await next.evaluate(() => globalThis.window.journals.outbox());

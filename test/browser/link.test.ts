@@ -1,14 +1,10 @@
 import type { LinkSignal } from "@parley/core";
 import { NodeLinkFactory } from "@parley/peer/node";
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 
-import { launchChromium } from "./chromium.ts";
-import { bundlePage } from "./page-bundle.ts";
-import { PageServer } from "./page-server.ts";
 import { LinkSide, maxMessageBytes } from "./page/link-side.ts";
+import { SuitePages } from "./suite-pages.ts";
 
-const pageName = "link-page";
 const sizes = [1, 2, 1199, 1200, 65_536, maxMessageBytes - 1, maxMessageBytes, 1];
 const facts = sizes.map((size, index) => [size, index, index]);
 /** 16 MiB. */
@@ -18,31 +14,17 @@ const suiteLimitMs = 180_000;
 type SideMethod = Exclude<keyof LinkSide, "signal">;
 
 describe("links in Chromium", () => {
-  let browser: Browser;
-  let server: PageServer;
+  let pages: SuitePages;
 
   beforeAll(async () => {
-    const { code } = await bundlePage(pageName, { vitest: "./test/browser/page/suite-runner.ts" });
-    server = await PageServer.start({ [pageName]: code });
-    browser = await launchChromium();
+    pages = await SuitePages.start("link-page", "links");
+    return () => pages[Symbol.asyncDispose]();
   });
-
-  afterAll(async () => {
-    await browser.close();
-    await server[Symbol.asyncDispose]();
-  });
-
-  async function open(): Promise<Page> {
-    const page = await browser.newPage();
-    await page.goto(`${server.origin}/${pageName}`);
-    await page.waitForFunction(() => "links" in globalThis);
-    return page;
-  }
 
   it(
     "comply with the port",
     async () => {
-      const page = await open();
+      const page = await pages.open();
       const { passed, failed } = await page.evaluate(() => globalThis.window.links.comply());
       expect(failed).toEqual([]);
       expect(passed).toContain("binds to the same two certificates on both sides, new ones for each link");
@@ -52,7 +34,7 @@ describe("links in Chromium", () => {
   );
 
   it.for(["page", "Node"] as const)("carry everything to and from Node when the %s offers", async (offers) => {
-    const page = await open();
+    const page = await pages.open();
     const ask = async <Method extends SideMethod>(
       method: Method,
       ...args: Parameters<LinkSide[Method]>

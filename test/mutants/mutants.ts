@@ -122,7 +122,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "a receipt's signature not checked",
-    file: "packages/client/src/device.ts",
+    file: "packages/client/src/receipt-reader.ts",
     search: 'if (!(await verifyReceipt(key, parties, receipt, signature))) throw new ParleyError("bad_signature");',
     replace: "await verifyReceipt(key, parties, receipt, signature);",
     tests: integration("test/integration/hostile-receipts.test.ts"),

@@ -7,38 +7,36 @@ export { checkBlob, checkBlobHash } from "./memory/blob-checks.ts";
 export { type BlobQuotas } from "./memory/blobs.ts";
 export { MemoryBus } from "./memory/bus.ts";
 export { type MemoryFaults } from "./memory/faults.ts";
-export {
-  boundedFact,
-  checkDeliveryQuery,
-  checkImport,
-  checkInboundPlace,
-  checkInboundStream,
-  checkInboxCommit,
-  checkNote,
-  checkOutboxEntry,
-  checkPendingQuery,
-  checkPlaces,
-  checkState,
-  checkStateKey,
-  type DeliveryPlan,
-  Holdings,
-  placeIn,
-} from "./memory/journal-checks.ts";
-export type { KnownFact, KnownFacts } from "./memory/journal-facts.ts";
-export { type FactRange, maxFactSpan, noteRange } from "./memory/journal-fact-ranges.ts";
-export { InboxLedger, type PendingReceived } from "./memory/journal-inbox-ledger.ts";
+export { CheckedJournal } from "./memory/checked-journal.ts";
+export { boundedFact, type DeliveryPlan, placeIn } from "./memory/journal-checks.ts";
 export {
   deliveryRecordOf,
   type DeliveryRow,
+  importedEnvelope,
   isWithdrawn,
   joinBodies,
-  NotedFacts,
-  spansOf,
-} from "./memory/journal-noted-facts.ts";
+  pendingEntryOf,
+  pendingReceivedOf,
+} from "./memory/journal-delivery-row.ts";
+export { isPlainlyHandled, type KnownFact, type KnownFacts } from "./memory/journal-facts.ts";
+export { type FactRange, maxFactSpan, noteRange } from "./memory/journal-fact-ranges.ts";
+export { Holdings } from "./memory/journal-holdings.ts";
+export { InboundCursors, type InboundRow } from "./memory/journal-inbound-cursors.ts";
+export { InboxLedger, type PendingReceived } from "./memory/journal-inbox-ledger.ts";
+export { NotedFacts, spansOf } from "./memory/journal-noted-facts.ts";
 export { type OutboundRow, OutboxLedger, type PendingSent } from "./memory/journal-outbox-ledger.ts";
+export type {
+  JournalHistory,
+  JournalInbox,
+  JournalOutbox,
+  JournalParts,
+  JournalStates,
+  SentFact,
+} from "./memory/journal-parts.ts";
 export { type MemoryJournalOptions, openMemoryJournal } from "./memory/journal.ts";
 export { type InitialPage, RecordFeed } from "./memory/record-feed.ts";
 export { type MemoryStoresOptions, openMemoryStores } from "./memory/stores.ts";
+export { type WaitingWrite, WaitingWrites } from "./memory/waiting-writes.ts";
 export { checkAppend, checkPage, checkRead, checkRecord, checkSize, checkText, checkWhole } from "./ports/arguments.ts";
 export {
   type BlobFacts,

@@ -1,3 +1,5 @@
+import type { WaitingWrite } from "@parley/core";
+import { WaitingWrites } from "@parley/core";
 import { isParleyError, ParleyError } from "@parley/protocol";
 
 import { Transaction } from "./database.ts";
@@ -11,19 +13,11 @@ export interface Companion {
   reset(transaction: Transaction): Promise<void>;
 }
 
-interface Job {
-  /** A coded error must come before its first write: it fails this job and nothing else. */
-  readonly work: (transaction: Transaction) => Promise<void>;
-  readonly resolve: () => void;
-  readonly reject: (error: unknown) => void;
-  readonly bytes: number;
-}
+/** Frees some space, inside a transaction of its own. False when there is none to free. */
+export type Relief = (transaction: Transaction) => Promise<boolean>;
 
-const maxWaitingJobs = 65_536;
-const maxWaitingBytes = 67_108_864;
-/** Bounds of one transaction. */
-const maxJobsPerCommit = 1024;
-const maxBytesPerCommit = 8_388_608;
+type Work = (transaction: Transaction) => Promise<void>;
+type Write = WaitingWrite<Work>;
 
 /**
  * Lets the writes of one tick, and those that come while a transaction is under way, share the next one. Work runs in call order, one after
@@ -31,22 +25,23 @@ const maxBytesPerCommit = 8_388_608;
  */
 export class Commits {
   readonly #database: IDBDatabase;
-  readonly #companions: readonly Companion[];
-  /** Frees some space. False when there is none to free. */
-  readonly #relief: (transaction: Transaction) => Promise<boolean>;
-  #waiting: Job[] = [];
-  #waitingBytes = 0;
+  readonly #companions: Companion[] = [];
+  #relief: Relief = async () => false;
+  readonly #waiting = new WaitingWrites<Work>();
   #running: Promise<void> | undefined;
   #closed = false;
   #broken: ParleyError | undefined;
 
-  constructor(
-    database: IDBDatabase,
-    companions: readonly Companion[],
-    relief: (transaction: Transaction) => Promise<boolean>,
-  ) {
+  constructor(database: IDBDatabase) {
     this.#database = database;
-    this.#companions = companions;
+  }
+
+  join(companion: Companion): void {
+    this.#companions.push(companion);
+  }
+
+  /** What to do when the storage is full. The commit is then tried once more. */
+  relieveBy(relief: Relief): void {
     this.#relief = relief;
   }
 
@@ -58,24 +53,12 @@ export class Commits {
   /** The database is gone, and with it everything that waits. */
   breakOff(error: ParleyError): void {
     this.#broken ??= error;
-    for (const job of this.#waiting.splice(0)) job.reject(error);
-    this.#waitingBytes = 0;
+    this.#waiting.rejectAll(error);
   }
 
   run<Value>(work: (transaction: Transaction) => Value | Promise<Value>, bytes: number): Promise<Value> {
     this.checkOpen();
-    if (this.#waiting.length >= maxWaitingJobs || this.#waitingBytes + bytes > maxWaitingBytes) {
-      throw new ParleyError("limit_reached", { message: "Too many writes wait for the disk." });
-    }
-    const { promise, resolve, reject } = Promise.withResolvers<Value>();
-    let result: { readonly value: Value } | undefined;
-    this.#waiting.push({
-      work: async (transaction) => void (result = { value: await work(transaction) }),
-      resolve: () => result !== undefined && resolve(result.value),
-      reject,
-      bytes,
-    });
-    this.#waitingBytes += bytes;
+    const promise = this.#waiting.add<Value>((keep) => async (transaction) => keep(await work(transaction)), bytes);
     this.#running ??= this.#runAll();
     return promise;
   }
@@ -99,37 +82,42 @@ export class Commits {
   async #runAll(): Promise<void> {
     // The rest of this tick's calls come along.
     await Promise.resolve();
-    while (this.#waiting.length > 0) await this.#commit(this.#takeBatch(), true);
+    while (!this.#waiting.isEmpty) await this.#commit(this.#waiting.takeBatch(), true);
     this.#running = undefined;
   }
 
-  async #commit(batch: readonly Job[], mayRelieve: boolean): Promise<void> {
-    const done: Job[] = [];
-    const refused = new Set<Job>();
+  async #commit(batch: readonly Write[], mayRelieve: boolean): Promise<void> {
+    const done: Write[] = [];
+    const refused = new Set<Write>();
     try {
       const transaction = new Transaction(this.#database, "readwrite");
       await this.#attemptAll(transaction, batch, done, refused);
       await transaction.ended;
     } catch (error) {
-      const left = batch.filter((job) => !refused.has(job));
+      const left = batch.filter((write) => !refused.has(write));
       const coded = await this.#undo(error);
       if (mayRelieve && coded.code === "storage_full" && (await this.#relieve())) return this.#commit(left, false);
-      for (const job of left) job.reject(coded);
+      for (const write of left) write.reject(coded);
       return;
     }
-    for (const job of done) job.resolve();
+    for (const write of done) write.resolve();
   }
 
-  async #attemptAll(transaction: Transaction, batch: readonly Job[], done: Job[], refused: Set<Job>): Promise<void> {
+  async #attemptAll(
+    transaction: Transaction,
+    batch: readonly Write[],
+    done: Write[],
+    refused: Set<Write>,
+  ): Promise<void> {
     try {
-      for (const job of batch) {
+      for (const write of batch) {
         try {
-          await job.work(transaction);
-          done.push(job);
+          await write.work(transaction);
+          done.push(write);
         } catch (error) {
           if (!isParleyError(error)) throw error;
-          refused.add(job);
-          job.reject(error);
+          refused.add(write);
+          write.reject(error);
         }
       }
       for (const companion of this.#companions) await companion.save(transaction);
@@ -165,17 +153,5 @@ export class Commits {
       await this.#undo(error);
       return false;
     }
-  }
-
-  #takeBatch(): readonly Job[] {
-    let bytes = 0;
-    let count = 0;
-    for (const job of this.#waiting) {
-      if (count === maxJobsPerCommit || (count > 0 && bytes + job.bytes > maxBytesPerCommit)) break;
-      bytes += job.bytes;
-      count++;
-    }
-    this.#waitingBytes -= bytes;
-    return this.#waiting.splice(0, count);
   }
 }

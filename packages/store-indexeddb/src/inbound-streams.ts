@@ -1,6 +1,5 @@
-import type { InboundCursor, InboundStreamId } from "@parley/core";
-import { maxEpochsPerDevice } from "@parley/core";
-import { limits } from "@parley/protocol";
+import type { InboundStreamId } from "@parley/core";
+import { InboundCursors } from "@parley/core";
 
 import type { Companion } from "./commits.ts";
 import type { Transaction } from "./database.ts";
@@ -9,29 +8,18 @@ import { numbersOf } from "./outbound-streams.ts";
 import type { InboundStreamRow } from "./rows.ts";
 import type { Tally } from "./tally.ts";
 
-const keyOf = ({ sender, device, epoch }: InboundStreamId): string => JSON.stringify([sender, device, epoch]);
-
-/** The cursors of inbound streams: in memory in order of the last commit, written at most once per commit. */
+/** The inbound streams: their cursors in memory, changed rows written at most once per commit. */
 export class InboundStreams implements Companion {
+  readonly cursors = new InboundCursors<InboundStreamRow>();
   readonly #tally: Tally;
-  readonly #rows = new Map<string, InboundStreamRow>();
-  readonly #changed = new Set<InboundStreamRow>();
 
   constructor(tally: Tally) {
     this.#tally = tally;
   }
 
-  cursors(): readonly InboundCursor[] {
-    return [...this.#rows.values()].map(({ sender, device, epoch, seq }) => ({ sender, device, epoch, seq }));
-  }
-
-  cursor(stream: InboundStreamId): number {
-    return this.#rows.get(keyOf(stream))?.seq ?? 0;
-  }
-
   /** The stream's row; also of a forgotten one. */
   async find(transaction: Transaction, stream: InboundStreamId): Promise<InboundStreamRow | undefined> {
-    const known = this.#rows.get(keyOf(stream));
+    const known = this.cursors.find(stream);
     if (known !== undefined) return known;
     const { sender, device, epoch } = stream;
     return done<InboundStreamRow | undefined>(
@@ -51,23 +39,16 @@ export class InboundStreams implements Companion {
 
   /** Moves the cursor and gives the stream's number. The stream idle longest gives way to a new one. */
   async move(transaction: Transaction, stream: InboundStreamId, seq: number): Promise<number> {
-    const key = keyOf(stream);
-    const isKnown = this.#rows.has(key);
     const row = await this.findOrMake(transaction, stream);
-    row.seq = seq;
     row.touched = this.#tally.next("touch");
-    this.#rows.delete(key);
-    this.#rows.set(key, row);
-    this.#changed.add(row);
-    if (!isKnown) await this.#makeRoom(transaction, stream);
+    const idle = this.cursors.move(row, seq);
+    if (idle !== undefined) await this.forget(transaction, idle);
     return row.id;
   }
 
   async forget(transaction: Transaction, stream: InboundStreamId): Promise<void> {
-    const row = this.#rows.get(keyOf(stream));
+    const row = this.cursors.remove(stream);
     if (row === undefined) return;
-    this.#rows.delete(keyOf(stream));
-    this.#changed.delete(row);
     transaction.put("inbound", { ...row, seq: 0 });
     await this.release(transaction, row.id);
   }
@@ -75,30 +56,19 @@ export class InboundStreams implements Companion {
   /** Removes a forgotten stream of which no entry is kept. */
   async release(transaction: Transaction, id: number): Promise<void> {
     const row = await transaction.get<InboundStreamRow>("inbound", id);
-    if (row === undefined || this.#rows.has(keyOf(row))) return;
+    if (row === undefined || this.cursors.find(row) !== undefined) return;
     const left = await done(transaction.store("entries").index("stream").count(numbersOf(0, id)));
     if (left === 0) transaction.delete("inbound", id);
   }
 
   save(transaction: Transaction): void {
-    for (const row of this.#changed) transaction.put("inbound", row);
-    this.#changed.clear();
+    for (const row of this.cursors.takeChanged()) transaction.put("inbound", row);
   }
 
   async reset(transaction: Transaction): Promise<void> {
-    this.#rows.clear();
-    this.#changed.clear();
+    this.cursors.clear();
     const rows = await transaction.all<InboundStreamRow>("inbound");
     const live = rows.filter(({ seq }) => seq > 0).sort((left, right) => left.touched - right.touched);
-    for (const row of live) this.#rows.set(keyOf(row), row);
-  }
-
-  /** Only one row was added, so at most one goes. */
-  async #makeRoom(transaction: Transaction, { sender, device }: InboundStreamId): Promise<void> {
-    const own = [...this.#rows.values()].filter((row) => row.sender === sender && row.device === device);
-    const [oldestOwn] = own;
-    const [oldest] = this.#rows.values();
-    if (own.length > maxEpochsPerDevice && oldestOwn !== undefined) await this.forget(transaction, oldestOwn);
-    else if (this.#rows.size > limits.inboundStreams && oldest !== undefined) await this.forget(transaction, oldest);
+    for (const row of live) this.cursors.restore(row);
   }
 }

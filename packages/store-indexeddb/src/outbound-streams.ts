@@ -70,13 +70,8 @@ export class OutboundStreams implements Companion {
 
   /** A body whose end was not written was never accepted. */
   dropHalfBodies(transaction: Transaction): void {
-    for (const { pending } of this.ledger.streams()) {
-      let next: PendingSent | undefined;
-      for (const entry of [...pending].reverse()) {
-        if (!entry.more || next?.seq === entry.seq + 1) next = entry;
-        else for (const store of ["entries", "bodies"] as const) transaction.delete(store, entry.place);
-      }
-    }
+    for (const { place } of this.ledger.halfBodies())
+      for (const store of ["entries", "bodies"] as const) transaction.delete(store, place);
   }
 }
 

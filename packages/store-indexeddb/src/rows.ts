@@ -1,4 +1,4 @@
-import type { DeliveryFact, DeliveryRow, InboundStreamId, KnownFact, OutboundRow } from "@parley/core";
+import type { DeliveryFact, DeliveryRow, InboundRow, KnownFact, OutboundRow } from "@parley/core";
 import type { DeliveryState, Envelope, Path } from "@parley/protocol";
 import { envelopeId } from "@parley/protocol";
 
@@ -34,10 +34,9 @@ export interface OutboundStreamRow extends OutboundRow {
   current: 0 | 1;
 }
 
-/** Of `inbound`. `seq` 0: forgotten, kept while an entry refers to it. */
-export interface InboundStreamRow extends InboundStreamId {
+/** Of `inbound`. */
+export interface InboundStreamRow extends InboundRow {
   readonly id: number;
-  seq: number;
   touched: number;
 }
 

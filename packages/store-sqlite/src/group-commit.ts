@@ -1,3 +1,5 @@
+import type { WaitingWrite } from "@parley/core";
+import { WaitingWrites } from "@parley/core";
 import { isParleyError, ParleyError } from "@parley/protocol";
 
 import type { Database } from "./database.ts";
@@ -11,19 +13,7 @@ export interface Companion {
   reset(): void;
 }
 
-interface Job {
-  /** Runs inside the transaction. A coded error must come before its first write: it fails this job and nothing else. */
-  readonly work: () => void;
-  readonly resolve: () => void;
-  readonly reject: (error: unknown) => void;
-  readonly bytes: number;
-}
-
-const maxWaitingJobs = 65_536;
-const maxWaitingBytes = 67_108_864;
-/** Bounds of one transaction, so that the event loop gets its turn between two. */
-const maxJobsPerCommit = 1024;
-const maxBytesPerCommit = 8_388_608;
+type Write = WaitingWrite<() => void>;
 
 /** Frees some space, inside a transaction of its own. False when there is none to free. */
 export type Relief = () => boolean;
@@ -36,8 +26,7 @@ export class GroupCommit {
   readonly #database: Database;
   readonly #companions: Companion[] = [];
   #relief: Relief = () => false;
-  #waiting: Job[] = [];
-  #waitingBytes = 0;
+  readonly #waiting = new WaitingWrites<() => void>();
   #effects: (() => void)[] = [];
   #scheduled = false;
   #closed = false;
@@ -62,18 +51,7 @@ export class GroupCommit {
   /** `bytes` is about what the work writes. */
   run<Value>(work: () => Value, bytes: number): Promise<Value> {
     this.checkOpen();
-    if (this.#waiting.length >= maxWaitingJobs || this.#waitingBytes + bytes > maxWaitingBytes) {
-      throw new ParleyError("limit_reached", { message: "Too many writes wait for the disk." });
-    }
-    const { promise, resolve, reject } = Promise.withResolvers<Value>();
-    let result: { readonly value: Value } | undefined;
-    this.#waiting.push({
-      work: () => (result = { value: work() }),
-      resolve: () => result !== undefined && resolve(result.value),
-      reject,
-      bytes,
-    });
-    this.#waitingBytes += bytes;
+    const promise = this.#waiting.add<Value>((keep) => () => keep(work()), bytes);
     this.#schedule();
     return promise;
   }
@@ -81,7 +59,7 @@ export class GroupCommit {
   /** Work that nobody waits for and that may as well be lost: not done once this is closed, or if its commit fails. */
   runLater(work: () => void): void {
     if (this.#closed) return;
-    this.#waiting.push({ work, resolve: () => undefined, reject: () => undefined, bytes: 0 });
+    this.#waiting.addUnheard(work);
     this.#schedule();
   }
 
@@ -93,7 +71,7 @@ export class GroupCommit {
   /** Commits what waits and refuses more. */
   close(): void {
     this.#closed = true;
-    while (this.#waiting.length > 0) this.#commitBatch();
+    while (!this.#waiting.isEmpty) this.#commit(this.#waiting.takeBatch(), true);
   }
 
   #schedule(): void {
@@ -101,48 +79,44 @@ export class GroupCommit {
     this.#scheduled = true;
     setImmediate(() => {
       this.#scheduled = false;
-      if (this.#waiting.length === 0) return;
-      this.#commitBatch();
-      if (this.#waiting.length > 0) this.#schedule();
+      if (this.#waiting.isEmpty) return;
+      this.#commit(this.#waiting.takeBatch(), true);
+      if (!this.#waiting.isEmpty) this.#schedule();
     });
   }
 
-  #commitBatch(): void {
-    this.#commit(this.#takeBatch(), true);
-  }
-
-  #commit(batch: readonly Job[], mayRelieve: boolean): void {
-    const done: Job[] = [];
-    const refused = new Set<Job>();
+  #commit(batch: readonly Write[], mayRelieve: boolean): void {
+    const done: Write[] = [];
+    const refused = new Set<Write>();
     try {
       this.#database.begin();
-      for (const job of batch) {
-        if (this.#attempt(job)) done.push(job);
-        else refused.add(job);
+      for (const write of batch) {
+        if (this.#attempt(write)) done.push(write);
+        else refused.add(write);
       }
       for (const companion of this.#companions) companion.save();
       this.#database.commit();
     } catch (error) {
-      const left = batch.filter((job) => !refused.has(job));
+      const left = batch.filter((write) => !refused.has(write));
       const coded = this.#undo(error);
       if (mayRelieve && coded.code === "storage_full" && !this.#closed && this.#relieve()) this.#commit(left, false);
-      else for (const job of left) job.reject(coded);
+      else for (const write of left) write.reject(coded);
       return;
     }
     const effects = this.#effects;
     this.#effects = [];
     for (const effect of effects) effect();
-    for (const job of done) job.resolve();
+    for (const write of done) write.resolve();
   }
 
-  /** False if the job was refused with a code; anything else that it throws is the storage's trouble and goes up. */
-  #attempt(job: Job): boolean {
+  /** False if the write was refused with a code; anything else that it throws is the storage's trouble and goes up. */
+  #attempt(write: Write): boolean {
     try {
-      job.work();
+      write.work();
       return true;
     } catch (error) {
       if (!isParleyError(error)) throw error;
-      job.reject(error);
+      write.reject(error);
       return false;
     }
   }
@@ -156,7 +130,7 @@ export class GroupCommit {
     } catch {
       // The file cannot even be read: what is in memory may be ahead of it, so nothing may go on from here.
       this.#closed = true;
-      for (const job of this.#waiting.splice(0)) job.reject(coded);
+      this.#waiting.rejectAll(coded);
     }
     return coded;
   }
@@ -172,17 +146,5 @@ export class GroupCommit {
       this.#undo(error);
       return false;
     }
-  }
-
-  #takeBatch(): readonly Job[] {
-    let bytes = 0;
-    let count = 0;
-    for (const job of this.#waiting) {
-      if (count === maxJobsPerCommit || (count > 0 && bytes + job.bytes > maxBytesPerCommit)) break;
-      bytes += job.bytes;
-      count++;
-    }
-    this.#waitingBytes -= bytes;
-    return this.#waiting.splice(0, count);
   }
 }

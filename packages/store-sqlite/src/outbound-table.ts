@@ -82,13 +82,7 @@ export class OutboundTable implements Companion {
   /** A body whose end is not on disk was never accepted. */
   #dropHalfBodies(): void {
     const remove = this.#database.statement("DELETE FROM entry WHERE place = ?");
-    for (const { pending } of this.ledger.streams()) {
-      let next: PendingSent | undefined;
-      for (const entry of [...pending].reverse()) {
-        if (entry.more && next?.seq !== entry.seq + 1) remove.run(entry.place);
-        else next = entry;
-      }
-    }
+    for (const { place } of this.ledger.halfBodies()) remove.run(place);
     this.reset();
   }
 }

@@ -1,4 +1,4 @@
-import type { DeliveryFact, FactRange, OutboundRow } from "@parley/core";
+import type { FactRange, OutboundRow, SentFact } from "@parley/core";
 import { maxFactSpan, noteRange } from "@parley/core";
 
 import type { Row } from "./column.ts";
@@ -18,7 +18,7 @@ export class RangeFactTable {
   }
 
   /** Notes a fact for those entries of a range that are kept. Only inside a transaction. */
-  note(stream: OutboundRow, from: number, to: number, fact: DeliveryFact, receipt: Uint8Array | undefined): void {
+  note(stream: OutboundRow, { from, to, fact, receipt }: SentFact): void {
     const first = this.#firstKept(stream.id);
     if (first === undefined) return;
     const noted: FactRange = {

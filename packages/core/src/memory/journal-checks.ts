@@ -4,14 +4,7 @@ import { deliveryStates, limits, ParleyError } from "@parley/protocol";
 import { checkSize, checkText, checkWhole } from "../ports/arguments.ts";
 import type { DeliveryFact, DeliveryQuery, DeliveryRecord } from "../ports/journal-history.ts";
 import { defaultDeliveries, maxDeliveries, maxFactCharacters, maxReceiptBytes } from "../ports/journal-history.ts";
-import type {
-  InboundPlace,
-  InboundStreamId,
-  JournalBounds,
-  NewOutboxEntry,
-  PendingQuery,
-  ReceivedEntry,
-} from "../ports/journal.ts";
+import type { InboundPlace, InboundStreamId, NewOutboxEntry, PendingQuery, ReceivedEntry } from "../ports/journal.ts";
 import { maxJournalStateBytes, maxJournalTextLength } from "../ports/journal.ts";
 
 const checkId = (what: string, text: string): void => checkText(what, text, maxJournalTextLength);
@@ -175,54 +168,4 @@ export function checkStateKey(key: string): void {
 export function checkState(key: string, value: Uint8Array | undefined): void {
   checkStateKey(key);
   if (value !== undefined) checkSize("state", value, maxJournalStateBytes);
-}
-
-/** What one direction of a journal holds, counted against its bounds. */
-export class Holdings {
-  readonly #what: string;
-  readonly #bounds: JournalBounds;
-  #entries: number;
-  #bytes: number;
-
-  constructor(what: string, bounds: JournalBounds, entries = 0, bytes = 0) {
-    this.#what = what;
-    this.#bounds = bounds;
-    this.#entries = entries;
-    this.#bytes = bytes;
-  }
-
-  get entries(): number {
-    return this.#entries;
-  }
-
-  get bytes(): number {
-    return this.#bytes;
-  }
-
-  /** Whether more is held than the bounds allow, as history may until it is trimmed. */
-  get isOver(): boolean {
-    return this.#entries > this.#bounds.maxEntries || this.#bytes > this.#bounds.maxBytes;
-  }
-
-  /** Throws `limit_reached` if as much does not fit; counts nothing yet. */
-  checkRoom(entries: number, bytes: number): void {
-    const { maxEntries, maxBytes } = this.#bounds;
-    if (this.#entries + entries <= maxEntries && this.#bytes + bytes <= maxBytes) return;
-    throw new ParleyError("limit_reached", {
-      message: `The ${this.#what} is full: ${this.#entries} entries, ${this.#bytes} bytes.`,
-      data: { maxEntries, maxBytes },
-    });
-  }
-
-  /** Counts what came, or with negative numbers what went. */
-  add(entries: number, bytes: number): void {
-    this.#entries += entries;
-    this.#bytes += bytes;
-  }
-
-  /** Sets the counts, after a commit that failed. */
-  reset(entries: number, bytes: number): void {
-    this.#entries = entries;
-    this.#bytes = bytes;
-  }
 }

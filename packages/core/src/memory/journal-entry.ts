@@ -2,6 +2,8 @@ import type { DeliveryState, Envelope } from "@parley/protocol";
 import { envelopeId, envelopeKinds, mayFollow } from "@parley/protocol";
 
 import type { DeliveryDirection, DeliveryFact, DeliveryRecord } from "../ports/journal-history.ts";
+import type { InboundPlace } from "../ports/journal.ts";
+import { joinBodies } from "./journal-delivery-row.ts";
 
 export interface MemoryEntryOptions {
   readonly place: number;
@@ -76,6 +78,11 @@ export class MemoryEntry {
     return envelopeId(origin?.epoch ?? this.epoch, origin?.seq ?? this.seq);
   }
 
+  /** Where it was received; of no use for what was sent. */
+  get inboundPlace(): InboundPlace {
+    return { sender: this.party, device: this.device ?? "", epoch: this.epoch, seq: this.seq };
+  }
+
   get wasRedelivered(): boolean {
     return this.redelivered || this.attempts > 0;
   }
@@ -111,7 +118,8 @@ export class MemoryEntry {
 
   toRecord(): DeliveryRecord {
     const { kind, created, ttl } = this.envelope;
-    const body = this.#wholeBody();
+    const bodies = [...this.parts, this].map(({ envelope }) => envelope.body);
+    const body = bodies.length === 1 ? this.envelope.body.slice() : joinBodies(bodies);
     return {
       place: this.place,
       id: this.id,
@@ -132,16 +140,5 @@ export class MemoryEntry {
       receipts: new Map(this.#receipts),
       body,
     };
-  }
-
-  #wholeBody(): Uint8Array {
-    const all = [...this.parts, this];
-    const body = new Uint8Array(all.reduce((sum, { bytes }) => sum + bytes, 0));
-    let at = 0;
-    for (const { envelope } of all) {
-      body.set(envelope.body, at);
-      at += envelope.body.byteLength;
-    }
-    return body;
   }
 }

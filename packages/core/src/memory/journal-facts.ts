@@ -30,3 +30,8 @@ export function foldFacts(first: DeliveryFact, noted: readonly KnownFact[]): Kno
   }
   return { facts, state, receipts };
 }
+
+/** Whether all that a fact says is that and when its envelope was handled. */
+export function isPlainlyHandled(fact: DeliveryFact): boolean {
+  return fact.state === "handled" && Object.keys(fact).length === 2;
+}

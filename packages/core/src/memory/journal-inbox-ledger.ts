@@ -1,6 +1,6 @@
 import { maxDeliveryPageBytes } from "../ports/journal-history.ts";
 import type { InboundPlace, PendingQuery } from "../ports/journal.ts";
-import type { Holdings } from "./journal-checks.ts";
+import type { Holdings } from "./journal-holdings.ts";
 
 /** A received entry that is pending, without what it carries. */
 export interface PendingReceived extends InboundPlace {

@@ -1,35 +1,11 @@
 import type { DeliveryState } from "@parley/protocol";
 import { mayFollow } from "@parley/protocol";
 
-import type { DeliveryDirection, DeliveryFact, DeliveryRecord } from "../ports/journal-history.ts";
+import type { DeliveryFact } from "../ports/journal-history.ts";
+import type { DeliveryRow } from "./journal-delivery-row.ts";
 import type { FactRange } from "./journal-fact-ranges.ts";
 import type { KnownFact, KnownFacts } from "./journal-facts.ts";
 import { foldFacts } from "./journal-facts.ts";
-
-/** What an adapter's row says of an entry, without its body. */
-export interface DeliveryRow {
-  readonly place: number;
-  readonly id: string;
-  readonly direction: DeliveryDirection;
-  /** The adapter's number for the stream, different for every stream of one direction. */
-  readonly stream: number;
-  readonly peer: string;
-  readonly device: string | undefined;
-  readonly epoch: string;
-  readonly seq: number;
-  readonly kind: number;
-  readonly created: number;
-  readonly ttl: number;
-  readonly bytes: number;
-  readonly pending: boolean;
-  readonly attempts: number;
-  readonly redelivered: boolean;
-  /** It is the last of several entries of one body. */
-  readonly isTail: boolean;
-  readonly isDropped: boolean;
-  readonly first: DeliveryFact;
-  readonly handledAt: number | undefined;
-}
 
 /** What was noted of some rows, read together. */
 export class NotedFacts {
@@ -91,46 +67,6 @@ export function spansOf(
     spans.set(stream, { from: Math.min(from, seq), to: Math.max(to, seq) });
   }
   return spans;
-}
-
-/** Dropped before anything was known of it but that it was accepted: its caller took it back. */
-export function isWithdrawn(row: DeliveryRow, facts: KnownFacts): boolean {
-  return row.isDropped && facts.state === "accepted";
-}
-
-export function deliveryRecordOf(row: DeliveryRow, facts: KnownFacts, body: Uint8Array): DeliveryRecord {
-  const { place, id, direction, peer, device, epoch, seq, kind, created, ttl, pending, attempts, redelivered } = row;
-  return {
-    place,
-    id,
-    direction,
-    peer,
-    device,
-    epoch,
-    seq,
-    kind,
-    created,
-    expires: ttl === 0 ? undefined : created + ttl,
-    bytes: body.byteLength,
-    pending,
-    attempts,
-    redelivered,
-    ...facts,
-    body,
-  };
-}
-
-/** One body from those of its entries. */
-export function joinBodies(parts: readonly Uint8Array[]): Uint8Array {
-  const [only] = parts;
-  if (only !== undefined && parts.length === 1) return only;
-  const body = new Uint8Array(parts.reduce((sum, { byteLength }) => sum + byteLength, 0));
-  let at = 0;
-  for (const part of parts) {
-    body.set(part, at);
-    at += part.byteLength;
-  }
-  return body;
 }
 
 const inOrder = (left: DeliveryFact, right: DeliveryFact): number =>

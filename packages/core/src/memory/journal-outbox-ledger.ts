@@ -1,7 +1,7 @@
 import { ParleyError } from "@parley/protocol";
 
 import { maxJournalRecipients } from "../ports/journal.ts";
-import type { Holdings } from "./journal-checks.ts";
+import type { Holdings } from "./journal-holdings.ts";
 
 /** A numbering towards one recipient under one epoch. */
 export interface OutboundRow {
@@ -32,6 +32,8 @@ interface Stream {
 export interface LeftOutbox {
   readonly row: OutboundRow;
   readonly entries: readonly PendingSent[];
+  /** Of the entries. */
+  readonly bytes: number;
 }
 
 /** What is pending in an outbox, in memory beside the rows of an adapter, which saves the rows that changed. */
@@ -71,9 +73,32 @@ export class OutboxLedger {
     return [...this.#recipients.values()].flat();
   }
 
+  /** Everything pending, in append order. */
+  pending(): readonly { readonly row: OutboundRow; readonly entry: PendingSent }[] {
+    const all = this.streams().flatMap(({ row, pending }) => pending.map((entry) => ({ row, entry })));
+    return all.sort((left, right) => left.entry.place - right.entry.place);
+  }
+
+  /** Entries of bodies whose end was not kept, which were never accepted. */
+  halfBodies(): readonly PendingSent[] {
+    return this.streams().flatMap(({ pending }) => {
+      let next: PendingSent | undefined;
+      return [...pending].reverse().filter((entry) => {
+        const isHalf = entry.more && next?.seq !== entry.seq + 1;
+        if (!isHalf) next = entry;
+        return isHalf;
+      });
+    });
+  }
+
   /** Up to where a row in use is history; undefined for one that is history as a whole. */
   settledOf(id: number): number | undefined {
     return this.#rows.get(id)?.settled;
+  }
+
+  /** The number after the recipient's last. */
+  nextSeq(recipient: string): number {
+    return (this.#lastSeq(recipient) ?? 0) + 1;
   }
 
   rowsOf(recipient: string): readonly OutboundRow[] {
@@ -126,8 +151,9 @@ export class OutboxLedger {
       const entries = pending.splice(0, count);
       row.settled = last.seq;
       this.#changed.add(row);
-      this.#holdings.add(-entries.length, -bytesOf(entries));
-      left.push({ row, entries });
+      const bytes = bytesOf(entries);
+      this.#holdings.add(-entries.length, -bytes);
+      left.push({ row, entries, bytes });
     }
     return left;
   }

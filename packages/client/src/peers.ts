@@ -2,71 +2,38 @@
  * Everything towards other devices, made on demand: a peer and a dialer per remote device, a durable stream per remote
  * member. Presence, sessions and time come in here and reach those concerned.
  */
-import {
-  type Clock,
-  type IceServer,
-  type Journal,
-  type JournalState,
-  type MeshTrust,
-  type Random,
-  type Timer,
-  type VerifiedMember,
-} from "@parley/core";
-import {
-  type DevicePresence,
-  type Envelope,
-  envelopeKinds,
-  type ErrorCode,
-  type Gossip,
-  limits,
-  ParleyError,
-  type Path,
-  type Signal,
-} from "@parley/protocol";
+import type { Journal, JournalState, Timer, VerifiedMember } from "@parley/core";
+import { type DevicePresence, type ErrorCode, ParleyError, type Path, type Signal } from "@parley/protocol";
 
-import { bodyOf } from "./body.ts";
 import { Contact } from "./contact.ts";
+import { Contacts } from "./contacts.ts";
 import type { AllowedPaths, PingResult } from "./delivery.ts";
-import type { DeviceEvent, LinkSettings, LinkView } from "./device-api.ts";
-import { Dialer } from "./dialer.ts";
+import type { DeviceEvent, LinkView } from "./device-api.ts";
+import { Dialers, type DialersOptions } from "./dialers.ts";
 import type { Directory } from "./directory.ts";
 import { DurableStreams } from "./durable-streams.ts";
-import { IceGrants } from "./ice-grants.ts";
-import type { Identity } from "./identity.ts";
-import { type HelloInput, makeHello, verifyHello } from "./link-hello.ts";
 import type { MemberView } from "./member-view.ts";
-import type { DeviceMetrics } from "./metrics.ts";
 import type { PathReason } from "./path-reason.ts";
 import { Peer, type PeerOptions } from "./peer.ts";
 import type { Relay } from "./relay.ts";
-import type { Session } from "./session.ts";
 import { takersOf } from "./takers.ts";
 import type { TaskPlacement } from "./tasks/task-placement.ts";
 import type { Traffic } from "./traffic.ts";
 import type { WriteAgain } from "./write-again.ts";
 
-export interface PeersOptions {
-  readonly identity: () => Identity;
-  readonly trust: MeshTrust;
-  readonly boot: string;
-  readonly session: Session;
+export interface PeersOptions extends Omit<DialersOptions, "onOpen" | "onClosed"> {
   readonly directory: Directory;
   readonly journal: Journal;
   readonly writes: WriteAgain;
   readonly state: JournalState;
   readonly relay: () => Relay;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly links: LinkSettings | undefined;
   readonly linkIdleMs: number;
   readonly placement: TaskPlacement;
   readonly emit: (event: DeviceEvent) => void;
-  readonly onFrame: (peer: Peer, bytes: Uint8Array, path: "direct" | "turn") => void;
   /** The other side lost its memory: calls under way are gone. */
   readonly onRestart: (peer: Peer) => void;
   /** Pings by the open link. Rejects with `timeout`. */
   readonly ping: (peer: Peer) => Promise<PingResult>;
-  readonly metrics: DeviceMetrics;
   readonly traffic: Traffic;
   readonly onLive: PeerOptions["onLive"];
   readonly onLiveRefused: PeerOptions["onLiveRefused"];
@@ -81,9 +48,9 @@ const sweepMs = 250;
 
 export class Peers {
   readonly #options: PeersOptions;
-  readonly #contacts = new Map<string, Contact>();
+  readonly #contacts = new Contacts();
   readonly streams: DurableStreams;
-  readonly #ice: IceGrants;
+  readonly #dialers: Dialers;
   readonly #unwatchNetwork: (() => void) | undefined;
   #sweep: Timer | undefined;
   #stopped = false;
@@ -91,7 +58,15 @@ export class Peers {
   constructor(options: PeersOptions) {
     this.#options = options;
     this.streams = this.#makeStreams();
-    this.#ice = new IceGrants({ clock: options.clock, ask: () => this.#askIce() });
+    this.#dialers = new Dialers({
+      ...options,
+      onOpen: (peer, link) => {
+        const contact = this.#contacts.get(peer.device);
+        contact?.onOpened();
+        if (contact !== undefined) options.emit({ type: "link", link: contact.view(link) });
+      },
+      onClosed: (peer, error, wasOpen) => this.#onLinkClosed(peer, error, wasOpen),
+    });
     this.#unwatchNetwork = options.links?.factory.watchNetwork?.(() => this.#onNetwork());
     this.#scheduleSweep();
   }
@@ -147,7 +122,7 @@ export class Peers {
     const { session } = this.#options;
     const dialer = this.#contacts.get(peer.device)?.dialer;
     if (this.#stopped || dialer === undefined || dialer.isOpen || !peer.connected || !session.isOpen) return;
-    this.#makeRoom();
+    this.#contacts.makeRoomForLink();
     dialer.dial(eager);
   }
 
@@ -180,14 +155,7 @@ export class Peers {
   #takeSignal(peer: Peer, signal: Signal): void {
     const dialer = this.#contacts.get(peer.device)?.dialer;
     if (dialer !== undefined) dialer.onSignal(signal);
-    else if (signal.signal.type === "offer")
-      // The other side need not wait for its time limit.
-      this.#sendSignal(peer, {
-        dial: signal.dial,
-        from: signal.to,
-        to: signal.from,
-        signal: { type: "bye", reason: "no-links" },
-      });
+    else if (signal.signal.type === "offer") this.#dialers.decline(peer, signal);
   }
 
   onPresence(view: MemberView): void {
@@ -205,7 +173,7 @@ export class Peers {
 
   /** Newer statements of a member: links to devices that it took off its list are dropped. */
   onDevices({ member, verified }: MemberView): void {
-    for (const { peer, dialer } of this.#contacts.values()) {
+    for (const { peer, dialer } of this.#contacts) {
       if (peer.member.member !== member) continue;
       peer.update(verified);
       if (!verified.devices.has(peer.device)) dialer?.close("unlisted");
@@ -217,7 +185,7 @@ export class Peers {
   onSession(): void {
     this.#options.directory.rewatch();
     this.#openLeftover().catch(this.#options.onError);
-    for (const { peer, dialer } of this.#contacts.values()) {
+    for (const { peer, dialer } of this.#contacts) {
       peer.onSession();
       dialer?.onSession();
     }
@@ -230,7 +198,7 @@ export class Peers {
 
   /** Drops links to whoever is revoked now. */
   closeRevoked(): void {
-    for (const { peer, dialer } of this.#contacts.values()) {
+    for (const { peer, dialer } of this.#contacts) {
       if (!this.#options.trust.isRevoked(peer.member.member)) continue;
       dialer?.close("revoked");
       this.#options.emit({ type: "revoked", member: peer.member.member });
@@ -239,41 +207,30 @@ export class Peers {
 
   /** The machine slept: the other sides have given their links up, and credentials may be over. */
   onSlept(): void {
-    this.#ice.forget();
-    for (const { dialer } of this.#contacts.values()) dialer?.close("slept");
-  }
-
-  /** Everything linked right now. */
-  linked(): readonly Peer[] {
-    return [...this.#contacts.values()].filter(({ peer }) => peer.link !== undefined).map(({ peer }) => peer);
+    this.#dialers.forgetGrants();
+    for (const { dialer } of this.#contacts) dialer?.close("slept");
   }
 
   views(): readonly LinkView[] {
-    return [...this.#contacts.values()].flatMap((contact) =>
-      contact.peer.link === undefined ? [] : [contact.view(contact.peer.link)],
-    );
+    return this.#contacts.views();
   }
 
   /** Something is about to be written for a device that can be reached. */
   get isFlushing(): boolean {
-    for (const { peer } of this.#contacts.values()) if (peer.isFlushing) return true;
-    return false;
+    return this.#contacts.isFlushing;
   }
 
   /** Something is left that a stop should wait for: unacknowledged on the way to whoever is here, or not yet stored. */
   get hasUnsettled(): boolean {
-    const underWay = [...this.#contacts.values()].some(
-      ({ peer }) => peer.isFlushing || (peer.hasUnacked && peer.path !== "mailbox"),
-    );
-    return underWay || !this.streams.isStored;
+    return this.#contacts.isUnderWay || !this.streams.isStored;
   }
 
   stop(): void {
     this.#stopped = true;
     this.#sweep?.cancel();
     this.#unwatchNetwork?.();
-    for (const { dialer } of this.#contacts.values()) dialer?.close("stopped");
-    for (const { peer } of this.#contacts.values()) peer.stop();
+    for (const { dialer } of this.#contacts) dialer?.close("stopped");
+    for (const { peer } of this.#contacts) peer.stop();
     this.streams.stop();
   }
 
@@ -288,7 +245,7 @@ export class Peers {
       view: (member) => directory.known(member),
       recipient: (member) => async () => (directory.known(member) ?? (await directory.get(member))).verified,
       reason: (member, path, paths) => this.#reason(member, path, paths),
-      peersOf: (member) => this.#peersOf(member),
+      peersOf: (member) => this.#contacts.of(member),
       now: () => clock.now(),
       monotonic: () => this.#elapsed,
       soon: (run) => clock.soon(run),
@@ -305,22 +262,19 @@ export class Peers {
     return this.#options.clock.monotonic() + this.#options.session.missedMs;
   }
 
-  #peersOf(member: string): readonly Peer[] {
-    return [...this.#contacts.values()].flatMap(({ peer }) => (peer.member.member === member ? [peer] : []));
-  }
-
   /** Why something to a member went by a path: the word of the device that it says most about. */
   #reason(member: string, path: Path, paths: AllowedPaths | undefined): string | undefined {
     const view = this.#options.directory.known(member);
     const takers = takersOf(view);
     if (view !== undefined && takers.length === 0 && view.live) return "no-inbox-holder";
-    const peers = this.#peersOf(member).filter(({ device }) => takers.includes(device));
+    const peers = this.#contacts.of(member).filter(({ device }) => takers.includes(device));
     const peer = peers.find(({ link }) => link?.path === path) ?? peers.find(({ connected }) => connected) ?? peers[0];
     return peer === undefined ? "not-connected" : this.pathReason(peer, paths);
   }
 
   #meet(member: VerifiedMember, device: string): Contact {
-    this.#forgetIdle();
+    const forgotten = this.#contacts.makeRoom();
+    if (forgotten !== undefined) this.streams.forget(forgotten.peer, forgotten.peer.member.member);
     const { trust, session, relay, random, clock, links, traffic, onLive, onLiveRefused, onError } = this.#options;
     const peer = new Peer({
       member,
@@ -339,59 +293,15 @@ export class Peers {
     });
     const contact: Contact = new Contact({
       peer,
-      dialer: this.#dialer(peer),
+      dialer: this.#dialers.make(peer),
       policy: links?.policy ?? "all",
       clock,
       ping: () => this.#pingByLink(peer),
     });
     contact.lastMet = clock.monotonic();
-    this.#contacts.set(device, contact);
+    this.#contacts.add(contact);
     this.streams.meet(peer, member.member);
     return contact;
-  }
-
-  #dialer(peer: Peer): Dialer | undefined {
-    const { links, clock, random, identity, boot, trust, session, metrics, onFrame } = this.#options;
-    if (links === undefined) return undefined;
-    const input = (link: HelloInput["link"], peerBoot: string): HelloInput => ({
-      identity: identity(),
-      trust,
-      boot,
-      peerDevice: peer.device,
-      peerBoot,
-      link,
-      now: clock.now(),
-    });
-    const dialer: Dialer = new Dialer({
-      settings: links,
-      clock,
-      random,
-      ownDevice: identity().device.id,
-      ownBoot: boot,
-      peerDevice: peer.device,
-      peerBoot: () => peer.boot,
-      canSignal: () => session.isOpen && peer.connected,
-      iceServers: () => this.#ice.get(),
-      sendSignal: (signal) => this.#sendSignal(peer, signal),
-      makeHello: async (link, peerBoot) => {
-        const { welcome } = session;
-        if (welcome === undefined) throw new ParleyError("lease_expired");
-        return makeHello(input(link, peerBoot), welcome);
-      },
-      verifyHello: (compact, link, peerBoot) => verifyHello(compact, peer.member, input(link, peerBoot)),
-      onOpen: (open, proven) => {
-        peer.attach(open);
-        this.#gossip(peer, proven.revocations < trust.revocationNumber);
-        const contact = this.#contacts.get(peer.device);
-        contact?.onOpened();
-        if (contact !== undefined) this.#options.emit({ type: "link", link: contact.view(open) });
-      },
-      onFrame: (bytes, { path }) => onFrame(peer, bytes, path),
-      onDrain: () => peer.onDrain(),
-      onClosed: (error, wasOpen) => this.#onLinkClosed(peer, error, wasOpen),
-      count: (name, labels) => metrics.count(name, labels),
-    });
-    return dialer;
   }
 
   #onLinkClosed(peer: Peer, error: ParleyError, wasOpen: boolean): void {
@@ -416,48 +326,9 @@ export class Peers {
     if (peer.wantsLink) this.wantLink(peer);
   }
 
-  #sendSignal(peer: Peer, signal: Signal): void {
-    peer.pushEphemeral(this.#ephemeral(envelopeKinds.signal, signal), true);
-  }
-
-  /** Passes on what this side has of news: its own device list, and the newest revocation list where the other side's is older. */
-  #gossip(peer: Peer, withRevocations: boolean): void {
-    const { trust, identity } = this.#options;
-    const { devices } = identity();
-    const revocations = withRevocations ? trust.revocations : undefined;
-    const news: Gossip = { devices, ...(revocations === undefined ? {} : { revocations }) };
-    peer.pushEphemeral(this.#ephemeral(envelopeKinds.gossip, news), false);
-  }
-
+  /** Passes on what this side has of news to whoever is linked. */
   gossipToAll(): void {
-    for (const peer of this.linked()) this.#gossip(peer, true);
-  }
-
-  #ephemeral(kind: number, body: unknown): Envelope {
-    return {
-      kind,
-      critical: false,
-      more: false,
-      created: this.#options.clock.now(),
-      ttl: 0,
-      hops: 0,
-      trace: undefined,
-      origin: undefined,
-      body: bodyOf(body),
-    };
-  }
-
-  async #askIce(): Promise<{ servers: IceServer[]; lifeMs: number }> {
-    const { session } = this.#options;
-    const { servers, expires } = await session.request("ice.get", {});
-    return {
-      servers: servers.map(({ urls, username, credential }) => ({
-        urls,
-        ...(username === undefined ? {} : { username }),
-        ...(credential === undefined ? {} : { credential }),
-      })),
-      lifeMs: expires - session.registryTime,
-    };
+    for (const peer of this.#contacts.linked()) this.#dialers.gossip(peer, true);
   }
 
   async #pingByLink(peer: Peer): Promise<number | undefined> {
@@ -468,29 +339,11 @@ export class Peers {
   /** This machine's addresses changed: open links may lead nowhere now, and better ways may have come up. */
   #onNetwork(): void {
     if (this.#stopped) return;
-    for (const contact of this.#contacts.values()) {
+    for (const contact of this.#contacts) {
       contact.probe();
       contact.dialer?.onNetwork();
       if (contact.peer.wantsLink) this.wantLink(contact.peer);
     }
-  }
-
-  /** Below the bound on contacts, or the one that was not asked for longest is forgotten. Throws `limit_reached`. */
-  #forgetIdle(): void {
-    if (this.#contacts.size < limits.contacts) return;
-    const idle = [...this.#contacts.values()].filter((contact) => contact.isIdle);
-    const [longest] = idle.toSorted((left, right) => left.lastMet - right.lastMet);
-    if (longest === undefined) throw new ParleyError("limit_reached");
-    this.#contacts.delete(longest.peer.device);
-    this.streams.forget(longest.peer, longest.peer.member.member);
-  }
-
-  /** Below the bound on links, or the longest idle one gives way. */
-  #makeRoom(): void {
-    const open = this.linked();
-    if (open.length < limits.links) return;
-    const idle = open.toSorted((left, right) => (left.link?.lastUsed ?? 0) - (right.link?.lastUsed ?? 0))[0];
-    if (idle !== undefined) this.#contacts.get(idle.device)?.dialer?.close("idle");
   }
 
   #scheduleSweep(): void {
@@ -499,7 +352,7 @@ export class Peers {
     this.#sweep = clock.setTimer(sweepMs, () => {
       // A busy or suspended process has not heard what came meanwhile.
       const lateMs = Math.max(clock.monotonic() - due, 0);
-      for (const contact of this.#contacts.values()) contact.discount(lateMs);
+      for (const contact of this.#contacts) contact.discount(lateMs);
       this.#sweepNow();
       this.#scheduleSweep();
     });
@@ -508,8 +361,8 @@ export class Peers {
   #sweepNow(): void {
     const { clock, linkIdleMs, session } = this.#options;
     const now = clock.monotonic();
-    for (const { peer } of this.#contacts.values()) peer.answerBusy();
-    for (const contact of this.#contacts.values()) {
+    for (const { peer } of this.#contacts) peer.answerBusy();
+    for (const contact of this.#contacts) {
       const { peer, dialer } = contact;
       contact.watchAnswers(now, session.isOpen);
       const open = peer.link;

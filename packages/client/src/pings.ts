@@ -11,6 +11,7 @@ interface Waiting {
 }
 
 const mostPings = 1024;
+const defaultTimeoutMs = 10_000;
 
 /** Pings under way: a nonce goes out, comes back, and the time between is the round trip. */
 export class Pings {
@@ -23,8 +24,8 @@ export class Pings {
     this.#random = random;
   }
 
-  /** Pings a device by its link, or through the registry with `relayOnly`. Rejects with `timeout`. */
-  ping(peer: Peer, relayOnly: boolean, timeoutMs: number): Promise<PingResult> {
+  /** Pings a device by its link, or through the registry with `relayOnly`. Rejects with `timeout` (default 10 seconds). */
+  ping(peer: Peer, relayOnly: boolean, timeoutMs = defaultTimeoutMs): Promise<PingResult> {
     if (this.#waiting.size >= mostPings) return Promise.reject(new ParleyError("limit_reached"));
     const nonce = this.#random.bytes(8);
     const key = toBase64url(nonce);

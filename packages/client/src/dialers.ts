@@ -1,0 +1,133 @@
+/** Makes the dialers of links to other devices: with hellos, servers of the registry, and signals and news for the other side. */
+import type { Clock, IceServer, MeshTrust, Random } from "@parley/core";
+import { envelopeKinds, type Gossip, ParleyError, type Signal } from "@parley/protocol";
+
+import { bodyOf } from "./body.ts";
+import type { LinkSettings } from "./device-api.ts";
+import { Dialer } from "./dialer.ts";
+import { IceGrants } from "./ice-grants.ts";
+import type { Identity } from "./identity.ts";
+import { type HelloInput, makeHello, verifyHello } from "./link-hello.ts";
+import type { DeviceMetrics } from "./metrics.ts";
+import type { OpenLink } from "./open-link.ts";
+import type { Peer } from "./peer.ts";
+import type { Session } from "./session.ts";
+
+export interface DialersOptions {
+  readonly identity: () => Identity;
+  readonly trust: MeshTrust;
+  readonly boot: string;
+  readonly session: Session;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Undefined on a device that makes no links. */
+  readonly links: LinkSettings | undefined;
+  readonly metrics: DeviceMetrics;
+  readonly onFrame: (peer: Peer, bytes: Uint8Array, path: "direct" | "turn") => void;
+  /** The peer has a link, or another one. */
+  readonly onOpen: (peer: Peer, link: OpenLink) => void;
+  readonly onClosed: (peer: Peer, error: ParleyError, wasOpen: boolean) => void;
+}
+
+export class Dialers {
+  readonly #options: DialersOptions;
+  readonly #ice: IceGrants;
+
+  constructor(options: DialersOptions) {
+    this.#options = options;
+    this.#ice = new IceGrants({ clock: options.clock, ask: () => this.#askIce() });
+  }
+
+  /** A new dialer to a device. */
+  make(peer: Peer): Dialer | undefined {
+    const { links, clock, random, identity, boot, trust, session, metrics, onFrame, onOpen, onClosed } = this.#options;
+    if (links === undefined) return undefined;
+    const input = (link: HelloInput["link"], peerBoot: string): HelloInput => ({
+      identity: identity(),
+      trust,
+      boot,
+      peerDevice: peer.device,
+      peerBoot,
+      link,
+      now: clock.now(),
+    });
+    return new Dialer({
+      settings: links,
+      clock,
+      random,
+      ownDevice: identity().device.id,
+      ownBoot: boot,
+      peerDevice: peer.device,
+      peerBoot: () => peer.boot,
+      canSignal: () => session.isOpen && peer.connected,
+      iceServers: () => this.#ice.get(),
+      sendSignal: (signal) => this.#signal(peer, signal),
+      makeHello: async (link, peerBoot) => {
+        const { welcome } = session;
+        if (welcome === undefined) throw new ParleyError("lease_expired");
+        return makeHello(input(link, peerBoot), welcome);
+      },
+      verifyHello: (compact, link, peerBoot) => verifyHello(compact, peer.member, input(link, peerBoot)),
+      onOpen: (open, proven) => {
+        peer.attach(open);
+        this.gossip(peer, proven.revocations < trust.revocationNumber);
+        onOpen(peer, open);
+      },
+      onFrame: (bytes, { path }) => onFrame(peer, bytes, path),
+      onDrain: () => peer.onDrain(),
+      onClosed: (error, wasOpen) => onClosed(peer, error, wasOpen),
+      count: (name, labels) => metrics.count(name, labels),
+    });
+  }
+
+  /** A link is wanted of a device that makes none: the other side need not wait for its time limit. */
+  decline(peer: Peer, { dial, from, to }: Signal): void {
+    this.#signal(peer, { dial, from: to, to: from, signal: { type: "bye", reason: "no-links" } });
+  }
+
+  #signal(peer: Peer, signal: Signal): void {
+    this.#push(peer, envelopeKinds.signal, signal, true);
+  }
+
+  /** Passes on what this side has of news: its own device list, and the newest revocation list where the other side's is older. */
+  gossip(peer: Peer, withRevocations: boolean): void {
+    const { trust, identity } = this.#options;
+    const { devices } = identity();
+    const revocations = withRevocations ? trust.revocations : undefined;
+    const news: Gossip = { devices, ...(revocations === undefined ? {} : { revocations }) };
+    this.#push(peer, envelopeKinds.gossip, news, false);
+  }
+
+  /** What the registry granted may be over. */
+  forgetGrants(): void {
+    this.#ice.forget();
+  }
+
+  #push(peer: Peer, kind: number, body: unknown, relayOnly: boolean): void {
+    const envelope = {
+      kind,
+      critical: false,
+      more: false,
+      created: this.#options.clock.now(),
+      ttl: 0,
+      hops: 0,
+      trace: undefined,
+      origin: undefined,
+      body: bodyOf(body),
+    };
+    peer.pushEphemeral(envelope, relayOnly);
+  }
+
+  async #askIce(): Promise<{ servers: IceServer[]; lifeMs: number }> {
+    const { session } = this.#options;
+    const { servers, expires } = await session.request("ice.get", {});
+    return {
+      servers: servers.map(({ urls, username, credential }) => ({
+        urls,
+        ...(username === undefined ? {} : { username }),
+        ...(credential === undefined ? {} : { credential }),
+      })),
+      lifeMs: expires - session.registryTime,
+    };
+  }
+}

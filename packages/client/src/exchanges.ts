@@ -1,0 +1,199 @@
+/**
+ * What a program exchanges with other members: messages, attachments, tasks, streams, and between one person's devices
+ * their history. A new sort of exchange is one more part here, with a row for each kind of envelope that it takes.
+ */
+import { type Clock, type Journal, type MeshTrust, type Random, splitBody } from "@parley/core";
+import { envelopeKinds } from "@parley/protocol";
+
+import { Attachments } from "./blobs/attachments.ts";
+import { bodyOf } from "./body.ts";
+import { Deliveries } from "./deliveries.ts";
+import type { AllowedPaths } from "./delivery.ts";
+import type { DeviceOptions } from "./device-options.ts";
+import { DirectMessages } from "./direct-messages.ts";
+import type { Directory } from "./directory.ts";
+import { HistoryTransfer } from "./history-transfer.ts";
+import type { Waiting } from "./inbox-lanes.ts";
+import type { Intake } from "./intake.ts";
+import type { KnownNames } from "./known-names.ts";
+import type { LinkOpener } from "./link-opener.ts";
+import type { LiveMessage } from "./live-stream-writer.ts";
+import type { DeviceMetrics } from "./metrics.ts";
+import type { Notices } from "./notices.ts";
+import type { OwnDevices } from "./own-devices.ts";
+import type { OwnPresence } from "./own-presence.ts";
+import type { Peer } from "./peer.ts";
+import type { Peers } from "./peers.ts";
+import type { Recipients } from "./recipients.ts";
+import type { LiveEnvelope } from "./section-handler.ts";
+import { nextChance } from "./session-wait.ts";
+import type { Session } from "./session.ts";
+import { Delegation } from "./tasks/delegation.ts";
+import { TaskCallee } from "./tasks/task-callee.ts";
+import { TaskCaller } from "./tasks/task-caller.ts";
+import type { TaskPlacement } from "./tasks/task-placement.ts";
+import type { Traffic } from "./traffic.ts";
+
+export interface ExchangesOptions {
+  readonly settings: Pick<DeviceOptions, "registry" | "fetch" | "links">;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly journal: Journal;
+  readonly names: KnownNames;
+  readonly trust: MeshTrust;
+  readonly own: OwnDevices;
+  readonly session: Session;
+  readonly directory: Directory;
+  readonly presence: OwnPresence;
+  readonly intake: Intake;
+  readonly peers: Peers;
+  readonly opener: LinkOpener;
+  readonly placement: TaskPlacement;
+  readonly recipients: Recipients;
+  readonly metrics: DeviceMetrics;
+  readonly traffic: Traffic;
+  readonly notices: Notices;
+}
+
+export class Exchanges {
+  readonly #options: ExchangesOptions;
+  readonly messages: DirectMessages;
+  readonly deliveries: Deliveries;
+  readonly attachments: Attachments;
+  readonly caller: TaskCaller;
+  readonly callee: TaskCallee;
+  readonly delegation: Delegation;
+  readonly #history: HistoryTransfer;
+  #streamHandler: ((message: LiveMessage) => void) | undefined;
+  /** Who takes live envelopes, by kind number. */
+  readonly live: ReadonlyMap<number, (envelope: LiveEnvelope) => Promise<void> | void>;
+
+  constructor(options: ExchangesOptions) {
+    this.#options = options;
+    const { clock, random, presence, notices } = options;
+    this.messages = this.#makeMessages();
+    this.deliveries = this.#makeDeliveries();
+    this.attachments = this.#makeAttachments();
+    const calls = { clock, random, send: sendLive(clock), onError: notices.failed };
+    this.caller = new TaskCaller(calls);
+    this.callee = new TaskCallee({ ...calls, onLoad: (load) => presence.set({ load }) });
+    this.delegation = new Delegation(options, this.caller);
+    this.#history = this.#makeHistory();
+    this.live = new Map<number, (envelope: LiveEnvelope) => Promise<void> | void>([
+      [envelopeKinds.call, (envelope) => this.callee.onEnvelope(envelope)],
+      [envelopeKinds.callEvent, (envelope) => this.caller.onEnvelope(envelope)],
+      [envelopeKinds.message, (envelope) => this.messages.onLive(envelope)],
+      [envelopeKinds.history, (envelope) => this.#history.onEnvelope(envelope)],
+      [
+        envelopeKinds.data,
+        ({ id, peer, body }) => {
+          this.#streamHandler?.({ id, from: peer.sender, body });
+        },
+      ],
+    ]);
+  }
+
+  /** A committed durable envelope: resolves as `InboxLanesOptions.handle` says. */
+  onEntry(entry: Waiting): ReturnType<DirectMessages["onEntry"]> {
+    return this.messages.onEntry(entry);
+  }
+
+  /** Takes the messages of other devices' live streams; one handler at a time. */
+  onStream(handler: (message: LiveMessage) => void): () => void {
+    this.#streamHandler = handler;
+    return () => {
+      if (this.#streamHandler === handler) this.#streamHandler = undefined;
+    };
+  }
+
+  /** A session begins: a person's device asks the others for what it was not there to hear. */
+  onSession(): void {
+    const { own, settings, notices } = this.#options;
+    const { kind, root } = own.identity;
+    if (kind !== "person" || own.listed < 2 || root !== undefined || settings.links === undefined) return;
+    this.#history.begin().catch(notices.failed);
+  }
+
+  /** The other side lost its memory: calls under way are gone. */
+  onRestart(peer: Peer): void {
+    this.caller.onRestart(peer);
+    this.callee.onRestart(peer);
+  }
+
+  #makeMessages(): DirectMessages {
+    const { clock, session, directory, presence, intake, peers, opener, recipients, names, metrics, traffic, notices } =
+      this.#options;
+    return new DirectMessages({
+      clock,
+      directory,
+      peers: () => peers,
+      lanes: intake.lanes,
+      opener,
+      metrics,
+      traffic,
+      onMet: ({ member, name }) => {
+        names.note(member, name).catch(notices.failed);
+      },
+      registryTime: () => session.registryTime,
+      recipient: (to) => recipients.member(to),
+      livePeer: (to) => recipients.live(to),
+      nextChance: () => nextChance({ session, notices, clock }),
+      onReading: (reading) => presence.set({ consumer: reading ? "reading" : "idle" }),
+      onRefused: notices.refused,
+      onError: notices.failed,
+    });
+  }
+
+  #makeDeliveries(): Deliveries {
+    const { journal, intake, directory, names } = this.#options;
+    return new Deliveries({
+      journal,
+      lanes: intake.lanes,
+      nameOf: async (member) => directory.known(member)?.name ?? names.of(member),
+      send: async (member, body) => (await this.messages.sendBody(member, body)).id,
+    });
+  }
+
+  #makeAttachments(): Attachments {
+    const { settings, trust, journal, clock, random, session } = this.#options;
+    return new Attachments({
+      mesh: trust.mesh,
+      registry: settings.registry,
+      journal,
+      clock,
+      random,
+      fetch: settings.fetch ?? ((...request) => globalThis.fetch(...request)),
+      askToken: () => session.request("token.get", {}),
+      registryTime: () => session.registryTime,
+    });
+  }
+
+  #makeHistory(): HistoryTransfer {
+    const { own, journal, clock, directory, peers, opener, notices } = this.#options;
+    const { member, device } = own.identity;
+    return new HistoryTransfer({
+      journal,
+      clock,
+      member,
+      device: device.id,
+      opener,
+      self: () => directory.get(member),
+      peer: (view, other) => {
+        const peer = peers.peer(view.verified, other);
+        peers.onPresence(view);
+        return peer;
+      },
+      onProgress: (progress) => notices.emit({ type: "history", ...progress }),
+      onError: notices.failed,
+    });
+  }
+}
+
+/** Puts a body on the live stream to a peer; waits for room. */
+function sendLive(clock: Clock): (peer: Peer, kind: number, body: unknown, paths?: AllowedPaths) => Promise<void> {
+  return async (peer, kind, body, paths) => {
+    const created = clock.now();
+    const head = { kind, critical: true, created, ttl: 0, hops: 0, trace: undefined, origin: undefined };
+    await peer.sendLive(splitBody(head, bodyOf(body)), paths);
+  };
+}

@@ -1,0 +1,105 @@
+/** News as a device hears it: from the registry in the course of a session, and from peers that pass it on. */
+import { type MeshTrust, peekStatement } from "@parley/core";
+import { type Gossip, ParleyError } from "@parley/protocol";
+
+import type { Directory } from "./directory.ts";
+import type { Exchanges } from "./exchanges.ts";
+import type { Intake } from "./intake.ts";
+import type { MailboxState } from "./mailbox-acks.ts";
+import type { Notices } from "./notices.ts";
+import type { OwnCard } from "./own-card.ts";
+import type { OwnDevices } from "./own-devices.ts";
+import type { OwnPresence } from "./own-presence.ts";
+import type { Peer } from "./peer.ts";
+import type { Peers } from "./peers.ts";
+import type { SessionOptions } from "./session.ts";
+
+type Push = Parameters<SessionOptions["events"]["onPush"]>[0];
+
+export interface RegistryNewsOptions {
+  readonly own: OwnDevices;
+  readonly trust: MeshTrust;
+  readonly directory: Directory;
+  readonly presence: OwnPresence;
+  readonly intake: Intake;
+  readonly peers: Peers;
+  readonly exchanges: Exchanges;
+  readonly card: OwnCard;
+  readonly notices: Notices;
+}
+
+export class RegistryNews {
+  readonly #options: RegistryNewsOptions;
+
+  constructor(options: RegistryNewsOptions) {
+    this.#options = options;
+  }
+
+  /** A session begins: each part says again what the node may not know. */
+  onWelcome(mailbox: MailboxState): void {
+    const { own, presence, intake, peers, exchanges, card } = this.#options;
+    intake.onSession(mailbox);
+    presence.sayAgain();
+    own.onSession();
+    exchanges.onSession();
+    peers.closeRevoked();
+    peers.onSession();
+    card.onSession();
+  }
+
+  onPush(push: Push): void {
+    this.#take(push).catch(this.#options.notices.refused);
+  }
+
+  onGossip(peer: Peer, gossip: Gossip): void {
+    this.#takeGossip(peer, gossip).catch(this.#options.notices.refused);
+  }
+
+  async #take(push: Push): Promise<void> {
+    const { trust, directory, peers, intake, notices } = this.#options;
+    switch (push.type) {
+      case "presence": {
+        const view = directory.onPresence(push.body.member, push.body.devices);
+        if (view !== undefined) peers.onPresence(view);
+        return;
+      }
+      case "member.changed":
+        await directory.onChanged(push.body.member, push.body.record);
+        return;
+      case "revocations":
+        return this.#takeRevocations(push.body.revocations);
+      case "operators":
+        return trust.acceptOperators(push.body.operators);
+      case "pairing.pending":
+        return notices.emit({ type: "pairing-pending", pairing: push.body.pairing, request: push.body.request });
+      case "device.pending":
+        return notices.emit({ type: "device-pending", ...push.body });
+      case "mailbox.trimmed":
+        intake.inbox.noteLoss();
+        return notices.refused(
+          new ParleyError("mailbox_full", {
+            message: `Messages ${push.body.from} to ${push.body.to} of the mailbox were lost to its limits.`,
+          }),
+        );
+      case "inbox.lease":
+        return intake.holder.onLease(push.body);
+      case "goodbye":
+        notices.log("info", "goodbye", { code: push.body.error.code });
+    }
+  }
+
+  /** A peer that has not heard the news yet is no roll-back. */
+  async #takeGossip(peer: Peer, { revocations, devices }: Gossip): Promise<void> {
+    const { trust, directory } = this.#options;
+    if (revocations !== undefined && peekStatement("revocations", revocations).number >= trust.revocationNumber)
+      await this.#takeRevocations(revocations);
+    if (devices !== undefined) await directory.onDevices(peer.member, devices);
+  }
+
+  async #takeRevocations(compact: string): Promise<void> {
+    const { trust, peers } = this.#options;
+    if (!(await trust.acceptRevocations(compact))) return;
+    peers.closeRevoked();
+    peers.gossipToAll();
+  }
+}

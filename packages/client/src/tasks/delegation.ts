@@ -1,0 +1,74 @@
+/** Hands a task to another member: to the one that is named, or to the least loaded live holder of the skill. */
+import { ParleyError } from "@parley/protocol";
+
+import type { Directory } from "../directory.ts";
+import type { LinkOpener } from "../link-opener.ts";
+import type { MemberView } from "../member-view.ts";
+import type { OwnDevices } from "../own-devices.ts";
+import type { Peers } from "../peers.ts";
+import type { Recipients } from "../recipients.ts";
+import type { Session } from "../session.ts";
+import { checkSkillInput, checkSkillOutput } from "./card-schemas.ts";
+import type { TaskCaller } from "./task-caller.ts";
+import type { TaskPlacement } from "./task-placement.ts";
+import type { DelegateRequest, TaskRun } from "./task-run.ts";
+
+export interface DelegationOptions {
+  readonly own: OwnDevices;
+  readonly session: Session;
+  readonly directory: Directory;
+  readonly peers: Peers;
+  readonly opener: LinkOpener;
+  readonly placement: TaskPlacement;
+  readonly recipients: Recipients;
+}
+
+export class Delegation {
+  readonly #options: DelegationOptions;
+  readonly #caller: TaskCaller;
+
+  constructor(options: DelegationOptions, caller: TaskCaller) {
+    this.#options = options;
+    this.#caller = caller;
+  }
+
+  async start(to: string | undefined, request: DelegateRequest): Promise<TaskRun> {
+    const { peers, opener, placement, recipients } = this.#options;
+    const { skill, paths, signal } = request;
+    const view = to === undefined ? await this.#holder(skill) : await this.#offering(to, skill);
+    const peer = recipients.liveOf(view);
+    checkSkillInput(view, request);
+    const ended = placement.begin(view, peer.device);
+    try {
+      await opener.approach(peer, paths, signal);
+      const run = this.#caller.start(
+        peer,
+        request,
+        (output) => checkSkillOutput(view, skill, output),
+        () => peers.pathReason(peer, paths),
+      );
+      run.outcome.then(ended, ended);
+      return run;
+    } catch (error) {
+      ended();
+      throw error;
+    }
+  }
+
+  /** A card that lacks the skill may have been published anew a moment ago, ahead of the push that says so: asked once more. */
+  async #offering(to: string, skill: string): Promise<MemberView> {
+    const { session, directory, recipients } = this.#options;
+    const view = await recipients.member(to);
+    if (!session.isOpen || view.card?.skills.some(({ id }) => id === skill) === true) return view;
+    return directory.refresh(view.member);
+  }
+
+  async #holder(skill: string): Promise<MemberView> {
+    const { own, directory, placement } = this.#options;
+    const holders = await directory.holders(skill, own.identity.member);
+    const loads = new Map(holders.map((view) => [view, placement.loadOfMember(view)]));
+    const [holder] = holders.toSorted((one, other) => (loads.get(one) ?? 0) - (loads.get(other) ?? 0));
+    if (holder === undefined) throw new ParleyError("no_holder", { message: `No live agent offers ${skill}.` });
+    return holder;
+  }
+}

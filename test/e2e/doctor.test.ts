@@ -6,6 +6,7 @@ import { join } from "node:path";
 
 import { beforeAll, expect, it, onTestFinished } from "vitest";
 
+import { pathReasonText } from "../../packages/cli/src/path-reason-text.ts";
 import { type CliMesh, shareMesh, startRegistry } from "./cli-mesh.ts";
 import { type CommandOptions, jsonOf, parley, start, temporaryFolder } from "./cli-process.ts";
 import { standIn } from "./stand-in-registry.ts";
@@ -136,7 +137,11 @@ it("dials a member for real, and is honest about what it cannot know without STU
     const { findings } = await doctor(mesh.home("ada"), flags);
     return findings.find(({ check }) => check === "dial");
   };
-  await expect.poll(dialled, { timeout: 40_000 }).toMatchObject({ verdict: "ok", details: { last: "direct" } });
+  await expect.poll(dialled, { timeout: 40_000 }).toMatchObject({
+    verdict: "ok",
+    says: expect.stringContaining(pathReasonText("direct-link")),
+    details: { last: "direct", reason: "direct-link" },
+  });
   const { findings } = await doctor(mesh.home("ada"));
   expect(findings.find(({ check }) => check === "nat")).toMatchObject({
     verdict: "left-out",

@@ -2,9 +2,10 @@ import { limits, protocolVersions } from "@parley/protocol";
 import { describe, expect, it } from "vitest";
 
 import { doctorChecks } from "../src/doctor/checks.ts";
+import { judgeDial } from "../src/doctor/dial-check.ts";
 import { readIceUrl } from "../src/doctor/ice-url.ts";
 import { judgeDisk, leastFreeBytes } from "../src/doctor/machine-checks.ts";
-import { judgeKind, judgePaths, judgeStun, judgeTurn } from "../src/doctor/network-checks.ts";
+import { judgeKind, judgePaths, judgeStun, judgeTurn, pathsTowards } from "../src/doctor/network-checks.ts";
 import { judgeSkew, judgeVersion } from "../src/doctor/registry-checks.ts";
 import { judgeTurnTrial } from "../src/doctor/turn-judge.ts";
 import { probeLoopback } from "../src/doctor/udp-probe.ts";
@@ -107,6 +108,44 @@ describe("the checks", () => {
     const known = judgePaths({ ...nat, kind: "symmetric" }, { turn: true, relay: true });
     expect(known.says).toBe(
       "By what the other side is behind: direct to public, full-cone, address-restricted; turn to port-restricted, symmetric; relay to udp-blocked, tcp-443-only.",
+    );
+  });
+});
+
+describe("a dial", () => {
+  const paths = pathsTowards("symmetric", { turn: true, relay: true });
+  const answered = { device: "d", rttMs: 2.4, route: undefined };
+  const first = { ...answered, path: "relay", reason: "link-opening" } as const;
+
+  it("says by which path it went and why", () => {
+    const route = { local: "10.0.0.1:5", remote: "10.0.0.2:6" };
+    const last = { ...answered, path: "direct", reason: "direct-link", route } as const;
+    const dialled = { first, last, link: { path: "direct", openedInMs: 80.2 }, problem: undefined } as const;
+    expect(judgeDial("@bob", dialled, undefined)).toMatchObject({
+      verdict: "ok",
+      says: "@bob answered by relay in 3 ms, now by direct in 3 ms, link up in 80 ms (10.0.0.1:5 to 10.0.0.2:6), because a link is open and nothing stands between the two devices.",
+      details: { first: "relay", last: "direct", reason: "direct-link" },
+    });
+    expect(judgeDial("@bob", dialled, paths).says).toMatch(
+      / As expected if it is behind: public, full-cone, address-restricted\.$/,
+    );
+  });
+
+  it("says why there is no link", () => {
+    const last = { ...answered, path: "relay", reason: "link-failed:ice-failed" } as const;
+    const dialled = { first, last, link: undefined, problem: "There is no link." };
+    expect(judgeDial("@bob", dialled, paths)).toMatchObject({
+      says: "@bob answered by relay in 3 ms, now by relay in 3 ms, because the last link ended or did not open: the two devices found no way to each other. As expected if it is behind: udp-blocked, tcp-443-only.",
+      details: { reason: "link-failed:ice-failed", problem: "There is no link." },
+    });
+  });
+
+  it("warns of a path that no kind of network explains", () => {
+    const last = { ...answered, path: "mailbox", reason: "peer-links-off" } as const;
+    const finding = judgeDial("@bob", { first, last, link: undefined, problem: undefined }, paths);
+    expect(finding).toMatchObject({ verdict: "warning", code: "path_unexpected" });
+    expect(finding.says).toMatch(
+      /because the other device makes no links\. From here direct or turn or relay was to be expected\.$/,
     );
   });
 });

@@ -3,6 +3,7 @@ import type { DeviceApi, LinkView, PingResult } from "@parley/client";
 import { toParleyError } from "@parley/protocol";
 
 import { openDevice } from "../open-device.ts";
+import { pathReasonText } from "../path-reason-text.ts";
 import { natKinds, type NatKind } from "../stun/nat-kind.ts";
 import { type DoctorCheck, type DoctorFacts, fault, type Finding, fine, leftOut, warning } from "./finding.ts";
 import { meansOf, pathsTowards } from "./network-checks.ts";
@@ -12,9 +13,12 @@ const linkMs = 6000;
 /** ICE opens a link on the first pair that works, and moves to the best one soon after. */
 const settleMs = 700;
 
+type ExpectedPaths = ReturnType<typeof pathsTowards>;
+
+/** What came of a dial. */
 interface Dialled {
   readonly first: PingResult;
-  readonly link: LinkView | undefined;
+  readonly link: Pick<LinkView, "path" | "openedInMs"> | undefined;
   /** Why there is no link. */
   readonly problem: string | undefined;
   readonly last: PingResult;
@@ -28,7 +32,7 @@ export const dialCheck = (who: string): DoctorCheck => ({
     if (session === undefined) return leftOut("It takes a session with the registry to dial.");
     const opened = await openDevice(facts.context);
     try {
-      return await judge(facts, who, await dial(opened.device, who));
+      return judgeDial(who, await dial(opened.device, who), await expectedPaths(facts));
     } catch (error) {
       const { code, message } = toParleyError(error);
       return fault(code, message, "See whether it is there with `parley members`, and run `parley doctor` there too.");
@@ -50,24 +54,40 @@ async function dial(device: DeviceApi, who: string): Promise<Dialled> {
   return { first, link, problem, last: await device.ping(who) };
 }
 
-async function judge({ network, context }: DoctorFacts, who: string, dialled: Dialled): Promise<Finding> {
-  const { first, link, last, problem } = dialled;
+/** The path towards each kind of network; undefined while one's own is not known. */
+async function expectedPaths({ network, context }: DoctorFacts): Promise<ExpectedPaths | undefined> {
   const facts = await network();
   const own = facts?.nat.kind;
-  const paths =
-    own === undefined || own === "unknown" || facts === undefined
-      ? undefined
-      : pathsTowards(own, meansOf(facts, context.settings.get("link-policy")));
+  if (own === undefined || own === "unknown" || facts === undefined) return undefined;
+  return pathsTowards(own, meansOf(facts, context.settings.get("link-policy")));
+}
+
+/** Says by which path a member answered and why, and whether that path was to be expected. */
+export function judgeDial(
+  who: string,
+  { first, link, last, problem }: Dialled,
+  paths: ExpectedPaths | undefined,
+): Finding {
   const fitting = paths === undefined ? undefined : natKinds.filter((kind: NatKind) => paths[kind] === last.path);
   const took = link?.openedInMs === undefined ? "" : `, link up in ${Math.round(link.openedInMs)} ms`;
   const route = last.route === undefined ? "" : ` (${last.route.local} to ${last.route.remote})`;
-  const says = `${who} answered by ${first.path} in ${Math.ceil(first.rttMs)} ms, now by ${last.path} in ${Math.ceil(last.rttMs)} ms${took}${route}.`;
-  const details = { first: first.path, last: last.path, linkMs: link?.openedInMs, route: last.route, problem, fitting };
+  const { reason } = last;
+  const because = reason === undefined ? "" : `, because ${pathReasonText(reason, last.path)}`;
+  const says = `${who} answered by ${first.path} in ${Math.ceil(first.rttMs)} ms, now by ${last.path} in ${Math.ceil(last.rttMs)} ms${took}${route}${because}.`;
+  const details = {
+    first: first.path,
+    last: last.path,
+    reason,
+    linkMs: link?.openedInMs,
+    route: last.route,
+    problem,
+    fitting,
+  };
   if (fitting?.length === 0)
     return {
       ...warning(
         "path_unexpected",
-        `${says} From here ${[...new Set(Object.values(paths ?? {}))].join(" or ")} was to be expected${problem === undefined ? "" : `: ${problem}`}`,
+        `${says} From here ${[...new Set(Object.values(paths ?? {}))].join(" or ")} was to be expected.`,
         "Run `parley doctor` on the other side too: its firewall, its link-policy or its link-interfaces may say why.",
       ),
       details,

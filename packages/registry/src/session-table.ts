@@ -54,6 +54,12 @@ export class SessionTable {
     return [...(this.#members.get(member) ?? [])];
   }
 
+  ofOperators(): readonly Session[] {
+    return this.proven().filter(({ identity }) =>
+      identity?.roles.some((role) => role === "operator" || role === "admin"),
+    );
+  }
+
   proven(): readonly Session[] {
     return [...this.#devices.values()];
   }

@@ -1,0 +1,142 @@
+import { type Blobs, systemClock, systemRandom } from "@parley/core";
+
+import { type RegistryBounds, defaultBounds } from "./bounds.ts";
+import { DeadLetters } from "./dead-letters.ts";
+import { Delivery } from "./delivery.ts";
+import { DeviceBoxes } from "./device-boxes.ts";
+import { Directory, type DirectoryEntry } from "./directory.ts";
+import { Enrolments } from "./enrolments.ts";
+import { Generations } from "./generations.ts";
+import { InboxLeases } from "./inbox-leases.ts";
+import { Invites } from "./invites.ts";
+import { MailboxAttempts } from "./mailbox-attempts.ts";
+import { Mailboxes } from "./mailboxes.ts";
+import { Members } from "./members.ts";
+import { type ClaimedMesh, MeshState } from "./mesh-state.ts";
+import { NodeCounters } from "./node-counters.ts";
+import type { NodeOptions } from "./options.ts";
+import { Pairings } from "./pairings.ts";
+import { Presence } from "./presence.ts";
+import { makeRequestTable } from "./requests/request-table.ts";
+import type { SessionServices } from "./session-services.ts";
+import { SessionTable } from "./session-table.ts";
+import { SessionTokens } from "./session-token.ts";
+
+/** What a node is made of: all that its sessions share, and what HTTP asks besides. */
+export interface NodeParts extends SessionServices {
+  readonly invites: Invites;
+  readonly enrolments: Enrolments;
+  readonly tokens: SessionTokens;
+  readonly blobs: Blobs;
+}
+
+/** What the parts tell their node. */
+export interface NodeEvents {
+  readonly onRevocations: (mesh: ClaimedMesh) => void;
+  readonly onMemberChanged: (entry: DirectoryEntry) => void;
+  readonly onError: (error: unknown) => void;
+}
+
+/** Makes the parts of a node, each of those before it. */
+export function makeNodeParts(
+  options: NodeOptions,
+  { onRevocations, onMemberChanged, onError }: NodeEvents,
+): NodeParts {
+  const { stores, nodeKey, clock = systemClock, random = systemRandom, log = () => undefined } = options;
+  const { records, log: store, blobs } = stores;
+  const bounds: RegistryBounds = { ...defaultBounds, ...options.bounds };
+  const { clockSkewMs } = bounds;
+  const now = (): number => clock.now();
+  const counters = new NodeCounters();
+  const table = new SessionTable();
+  const mesh = new MeshState({ records, nodeKey, now, onRevocations, onError });
+  const presence = new Presence(clock);
+  const directory = new Directory(records, now, onMemberChanged);
+  const members = new Members({ records, mesh, directory, now, mostMembers: bounds.members });
+  const tokens = new SessionTokens({ mesh, members, directory, nodeKey, now, clockSkewMs });
+  const invites = new Invites({ records, clock, random, bounds });
+  const pairings = new Pairings({
+    records,
+    mesh,
+    members,
+    invites,
+    clock,
+    bounds,
+    onPending: (pending) => {
+      for (const session of table.ofOperators()) session.push("pairing.pending", pending);
+    },
+  });
+  const enrolments = new Enrolments({
+    records,
+    clock,
+    bounds,
+    onPending: (member, enrolment, request) => {
+      for (const session of table.ofMember(member)) session.push("device.pending", { enrolment, request });
+    },
+  });
+  const mailboxes = new Mailboxes({ log: store, records, clock, bounds });
+  const deviceBoxes = new DeviceBoxes({ log: store, clock, mostFrames: bounds.deviceBoxFrames });
+  const deadLetters = new DeadLetters(records, clock, bounds.deadLetters);
+  const inboxes = new InboxLeases({
+    records,
+    log: store,
+    clock,
+    directory,
+    presence,
+    sessionsOf: (member) => table.ofMember(member),
+    leaseMs: bounds.inboxLeaseMs,
+    marginMs: bounds.inboxMarginMs,
+    onChange: () => void counters.inboxChanges++,
+    onError,
+  });
+  const delivery = new Delivery({ sessions: table, directory, members, mailboxes, deviceBoxes, inboxes, now });
+  const requests = makeRequestTable({
+    mesh,
+    members,
+    directory,
+    presence,
+    invites,
+    pairings,
+    enrolments,
+    mailboxes,
+    inboxes,
+    deadLetters,
+    mailboxChanged: (member) => {
+      for (const session of table.ofMember(member)) session.mailboxChanged();
+    },
+    tokens,
+    nodeKey,
+    now,
+    leaseMs: bounds.leaseMs,
+    ice: options.ice ?? {},
+  });
+  return {
+    nodeKey,
+    clock,
+    random,
+    now,
+    bounds,
+    clockSkewMs,
+    log,
+    store,
+    blobs,
+    counters,
+    table,
+    mesh,
+    presence,
+    directory,
+    members,
+    tokens,
+    invites,
+    pairings,
+    enrolments,
+    mailboxes,
+    deviceBoxes,
+    deadLetters,
+    attempts: new MailboxAttempts(bounds.mailboxAttempts),
+    inboxes,
+    generations: new Generations(records),
+    delivery,
+    requests,
+  };
+}

@@ -106,7 +106,7 @@ export class DeviceParts {
     this.pings = new Pings(clock, random);
     this.peers = this.#makePeers(state);
     this.opener = new LinkOpener({
-      peers: () => this.peers,
+      links: () => this.peers.links,
       clock,
       watch: (listener) => this.notices.watch(listener),
     });
@@ -129,7 +129,7 @@ export class DeviceParts {
       directory: () => this.directory,
       clock: this.clock,
       random: this.random,
-      onChange: () => this.peers.gossipToAll(),
+      onChange: () => this.peers.links.gossipToAll(),
       onError: this.notices.failed,
     });
   }
@@ -198,6 +198,7 @@ export class DeviceParts {
       onSweep: () => {
         this.sleep.look();
         this.intake.inbox.answerBusy();
+        this.intake.receipts.look();
       },
       onRestart: (peer) => this.exchanges.onRestart(peer),
       ping: (peer) => this.pings.ping(peer, false),
@@ -210,7 +211,7 @@ export class DeviceParts {
   #makeSections(): SectionHandler {
     const receipts = new ReceiptReader(this);
     return new SectionHandler({
-      peers: () => this.peers,
+      links: () => this.peers.links,
       inbox: () => this.intake.inbox,
       streams: () => this.peers.streams,
       live: this.exchanges.live,
@@ -225,7 +226,7 @@ export class DeviceParts {
   #onSlept(ms: number): void {
     this.notices.log("info", "slept", { ms: Math.round(ms) });
     this.intake.holder.lapse();
-    this.peers.onSlept();
+    this.peers.links.onSlept();
     this.session.restart();
   }
 }

@@ -75,7 +75,7 @@ export class DirectMessages {
     const peers = this.#options.peers();
     const view = await this.#options.recipient(to);
     this.#options.onMet(view);
-    for (const peer of peers.takers(view)) if (allowsLinks(options.paths)) peers.wantLink(peer);
+    for (const peer of peers.takers(view)) if (allowsLinks(options.paths)) peers.links.want(peer);
     const stream = await peers.streams.to(view.member, options.paths);
     return stream.accept(this.#head(options.ttlMs ?? 0), body, options.signal);
   }

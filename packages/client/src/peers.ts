@@ -1,17 +1,17 @@
 /**
- * Everything towards other devices, made on demand: a peer and a dialer per remote device, a durable stream per remote
- * member. Presence, sessions and time come in here and reach those concerned.
+ * Everything towards other devices, made on demand: a peer per remote device, with its link, and durable streams per
+ * remote member. Presence, sessions and time come in here and reach those concerned.
  */
 import type { Journal, JournalState, Timer, VerifiedMember } from "@parley/core";
-import { type DevicePresence, type ErrorCode, ParleyError, type Path, type Signal } from "@parley/protocol";
+import { ParleyError, type Path } from "@parley/protocol";
 
 import { Contact } from "./contact.ts";
 import { Contacts } from "./contacts.ts";
 import type { AllowedPaths, PingResult } from "./delivery.ts";
-import type { DeviceEvent, LinkView } from "./device-api.ts";
-import { Dialers, type DialersOptions } from "./dialers.ts";
+import type { LinkView } from "./device-api.ts";
 import type { Directory } from "./directory.ts";
 import { DurableStreams } from "./durable-streams.ts";
+import { Links, type LinksOptions } from "./links.ts";
 import type { MemberView } from "./member-view.ts";
 import type { PathReason } from "./path-reason.ts";
 import { Peer, type PeerOptions } from "./peer.ts";
@@ -21,15 +21,13 @@ import type { TaskPlacement } from "./tasks/task-placement.ts";
 import type { Traffic } from "./traffic.ts";
 import type { WriteAgain } from "./write-again.ts";
 
-export interface PeersOptions extends Omit<DialersOptions, "onOpen" | "onClosed"> {
+export interface PeersOptions extends Omit<LinksOptions, "contacts" | "refresh"> {
   readonly directory: Directory;
   readonly journal: Journal;
   readonly writes: WriteAgain;
   readonly state: JournalState;
   readonly relay: () => Relay;
-  readonly linkIdleMs: number;
   readonly placement: TaskPlacement;
-  readonly emit: (event: DeviceEvent) => void;
   /** The other side lost its memory: calls under way are gone. */
   readonly onRestart: (peer: Peer) => void;
   /** Pings by the open link. Rejects with `timeout`. */
@@ -39,35 +37,25 @@ export interface PeersOptions extends Omit<DialersOptions, "onOpen" | "onClosed"
   readonly onLiveRefused: PeerOptions["onLiveRefused"];
   /** Called a few times a second, for whatever has to look at its waits. */
   readonly onSweep: () => void;
-  readonly onError: (error: unknown) => void;
 }
 
-/** Ends of a link that are no verdict of this side. */
-const othersDoing: readonly ErrorCode[] = ["closed", "timeout", "refused"];
 const sweepMs = 250;
 
 export class Peers {
   readonly #options: PeersOptions;
   readonly #contacts = new Contacts();
   readonly streams: DurableStreams;
-  readonly #dialers: Dialers;
-  readonly #unwatchNetwork: (() => void) | undefined;
+  readonly links: Links;
   #sweep: Timer | undefined;
-  #stopped = false;
 
   constructor(options: PeersOptions) {
     this.#options = options;
     this.streams = this.#makeStreams();
-    this.#dialers = new Dialers({
+    this.links = new Links({
       ...options,
-      onOpen: (peer, link) => {
-        const contact = this.#contacts.get(peer.device);
-        contact?.onOpened();
-        if (contact !== undefined) options.emit({ type: "link", link: contact.view(link) });
-      },
-      onClosed: (peer, error, wasOpen) => this.#onLinkClosed(peer, error, wasOpen),
+      contacts: this.#contacts,
+      refresh: async (member) => this.onPresence(await options.directory.refresh(member)),
     });
-    this.#unwatchNetwork = options.links?.factory.watchNetwork?.(() => this.#onNetwork());
     this.#scheduleSweep();
   }
 
@@ -93,7 +81,7 @@ export class Peers {
     if (device === undefined) throw new ParleyError("not_connected");
     const peer = this.peer(view.verified, device);
     // While the registry is away, what it said of presence says nothing.
-    if (this.#options.session.isOpen) this.#presence(peer, chosen);
+    if (this.#options.session.isOpen) this.#presence(peer, view);
     this.#options.directory.watch(view.member);
     return peer;
   }
@@ -108,26 +96,9 @@ export class Peers {
     return takersOf(view).flatMap((device) => {
       if (!view.verified.devices.has(device)) return [];
       const peer = this.peer(view.verified, device);
-      if (this.#options.session.isOpen)
-        this.#presence(
-          peer,
-          view.devices.find((presence) => presence.device === device),
-        );
+      if (this.#options.session.isOpen) this.#presence(peer, view);
       return [peer];
     });
-  }
-
-  /** Starts a link when links are wanted and possible. */
-  wantLink(peer: Peer, eager = false): void {
-    const { session } = this.#options;
-    const dialer = this.#contacts.get(peer.device)?.dialer;
-    if (this.#stopped || dialer === undefined || dialer.isOpen || !peer.connected || !session.isOpen) return;
-    this.#contacts.makeRoomForLink();
-    dialer.dial(eager);
-  }
-
-  canLink(peer: Peer): boolean {
-    return this.#contacts.get(peer.device)?.dialer !== undefined;
   }
 
   /** Why something that is sent to a peer now, under a rule, goes the way it goes. */
@@ -136,37 +107,12 @@ export class Peers {
     return contact === undefined ? "not-connected" : contact.reason(paths, inboxHeld);
   }
 
-  isDialling(peer: Peer): boolean {
-    return this.#contacts.get(peer.device)?.dialer?.isDialling ?? false;
-  }
-
-  onSignal(peer: Peer, signal: Signal): void {
-    if (this.#stopped) return;
-    if (peer.boot === signal.from) this.#takeSignal(peer, signal);
-    else this.#onOtherStart(peer, signal).catch(this.#options.onError);
-  }
-
-  /** A signal of another start than presence told: presence lags behind, or the signal does. The registry knows. */
-  async #onOtherStart(peer: Peer, signal: Signal): Promise<void> {
-    this.onPresence(await this.#options.directory.refresh(peer.member.member));
-    if (peer.boot === signal.from) this.#takeSignal(peer, signal);
-  }
-
-  #takeSignal(peer: Peer, signal: Signal): void {
-    const dialer = this.#contacts.get(peer.device)?.dialer;
-    if (dialer !== undefined) dialer.onSignal(signal);
-    else if (signal.signal.type === "offer") this.#dialers.decline(peer, signal);
-  }
-
   onPresence(view: MemberView): void {
     for (const device of view.verified.devices.keys()) {
       const contact = this.#contacts.get(device);
       if (contact === undefined) continue;
       contact.peer.update(view.verified);
-      this.#presence(
-        contact.peer,
-        view.devices.find((presence) => presence.device === device),
-      );
+      this.#presence(contact.peer, view);
     }
     this.streams.refit(view.member);
   }
@@ -196,21 +142,6 @@ export class Peers {
     for (const member of await this.streams.openLeftover()) this.#options.directory.watch(member);
   }
 
-  /** Drops links to whoever is revoked now. */
-  closeRevoked(): void {
-    for (const { peer, dialer } of this.#contacts) {
-      if (!this.#options.trust.isRevoked(peer.member.member)) continue;
-      dialer?.close("revoked");
-      this.#options.emit({ type: "revoked", member: peer.member.member });
-    }
-  }
-
-  /** The machine slept: the other sides have given their links up, and credentials may be over. */
-  onSlept(): void {
-    this.#dialers.forgetGrants();
-    for (const { dialer } of this.#contacts) dialer?.close("slept");
-  }
-
   views(): readonly LinkView[] {
     return this.#contacts.views();
   }
@@ -226,10 +157,8 @@ export class Peers {
   }
 
   stop(): void {
-    this.#stopped = true;
     this.#sweep?.cancel();
-    this.#unwatchNetwork?.();
-    for (const { dialer } of this.#contacts) dialer?.close("stopped");
+    this.links.stop();
     for (const { peer } of this.#contacts) peer.stop();
     this.streams.stop();
   }
@@ -293,7 +222,7 @@ export class Peers {
     });
     const contact: Contact = new Contact({
       peer,
-      dialer: this.#dialers.make(peer),
+      dialer: this.links.dialer(peer),
       policy: links?.policy ?? "all",
       clock,
       ping: () => this.#pingByLink(peer),
@@ -304,46 +233,16 @@ export class Peers {
     return contact;
   }
 
-  #onLinkClosed(peer: Peer, error: ParleyError, wasOpen: boolean): void {
-    if (wasOpen) peer.detach();
-    const contact = this.#contacts.get(peer.device);
-    if (contact !== undefined)
-      this.#options.emit({
-        type: "link",
-        link: { ...contact.view(undefined), state: "closed" },
-        code: error.code,
-        reason: error.message,
-      });
-    if (!othersDoing.includes(error.code))
-      this.#options.emit({ type: "refused", code: error.code, message: error.message, from: peer.member.name });
-    if (wasOpen && peer.hasUnacked) this.wantLink(peer);
-  }
-
-  #presence(peer: Peer, presence: DevicePresence | undefined): void {
-    if (!peer.onPresence(presence)) return;
+  #presence(peer: Peer, { devices }: MemberView): void {
+    if (!peer.onPresence(devices.find(({ device }) => device === peer.device))) return;
     this.#options.onRestart(peer);
     this.#contacts.get(peer.device)?.dialer?.onRestart();
-    if (peer.wantsLink) this.wantLink(peer);
-  }
-
-  /** Passes on what this side has of news to whoever is linked. */
-  gossipToAll(): void {
-    for (const peer of this.#contacts.linked()) this.#dialers.gossip(peer, true);
+    if (peer.wantsLink) this.links.want(peer);
   }
 
   async #pingByLink(peer: Peer): Promise<number | undefined> {
     const { path, rttMs } = await this.#options.ping(peer);
     return path === "relay" ? undefined : rttMs;
-  }
-
-  /** This machine's addresses changed: open links may lead nowhere now, and better ways may have come up. */
-  #onNetwork(): void {
-    if (this.#stopped) return;
-    for (const contact of this.#contacts) {
-      contact.probe();
-      contact.dialer?.onNetwork();
-      if (contact.peer.wantsLink) this.wantLink(contact.peer);
-    }
   }
 
   #scheduleSweep(): void {
@@ -353,24 +252,11 @@ export class Peers {
       // A busy or suspended process has not heard what came meanwhile.
       const lateMs = Math.max(clock.monotonic() - due, 0);
       for (const contact of this.#contacts) contact.discount(lateMs);
-      this.#sweepNow();
+      for (const { peer } of this.#contacts) peer.answerBusy();
+      this.links.sweep();
+      this.streams.sweep(this.#elapsed);
+      this.#options.onSweep();
       this.#scheduleSweep();
     });
-  }
-
-  #sweepNow(): void {
-    const { clock, linkIdleMs, session } = this.#options;
-    const now = clock.monotonic();
-    for (const { peer } of this.#contacts) peer.answerBusy();
-    for (const contact of this.#contacts) {
-      const { peer, dialer } = contact;
-      contact.watchAnswers(now, session.isOpen);
-      const open = peer.link;
-      if (open !== undefined && now - Math.max(open.lastHeard, open.lastUsed) > linkIdleMs) dialer?.close("idle");
-      // An attempt that failed is made again, at the dialer's pace, while there is a use for it.
-      if (peer.link === undefined && peer.wantsLink) this.wantLink(peer);
-    }
-    this.streams.sweep(this.#elapsed);
-    this.#options.onSweep();
   }
 }

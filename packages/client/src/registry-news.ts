@@ -42,7 +42,7 @@ export class RegistryNews {
     presence.sayAgain();
     own.onSession();
     exchanges.onSession();
-    peers.closeRevoked();
+    peers.links.closeRevoked();
     peers.onSession();
     card.onSession();
   }
@@ -99,7 +99,7 @@ export class RegistryNews {
   async #takeRevocations(compact: string): Promise<void> {
     const { trust, peers } = this.#options;
     if (!(await trust.acceptRevocations(compact))) return;
-    peers.closeRevoked();
-    peers.gossipToAll();
+    peers.links.closeRevoked();
+    peers.links.gossipToAll();
   }
 }

@@ -18,9 +18,9 @@ import {
 import { textOf } from "./body.ts";
 import type { DurableStreams } from "./durable-streams.ts";
 import type { Arrival, Inbox } from "./inbox.ts";
+import type { Links } from "./links.ts";
 import type { LiveBody } from "./live-inbox.ts";
 import type { Peer } from "./peer.ts";
-import type { Peers } from "./peers.ts";
 
 /** A live envelope in the hands of a program. */
 export interface LiveEnvelope {
@@ -33,7 +33,7 @@ export interface LiveEnvelope {
 }
 
 export interface SectionHandlerOptions {
-  readonly peers: () => Peers;
+  readonly links: () => Links;
   readonly inbox: () => Inbox;
   readonly streams: () => DurableStreams;
   /** Handlers of live envelopes by kind number. What comes next on a stream waits for a promise. */
@@ -139,7 +139,7 @@ export class SectionHandler {
       case envelopeKinds.signal: {
         const signal = decodeJson(signalSchema, textOf(envelope.body), limits.sdpBytes * 2);
         // What is no signal must not take the rest of its frame along.
-        if (signal.ok) this.#options.peers().onSignal(peer, signal.value);
+        if (signal.ok) this.#options.links().onSignal(peer, signal.value);
         else this.#options.onRefused(peer, new ParleyError(signal.code, { message: signal.message }));
         return;
       }

@@ -5,7 +5,6 @@
 import type { InboxEntry, Journal, PendingEntry } from "@parley/core";
 import { type ErrorCode, toParleyError } from "@parley/protocol";
 
-import type { Source } from "./inbox.ts";
 import type { WriteAgain } from "./write-again.ts";
 
 /** A committed message on its way to the handler. */
@@ -29,8 +28,8 @@ export interface InboxLanesOptions {
    * before it had the message, which stays for the next one, and with a failure when no handler could have it.
    */
   readonly handle: (entry: Waiting) => Promise<"gone" | Failure | void>;
-  /** A message came to its end here. `source` is known when it came in this life of the process. */
-  readonly onEnd: (entry: Waiting, state: "handled" | "dead-lettered", source: Source | undefined) => void;
+  /** A message came to its end here. */
+  readonly onEnd: (entry: Waiting, state: "handled" | "dead-lettered") => void;
   readonly onError: (error: unknown) => void;
 }
 
@@ -64,7 +63,6 @@ const mostStreams = 64;
 export class InboxLanes {
   readonly #options: InboxLanesOptions;
   readonly #lanes = new Map<string, Lane>();
-  readonly #sources = new Map<string, Source>();
   #reading = false;
   #wasRead = false;
 
@@ -93,10 +91,9 @@ export class InboxLanes {
   }
 
   /** A message that was committed just now. */
-  offer(entry: Waiting, source: Source): void {
+  offer(entry: Waiting): void {
     const lane = this.#lane(entry.sender);
     lane.offers++;
-    this.#sources.set(entry.device, source);
     if (lane.hasMore || lane.waiting.length >= mostWaiting || lane.bytes >= mostWaitingBytes) lane.hasMore = true;
     else this.#push(lane, entry);
     void this.#run(entry.sender);
@@ -238,7 +235,7 @@ export class InboxLanes {
         this.#letGo(entry.sender, lane);
       },
     );
-    onEnd(entry, state, this.#sources.get(entry.device));
+    onEnd(entry, state);
   }
 }
 

@@ -19,8 +19,11 @@ import type { Peer } from "./peer.ts";
 import { type FinalRefusal, isRefusable, RefusedBodies } from "./refused-bodies.ts";
 import type { WriteAgain } from "./write-again.ts";
 
-/** The device that something comes from. */
-export type Source = Pick<Peer, "device" | "member" | "acknowledge" | "refuse" | "vouch">;
+/** The device that something comes from, and the way to it. */
+export type Source = Pick<
+  Peer,
+  "device" | "member" | "acknowledge" | "refuse" | "vouch" | "link" | "connected" | "boot"
+>;
 
 /** How a section came. */
 export interface Arrival {
@@ -344,7 +347,7 @@ export class Inbox {
     for (const entry of entries) {
       if (incoming.refused.settle(entry.seq)) continue;
       if (cameBefore?.has(entry.seq) !== true)
-        lanes.offer({ ...entry, ...stream, redelivered: entry.redelivered === true }, source);
+        lanes.offer({ ...entry, ...stream, redelivered: entry.redelivered === true });
     }
     const { waiting, committed } = incoming;
     incoming.waiting = waiting.filter(({ seq }) => seq > committed);

@@ -76,7 +76,7 @@ export class Intake {
       now: () => clock.now(),
       // By the clock: a process that stood still may not have heard that its lease ran out.
       handle: (entry) => options.exchanges.onEntry(this.holder.holds ? entry : { ...entry, redelivered: true }),
-      onEnd: (entry, end, source) => this.#onEnd(entry, end, source),
+      onEnd: (entry, end) => this.#onEnd(entry, end),
       onError,
     });
     this.inbox = new Inbox(
@@ -104,6 +104,7 @@ export class Intake {
   onSession(mailbox: MailboxState): void {
     this.holder.onSession();
     this.acks.onSession(mailbox);
+    this.receipts.onSession();
   }
 
   /** A person saw these messages: their senders are told. */
@@ -126,9 +127,9 @@ export class Intake {
     this.holder.stop();
   }
 
-  /** A receipt for whoever sent it; one that came in an earlier life of the process goes to the device as it is known now. */
-  #onEnd(entry: Waiting, end: "handled" | "dead-lettered", source: Source | undefined): void {
-    const to = source ?? this.#options.peers.existing(entry.device);
+  /** A receipt for the device that sent it, as it is known now. */
+  #onEnd(entry: Waiting, end: "handled" | "dead-lettered"): void {
+    const to = this.#options.peers.existing(entry.device);
     if (to !== undefined) this.receipts.note(to, entry.epoch, end, entry.seq);
   }
 

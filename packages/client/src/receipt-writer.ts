@@ -23,10 +23,20 @@ interface Range {
   to: number;
 }
 
+/** A range that was vouched for, with when that was and by which way it went. */
+interface Said extends Range {
+  at: number;
+  link: Source["link"];
+  /** The start of the device that was connected. */
+  boot: string | undefined;
+}
+
 /** How far one state of one stream is. */
 interface Progress {
   /** Not vouched for yet. */
   open: Range | undefined;
+  /** The newest numbers that were vouched for, without a hole between them. */
+  said: Said | undefined;
   /** Monotonic time before which nothing is signed. */
   notBefore: number;
   isScheduled: boolean;
@@ -34,6 +44,9 @@ interface Progress {
 
 /** Pause between two receipts of one state of one stream. */
 const pauseMs = 200;
+/** Numbers that are vouched for once more at most, and ranges at a time. */
+const mostAgain = 1024;
+const mostRangesAgain = 64;
 
 export class ReceiptWriter {
   readonly #options: ReceiptWriterOptions;
@@ -51,10 +64,31 @@ export class ReceiptWriter {
     if (open !== undefined && from === open.to + 1) open.to = to;
     else {
       // Nothing is vouched for that lies between two ranges: another instance may have had it, or nobody.
-      if (open !== undefined) this.#sign(open);
+      if (open !== undefined) this.#say(progress, open);
       progress.open = { source, epoch, state, from, to };
     }
     this.#schedule(progress);
+  }
+
+  /** What went by relay may be lost with the earlier session. */
+  onSession(): void {
+    for (const { said } of this.#progress.values())
+      if (said !== undefined && said.link === undefined) said.boot = undefined;
+  }
+
+  /**
+   * Vouches once more for the newest range of each state where the way to its source is another one since: it may be
+   * lost with the earlier way, and nobody acknowledges a receipt. Called regularly.
+   */
+  look(): void {
+    let left = mostRangesAgain;
+    for (const { said } of this.#progress.values()) {
+      if (said === undefined || !moved(said)) continue;
+      if (said.link === undefined && said.boot === undefined) continue;
+      this.#sign(said, said.at);
+      left--;
+      if (left === 0) return;
+    }
   }
 
   /** Signs what waits for its pause, and resolves when all that was signed is handed over. */
@@ -62,7 +96,7 @@ export class ReceiptWriter {
     for (const progress of this.#progress.values()) {
       const { open } = progress;
       progress.open = undefined;
-      if (open !== undefined) this.#sign(open);
+      if (open !== undefined) this.#say(progress, open);
     }
     await Promise.all(this.#signing);
   }
@@ -71,7 +105,7 @@ export class ReceiptWriter {
     const known = this.#progress.get(key);
     if (known !== undefined) return known;
     if (this.#progress.size >= limits.inboundStreams) this.#progress.delete(this.#progress.keys().next().value ?? "");
-    const progress: Progress = { open: undefined, notBefore: 0, isScheduled: false };
+    const progress: Progress = { open: undefined, said: undefined, notBefore: 0, isScheduled: false };
     this.#progress.set(key, progress);
     return progress;
   }
@@ -86,16 +120,24 @@ export class ReceiptWriter {
       if (open === undefined) return;
       progress.open = undefined;
       progress.notBefore = clock.monotonic() + pauseMs;
-      this.#sign(open);
+      this.#say(progress, open);
     };
     const wait = progress.notBefore - clock.monotonic();
     if (wait <= 0) clock.soon(run);
     else clock.setTimer(wait, run);
   }
 
-  #sign({ source, epoch, state, from, to }: Range): void {
-    const { mesh, member, device, clock, onError } = this.#options;
-    const receipt: Receipt = { epoch, state, from, to, at: clock.now() };
+  #say(progress: Progress, range: Range): void {
+    const at = this.#options.clock.now();
+    this.#sign(range, at);
+    const joined = progress.said?.to === range.from - 1 ? progress.said.from : range.from;
+    const from = Math.max(joined, range.to - mostAgain + 1);
+    progress.said = { ...range, from, at, ...wayTo(range.source) };
+  }
+
+  #sign({ source, epoch, state, from, to }: Range, at: number): void {
+    const { mesh, member, device, onError } = this.#options;
+    const receipt: Receipt = { epoch, state, from, to, at };
     const parties = {
       mesh,
       sender: source.member.member,
@@ -110,4 +152,18 @@ export class ReceiptWriter {
     this.#signing.add(signing);
     void signing.finally(() => this.#signing.delete(signing));
   }
+}
+
+/** The way to a source: its link, or the relay to the start that is connected. */
+function wayTo({ link, connected, boot }: Source): Pick<Said, "link" | "boot"> {
+  return { link, boot: link === undefined && connected ? boot : undefined };
+}
+
+/** Notes the way as it is now; true when it is another one. */
+function moved(said: Said): boolean {
+  const { link, boot } = wayTo(said.source);
+  if (link === said.link && boot === said.boot) return false;
+  said.link = link;
+  said.boot = boot;
+  return true;
 }

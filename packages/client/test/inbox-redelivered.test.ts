@@ -13,6 +13,9 @@ const source: Source = {
   acknowledge: () => undefined,
   refuse: () => undefined,
   vouch: () => undefined,
+  link: undefined,
+  connected: true,
+  boot: undefined,
 };
 const message: Envelope = {
   kind: envelopeKinds.message,

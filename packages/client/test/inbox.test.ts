@@ -97,6 +97,9 @@ class Scene {
       acknowledge: ({ seq }: AckSection) => void this.acks.push(seq),
       refuse: ({ seq, code }) => void this.refusals.push(`${seq} ${code}`),
       vouch: () => undefined,
+      link: undefined,
+      connected: true,
+      boot: undefined,
     };
   }
 

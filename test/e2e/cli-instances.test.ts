@@ -1,6 +1,6 @@
 import { join } from "node:path";
 
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 
 import { check } from "../chaos/checker.ts";
 import { type DeviceLine, EvidenceFile, linesOf, type Party, type ScheduleLine } from "../chaos/evidence.ts";
@@ -11,6 +11,8 @@ import { jsonOf, parley, type RunningCommand, start, temporaryFolder } from "./c
 /** Short, so that a lease runs out within the test. */
 const inboxLeaseMs = 2500;
 const perSecond = 100;
+/** How the files of the instances are watched: to read them all takes time. */
+const watching = { interval: 50, timeout: 60_000 };
 const agent = join(import.meta.dirname, "hive-agent.ts");
 
 interface Instance {
@@ -46,13 +48,15 @@ class Hive {
     jsonOf(await parley(["pair", await mesh.invite(), "--name", "hive", "--kind", "agent", "--no-wait", ...at(first)]));
     await mesh.approve("hive");
     await this.start(first);
+    const starting: Promise<void>[] = [];
     for (const other of others) {
       const inviting = start(["device", "invite", ...at(first)]);
       const { text } = await inviting.json<{ text: string }>();
       jsonOf(await parley(["pair", text, ...at(other)]));
       jsonOf(await inviting.ended);
-      await this.start(other);
+      starting.push(this.start(other));
     }
+    await Promise.all(starting);
   }
 
   async start(instance: Instance | undefined): Promise<void> {
@@ -92,7 +96,7 @@ class Hive {
   }
 
   /** Ids that were handled, in all instances. */
-  get handled(): readonly string[] {
+  handled(): readonly string[] {
     return this.instances
       .flatMap((instance) => this.linesOf(instance))
       .flatMap((line) => (line.t === "handled" ? [line.id] : []));
@@ -172,8 +176,8 @@ it(
     };
     /** Something new was handled since. */
     const goesOn = async (): Promise<void> => {
-      const before = new Set(hive.handled);
-      await until(() => hive.handled.filter((id) => !before.has(id)).length > perSecond / 2);
+      const before = new Set(hive.handled());
+      await vi.waitUntil(() => hive.handled().filter((id) => !before.has(id)).length > perSecond / 2, watching);
     };
     await using sender = new Sender(bob);
     await goesOn();
@@ -185,7 +189,7 @@ it(
       await hive.start(stopped);
     }
     await goesOn();
-    const handledOrderly = hive.handled;
+    const handledOrderly = hive.handled();
     expect(handledOrderly.length - new Set(handledOrderly).size).toBe(0);
 
     const killed = await holder();
@@ -200,8 +204,11 @@ it(
 
     await sender.stop();
     await until(async () => (await bob.journal.load()).outbox.length === 0);
-    await until(() => [...sender.ids].every((id) => hive.handled.includes(id)));
-    for (const instance of hive.instances) await hive.end(instance, "SIGTERM");
+    await vi.waitUntil(() => {
+      const handled = new Set(hive.handled());
+      return [...sender.ids].every((id) => handled.has(id));
+    }, watching);
+    await Promise.all(hive.instances.map((instance) => hive.end(instance, "SIGTERM")));
 
     const parties: Party[] = [
       { name: "bob", kind: "agent", devices: [{ process: "bob", device: bob.device.device }] },

@@ -44,9 +44,14 @@ export class InboxHolder {
     this.#options = options;
   }
 
+  /** Messages are taken here. */
   get holds(): boolean {
+    return !this.#closed && this.isSole;
+  }
+
+  /** No other instance can take messages now: what was taken here before is nobody else's, also while this device stops. */
+  get isSole(): boolean {
     const { kind, clock, listed } = this.#options;
-    if (this.#closed) return false;
     return kind === "person" || clock.monotonic() < this.#until || (!this.#isAsked && listed() <= 1);
   }
 

@@ -75,7 +75,7 @@ export class Intake {
       writes,
       now: () => clock.now(),
       // By the clock: a process that stood still may not have heard that its lease ran out.
-      handle: (entry) => options.exchanges.onEntry(this.holder.holds ? entry : { ...entry, redelivered: true }),
+      handle: (entry) => options.exchanges.onEntry(this.holder.isSole ? entry : { ...entry, redelivered: true }),
       onEnd: (entry, end) => this.#onEnd(entry, end),
       onError,
     });

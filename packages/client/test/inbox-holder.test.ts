@@ -133,4 +133,13 @@ describe("a device of an agent with several", () => {
     scene.holder.onLeft();
     expect([scene.holder.holds, scene.released]).toEqual([false, []]);
   });
+
+  it("is the only one that can have handed messages out until it let another one in, also while it stops", async () => {
+    const scene = new Scene();
+    scene.holder.onLease({ generation: 1, lifeMs: 1000 });
+    scene.holder.close();
+    expect([scene.holder.holds, scene.holder.isSole]).toEqual([false, true]);
+    await scene.holder.release();
+    expect(scene.holder.isSole).toBe(false);
+  });
 });

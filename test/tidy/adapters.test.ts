@@ -9,8 +9,9 @@ const adapters = packageNames().flatMap((name) =>
   ports.filter((port) => implementsPort(name, port)).map((port) => ({ name, port })),
 );
 
+/** A port may be implemented in parts that core puts together, as `JournalParts` are. */
 function implementsPort(name: string, port: string): boolean {
-  const declaration = new RegExp(`\\bclass\\b[^{]*\\bimplements\\b[^{]*\\b${port}\\b`);
+  const declaration = new RegExp(`\\bclass\\b[^{]*\\bimplements\\b[^{]*\\b${port}(?:Parts)?\\b`);
   return filesMatching(`packages/${name}/src/**/*.ts`).some((path) =>
     declaration.test(withoutComments(readText(path))),
   );

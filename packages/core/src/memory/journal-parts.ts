@@ -12,7 +12,7 @@ import type { DeliveryPlan } from "./journal-checks.ts";
 import type { FactRange } from "./journal-fact-ranges.ts";
 
 /** At once, or when it is durable. */
-export type Eventually<Value> = Value | Promise<Value>;
+type Eventually<Value> = Value | Promise<Value>;
 
 /** A fact about numbers of what was sent. */
 export type SentFact = Omit<FactRange, "order">;

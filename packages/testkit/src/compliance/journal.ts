@@ -17,7 +17,7 @@ export interface JournalCapabilities {
 /** Bounds that the suite's subjects are to be opened with, in both directions. */
 export const journalBoundsUnderTest = { maxEntries: 50, maxBytes: 2 * limits.envelopeBytes };
 
-export { historyBoundsUnderTest } from "./journal-history.ts";
+export { historyBoundsUnderTest } from "./journal-samples.ts";
 
 /** The behaviour of every Journal. */
 export function describeJournal(name: string, setup: Setup<Journal>, capabilities: JournalCapabilities = {}): void {

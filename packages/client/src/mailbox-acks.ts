@@ -50,6 +50,8 @@ export class MailboxAcks {
   /** Frames that were not taken yet, by offset, ascending as they came. */
   readonly #open = new Map<number, MailboxFrame>();
   readonly #failed = new Set<MailboxFrame>();
+  /** Frames that are opened once more, and are not in the hands of their streams yet. */
+  readonly #retried = new Set<MailboxFrame>();
   #retry: Timer | undefined;
   #epoch: string | undefined;
   #seen = 0;
@@ -89,11 +91,13 @@ export class MailboxAcks {
     for (const offset of this.#open.keys()) this.#letGoAt = Math.min(this.#letGoAt, offset);
     this.#open.clear();
     this.#failed.clear();
+    this.#retried.clear();
   }
 
   stop(): void {
     this.#retry?.cancel();
     this.#failed.clear();
+    this.#retried.clear();
   }
 
   /** A frame came; undefined when it is in hand already, or more are than the window allows. */
@@ -121,24 +125,31 @@ export class MailboxAcks {
   }
 
   /**
-   * Whether one before it from the same device could not be taken yet. What a later frame of a stream says is settled
-   * may lie in the earlier one, so it must not come first.
+   * Whether one before it from the same device could not be taken yet, or is only on its way once more. What a later
+   * frame of a stream says is settled may lie in the earlier one, so it must not come first.
    */
   mustWait(frame: MailboxFrame): boolean {
-    if (this.#failed.size === 0) return false;
+    if (this.#failed.size === 0 && this.#retried.size === 0) return false;
     const from = senderOf(frame);
-    for (const other of this.#failed)
-      if (other.place.offset < frame.place.offset && senderOf(other) === from) return true;
+    for (const others of [this.#failed, this.#retried])
+      for (const other of others) if (other.place.offset < frame.place.offset && senderOf(other) === from) return true;
     return false;
+  }
+
+  /** Its streams have it next: what comes after it may follow. */
+  begun(frame: MailboxFrame): void {
+    this.#retried.delete(frame);
   }
 
   /** It is tried with the next of those that failed. */
   postpone(frame: MailboxFrame): void {
+    this.#retried.delete(frame);
     if (this.#open.get(frame.place.offset) === frame) this.#tryLater(frame);
   }
 
   /** It could not be taken. */
   failed(frame: MailboxFrame, error: ParleyError): void {
+    this.#retried.delete(frame);
     if (this.#open.get(frame.place.offset) !== frame) return;
     frame.tries++;
     // Another instance's from now on: its node hands it out there.
@@ -166,6 +177,7 @@ export class MailboxAcks {
     this.#retry = undefined;
     const failed = [...this.#failed].toSorted((left, right) => left.place.offset - right.place.offset);
     this.#failed.clear();
+    for (const frame of failed) this.#retried.add(frame);
     for (const frame of failed) this.#options.again(frame);
     this.#acknowledge();
   }

@@ -87,7 +87,10 @@ export class Relay {
   async #begin(opening: Promise<OpenedFrame>, mailbox: MailboxFrame | undefined): Promise<void> {
     try {
       const opened = await opening;
-      if (mailbox !== undefined && this.#options.acks.mustWait(mailbox)) return this.#options.acks.postpone(mailbox);
+      if (mailbox !== undefined) {
+        if (this.#options.acks.mustWait(mailbox)) return this.#options.acks.postpone(mailbox);
+        this.#options.acks.begun(mailbox);
+      }
       const handled = this.#options.onFrame({ ...opened, mailbox: mailbox?.place });
       if (mailbox === undefined) {
         if (handled !== undefined) handled.catch((error: unknown) => this.#options.onRefused(toParleyError(error)));

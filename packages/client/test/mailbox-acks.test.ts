@@ -111,6 +111,27 @@ describe("the acknowledgement of a mailbox", () => {
     expect(scene.tried).toEqual([1]);
   });
 
+  it("holds back what comes after a frame that is taken once more, until that one is in the hands of its stream", async () => {
+    const scene = new Scene();
+    const [first, second] = [scene.push(1), scene.push(2)];
+    if (first === undefined || second === undefined) throw new Error("Both are new.");
+    scene.acks.failed(first, new ParleyError("unreachable"));
+    expect(scene.acks.mustWait(second)).toBe(true);
+    scene.clock.advance(60_000);
+    expect(scene.tried).toEqual([1]);
+    expect(scene.acks.mustWait(first)).toBe(false);
+    expect(scene.acks.mustWait(second)).toBe(true);
+    scene.acks.postpone(second);
+    scene.acks.begun(first);
+    scene.acks.taken(first);
+    expect(scene.acks.mustWait(second)).toBe(false);
+    scene.clock.advance(60_000);
+    expect(scene.tried).toEqual([1, 2]);
+    scene.acks.begun(second);
+    scene.acks.taken(second);
+    expect(await scene.settle()).toEqual(["ack 2"]);
+  });
+
   it("begins anew with a mailbox that went back, for the same epoch too", async () => {
     const scene = new Scene();
     scene.take(50);

@@ -61,7 +61,7 @@ export const mutants: readonly Mutant[] = [
     name: "a custody rule dropped: stored ends it",
     file: "packages/client/src/custody.ts",
     search: "    let upTo = 0;\n",
-    replace: "    let upTo = storedUpTo();\n",
+    replace: "    let upTo = keptUpTo();\n",
     tests: custody,
   },
   {

@@ -10,8 +10,8 @@ import type { Takers } from "./takers.ts";
 export interface CustodyOptions {
   readonly stream: OutboundStream;
   readonly takers: Takers;
-  /** Everything up to here is in the mailbox. */
-  readonly storedUpTo: () => number;
+  /** Everything up to here is in the mailbox, and has not expired there. */
+  readonly keptUpTo: () => number;
 }
 
 export class Custody {
@@ -52,14 +52,14 @@ export class Custody {
 
   /** Nobody needs anything up to here from this device any more. */
   get endsAt(): number {
-    const { takers, storedUpTo } = this.#options;
+    const { takers, keptUpTo } = this.#options;
     const listed = takers.ofPerson;
     let upTo = 0;
     // What only a device has that its person took off the list, the others still need.
     for (const [device, acked] of this.#acked) if (listed?.has(device) !== false) upTo = Math.max(upTo, acked);
     if (listed === undefined || !takers.share || !takers.allows("mailbox")) return upTo;
     const byAll = Math.min(...[...listed.keys()].map((device) => this.#acked.get(device) ?? 0));
-    return Math.max(byAll, this.#wholeUpTo(Math.min(upTo, storedUpTo())));
+    return Math.max(byAll, this.#wholeUpTo(Math.min(upTo, keptUpTo())));
   }
 
   /** The last number up to this one that ends a body. */

@@ -77,7 +77,7 @@ export class DurableStream {
     const page = new OutboxPage(options);
     const room = new OutboxRoom(stream);
     const storedUpTo = (): number => this.#mailbox.storedUpTo;
-    const custody = new Custody({ stream, takers, storedUpTo });
+    const custody = new Custody({ stream, takers, keptUpTo: () => this.#mailbox.keptUpTo });
     this.#options = options;
     this.member = options.member;
     this.stream = stream;

@@ -31,6 +31,8 @@ interface UnderWay {
   readonly from: number;
   readonly upTo: number;
   readonly path: Path;
+  /** By the registry's clock, ms since 1970; infinite until it leaves. */
+  expires: number;
   stored: boolean;
 }
 
@@ -51,6 +53,8 @@ export class MailboxLane {
   readonly #writer = new FrameWriter();
   #underWay: UnderWay[] = [];
   #storedUpTo: number;
+  /** By the registry's clock: from here on some of what was stored and nobody took may be gone. */
+  #keptUntil = Infinity;
   #pauseMs = firstPauseMs;
   #notBefore = 0;
   /** Monotonic time since which all is handed over and nothing answered. */
@@ -69,6 +73,15 @@ export class MailboxLane {
   /** Everything up to here is in the mailbox, or was before it was taken. */
   get storedUpTo(): number {
     return this.#storedUpTo;
+  }
+
+  /** Up to here the mailbox keeps what nobody took: what expired there does not count as stored any more. */
+  get keptUpTo(): number {
+    return this.#isKept ? this.#storedUpTo : this.#options.stream.base - 1;
+  }
+
+  get #isKept(): boolean {
+    return this.#options.session.registryTime < this.#keptUntil;
   }
 
   /** Something waits to be handed over. */
@@ -91,11 +104,12 @@ export class MailboxLane {
   }
 
   /**
-   * Sends again what is left unanswered: the frame or the answer was lost. Called regularly; `now` is monotonic.
-   * `isAnswerDue` while somebody is there who answers, and this is the only way.
+   * Sends again what is left unanswered: the frame or the answer was lost, or it expired in the mailbox. Called regularly;
+   * `now` is monotonic. `isAnswerDue` while somebody is there who answers, and this is the only way.
    */
   retry(now: number, isAnswerDue: boolean): void {
     const { stream, session, isNeeded } = this.#options;
+    if (!this.#isKept) this.#beginAnew();
     if (!isNeeded() || !isAnswerDue || !session.isOpen || stream.unackedCount === 0 || !this.isQuiet) {
       this.#quietSince = undefined;
       // After a pause that the registry asked for.
@@ -106,9 +120,15 @@ export class MailboxLane {
     if (now - this.#quietSince < this.#retryMs) return;
     this.#quietSince = now;
     this.#retryMs = Math.min(this.#retryMs * 2, mostRetryMs);
-    this.#storedUpTo = stream.base - 1;
-    this.#rewind();
+    this.#beginAnew();
     this.flush();
+  }
+
+  /** Everything that no device has acknowledged goes again. */
+  #beginAnew(): void {
+    this.#storedUpTo = this.#options.stream.base - 1;
+    this.#keptUntil = Infinity;
+    this.#rewind();
   }
 
   /** What the registry has not confirmed goes again. */
@@ -148,7 +168,7 @@ export class MailboxLane {
     ) {
       const from = Math.max(this.#position.next, stream.base);
       if (!stream.write(this.#writer, this.#position)) return;
-      const frame: UnderWay = { from, upTo: this.#position.next - 1, path: path(), stored: false };
+      const frame: UnderWay = { from, upTo: this.#position.next - 1, path: path(), expires: Infinity, stored: false };
       this.lastPath = frame.path;
       this.#underWay.push(frame);
       this.#sending++;
@@ -161,8 +181,8 @@ export class MailboxLane {
     try {
       const { member, encryption } = await recipient();
       // The same for all, so that the mailbox loses nothing from the middle of a stream: shorter lives end at the reader.
-      const expires = Math.round(session.registryTime) + limits.expiryMs;
-      const to = { member, device: undefined, encryption, boot: undefined, store: true, expires };
+      frame.expires = Math.round(session.registryTime) + limits.expiryMs;
+      const to = { member, device: undefined, encryption, boot: undefined, store: true, expires: frame.expires };
       const { state, error } = await relay().send(bytes, to);
       if (state === "refused")
         throw new ParleyError(error?.code ?? "refused", error === undefined ? {} : { message: error.message });
@@ -185,6 +205,9 @@ export class MailboxLane {
     this.#pauseMs = firstPauseMs;
     for (let first = this.#underWay[0]; first?.stored === true; first = this.#underWay[0]) {
       this.#underWay.shift();
+      // Of what was stored before, somebody took everything.
+      if (this.#storedUpTo < this.#options.stream.base) this.#keptUntil = Infinity;
+      this.#keptUntil = Math.min(this.#keptUntil, first.expires - limits.clockSkewMs);
       this.#storedUpTo = Math.max(this.#storedUpTo, first.upTo);
       this.#options.onStored(first.from, first.upTo, first.path);
     }

@@ -1,5 +1,5 @@
 import { openMemoryJournal, type VerifiedMember } from "@parley/core";
-import { envelopeKinds, type FrameResult, FrameWriter, ParleyError, type Path } from "@parley/protocol";
+import { envelopeKinds, type FrameResult, FrameWriter, limits, ParleyError, type Path } from "@parley/protocol";
 import { FakeClock, SeededRandom } from "@parley/testkit";
 import { describe, expect, it } from "vitest";
 
@@ -38,6 +38,8 @@ async function sceneOf(kind: "agent" | "person", devices: readonly string[], pat
   } as unknown as VerifiedMember;
   const registry = Promise.withResolvers<FrameResult>();
   const deliveries: Delivery[] = [];
+  const session = { isOpen: true, registryTime: 1 };
+  const expiries: number[] = [];
   const onError = (): void => undefined;
   const presence: { device: string; inbox: number }[] = [];
   const stream = new DurableStream(
@@ -49,8 +51,13 @@ async function sceneOf(kind: "agent" | "person", devices: readonly string[], pat
       lastSeq: 0,
       journal,
       writes: new WriteAgain({ clock, random: new SeededRandom(1), onError }),
-      session: { isOpen: true, registryTime: 1 },
-      relay: () => ({ send: () => registry.promise }),
+      session,
+      relay: () => ({
+        send: () => {
+          expiries.push(session.registryTime + limits.expiryMs);
+          return registry.promise;
+        },
+      }),
       recipient: () => Promise.resolve(verified),
       reason: () => undefined,
       view: () => ({ kind, live: true, devices: presence, verified }) as unknown as MemberView,
@@ -69,6 +76,9 @@ async function sceneOf(kind: "agent" | "person", devices: readonly string[], pat
   return {
     stream,
     deliveries,
+    session,
+    /** Until when each frame that was stored is kept. */
+    expiries,
     clock,
     presence,
     devices: verified.devices as Map<string, unknown>,
@@ -118,6 +128,28 @@ describe("the custody of a message", () => {
     scene.store();
     expect(await scene.settle()).toBe(0);
     expect(scene.deliveries.map(({ state }) => state)).toEqual(["accepted", "delivered"]);
+  });
+
+  it("lasts beyond the life of what was stored for a person's device that was away too long: it is stored again", async () => {
+    const scene = await sceneOf("person", ["desk", "phone"]);
+    await scene.send();
+    scene.store();
+    expect(await scene.settle()).toBe(1);
+    scene.session.registryTime += limits.expiryMs - limits.clockSkewMs - 1;
+    scene.stream.retry(scene.clock.monotonic());
+    expect(await scene.settle()).toBe(1);
+    expect(scene.expiries).toEqual([1 + limits.expiryMs]);
+    scene.session.registryTime += 1;
+    const again = scene.session.registryTime + limits.expiryMs;
+    scene.session.isOpen = false;
+    const desk = linked("desk");
+    scene.stream.meet(desk);
+    scene.take(desk);
+    expect(await scene.settle()).toBe(1);
+    scene.session.isOpen = true;
+    scene.stream.retry(scene.clock.monotonic());
+    expect(await scene.settle()).toBe(0);
+    expect(scene.expiries).toEqual([1 + limits.expiryMs, again]);
   });
 
   it("lasts for the remaining device of a person when only one that went had it", async () => {

@@ -14,6 +14,9 @@ export interface Machine {
   clockOffset: number;
   furthestAhead: number;
   furthestBehind: number;
+  /** When its device last proved itself to the registry, and how long the answer took at most. */
+  proofSentAt: number;
+  slowestWelcomeMs: number;
   /** Nothing leaves it, or nothing comes in. */
   outCut: boolean;
   inCut: boolean;
@@ -24,6 +27,8 @@ export const makeMachine = (name: string): Machine => ({
   clockOffset: 0,
   furthestAhead: 0,
   furthestBehind: 0,
+  proofSentAt: 0,
+  slowestWelcomeMs: 0,
   outCut: false,
   inCut: false,
 });
@@ -33,6 +38,11 @@ export function setClock(machine: Machine, offset: number): void {
   machine.clockOffset = offset;
   machine.furthestAhead = Math.max(machine.furthestAhead, offset);
   machine.furthestBehind = Math.min(machine.furthestBehind, offset);
+}
+
+/** A device has its welcome: it knows the registry's time as exactly as that was quick. */
+export function noteWelcome(machine: Machine, time: number): void {
+  machine.slowestWelcomeMs = Math.max(machine.slowestWelcomeMs, time - machine.proofSentAt);
 }
 
 /** The clock of one life on a machine. */

@@ -15,7 +15,7 @@ import { type Cast, type CastMember, skill } from "./cast.ts";
 import type { Attempt, Checker, Listener } from "./checker.ts";
 import type { Coverage } from "./coverage.ts";
 import { type DiskTrouble, Gate } from "./gate.ts";
-import { type Machine, makeMachine, SimClock } from "./machine.ts";
+import { type Machine, makeMachine, noteWelcome, SimClock } from "./machine.ts";
 import { Life, type Scheduler } from "./scheduler.ts";
 import { openSimJournal } from "./sim-journal.ts";
 
@@ -299,6 +299,7 @@ export class SimDevice implements Listener {
           coverage.count(`session:${this.#sessionState}>${event.state}`);
           scheduler.note(`${life.name} session ${event.state} ${event.error?.code ?? ""}`);
           this.#sessionState = event.state;
+          if (event.state === "connected") noteWelcome(this.machine, scheduler.time);
           return;
         case "link":
           coverage.count(`link:${event.link.state} ${event.code ?? event.link.path ?? ""}`);

@@ -38,6 +38,8 @@ export interface SimMeshOptions {
 
 const connectTriesMs = 1000;
 const connectTries = 8;
+/** What is lost where times are rounded to milliseconds, at both ends. */
+const roundedMs = 3;
 
 export class SimMesh {
   readonly scheduler: Scheduler;
@@ -174,12 +176,16 @@ export class SimMesh {
     return (from.name.charCodeAt(0) + to.name.charCodeAt(0)) % 2 === 0 ? "direct" : "turn";
   }
 
-  /** Time by a clock that was ahead, of what was dated by one that was behind. */
+  /**
+   * Time by a clock that was ahead, of what was dated by one that was behind. A device cannot know the registry's time
+   * better than to half the round trip in which it was told, so two of them differ by the slowest one.
+   */
   #latest(): number {
     const machines = [this.registry, ...this.devices].map(({ machine }) => machine);
     const ahead = Math.max(...machines.map(({ furthestAhead }) => furthestAhead));
     const behind = Math.min(...machines.map(({ furthestBehind }) => furthestBehind));
-    return beginning + this.scheduler.time + ahead - behind;
+    const inexact = Math.max(...machines.map(({ slowestWelcomeMs }) => slowestWelcomeMs));
+    return beginning + this.scheduler.time + ahead - behind + inexact + roundedMs;
   }
 
   #makeDevice(cast: Cast, member: CastMember, identity: CastMember["devices"][number], place: number): SimDevice {
@@ -218,7 +224,10 @@ export class SimMesh {
       nodeMachine: registry.machine,
       delay: this.#network(),
       bufferScale: plan.bufferScale,
-      onText: (text, toDevice) => this.#onText(life, text, toDevice),
+      onText: (text, toDevice) => {
+        if (!toDevice && text.startsWith('{"type":"proof"')) machine.proofSentAt = scheduler.time;
+        this.#onText(life, text, toDevice);
+      },
     });
     this.#connections.add(connection);
     const dial = (tries: number): void => {

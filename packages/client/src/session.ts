@@ -27,6 +27,7 @@ import {
 import type { SessionState } from "./device-api.ts";
 import type { LogLine } from "./device-options.ts";
 import type { Identity } from "./identity.ts";
+import { RegistryClock } from "./registry-clock.ts";
 import { acceptWelcome, answerChallenge, type Proof, type ProofInput, type Welcome } from "./session-handshake.ts";
 import { type Connect, platformSocket, type SocketLike } from "./socket-like.ts";
 
@@ -60,6 +61,11 @@ interface Waiter {
   readonly timer: Timer;
 }
 
+/** A proof on its way, and the monotonic time when it left. */
+interface SentProof extends Proof {
+  readonly sentAt: number;
+}
+
 const requestTimeoutMs = 30_000;
 /** Pauses between two renewals of the lease, at least, and after one that failed. */
 const leastRenewalMs = 1000;
@@ -68,8 +74,6 @@ const renewAgainMs = 60_000;
 const silenceMs = 20_000;
 const answerMs = 10_000;
 const leastBeatMs = 100;
-/** A smaller difference to the registry's clock is an inexact measure. */
-const leastMissedMs = 2000;
 /** Bytes waiting in the socket above which frames wait. */
 const socketHighWater = 1024 * 1024;
 const socketPollMs = 5;
@@ -77,6 +81,7 @@ const socketPollMs = 5;
 export class Session {
   readonly #options: SessionOptions;
   readonly #backoff: Backoff;
+  readonly #registryClock: RegistryClock;
   readonly #waiters = new Map<number, Waiter>();
   readonly #frames = new Map<string, (result: FrameResult) => void>();
   #socket: SocketLike | undefined;
@@ -88,13 +93,11 @@ export class Session {
   #heartbeat: Timer | undefined;
   #heardAt = 0;
   #welcome: Welcome | undefined;
-  /** The registry's time, and when it was so by the monotonic clock: this machine's wall clock may be set meanwhile. */
-  #registryWas: { readonly time: number; readonly at: number } | undefined;
-  #missedMs = 0;
 
   constructor(options: SessionOptions) {
     this.#options = options;
     this.#backoff = new Backoff(options.random);
+    this.#registryClock = new RegistryClock(options.clock);
   }
 
   get state(): SessionState {
@@ -112,14 +115,12 @@ export class Session {
 
   /** Milliseconds since 1970 by the registry's clock, as last heard. */
   get registryTime(): number {
-    const { clock } = this.#options;
-    const was = this.#registryWas;
-    return was === undefined ? clock.now() : was.time + (clock.monotonic() - was.at);
+    return this.#registryClock.time;
   }
 
   /** Time that passed at the registry and not on this machine's monotonic clock, which stands still in a sleep, in ms. */
   get missedMs(): number {
-    return this.#missedMs;
+    return this.#registryClock.missedMs;
   }
 
   start(): void {
@@ -226,20 +227,13 @@ export class Session {
     await this.#measure();
   }
 
-  #noteTime(time: number, at: number): void {
-    const missed = this.#registryWas === undefined ? 0 : time - this.registryTime;
-    if (missed >= leastMissedMs) this.#missedMs += missed;
-    this.#registryWas = { time, at };
-  }
-
   /** Asks for the registry's time, which runs on without this machine's wall clock. */
   async #measure(): Promise<void> {
     const { clock } = this.#options;
     const asked = clock.monotonic();
     try {
       const { time } = await this.request("ping", {});
-      const answered = clock.monotonic();
-      this.#noteTime(time + (answered - asked) / 2, answered);
+      this.#registryClock.note(time, asked);
     } catch {
       // The session has ended, or will.
     }
@@ -264,7 +258,7 @@ export class Session {
           new ParleyError("timeout", { message: "The registry did not answer the handshake in time." }),
         );
     });
-    let proof: Proof | undefined;
+    let proof: SentProof | undefined;
     let handshake = Promise.resolve();
     socket.addEventListener("message", (event) => {
       if (this.#socket !== socket || !this.#options.events.onHeard()) return;
@@ -284,7 +278,7 @@ export class Session {
     socket.addEventListener("error", () => {});
   }
 
-  async #handshake(socket: SocketLike, data: unknown, proof: Proof | undefined): Promise<Proof | undefined> {
+  async #handshake(socket: SocketLike, data: unknown, proof: SentProof | undefined): Promise<SentProof | undefined> {
     if (typeof data !== "string")
       throw new ParleyError("malformed_frame", { message: "The registry spoke out of turn." });
     const { identity, trust, boot, clock, random } = this.#options;
@@ -297,12 +291,13 @@ export class Session {
     };
     if (proof === undefined) {
       const answer = await answerChallenge(data, input);
+      const sentAt = clock.monotonic();
       socket.send(answer.text);
-      return answer;
+      return { ...answer, sentAt };
     }
     const welcome = await acceptWelcome(data, proof, input);
     if (this.#socket !== socket) return proof;
-    this.#noteTime(welcome.statement.time, clock.monotonic());
+    this.#registryClock.note(welcome.statement.time, proof.sentAt);
     this.#welcome = welcome;
     this.#phase = "open";
     this.#renewIn((welcome.leaseExpires - clock.now()) / 2);

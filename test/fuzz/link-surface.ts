@@ -1,6 +1,6 @@
 import { type DeviceEvent, type LogLine } from "@parley/client";
 import { FrameWriter, isErrorCode, toBase64url } from "@parley/protocol";
-import type { SeededRandom } from "@parley/testkit";
+import { type SeededRandom, testEnvelope } from "@parley/testkit";
 
 import { TestMesh, type TestMember } from "../../packages/testkit/src/mesh/test-mesh.ts";
 import { corpus } from "./corpus.ts";
@@ -20,17 +20,12 @@ function withOddBody(random: SeededRandom): Uint8Array {
   const body = new TextEncoder()
     .encode(mutateText(random.chance(0.1) ? { text: plantedText } : random.pick(corpus.envelopeBodies), random))
     .subarray(0, 40_000);
-  const envelope = {
+  const envelope = testEnvelope(body, {
     kind: random.below(12),
     critical: random.chance(0.5),
     more: random.chance(0.1),
     created: Date.now(),
-    ttl: 0,
-    hops: 0,
-    trace: undefined,
-    origin: undefined,
-    body,
-  };
+  });
   if (random.chance(0.5)) out.ephemeral(envelope);
   const firstSeq = 1 + random.below(random.chance(0.9) ? 3 : 2 ** 40);
   const deliveryClass = random.chance(0.5) ? "live" : "durable";

@@ -1,6 +1,6 @@
 import { createSigner, FrameSealer, systemRandom } from "@parley/core";
-import { encodeDelivery, envelopeKinds, FrameWriter } from "@parley/protocol";
-import { TestIdentity } from "@parley/testkit";
+import { encodeDelivery, FrameWriter } from "@parley/protocol";
+import { TestIdentity, testEnvelope } from "@parley/testkit";
 import { describe, expect, it } from "vitest";
 
 import { Events, Messages } from "./device-fixture.ts";
@@ -12,19 +12,8 @@ const routedHeaderBytes = 280;
 /** A frame with one durable message, as anybody could write it. */
 function messageFrame(text: string): Uint8Array {
   const writer = new FrameWriter();
-  const body = new TextEncoder().encode(JSON.stringify({ text }));
   writer.data({ class: "durable", epoch: "AAAAAAAAAAAAAAAAAAAAAA", base: 1, firstSeq: 1 }, [
-    {
-      kind: envelopeKinds.message,
-      critical: true,
-      more: false,
-      created: Date.now(),
-      ttl: 0,
-      hops: 0,
-      trace: undefined,
-      origin: undefined,
-      body,
-    },
+    testEnvelope(JSON.stringify({ text }), { created: Date.now() }),
   ]);
   return writer.finish().slice();
 }

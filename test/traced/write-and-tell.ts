@@ -3,21 +3,11 @@ import { writeSync } from "node:fs";
 import { join } from "node:path";
 
 import { systemClock } from "@parley/core";
-import { type Envelope, envelopeKinds } from "@parley/protocol";
 import { openSqliteJournal, openSqliteStores } from "@parley/store-sqlite";
+import { testEnvelope } from "@parley/testkit";
 
 const [dir = "", rounds = "10"] = process.argv.slice(2);
-const envelope: Envelope = {
-  kind: envelopeKinds.message,
-  critical: true,
-  more: false,
-  created: 1,
-  ttl: 0,
-  hops: 0,
-  trace: undefined,
-  origin: undefined,
-  body: new TextEncoder().encode('{"text":"hello"}'),
-};
+const envelope = testEnvelope('{"text":"hello"}');
 const stream = { sender: "sender", device: "device", epoch: "A".repeat(22) };
 const say = (what: string): void => void writeSync(1, `done: ${what}\n`);
 

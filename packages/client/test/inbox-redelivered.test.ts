@@ -1,6 +1,6 @@
 import { type InboxEntry, openMemoryJournal } from "@parley/core";
-import { type DataSection, type Envelope, envelopeKinds } from "@parley/protocol";
-import { FakeClock, SeededRandom } from "@parley/testkit";
+import type { DataSection, Envelope } from "@parley/protocol";
+import { FakeClock, SeededRandom, testEnvelope } from "@parley/testkit";
 import { describe, expect, it } from "vitest";
 
 import { InboxLanes } from "../src/inbox-lanes.ts";
@@ -17,17 +17,7 @@ const source: Source = {
   connected: true,
   boot: undefined,
 };
-const message: Envelope = {
-  kind: envelopeKinds.message,
-  critical: true,
-  more: false,
-  created: 1,
-  ttl: 0,
-  hops: 0,
-  trace: undefined,
-  origin: undefined,
-  body: new TextEncoder().encode("hello"),
-};
+const message = testEnvelope("hello");
 
 /** The flag with which a message is handed out that came so. */
 async function flagOf(envelope: Envelope, arrival: Partial<Arrival>): Promise<boolean> {

@@ -1,8 +1,8 @@
 import { setImmediate as nextTask } from "node:timers/promises";
 
 import { type InboxEntry, type Journal, openMemoryJournal } from "@parley/core";
-import { type AckSection, type DataSection, type Envelope, envelopeKinds, limits, ParleyError } from "@parley/protocol";
-import { FakeClock, SeededRandom } from "@parley/testkit";
+import { type AckSection, type DataSection, type Envelope, limits, ParleyError } from "@parley/protocol";
+import { FakeClock, SeededRandom, testEnvelope } from "@parley/testkit";
 import { describe, expect, it } from "vitest";
 
 import { type Failure, InboxLanes } from "../src/inbox-lanes.ts";
@@ -10,20 +10,9 @@ import { type Arrival, Inbox, type Source } from "../src/inbox.ts";
 import { WriteAgain } from "../src/write-again.ts";
 
 const epoch = "AAAAAAAAAAAAAAAAAAAAAA";
-const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-const envelope = (text: string, more = false): Envelope => ({
-  kind: envelopeKinds.message,
-  critical: true,
-  more,
-  created: 1,
-  ttl: 0,
-  hops: 0,
-  trace: undefined,
-  origin: undefined,
-  body: encoder.encode(text),
-});
+const envelope = (text: string, more = false): Envelope => testEnvelope(text, { more });
 
 const section = (firstSeq: number, ...envelopes: readonly Envelope[]): DataSection => ({
   type: "data",

@@ -1,19 +1,10 @@
-import { type DataSection, type Envelope, envelopeKinds, limits } from "@parley/protocol";
+import { type DataSection, envelopeKinds, limits } from "@parley/protocol";
+import { testEnvelope } from "@parley/testkit";
 import { expect, it } from "vitest";
 
 import { LiveInbox } from "../src/live-inbox.ts";
 
-const envelope: Envelope = {
-  kind: envelopeKinds.data,
-  critical: true,
-  more: false,
-  created: 1,
-  ttl: 0,
-  hops: 0,
-  trace: undefined,
-  origin: undefined,
-  body: new Uint8Array(48_000),
-};
+const envelope = testEnvelope(new Uint8Array(48_000), { kind: envelopeKinds.data });
 
 it("takes no more for a slow handler than a sender may have under way, and the rest when it comes again", async () => {
   const handler = Promise.withResolvers<void>();

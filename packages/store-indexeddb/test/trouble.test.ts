@@ -1,4 +1,5 @@
 import { openIndexedDbJournal } from "@parley/store-indexeddb";
+import { testEnvelope } from "@parley/testkit";
 import { expectCode } from "@parley/testkit/compliance/subject";
 import { IDBFactory, IDBKeyRange, IDBObjectStore } from "fake-indexeddb";
 import { afterEach, describe, expect, it, vi } from "vitest";
@@ -12,17 +13,7 @@ afterEach(() => {
 let databases = 0;
 const freshName = (): string => `trouble-${databases++}`;
 
-const envelope = {
-  kind: 4,
-  critical: false,
-  more: false,
-  created: 0,
-  ttl: 0,
-  hops: 0,
-  trace: undefined,
-  origin: undefined,
-  body: new Uint8Array(10),
-};
+const envelope = testEnvelope(new Uint8Array(10));
 const sending = (seq: number) => ({ recipient: "m2", seq, envelope });
 
 /** Lets every write of a body fail, as a full disk does, once there are so many bodies. */

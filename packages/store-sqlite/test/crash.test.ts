@@ -6,9 +6,10 @@ import { DatabaseSync } from "node:sqlite";
 import type { DeliveryRecord, Journal, Log } from "@parley/core";
 import { systemClock } from "@parley/core";
 import { openSqliteJournal, openSqliteStores } from "@parley/store-sqlite";
+import { testEnvelope } from "@parley/testkit";
 import { describe, expect, it } from "vitest";
 
-import { history, inFlight, keptEntries, plain, toldAt } from "./children/trimmed-history.ts";
+import { history, inFlight, keptEntries, toldAt } from "./children/trimmed-history.ts";
 import { makeFolder } from "./folder.ts";
 
 const child = (name: string): string => path.join(import.meta.dirname, "children", name);
@@ -112,7 +113,7 @@ describe("a process killed in the middle of its writes", () => {
       const isTold = facts[0]?.at === toldAt;
       expect(facts.map(({ at }) => at)).toEqual(isTold ? [toldAt, toldAt] : record.pending ? [seq] : [seq, seq]);
       expect(pending.has(seq)).toBe(record.pending);
-      const entry = { seq, receivedAt: seq, envelope: { ...plain, body } };
+      const entry = { seq, receivedAt: seq, envelope: testEnvelope(body) };
       await journal.forgetInbound({ sender: record.peer, device: device ?? "", epoch });
       const known = await journal.commitInbox({ sender: record.peer, device: device ?? "", epoch }, seq, [entry]);
       expect(known).toEqual(isTold ? [] : [seq]);

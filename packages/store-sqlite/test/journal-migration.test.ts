@@ -3,6 +3,7 @@ import { DatabaseSync } from "node:sqlite";
 
 import type { DeliveryRecord } from "@parley/core";
 import { openSqliteJournal } from "@parley/store-sqlite";
+import { testEnvelope } from "@parley/testkit";
 import { afterEach, describe, expect, it } from "vitest";
 
 import { makeFolder } from "./folder.ts";
@@ -118,17 +119,7 @@ describe("a journal's file of the second version", () => {
     folders.push(folder);
     const journal = openSqliteJournal({ dir: folder.path });
     const stream = { sender: "m1", device: "d1", epoch: "e1" };
-    const envelope = {
-      kind: 4,
-      critical: false,
-      more: false,
-      created: 0,
-      ttl: 0,
-      hops: 0,
-      trace: undefined,
-      origin: undefined,
-      body: new Uint8Array(1),
-    };
+    const envelope = testEnvelope(new Uint8Array(1));
     const received = (seq: number) => ({ seq, receivedAt: 9, envelope });
     const told = (direction: "in" | "out", seq: number): DeliveryRecord => ({
       place: seq,

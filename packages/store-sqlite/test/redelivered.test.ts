@@ -1,21 +1,11 @@
 import type { ReceivedEntry } from "@parley/core";
-import { type Envelope, envelopeKinds } from "@parley/protocol";
 import { openSqliteJournal } from "@parley/store-sqlite";
+import { testEnvelope } from "@parley/testkit";
 import { describe, expect, it } from "vitest";
 
 import { makeFolder } from "./folder.ts";
 
-const envelope: Envelope = {
-  kind: envelopeKinds.message,
-  critical: true,
-  more: false,
-  created: 1,
-  ttl: 0,
-  hops: 0,
-  trace: undefined,
-  origin: undefined,
-  body: new TextEncoder().encode('{"text":"hello"}'),
-};
+const envelope = testEnvelope('{"text":"hello"}');
 const stream = { sender: "sender", device: "device", epoch: "A".repeat(22) };
 const received = (seq: number): ReceivedEntry => ({ seq, receivedAt: 1, envelope });
 

@@ -6,6 +6,7 @@ import type { Stores } from "@parley/core";
 import { systemClock } from "@parley/core";
 import { isParleyError } from "@parley/protocol";
 import { openSqliteJournal, openSqliteStores } from "@parley/store-sqlite";
+import { testEnvelope } from "@parley/testkit";
 import { bytesOf, expectCode } from "@parley/testkit/compliance/subject";
 import { afterEach, describe, expect, it } from "vitest";
 
@@ -47,17 +48,6 @@ async function untilRefused(write: () => Promise<unknown>): Promise<{ readonly k
     }
   }
 }
-
-const envelope = {
-  kind: 4,
-  critical: false,
-  more: false,
-  created: 0,
-  ttl: 0,
-  hops: 0,
-  trace: undefined,
-  origin: undefined,
-};
 
 describe("opening a data folder", () => {
   it("makes it and its files for their owner alone", async () => {
@@ -158,7 +148,7 @@ describe("a full disk", () => {
       await journal.appendOutbox({
         recipient: "m2",
         seq: seq + 1,
-        envelope: { ...envelope, body: new Uint8Array(20_000) },
+        envelope: testEnvelope(new Uint8Array(20_000)),
       });
       seq++;
     };

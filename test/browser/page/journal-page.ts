@@ -1,6 +1,7 @@
 /** The compliance suite of the Journal port in a page, on the browser's own IndexedDB and locks. */
 import type { Journal } from "@parley/core";
 import { openIndexedDbJournal } from "@parley/store-indexeddb";
+import { testEnvelope } from "@parley/testkit";
 
 import {
   describeJournal,
@@ -59,17 +60,7 @@ const journals: Window["journals"] = {
   },
   outbox: async () => (await held?.load())?.outbox.map(({ seq }) => seq) ?? [],
   async fill() {
-    const envelope = {
-      kind: 4,
-      critical: true,
-      more: false,
-      created: 0,
-      ttl: 0,
-      hops: 0,
-      trace: undefined,
-      origin: undefined,
-      body: new Uint8Array(300),
-    };
+    const envelope = testEnvelope(new Uint8Array(300));
     for (let seq = 1; ; seq++) {
       await held?.appendOutbox({ recipient: "m2", seq, envelope });
       await window.tellAccepted(seq);

@@ -6,8 +6,9 @@ import { writeSync } from "node:fs";
 
 import type { DeliveryRecord } from "@parley/core";
 import { openSqliteJournal } from "@parley/store-sqlite";
+import { testEnvelope } from "@parley/testkit";
 
-import { history, inFlight, plain, toldAt } from "./trimmed-history.ts";
+import { history, inFlight, toldAt } from "./trimmed-history.ts";
 
 const journal = openSqliteJournal({ dir: process.argv[2] ?? "", history });
 let next = 1;
@@ -41,7 +42,7 @@ async function write(): Promise<void> {
     const number = next++;
     const body = new Uint8Array(300);
     new DataView(body.buffer).setUint32(0, number);
-    const envelope = { ...plain, body };
+    const envelope = testEnvelope(body);
     const stream = { sender: "m1", device: `d${number % 100}`, epoch: `e${number}` };
     await Promise.all([
       journal.appendOutbox({ recipient: `m${number % 50}|${number}`, seq: number, envelope }),

@@ -4,14 +4,3 @@ export const history = { maxEntries: keptEntries, maxBytes: 10_000_000 };
 export const inFlight = 16;
 /** When another device received and handled what it told of; what was received here bears its number. */
 export const toldAt = 1_000_000_000;
-
-export const plain = {
-  kind: 4,
-  critical: false,
-  more: false,
-  created: 0,
-  ttl: 0,
-  hops: 0,
-  trace: undefined,
-  origin: undefined,
-};

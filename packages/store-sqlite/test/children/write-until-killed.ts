@@ -7,6 +7,7 @@ import { writeSync } from "node:fs";
 
 import { systemClock } from "@parley/core";
 import { openSqliteJournal, openSqliteStores } from "@parley/store-sqlite";
+import { testEnvelope } from "@parley/testkit";
 
 const inFlight = 64;
 const dir = process.argv[2] ?? "";
@@ -20,17 +21,7 @@ async function write(): Promise<void> {
     const number = next++;
     const body = new Uint8Array(300);
     new DataView(body.buffer).setUint32(0, number);
-    const envelope = {
-      kind: 4,
-      critical: false,
-      more: false,
-      created: 0,
-      ttl: 0,
-      hops: 0,
-      trace: undefined,
-      origin: undefined,
-      body,
-    };
+    const envelope = testEnvelope(body);
     await Promise.all([
       stores.log.append("mail/x", body, { dedupeKey: `id-${number}` }),
       journal.appendOutbox({ recipient: `m${number}`, seq: number, envelope }),

@@ -135,6 +135,13 @@ describe("the checker of chaos", () => {
     expect(judge({ ...lines, h2: [handled("f.1", 160)] }, [fault]).found).toEqual({ double: 1 });
   });
 
+  it("takes a flag of what its sender sent again because it was cut off, to one of several instances only", () => {
+    const fault: ScheduleLine = { t: "fault", at: 120, kind: "cut", target: "a-process", until: 140 };
+    const toHive = [accepted("f.1", "hive"), state("f.1", "delivered", "h1")];
+    expect(judge({ a: toHive, h1: [handled("f.1", 160, true)] }, [fault]).found).toEqual({});
+    expect(judge({ a: toBee, b: [handled("e.1", 160, true)] }, [fault]).found).toEqual({ unaccounted: 1 });
+  });
+
   it("finds what overtook an earlier message out of order", () => {
     const a = [...toBee, accepted("e.2", "bee"), state("e.2", "delivered", "b")];
     expect(judge({ a, b: [handled("e.2"), handled("e.1", 160)] }).found).toEqual({ order: 1 });

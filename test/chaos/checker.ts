@@ -227,13 +227,15 @@ class Checker {
     places.set(key, place);
   }
 
-  /** What lay in the journal when a life began, and what an earlier holder may have had. */
-  #account(device: string, own: Party, life: number, { id, created, at }: LineOf<"handled">): void {
+  /** What lay in the journal when a life began, and what an earlier holder may have had, or had for all its sender knew. */
+  #account(device: string, own: Party, life: number, { id, from, created, at }: LineOf<"handled">): void {
     this.#counts.redelivered++;
     const { startOf, disturbed } = this.#happenings;
     const started = startOf(device, life);
+    const sender = this.#partyOf.get(from);
+    const isInDoubt = disturbed(own, created, at) || (sender !== undefined && disturbed(sender, created, at));
     if (life > 1 && started !== undefined && created < started) this.#counts.afterRestart++;
-    else if (own.kind === "agent" && own.devices.length > 1 && disturbed(own, created, at)) this.#counts.afterHolder++;
+    else if (own.kind === "agent" && own.devices.length > 1 && isInDoubt) this.#counts.afterHolder++;
     else this.#findings.add("unaccounted", `${id} was flagged as redelivered to ${device} in life ${life}`);
   }
 

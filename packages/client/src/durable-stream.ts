@@ -265,6 +265,7 @@ export class DurableStream {
         this.#ledger.advance(from, to, "stored", { path, reason: reason(path) });
         this.#settleTaken();
       },
+      onAgain: (upTo) => this.#marks.onAgain(upTo),
       onRefused: (upTo, error) => this.#refuseUpTo(upTo, error),
     });
   }

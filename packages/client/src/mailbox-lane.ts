@@ -21,6 +21,8 @@ export interface MailboxLaneOptions {
   readonly monotonic: () => number;
   readonly soon: (run: () => void) => void;
   readonly onStored: (from: number, to: number, path: Path) => void;
+  /** What goes again up to here may be in the mailbox already, or have been handed out from there. */
+  readonly onAgain: (upTo: number) => void;
   /** The registry will never take these. */
   readonly onRefused: (upTo: number, error: ParleyError) => void;
   readonly onError: (error: unknown) => void;
@@ -46,6 +48,8 @@ const firstRetryMs = 5000;
 const mostRetryMs = 300_000;
 /** What will not change by waiting. */
 const finalVerdicts: readonly ErrorCode[] = ["unknown_member", "revoked", "too_large", "malformed_frame", "forbidden"];
+/** What leaves open whether the frame was stored. */
+const openVerdicts: readonly ErrorCode[] = ["closed", "storage_unavailable", "internal"];
 
 export class MailboxLane {
   readonly #options: MailboxLaneOptions;
@@ -128,6 +132,7 @@ export class MailboxLane {
   #beginAnew(): void {
     this.#storedUpTo = this.#options.stream.base - 1;
     this.#keptUntil = Infinity;
+    this.#options.onAgain(this.#position.next - 1);
     this.#rewind();
   }
 
@@ -189,6 +194,7 @@ export class MailboxLane {
       this.#onStored(frame);
     } catch (error) {
       const refused = toParleyError(error);
+      if (openVerdicts.includes(refused.code)) this.#options.onAgain(frame.upTo);
       // Anything but a final verdict, such as a record that cannot be believed now, leaves what was accepted waiting.
       if (finalVerdicts.includes(refused.code)) onRefused(frame.upTo, refused);
       else if (this.#underWay.includes(frame)) this.#pause();

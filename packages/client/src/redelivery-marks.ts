@@ -48,6 +48,11 @@ export class RedeliveryMarks {
     if (this.#options.takers.takeTurns) this.#mark(carriedUpTo);
   }
 
+  /** What goes to the mailbox again up to here may have been taken from there by another than takes it next. */
+  onAgain(upTo: number): void {
+    if (this.#options.takers.takeTurns) this.#mark(upTo);
+  }
+
   #mark(upTo: number): void {
     const { stream } = this.#options;
     for (let seq = stream.base; seq <= upTo; seq++) {

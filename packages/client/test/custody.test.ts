@@ -1,5 +1,13 @@
 import { openMemoryJournal, type VerifiedMember } from "@parley/core";
-import { envelopeKinds, type FrameResult, FrameWriter, limits, ParleyError, type Path } from "@parley/protocol";
+import {
+  envelopeKinds,
+  type ErrorCode,
+  type FrameResult,
+  FrameWriter,
+  limits,
+  ParleyError,
+  type Path,
+} from "@parley/protocol";
 import { FakeClock, SeededRandom } from "@parley/testkit";
 import { describe, expect, it } from "vitest";
 
@@ -86,6 +94,8 @@ async function sceneOf(kind: "agent" | "person", devices: readonly string[], pat
     settle,
     send: () => stream.accept(head, new TextEncoder().encode("hello")),
     store: () => registry.resolve({ frame: "", state: "stored" }),
+    /** The registry's answer to everything that is handed over. */
+    refuse: (code: ErrorCode) => registry.resolve({ frame: "", state: "refused", error: { code, message: "" } }),
     /** Sends what waits over a device's link, which acknowledges it. */
     take(peer: Carrier): void {
       expect(stream.write(new FrameWriter(), peer)).toBe(true);
@@ -177,6 +187,41 @@ describe("the custody of a message", () => {
     scene.presence.push({ device: "two", inbox: 1 });
     scene.stream.refit();
     expect(scene.stream.stream.at(1)?.redelivered).toBe(true);
+  });
+
+  it("goes to the mailbox again flagged when one instance of an agent may have taken it from there", async () => {
+    const scene = await sceneOf("agent", ["one", "two"]);
+    scene.presence.push({ device: "one", inbox: 1 });
+    await scene.send();
+    scene.store();
+    await scene.settle();
+    expect(scene.stream.stream.at(1)?.redelivered).toBeUndefined();
+    // The instance that has it went without an acknowledgement.
+    scene.stream.retry(scene.clock.monotonic());
+    scene.clock.advance(5000);
+    scene.stream.retry(scene.clock.monotonic());
+    expect(scene.stream.stream.at(1)?.redelivered).toBe(true);
+  });
+
+  it.each([
+    ["closed", true],
+    ["storage_unavailable", true],
+    ["mailbox_full", undefined],
+  ] as const)("goes again after %s with the flag %s, by whether it may have been stored", async (code, flag) => {
+    const scene = await sceneOf("agent", ["one", "two"]);
+    scene.presence.push({ device: "one", inbox: 1 });
+    await scene.send();
+    scene.refuse(code);
+    await scene.settle();
+    expect(scene.stream.stream.at(1)?.redelivered).toBe(flag);
+  });
+
+  it("goes to the mailbox of a person again as it was, because each device knows what it had", async () => {
+    const scene = await sceneOf("person", ["desk"]);
+    await scene.send();
+    scene.refuse("closed");
+    await scene.settle();
+    expect(scene.stream.stream.at(1)?.redelivered).toBeUndefined();
   });
 
   it("waits for the only path that a message may take when its recipient passes the inbox on", async () => {

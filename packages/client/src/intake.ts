@@ -74,7 +74,7 @@ export class Intake {
       journal,
       writes,
       now: () => clock.now(),
-      // By the clock: a process that stood still may not have heard that its lease ran out.
+      // By the clock: a process that stood still, or was cut off, may not have heard that its lease ran out.
       handle: (entry) => options.exchanges.onEntry(this.holder.isSole ? entry : { ...entry, redelivered: true }),
       onEnd: (entry, end) => this.#onEnd(entry, end),
       onError,

@@ -56,6 +56,8 @@ export interface SessionOptions {
 
 interface Waiter {
   readonly type: RequestType;
+  /** Monotonic time. */
+  readonly asked: number;
   readonly resolve: (body: unknown) => void;
   readonly reject: (error: ParleyError) => void;
   readonly timer: Timer;
@@ -92,6 +94,7 @@ export class Session {
   #renewal: Timer | undefined;
   #heartbeat: Timer | undefined;
   #heardAt = 0;
+  #answeredAt = 0;
   #welcome: Welcome | undefined;
 
   constructor(options: SessionOptions) {
@@ -116,6 +119,11 @@ export class Session {
   /** Milliseconds since 1970 by the registry's clock, as last heard. */
   get registryTime(): number {
     return this.#registryClock.time;
+  }
+
+  /** Monotonic time of the newest question that was answered: whatever came after the answer was said later than that. */
+  get answeredAt(): number {
+    return this.#answeredAt;
   }
 
   /** Time that passed at the registry and not on this machine's monotonic clock, which stands still in a sleep, in ms. */
@@ -163,7 +171,8 @@ export class Session {
           new ParleyError("timeout", { message: `The registry did not answer ${type} in time.` }),
         ),
       );
-      this.#waiters.set(id, { type, resolve: (reply) => resolve(reply as ReplyBody<Type>), reject, timer });
+      const asked = this.#options.clock.monotonic();
+      this.#waiters.set(id, { type, asked, resolve: (reply) => resolve(reply as ReplyBody<Type>), reject, timer });
       socket.send(JSON.stringify({ id, type, body }));
     });
   }
@@ -298,6 +307,7 @@ export class Session {
     const welcome = await acceptWelcome(data, proof, input);
     if (this.#socket !== socket) return proof;
     this.#registryClock.note(welcome.statement.time, proof.sentAt);
+    this.#answeredAt = proof.sentAt;
     this.#welcome = welcome;
     this.#phase = "open";
     this.#renewIn((welcome.leaseExpires - clock.now()) / 2);
@@ -337,6 +347,7 @@ export class Session {
   #onReply({ re, body, error }: ReplyMessage): void {
     const waiter = this.#settle(re);
     if (waiter === undefined) return;
+    this.#answeredAt = Math.max(this.#answeredAt, waiter.asked);
     if (error !== undefined) {
       waiter.reject(
         new ParleyError(error.code, {

@@ -14,13 +14,11 @@ class Scene {
   lost = 0;
   refusal: ParleyError | undefined;
   settling: PromiseWithResolvers<void> | undefined;
+  /** Monotonic time of the newest question that the node answered; always now while it answers at once. */
+  answeredAt: number | undefined;
+  readonly pings: PromiseWithResolvers<never>[] = [];
   readonly holder = new InboxHolder({
-    session: {
-      request: (_type, body) => {
-        this.released.push((body as { generation: number }).generation);
-        return (this.refusal === undefined ? Promise.resolve({}) : Promise.reject(this.refusal)) as Promise<never>;
-      },
-    },
+    session: this.#session(),
     clock: this.clock,
     kind: "agent",
     listed: () => this.listed,
@@ -28,6 +26,31 @@ class Scene {
     onLost: () => void this.lost++,
     onError: (error) => void this.errors.push(error),
   });
+
+  #session(): ConstructorParameters<typeof InboxHolder>[0]["session"] {
+    const answeredAt = (): number => this.answeredAt ?? this.clock.monotonic();
+    return {
+      get answeredAt() {
+        return answeredAt();
+      },
+      request: (type, body) => {
+        if (type === "ping") {
+          const ping = Promise.withResolvers<never>();
+          this.pings.push(ping);
+          return ping.promise;
+        }
+        this.released.push((body as { generation: number }).generation);
+        return (this.refusal === undefined ? Promise.resolve({}) : Promise.reject(this.refusal)) as Promise<never>;
+      },
+    };
+  }
+
+  /** The node answers what it was asked last, which was at this time. */
+  async answer(asked: number): Promise<void> {
+    this.answeredAt = asked;
+    this.pings.at(-1)?.resolve({} as never);
+    await nextTask();
+  }
 
   async advance(ms: number): Promise<void> {
     this.clock.advance(ms);
@@ -141,5 +164,71 @@ describe("a device of an agent with several", () => {
     expect([scene.holder.holds, scene.holder.isSole]).toEqual([false, true]);
     await scene.holder.release();
     expect(scene.holder.isSole).toBe(false);
+  });
+
+  it("is not sure of a word that may have been long on its way before the node has answered", async () => {
+    const scene = new Scene();
+    scene.answeredAt = scene.clock.monotonic();
+    await scene.advance(60_000);
+    scene.holder.onLease({ generation: 1, lifeMs: 1000 });
+    expect([scene.holder.holds, scene.holder.isSole, scene.pings.length]).toEqual([true, false, 1]);
+    await scene.answer(scene.clock.monotonic());
+    expect(scene.holder.isSole).toBe(true);
+    await scene.advance(499);
+    expect(scene.holder.isSole).toBe(true);
+    await scene.advance(1);
+    expect([scene.holder.holds, scene.holder.isSole]).toEqual([true, false]);
+  });
+
+  it("gives up what it was told by a late word when the node answers no more", async () => {
+    const scene = new Scene();
+    scene.answeredAt = scene.clock.monotonic();
+    await scene.advance(60_000);
+    scene.holder.onLease({ generation: 1, lifeMs: 1000 });
+    scene.pings[0]?.reject(new ParleyError("closed"));
+    await nextTask();
+    expect([scene.holder.holds, scene.lost, scene.released]).toEqual([false, 1, [1]]);
+  });
+
+  it("is not sure of an inbox that was taken back while it asked", async () => {
+    const scene = new Scene();
+    scene.answeredAt = scene.clock.monotonic();
+    await scene.advance(60_000);
+    scene.holder.onLease({ generation: 1, lifeMs: 1000 });
+    scene.holder.onLease({ generation: 1, lifeMs: 0 });
+    await scene.answer(scene.clock.monotonic());
+    expect([scene.holder.holds, scene.holder.isSole]).toEqual([false, false]);
+  });
+
+  it("asks the node something in good time, so that renewals leave it no doubt", async () => {
+    const scene = new Scene();
+    scene.answeredAt = scene.clock.monotonic();
+    for (let renewal = 1; renewal <= 5; renewal++) {
+      scene.holder.onLease({ generation: 1, lifeMs: 1000 });
+      for (let passed = 0; passed < 500; passed += 50) {
+        expect(scene.holder.isSole).toBe(true);
+        await scene.advance(50);
+        if (passed === 200) await scene.answer(scene.clock.monotonic());
+      }
+      expect(scene.pings.length).toBe(renewal);
+    }
+    scene.holder.stop();
+    expect(scene.clock.pendingTimers).toBe(0);
+  });
+
+  it("asks nothing while other questions are answered", async () => {
+    const scene = new Scene();
+    scene.holder.onLease({ generation: 1, lifeMs: 1000 });
+    await scene.advance(999);
+    expect([scene.holder.isSole, scene.pings.length]).toEqual([true, 0]);
+  });
+
+  it("is sure as the only one, whatever it was told and when", async () => {
+    const scene = new Scene();
+    scene.listed = 1;
+    scene.answeredAt = scene.clock.monotonic();
+    await scene.advance(60_000);
+    scene.holder.onLease({ generation: 1, lifeMs: 1000 });
+    expect([scene.holder.isSole, scene.pings.length]).toEqual([true, 0]);
   });
 });

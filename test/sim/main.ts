@@ -70,6 +70,8 @@ async function runMany({ first, seeds, steps, workers }: SimOptions): Promise<Ru
     if (before !== undefined) return;
     coverage.add(result.counts);
     failed.push(...result.failed);
+    for (const { seed, step, message } of result.failed)
+      process.stderr.write(`seed ${seed}, step ${step}: ${message.split("\n", 1)[0] ?? ""}\n`);
     done += result.count;
     doneSteps += result.steps;
     if (performance.now() - shownAt < progressMs) return;

@@ -18,7 +18,7 @@ export const envelopeKinds = {
   call: 2,
   /** A2A events, results and errors from callee to caller. */
   callEvent: 3,
-  /** A direct message for a person or an agent. */
+  /** A direct message for a person or an agent, or a change of one. */
   message: 4,
   ping: 5,
   pong: 6,
@@ -28,6 +28,12 @@ export const envelopeKinds = {
   data: 8,
   /** What one device of a person remembers, for another one of the same person. */
   history: 9,
+  /** The sender writes to the recipient, or stopped. */
+  typing: 10,
+  /** What one device of a person tells the others: what it sent, how far was read, what was decided. */
+  sync: 11,
+  /** An MLS welcome (RFC 9420 section 12.4.3.1) into an encrypted channel. */
+  welcome: 12,
 } as const;
 
 export type EnvelopeKind = keyof typeof envelopeKinds;

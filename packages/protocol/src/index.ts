@@ -67,6 +67,46 @@ export {
   type Section,
 } from "./frame.ts";
 export {
+  type Channel,
+  type ChannelBounds,
+  channelBoundsSchema,
+  type ChannelMember,
+  channelMemberSchema,
+  channelNameSchema,
+  channelSchema,
+  decodePost,
+  decodePostBatch,
+  encodePost,
+  encodePostBatch,
+  parseChannelName,
+  type PostBatch,
+  postBatchKind,
+  postKind,
+  type Retention,
+  retentionSchema,
+  type StoredPost,
+  topicSchema,
+} from "./channel.ts";
+export {
+  type AnyContent,
+  anyContentSchema,
+  type Content,
+  contentSchema,
+  type ContentType,
+  encryptedContentSchema,
+  isKnownContent,
+  type Mention,
+  mentionSchema,
+  messageIdSchema,
+  postIdSchema,
+  type Sync,
+  syncSchema,
+  type TextContent,
+  typingSchema,
+  type Via,
+  viaSchema,
+} from "./content.ts";
+export {
   claimRequestSchema,
   enrolmentRequestSchema,
   type EnrolmentState,
@@ -159,14 +199,7 @@ export {
   type RequestType,
   welcomeSchema,
 } from "./session-message.ts";
-export {
-  type DirectMessage,
-  directMessageSchema,
-  type Gossip,
-  gossipSchema,
-  type Signal,
-  signalSchema,
-} from "./signal.ts";
+export { type Gossip, gossipSchema, type Signal, signalSchema } from "./signal.ts";
 export {
   compactSchema,
   httpAudience,

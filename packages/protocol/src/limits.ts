@@ -175,6 +175,56 @@ const table = {
   },
   blobTransfers: { value: 8, unit: "count", means: "parts that one member transfers at the same time" },
   sessionTokenMs: { value: 300_000, unit: "ms", means: "life of a session token" },
+  // Conversations.
+  mentions: { value: 32, unit: "count", means: "members and roles that one message calls" },
+  reactionCharacters: { value: 16, unit: "characters", means: "one reaction" },
+  reactions: { value: 64, unit: "count", means: "different reactions of one message that are kept" },
+  strangerMessages: {
+    value: 10,
+    unit: "count",
+    means: "messages of somebody unknown that wait until a person accepts or blocks the sender",
+  },
+  blocked: { value: 1000, unit: "count", means: "members that one member blocks" },
+  // Channels.
+  channelNameCharacters: { value: 31, unit: "characters", means: "a channel's name without its `#`" },
+  topicCharacters: { value: 256, unit: "characters", means: "a channel's topic" },
+  channels: { value: 1000, unit: "count", means: "channels of a mesh, archived ones included" },
+  channelsPerMember: { value: 200, unit: "count", means: "channels that one member is in" },
+  channelsCreated: { value: 50, unit: "count", means: "channels that one member created and nobody archived" },
+  channelMembers: { value: 5000, unit: "count", means: "members of one channel" },
+  channelInvited: { value: 500, unit: "count", means: "members invited to one channel that did not join yet" },
+  encryptedDevices: { value: 150, unit: "count", means: "devices in the group of one encrypted channel" },
+  channelPosts: { value: 1_000_000, unit: "count", means: "posts that one channel keeps at most; 100,000 by default" },
+  channelBytes: {
+    value: 4 * 1024 * 1024 * 1024,
+    unit: "bytes",
+    means: "bytes of posts that one channel keeps at most; 256 MiB by default",
+  },
+  channelAgeMs: {
+    value: 10 * 365 * 86_400_000,
+    unit: "ms",
+    means: "age of the oldest post that a channel keeps at most; one year by default",
+  },
+  postsPerBatch: { value: 512, unit: "count", means: "posts in one message from a node" },
+  postBatchBytes: { value: 256 * 1024, unit: "bytes", means: "posts in one message from a node, unless one is larger" },
+  postsPerSecond: {
+    value: 20,
+    unit: "count",
+    means: "posts a second of one session, with a burst of ten times that; a setting of `up`",
+  },
+  postsPending: { value: 256, unit: "count", means: "posts of one session that wait to be stored" },
+  keyPackages: { value: 32, unit: "count", means: "MLS key packages of one device that wait for whoever adds it" },
+  keyPackageBytes: { value: 4096, unit: "bytes", means: "one MLS key package" },
+  groupCommits: {
+    value: 1000,
+    unit: "count",
+    means: "commits that an encrypted channel keeps for members that were away",
+  },
+  groupMessageBytes: {
+    value: 96 * 1024,
+    unit: "bytes",
+    means: "one MLS commit, or what a newcomer needs to join by itself",
+  },
 } as const satisfies Record<string, Limit>;
 
 /** Name of a bound. */

@@ -8,20 +8,15 @@
 import { z } from "zod";
 
 import { errorCodeSchema, wireErrorSchema } from "./call.ts";
+import { channelPushes, channelRequests } from "./channel-message.ts";
 import { enrolmentAnswerSchema, enrolmentAskSchema } from "./enrolment.ts";
 import { id16Schema, id32Schema } from "./ids.ts";
 import { parseJson } from "./json.ts";
 import { limits } from "./limits.ts";
 import { labelSchema, nameSchema, skillIdSchema } from "./names.ts";
+import { empty, everyone, members, offset, operatorsOnly, page, request, time } from "./request-row.ts";
 import { decoded, type Decoded, undecodable } from "./result.ts";
-import { compactSchema, memberKindSchema, memberRecordSchema, operatorChainSchema, type Role } from "./statement.ts";
-
-const time = z
-  .int()
-  .min(0)
-  .max(2 ** 47);
-const offset = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
-const empty = z.strictObject({});
+import { compactSchema, memberKindSchema, memberRecordSchema, operatorChainSchema } from "./statement.ts";
 
 /** A device's presence, from its node's lease. */
 export const devicePresenceSchema = z.strictObject({
@@ -102,27 +97,6 @@ export const deadLetterSchema = z.strictObject({
   expires: time,
 });
 export type DeadLetter = z.infer<typeof deadLetterSchema>;
-
-interface Request<Body extends z.ZodType, Reply extends z.ZodType> {
-  readonly body: Body;
-  readonly reply: Reply;
-  /** Roles of which one is needed. */
-  readonly roles: readonly Role[];
-  readonly says: string;
-}
-
-const everyone: readonly Role[] = ["operator", "admin", "member", "guest", "observer"];
-const members: readonly Role[] = ["operator", "admin", "member"];
-const operatorsOnly: readonly Role[] = ["operator", "admin"];
-
-const request = <Body extends z.ZodType, Reply extends z.ZodType>(
-  roles: readonly Role[],
-  says: string,
-  body: Body,
-  reply: Reply,
-): Request<Body, Reply> => ({ roles, says, body, reply });
-
-const page = { limit: z.int().min(1).max(limits.pageSize).optional(), after: z.string().max(128).optional() };
 
 /** Requests of a device, by type. */
 export const requestTable = {
@@ -280,6 +254,7 @@ export const requestTable = {
     empty,
     z.strictObject({ token: compactSchema, expires: time }),
   ),
+  ...channelRequests,
   ping: request(everyone, "Measures the session's round trip; answers registry time.", empty, z.strictObject({ time })),
 } as const;
 
@@ -351,6 +326,7 @@ export const pushTable = {
     says: "To an agent's device: it holds the inbox for so many ms from now on; 0 when it does not any more.",
     body: z.strictObject({ generation: z.int().min(1), lifeMs: z.int().min(0).max(limits.leaseMs) }),
   },
+  ...channelPushes,
   goodbye: { says: "The node closes this session soon; why.", body: z.strictObject({ error: wireErrorSchema }) },
 } as const;
 

@@ -1,7 +1,6 @@
-/** Bodies of `signal`, `message`, `ping` and `gossip` envelopes: JSON in UTF-8. */
+/** Bodies of `signal`, `ping` and `gossip` envelopes: JSON in UTF-8. */
 import { z } from "zod";
 
-import { blobRefSchema } from "./blob.ts";
 import { id16Schema } from "./ids.ts";
 import { limits } from "./limits.ts";
 import { compactSchema } from "./statement.ts";
@@ -26,13 +25,6 @@ export const signalSchema = z.strictObject({
   ]),
 });
 export type Signal = z.infer<typeof signalSchema>;
-
-/** A direct message: plain text, and references to content that the registry keeps sealed. */
-export const directMessageSchema = z.object({
-  text: z.string().min(1).max(limits.envelopeBytes),
-  attachments: z.array(blobRefSchema).min(1).max(limits.attachments).optional(),
-});
-export type DirectMessage = z.infer<typeof directMessageSchema>;
 
 /** News that peers pass on over links: signed by operators, or by the member that passes it on. */
 export const gossipSchema = z.strictObject({

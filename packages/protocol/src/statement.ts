@@ -6,6 +6,7 @@
  */
 import { z } from "zod";
 
+import { anyContentSchema, encryptedContentSchema, postIdSchema, viaSchema } from "./content.ts";
 import { id16Schema, id32Schema, id8Schema } from "./ids.ts";
 import { limits } from "./limits.ts";
 import { labelSchema, nameSchema } from "./names.ts";
@@ -184,6 +185,27 @@ const hello = z.strictObject({
   iat: time,
 });
 
+/**
+ * A post to a channel, signed by its author's device: the header's `kid` is the device. Either `content`, or in an encrypted channel
+ * `encrypted`. What a keyless client of an edge said is signed by the edge, with `via`.
+ */
+const post = z
+  .strictObject({
+    mesh,
+    channel: id32Schema,
+    member: id32Schema,
+    /** Chosen by the author. The same again is the same post. */
+    id: postIdSchema,
+    iat: time,
+    content: anyContentSchema.optional(),
+    encrypted: encryptedContentSchema.optional(),
+    via: viaSchema.optional(),
+  })
+  .refine(
+    ({ content, encrypted }) => (content === undefined) !== (encrypted === undefined),
+    "needs content or encrypted",
+  );
+
 /** Every statement by its `typ` without the prefix `parley-`. */
 export const statementSchemas = {
   genesis,
@@ -200,6 +222,7 @@ export const statementSchemas = {
   lease,
   hello,
   token,
+  post,
 } as const;
 
 export type StatementType = keyof typeof statementSchemas;

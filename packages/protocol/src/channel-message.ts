@@ -1,0 +1,250 @@
+/** Requests and pushes about channels, their encrypted groups, and blocks: rows of the tables of `session-message.ts`. */
+import { z } from "zod";
+
+import { wireErrorSchema } from "./call.ts";
+import {
+  channelBoundsSchema,
+  channelMemberSchema,
+  channelNameSchema,
+  channelSchema,
+  retentionSchema,
+  topicSchema,
+} from "./channel.ts";
+import { id16Schema, id32Schema } from "./ids.ts";
+import { limits } from "./limits.ts";
+import { empty, everyone, members, offset, page, request, time } from "./request-row.ts";
+import { compactSchema } from "./statement.ts";
+
+const wantedChannel = z.union([z.strictObject({ name: channelNameSchema }), z.strictObject({ channel: id32Schema })]);
+const inChannel = z.strictObject({ channel: id32Schema });
+const channelReply = z.strictObject({ channel: channelSchema, bounds: channelBoundsSchema });
+/** Bytes of MLS (RFC 9420), base64url, at most so many. */
+const mlsBytes = (most: number) =>
+  z
+    .string()
+    .min(1)
+    .max(Math.ceil((most * 4) / 3))
+    .regex(/^[A-Za-z0-9_-]+$/, "is not base64url");
+
+export const channelRequests = {
+  "channel.create": request(
+    members,
+    "Makes a channel; its maker is in it and owns it.",
+    z.strictObject({
+      name: channelNameSchema,
+      kind: z.enum(["public", "invite"]),
+      topic: topicSchema.optional(),
+      history: z.enum(["all", "joined"]).optional(),
+      retention: retentionSchema.partial().optional(),
+    }),
+    channelReply,
+  ),
+  "channel.list": request(
+    everyone,
+    "Channels that the asking member may see, by name.",
+    z.strictObject({ joined: z.boolean().optional(), archived: z.boolean().optional(), ...page }),
+    z.strictObject({ channels: z.array(channelSchema).max(limits.pageSize), next: z.string().max(128).optional() }),
+  ),
+  "channel.get": request(
+    everyone,
+    "One channel by name or id, and where its history stands.",
+    wantedChannel,
+    channelReply,
+  ),
+  "channel.join": request(
+    everyone,
+    "Comes into a channel: a public one, or one that the member is invited to. Again changes nothing.",
+    wantedChannel,
+    channelReply,
+  ),
+  "channel.leave": request(everyone, "Leaves a channel. Again changes nothing.", inChannel, empty),
+  "channel.set": request(
+    members,
+    "Changes a channel: its topic by any of its members, all else by its owners and operators.",
+    z.strictObject({
+      channel: id32Schema,
+      topic: topicSchema.optional(),
+      history: z.enum(["all", "joined"]).optional(),
+      retention: retentionSchema.partial().optional(),
+      archived: z.boolean().optional(),
+    }),
+    channelReply,
+  ),
+  "channel.invite": request(
+    members,
+    "A member of an invite-only channel lets another member come in.",
+    z.strictObject({ channel: id32Schema, member: id32Schema }),
+    empty,
+  ),
+  "channel.kick": request(
+    members,
+    "An owner or operator takes a member out, or an invitation back.",
+    z.strictObject({ channel: id32Schema, member: id32Schema }),
+    empty,
+  ),
+  "channel.members": request(
+    everyone,
+    "Who is in a channel; of an invite-only one only its members may ask.",
+    z.strictObject({ channel: id32Schema, ...page }),
+    z.strictObject({
+      members: z.array(channelMemberSchema).max(limits.pageSize),
+      next: z.string().max(128).optional(),
+    }),
+  ),
+  "channel.follow": request(
+    everyone,
+    "Pushes the posts of these channels from now on, those after `after` first. Once more for a channel begins again.",
+    z.strictObject({
+      channels: z
+        .array(z.strictObject({ channel: id32Schema, epoch: z.string().max(64).optional(), after: offset }))
+        .min(1)
+        .max(limits.channelsPerMember),
+    }),
+    z.strictObject({
+      channels: z.array(
+        z.strictObject({
+          channel: id32Schema,
+          bounds: channelBoundsSchema.optional(),
+          /** Posts come after this: what was asked for, or where a newcomer's history begins, or 0 in a new epoch. */
+          after: offset.optional(),
+          error: wireErrorSchema.optional(),
+        }),
+      ),
+    }),
+  ),
+  "channel.unfollow": request(
+    everyone,
+    "Pushes no more posts of these channels.",
+    z.strictObject({ channels: z.array(id32Schema).min(1).max(limits.channelsPerMember) }),
+    empty,
+  ),
+  "channel.read": request(
+    everyone,
+    "A page of a channel's history: the posts before an offset, or from one on; always in order.",
+    z.strictObject({
+      channel: id32Schema,
+      before: offset.optional(),
+      from: offset.optional(),
+      limit: z.int().min(1).max(limits.pageSize).optional(),
+    }),
+    z.strictObject({
+      bounds: channelBoundsSchema,
+      posts: z.array(z.strictObject({ offset, at: time, statement: compactSchema })).max(limits.pageSize),
+      /** Nothing lies between `from` and the first post, or before the first post if `before` was asked for and this is true. */
+      complete: z.boolean(),
+    }),
+  ),
+  "channel.typing": request(
+    everyone,
+    "Tells the others in a channel that this member writes, or stopped.",
+    z.strictObject({ channel: id32Schema, writes: z.boolean() }),
+    empty,
+  ),
+  "group.publish": request(
+    everyone,
+    "Leaves MLS key packages of this device, each good for one group; the last one given serves again and again.",
+    z.strictObject({ packages: z.array(mlsBytes(limits.keyPackageBytes)).min(1).max(limits.keyPackages) }),
+    z.strictObject({ kept: z.int().min(0).max(limits.keyPackages) }),
+  ),
+  "group.packages": request(
+    members,
+    "One key package for each listed device of these members, to add them to a group; devices without one are left out.",
+    z.strictObject({ channel: id32Schema, members: z.array(id32Schema).min(1).max(16) }),
+    z.strictObject({
+      packages: z
+        .array(z.strictObject({ member: id32Schema, device: id32Schema, package: mlsBytes(limits.keyPackageBytes) }))
+        .max(16 * limits.devices),
+    }),
+  ),
+  "group.commit": request(
+    everyone,
+    "Appends a commit to an encrypted channel's group, if `epoch` is the group's present one; else `group_changed`.",
+    z.strictObject({
+      channel: id32Schema,
+      /** The epoch that the commit leads out of. The first one, which makes the group, is 0 and may lack a commit. */
+      epoch: offset,
+      commit: mlsBytes(limits.groupMessageBytes).optional(),
+      /** What a device needs to join by itself (RFC 9420 section 12.4.3.2), of the new epoch. */
+      info: mlsBytes(limits.groupMessageBytes),
+      /** Members in the group afterwards, as the committer says: posts are held up while somebody else is to go. */
+      members: z.array(id32Schema).max(limits.encryptedDevices),
+    }),
+    z.strictObject({ epoch: offset }),
+  ),
+  "group.commits": request(
+    everyone,
+    "Commits from an epoch on, oldest first; `first` above `from` means that earlier ones are gone: join anew by `info`.",
+    z.strictObject({ channel: id32Schema, from: offset }),
+    z.strictObject({
+      /** The group's present epoch; absent while nobody has made it. */
+      epoch: offset.optional(),
+      first: offset,
+      commits: z
+        .array(z.strictObject({ epoch: offset, by: id32Schema, commit: mlsBytes(limits.groupMessageBytes) }))
+        .max(limits.pageSize),
+      complete: z.boolean(),
+      /** Members who are to be added, or taken out, by the next who posts. */
+      add: z.array(id32Schema).max(limits.channelMembers),
+      remove: z.array(id32Schema).max(limits.encryptedDevices),
+    }),
+  ),
+  "group.info": request(
+    everyone,
+    "What a device of a member needs to join an encrypted channel's group by itself.",
+    inChannel,
+    z.strictObject({ epoch: offset, info: mlsBytes(limits.groupMessageBytes) }),
+  ),
+  "blocks.set": request(
+    everyone,
+    "Members whose frames the registry refuses in this member's name; replaces the list.",
+    z.strictObject({ blocked: z.array(id32Schema).max(limits.blocked) }),
+    empty,
+  ),
+  "blocks.get": request(
+    everyone,
+    "The list of `blocks.set`.",
+    empty,
+    z.strictObject({ blocked: z.array(id32Schema).max(limits.blocked) }),
+  ),
+} as const;
+
+/** What a node pushes about them. */
+export const channelPushes = {
+  "post.results": {
+    says: "What became of posts that this device sent: their places in their channels, or why not.",
+    body: z.strictObject({
+      results: z
+        .array(
+          z.strictObject({
+            channel: id32Schema,
+            id: id16Schema,
+            offset: offset.optional(),
+            at: time.optional(),
+            error: wireErrorSchema.optional(),
+          }),
+        )
+        .min(1)
+        .max(limits.postsPending),
+    }),
+  },
+  "channel.event": {
+    says: "Something happened in a channel that is no post: it has no number and is not told again.",
+    body: z.strictObject({
+      channel: id32Schema,
+      what: z.enum(["joined", "left", "kicked", "present", "absent", "typing", "quiet", "changed", "removed"]),
+      /** Whom it is about. */
+      member: id32Schema.optional(),
+      /** Who did it, when it is somebody else. */
+      by: id32Schema.optional(),
+      at: time,
+    }),
+  },
+  "channel.invited": {
+    says: "Somebody lets this member come into a channel.",
+    body: z.strictObject({ channel: channelSchema, by: id32Schema }),
+  },
+  "group.changed": {
+    says: "An encrypted channel's group has a new epoch, or somebody is to be added or taken out.",
+    body: z.strictObject({ channel: id32Schema, epoch: offset }),
+  },
+} as const;

@@ -173,5 +173,25 @@ export {
 export { type MeshPins, MeshTrust, type MeshTrustOptions } from "./trust/mesh-trust.ts";
 export { type OperatorSet, verifyByOperator, verifyOperators } from "./trust/operators.ts";
 export { peekStatement, signStatement, verifyStatement } from "./trust/statement.ts";
-export { comparisonWords } from "./trust/words.ts";
+export {
+  type Archive,
+  type ArchiveChange,
+  type ArchivedMessage,
+  type ArchiveOptions,
+  type ConversationSummary,
+  defaultArchiveBytes,
+  defaultArchiveMessages,
+  maxArchiveChanges,
+  maxConversations,
+  maxMarkCharacters,
+  maxMessagePage,
+  maxReactions,
+  maxWaitingChanges,
+  type MessagePage,
+  type MessageQuery,
+  type NewMessage,
+  type Protection,
+  type SearchQuery,
+} from "./ports/archive.ts";
+export { comparisonWords, safetyWords } from "./trust/words.ts";
 export { signReceipt, verifyReceipt } from "./trust/receipt.ts";

@@ -17,7 +17,12 @@ import { compactSchema } from "./statement.ts";
 
 const wantedChannel = z.union([z.strictObject({ name: channelNameSchema }), z.strictObject({ channel: id32Schema })]);
 const inChannel = z.strictObject({ channel: id32Schema });
-const channelReply = z.strictObject({ channel: channelSchema, bounds: channelBoundsSchema });
+const channelReply = z.strictObject({
+  channel: channelSchema,
+  bounds: channelBoundsSchema,
+  /** By which the asking member may come into an encrypted channel's group. */
+  invitation: compactSchema.optional(),
+});
 /** Bytes of MLS (RFC 9420), base64url, at most so many. */
 const mlsBytes = (most: number) =>
   z
@@ -72,8 +77,13 @@ export const channelRequests = {
   ),
   "channel.invite": request(
     members,
-    "A member of an invite-only channel lets another member come in.",
-    z.strictObject({ channel: id32Schema, member: id32Schema }),
+    "A member of a channel lets another member come in, or tells it of a public one.",
+    z.strictObject({
+      channel: id32Schema,
+      member: id32Schema,
+      /** The `invitation` statement that the others of an encrypted channel ask for. */
+      invitation: compactSchema.optional(),
+    }),
     empty,
   ),
   "channel.kick": request(
@@ -140,57 +150,41 @@ export const channelRequests = {
     z.strictObject({ channel: id32Schema, writes: z.boolean() }),
     empty,
   ),
-  "group.publish": request(
-    everyone,
-    "Leaves MLS key packages of this device, each good for one group; the last one given serves again and again.",
-    z.strictObject({ packages: z.array(mlsBytes(limits.keyPackageBytes)).min(1).max(limits.keyPackages) }),
-    z.strictObject({ kept: z.int().min(0).max(limits.keyPackages) }),
-  ),
-  "group.packages": request(
-    members,
-    "One key package for each listed device of these members, to add them to a group; devices without one are left out.",
-    z.strictObject({ channel: id32Schema, members: z.array(id32Schema).min(1).max(16) }),
-    z.strictObject({
-      packages: z
-        .array(z.strictObject({ member: id32Schema, device: id32Schema, package: mlsBytes(limits.keyPackageBytes) }))
-        .max(16 * limits.devices),
-    }),
-  ),
   "group.commit": request(
     everyone,
     "Appends a commit to an encrypted channel's group, if `epoch` is the group's present one; else `group_changed`.",
     z.strictObject({
       channel: id32Schema,
-      /** The epoch that the commit leads out of. The first one, which makes the group, is 0 and may lack a commit. */
-      epoch: offset,
+      /** The epoch that the commit leads out of; the maker of the group brings none, and no `commit`. */
+      epoch: offset.optional(),
       commit: mlsBytes(limits.groupMessageBytes).optional(),
       /** What a device needs to join by itself (RFC 9420 section 12.4.3.2), of the new epoch. */
       info: mlsBytes(limits.groupMessageBytes),
-      /** Members in the group afterwards, as the committer says: posts are held up while somebody else is to go. */
-      members: z.array(id32Schema).max(limits.encryptedDevices),
+      /** Devices in the group afterwards, as the committer says: posts are held up while one is in it that is to go. */
+      devices: z.array(id32Schema).max(limits.encryptedDevices),
     }),
     z.strictObject({ epoch: offset }),
   ),
   "group.commits": request(
     everyone,
-    "Commits from an epoch on, oldest first; `first` above `from` means that earlier ones are gone: join anew by `info`.",
+    "Commits that lead out of an epoch and of later ones, oldest first; `first` above `from` means that earlier ones are gone: join anew by `group.info`.",
     z.strictObject({ channel: id32Schema, from: offset }),
     z.strictObject({
       /** The group's present epoch; absent while nobody has made it. */
       epoch: offset.optional(),
+      /** Lowest epoch out of which a commit is kept. */
       first: offset,
       commits: z
         .array(z.strictObject({ epoch: offset, by: id32Schema, commit: mlsBytes(limits.groupMessageBytes) }))
         .max(limits.pageSize),
       complete: z.boolean(),
-      /** Members who are to be added, or taken out, by the next who posts. */
-      add: z.array(id32Schema).max(limits.channelMembers),
+      /** Devices in the group that are to go before anybody posts again. */
       remove: z.array(id32Schema).max(limits.encryptedDevices),
     }),
   ),
   "group.info": request(
     everyone,
-    "What a device of a member needs to join an encrypted channel's group by itself.",
+    "What a device of a member of an encrypted channel needs to come into its group by itself.",
     inChannel,
     z.strictObject({ epoch: offset, info: mlsBytes(limits.groupMessageBytes) }),
   ),
@@ -244,7 +238,7 @@ export const channelPushes = {
     body: z.strictObject({ channel: channelSchema, by: id32Schema }),
   },
   "group.changed": {
-    says: "An encrypted channel's group has a new epoch, or somebody is to be added or taken out.",
+    says: "An encrypted channel's group has a new epoch, or devices are to be taken out.",
     body: z.strictObject({ channel: id32Schema, epoch: offset }),
   },
 } as const;

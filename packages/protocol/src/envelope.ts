@@ -32,8 +32,8 @@ export const envelopeKinds = {
   typing: 10,
   /** What one device of a person tells the others: what it sent, how far was read, what was decided. */
   sync: 11,
-  /** An MLS welcome (RFC 9420 section 12.4.3.1) into an encrypted channel. */
-  welcome: 12,
+  /** A post to a channel: only ever in a device's own journal, never on the wire. */
+  post: 12,
 } as const;
 
 export type EnvelopeKind = keyof typeof envelopeKinds;

@@ -213,8 +213,6 @@ const table = {
     means: "posts a second of one session, with a burst of ten times that; a setting of `up`",
   },
   postsPending: { value: 256, unit: "count", means: "posts of one session that wait to be stored" },
-  keyPackages: { value: 32, unit: "count", means: "MLS key packages of one device that wait for whoever adds it" },
-  keyPackageBytes: { value: 4096, unit: "bytes", means: "one MLS key package" },
   groupCommits: {
     value: 1000,
     unit: "count",

@@ -206,6 +206,12 @@ const post = z
     "needs content or encrypted",
   );
 
+/**
+ * Lets a member come into the group of an encrypted channel. Signed by a device of a member that is in it; good until the one
+ * who was invited leaves or is taken out.
+ */
+const invitation = z.strictObject({ mesh, channel: id32Schema, member: id32Schema, by: id32Schema, iat: time });
+
 /** Every statement by its `typ` without the prefix `parley-`. */
 export const statementSchemas = {
   genesis,
@@ -223,6 +229,7 @@ export const statementSchemas = {
   hello,
   token,
   post,
+  invitation,
 } as const;
 
 export type StatementType = keyof typeof statementSchemas;

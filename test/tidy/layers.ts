@@ -5,6 +5,7 @@ const layers: Readonly<Record<string, readonly string[] | "all">> = {
   client: ["protocol", "core"],
   peer: ["protocol", "core"],
   registry: ["protocol", "core"],
+  mls: ["protocol", "core"],
   "store-*": ["protocol", "core"],
   testkit: "all",
   sidecar: ["protocol", "core", "client"],
@@ -14,7 +15,7 @@ const layers: Readonly<Record<string, readonly string[] | "all">> = {
 };
 
 /** Packages that run in a browser too. Their files named `node.ts`, or in a folder `node`, are Node's own entries. */
-export const anywhere: readonly string[] = ["protocol", "core", "client", "store-indexeddb"];
+export const anywhere: readonly string[] = ["protocol", "core", "client", "mls", "store-indexeddb"];
 
 /** The row of a package, or undefined for one that has none. */
 export function layerOf(packageName: string): readonly string[] | "all" | undefined {

@@ -61,6 +61,27 @@ export {
 export { type Clock, maxTimerMs, type Random, type Timer } from "./ports/clock.ts";
 export { makeEpoch } from "./ports/epoch.ts";
 export {
+  type EncodedGroup,
+  type GroupChange,
+  type GroupCheck,
+  type GroupCrypto,
+  type GroupDevice,
+  type GroupDeviceKey,
+  type GroupRemoval,
+  type GroupState,
+  keptEpochs,
+  maxAuthenticatedBytes,
+  maxKeptKeyPackages,
+  maxKeyPackageBytes,
+  maxSkippedMessages,
+  type NewCommit,
+  type OpenedMessage,
+  type OwnKeyPackage,
+  type ProcessedCommit,
+  type SealedMessage,
+  type WelcomedState,
+} from "./ports/group-crypto.ts";
+export {
   defaultHistoryBounds,
   defaultJournalBounds,
   type InboundCursor,

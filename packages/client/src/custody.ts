@@ -53,12 +53,13 @@ export class Custody {
   /** Nobody needs anything up to here from this device any more. */
   get endsAt(): number {
     const { takers, keptUpTo } = this.#options;
+    if (takers.areNone) return this.#options.stream.nextSeq - 1;
     const listed = takers.ofPerson;
     let upTo = 0;
     // What only a device has that its person took off the list, the others still need.
     for (const [device, acked] of this.#acked) if (listed?.has(device) !== false) upTo = Math.max(upTo, acked);
     if (listed === undefined || !takers.share || !takers.allows("mailbox")) return upTo;
-    const byAll = Math.min(...[...listed.keys()].map((device) => this.#acked.get(device) ?? 0));
+    const byAll = Math.min(...[...listed].map((device) => this.#acked.get(device) ?? 0));
     return Math.max(byAll, this.#wholeUpTo(Math.min(upTo, keptUpTo())));
   }
 

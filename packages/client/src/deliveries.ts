@@ -1,9 +1,8 @@
 /** Everything that this device sent and received and still remembers, found by id, member or state, and acted on. */
 import { type DeliveryFact, type DeliveryQuery, type DeliveryRecord, type Journal, maxDeliveries } from "@parley/core";
 import {
-  decodeJson,
   type DeliveryState,
-  directMessageSchema,
+  isKnownContent,
   envelopeKinds,
   isEndState,
   limits,
@@ -11,7 +10,7 @@ import {
   toBase64url,
 } from "@parley/protocol";
 
-import { textOf } from "./body.ts";
+import { contentIn } from "./conversations/direct-intake.ts";
 import type { InboxLanes } from "./inbox-lanes.ts";
 
 /** One message and all that is known of it. */
@@ -154,6 +153,6 @@ export class Deliveries {
 
 function textIn({ kind, body }: DeliveryRecord): string | undefined {
   if (kind !== envelopeKinds.message) return undefined;
-  const message = decodeJson(directMessageSchema, textOf(body), limits.envelopeBytes);
-  return message.ok ? message.value.text : undefined;
+  const content = contentIn(body);
+  return content?.type === "text" && isKnownContent(content) ? content.text : undefined;
 }

@@ -73,6 +73,13 @@ export interface IncomingMessage {
   readonly class: DeliveryClass;
   /** It may have been handed out before this process crashed. */
   readonly redelivered: boolean;
+  /** Its sender is a stranger that waits to be accepted. */
+  readonly request: boolean;
+  /** A secret that the two members share protects it, on top of all else. */
+  readonly secret: boolean;
+  /** The message that it answers, and the first one of the thread that it is in. */
+  readonly answers?: string;
+  readonly thread?: string;
 }
 
 /** Answer to a ping. */

@@ -1,4 +1,4 @@
-import type { Clock, Journal, MeshTrust, Random } from "@parley/core";
+import type { Archive, Clock, Journal, MeshTrust, Random } from "@parley/core";
 
 import type { LinkSettings } from "./device-api.ts";
 import type { Identity } from "./identity.ts";
@@ -18,6 +18,13 @@ export interface DeviceOptions {
   /** The pinned mesh; its `onChange` writes the pins down. */
   readonly trust: MeshTrust;
   readonly journal: Journal;
+  /** What was said, for people to read and search. Default: the newest messages, in memory. */
+  readonly archive?: Archive;
+  /**
+   * `ask`: whoever is not known may write a few messages and then waits to be accepted; `take`: all messages are taken.
+   * Default: a person asks, an agent takes.
+   */
+  readonly strangers?: "ask" | "take";
   /** Keeps this device's identity when its encryption keys or its member's device list changed. */
   readonly keepIdentity?: (identity: Identity) => Promise<void>;
   /** Without it, everything goes by relay and mailbox. */

@@ -13,9 +13,10 @@ import {
   systemClock,
   systemRandom,
 } from "@parley/core";
-import { limits, toBase64url } from "@parley/protocol";
+import { decodeRoutedFrame, limits, toBase64url } from "@parley/protocol";
 
 import { Arrivals } from "./arrivals.ts";
+import type { ContactBook } from "./conversations/contact-book.ts";
 import type { DeviceApi } from "./device-api.ts";
 import { DeviceEnding } from "./device-ending.ts";
 import type { DeviceOptions } from "./device-options.ts";
@@ -48,6 +49,7 @@ export class DeviceParts {
   readonly random: Random;
   readonly journal: Journal;
   readonly trust: MeshTrust;
+  readonly contacts: ContactBook;
   readonly notices: Notices;
   readonly metrics = new DeviceMetrics();
   readonly traffic = new Traffic(this.metrics);
@@ -74,13 +76,14 @@ export class DeviceParts {
   readonly #boot: string;
 
   /** `device` is the one that the parts are of; they do nothing with it before it is made. */
-  constructor(settings: DeviceOptions, state: JournalState, device: DeviceApi) {
+  constructor(settings: DeviceOptions, state: JournalState, contacts: ContactBook, device: DeviceApi) {
     const { clock = systemClock, random = systemRandom, journal, trust } = settings;
     this.settings = settings;
     this.clock = clock;
     this.random = random;
     this.journal = journal;
     this.trust = trust;
+    this.contacts = contacts;
     this.notices = new Notices(settings.log);
     const onError = this.notices.failed;
     this.writes = new WriteAgain({ clock, random, onError });
@@ -170,6 +173,11 @@ export class DeviceParts {
       }),
       acks: this.intake.acks,
       traffic: this.traffic,
+      isOwn: (bytes) => {
+        if (this.own.identity.kind !== "person" || this.own.listed < 2) return false;
+        const frame = decodeRoutedFrame(bytes);
+        return frame.ok && frame.value.fromDevice === device.id;
+      },
       onFrame: (frame) => this.arrivals.onRelayed(frame),
       onRefused: this.notices.refused,
     });

@@ -15,6 +15,7 @@ import type { AttachOptions, TransferOptions } from "./blobs/attachments.ts";
 import type { ContentSink } from "./blobs/content-sink.ts";
 import type { ContentSource } from "./blobs/content-source.ts";
 import { attachmentsOf } from "./blobs/message-attachments.ts";
+import { ContactBook } from "./conversations/contact-book.ts";
 import type { DeliveryViews, PurgeQuery } from "./deliveries.ts";
 import type { AllowedPaths, PingResult, SendOptions, Sent } from "./delivery.ts";
 import type { DeviceApi, DeviceEvent, LinkView, SessionState } from "./device-api.ts";
@@ -33,14 +34,14 @@ export class Device implements DeviceApi {
   readonly #parts: DeviceParts;
   readonly #exchanges: Exchanges;
 
-  private constructor(options: DeviceOptions, state: JournalState) {
-    this.#parts = new DeviceParts(options, state, this);
+  private constructor(options: DeviceOptions, state: JournalState, contacts: ContactBook) {
+    this.#parts = new DeviceParts(options, state, contacts, this);
     this.#exchanges = this.#parts.exchanges;
   }
 
   /** Loads what the journal holds. The device does nothing until `start`. */
   static async open(options: DeviceOptions): Promise<Device> {
-    return new Device(options, await options.journal.load());
+    return new Device(options, await options.journal.load(), await ContactBook.open(options.journal));
   }
 
   get member(): string {
@@ -112,7 +113,7 @@ export class Device implements DeviceApi {
   }
 
   attachmentsOf(message: string): Promise<readonly BlobRef[]> {
-    return attachmentsOf(this.#parts.journal, message);
+    return attachmentsOf(this.#exchanges.conversations.archive, message);
   }
 
   onMessage(handler: MessageHandler): () => void {

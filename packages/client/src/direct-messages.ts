@@ -2,18 +2,16 @@
 import type { Clock } from "@parley/core";
 import { splitBody } from "@parley/core";
 import {
-  decodeJson,
-  directMessageSchema,
+  type Content,
   type Envelope,
-  envelopeId,
   envelopeKinds,
-  limits,
+  isKnownContent,
   ParleyError,
   toParleyError,
 } from "@parley/protocol";
 
-import { messageBody } from "./blobs/message-attachments.ts";
-import { textOf } from "./body.ts";
+import type { Conversations } from "./conversations/conversations.ts";
+import { type ArrivedMessage, idOfEntry, type TakenMessage } from "./conversations/direct-intake.ts";
 import type { IncomingMessage, SendOptions, Sent } from "./delivery.ts";
 import type { Directory } from "./directory.ts";
 import type { Failure, InboxLanes, Waiting } from "./inbox-lanes.ts";
@@ -32,13 +30,13 @@ export interface DirectMessagesOptions {
   readonly clock: Clock;
   readonly registryTime: () => number;
   readonly directory: Directory;
+  readonly conversations: Pick<Conversations, "intake" | "speech">;
   readonly peers: () => Peers;
   readonly lanes: InboxLanes;
   readonly opener: LinkOpener;
   readonly metrics: DeviceMetrics;
   readonly traffic: Traffic;
-  readonly recipient: (to: string) => Promise<MemberView>;
-  readonly livePeer: (to: string) => Promise<Peer>;
+  readonly livePeer: (to: MemberView) => Peer;
   /** Resolves when the registry may be asked once more. */
   readonly nextChance: () => Promise<void>;
   /** A message went to a member, or came from one. */
@@ -53,28 +51,29 @@ const liveTtlMs = 60_000;
 export class DirectMessages {
   readonly #options: DirectMessagesOptions;
   #handler: MessageHandler | undefined;
+  #keepers = 0;
 
   constructor(options: DirectMessagesOptions) {
     this.#options = options;
   }
 
-  get isReading(): boolean {
-    return this.#handler !== undefined;
-  }
-
   /** Resolves when the message is accepted. */
   async send(to: string, text: string, options: SendOptions): Promise<Sent> {
     if (text.length === 0) throw new ParleyError("invalid_argument", { message: "A message needs some text." });
-    const body = messageBody(text, options.attachments);
-    if (options.class === "live") return this.#sendLive(to, body, options);
-    return this.sendBody(to, body, options);
+    const { attachments = [] } = options;
+    const content: Content = {
+      type: "text",
+      text,
+      ...(attachments.length === 0 ? {} : { attachments: [...attachments] }),
+    };
+    return this.#options.conversations.speech.say(to, content, options);
   }
 
-  /** The same for a body that was made before. */
-  async sendBody(to: string, body: Uint8Array, options: SendOptions = {}): Promise<Sent> {
+  /** Accepts the body of a message, made before, to a member. */
+  async sendBody(view: MemberView, body: Uint8Array, options: SendOptions = {}): Promise<Sent> {
     const peers = this.#options.peers();
-    const view = await this.#options.recipient(to);
     this.#options.onMet(view);
+    if (options.class === "live") return this.#sendLive(view, body, options);
     for (const peer of peers.takers(view)) if (allowsLinks(options.paths)) peers.links.want(peer);
     const stream = await peers.streams.to(view.member, options.paths);
     return stream.accept(this.#head(options.ttlMs ?? 0), body, options.signal);
@@ -82,63 +81,64 @@ export class DirectMessages {
 
   /** Hands messages to a handler until the returned function is called; what waited comes first. */
   read(handler: MessageHandler): () => void {
-    const { lanes } = this.#options;
     this.#handler = handler;
-    lanes.read();
-    this.#options.onReading(true);
+    this.#refit();
     return () => {
       if (this.#handler !== handler) return;
       this.#handler = undefined;
-      lanes.pause();
-      this.#options.onReading(false);
+      this.#refit();
     };
   }
 
-  /** A live message, as it came. */
-  onLive({ id, peer, path, created, body }: LiveEnvelope): Promise<void> | void {
-    const message = decodeJson(directMessageSchema, textOf(body), limits.envelopeBytes);
-    if (!message.ok)
-      return this.#options.onRefused(new ParleyError(message.code, { message: message.message }), peer.member.name);
-    if (this.#handler !== undefined) this.#options.traffic.message(path, "live");
-    const handled = this.#handler?.({
-      id,
-      from: peer.sender,
-      text: message.value.text,
-      attachments: message.value.attachments ?? [],
-      created,
-      path,
-      class: "live",
-      redelivered: false,
+  /** Messages count as handled once they are remembered, as long as no handler reads and until the returned function is called. */
+  keep(): () => void {
+    this.#keepers++;
+    this.#refit();
+    return once(() => {
+      this.#keepers--;
+      this.#refit();
     });
-    // The sender's next one waits for this one.
-    if (handled instanceof Promise) return handled.catch(this.#options.onError);
+  }
+
+  /** A live message, as it came. The sender's next one waits for this one. */
+  async onLive({ id, peer, path, created, body }: LiveEnvelope): Promise<void> {
+    const { conversations, clock, traffic, onRefused, onError } = this.#options;
+    const sender = peer.member;
+    const refusal = conversations.intake.refusalOf(sender.member, { ...this.#head(0), more: false, body });
+    if (refusal !== undefined) return onRefused(new ParleyError(refusal), sender.name);
+    const { device } = peer;
+    const arrived = { id, sender, device, created, receivedAt: clock.now(), path, body };
+    const taken = await conversations.intake.keep(arrived);
+    conversations.intake.forget(id);
+    const incoming = incomingOf({ ...arrived, class: "live", redelivered: false }, taken);
+    if (taken.content === undefined) return onRefused(new ParleyError("invalid_argument"), sender.name);
+    if (this.#handler === undefined || incoming === undefined) return;
+    traffic.message(path, "live");
+    await Promise.resolve(this.#handler(incoming)).catch(onError);
   }
 
   /** A committed message; resolves when the handler returned, with `gone` when it left before it had the message. */
   async onEntry(entry: Waiting): Promise<"gone" | Failure | void> {
-    const message = decodeJson(directMessageSchema, textOf(entry.envelope.body), limits.envelopeBytes);
+    const { conversations, onMet, onRefused, traffic, metrics } = this.#options;
     const sender = await this.#writerOf(entry);
-    this.#options.onMet(sender);
-    if (!message.ok) {
-      this.#options.onRefused(new ParleyError(message.code, { message: message.message }), sender.name);
-      return { code: message.code, reason: "It cannot be read as a message." };
+    onMet(sender);
+    const { envelope, device, receivedAt, path = "mailbox", redelivered } = entry;
+    const { created, body } = envelope;
+    const arrived = { id: idOfEntry(entry), sender, device, created, receivedAt, path, body };
+    const taken = await conversations.intake.keep(arrived);
+    if (taken.content === undefined) {
+      onRefused(new ParleyError("invalid_argument"), sender.name);
+      return { code: "invalid_argument", reason: "It cannot be read as a message." };
     }
-    const { origin, created } = entry.envelope;
     const handler = this.#handler;
-    // Whoever listened may have left while the sender was looked up.
-    if (handler === undefined) return "gone";
-    const incoming: IncomingMessage = {
-      id: envelopeId(origin?.epoch ?? entry.epoch, origin?.seq ?? entry.seq),
-      from: { member: sender.member, name: sender.name, device: entry.device, kind: sender.kind, roles: sender.roles },
-      text: message.value.text,
-      attachments: message.value.attachments ?? [],
-      created,
-      path: entry.path ?? "mailbox",
-      class: "durable",
-      redelivered: entry.redelivered,
-    };
-    this.#options.traffic.message(incoming.path, "durable");
-    if (entry.redelivered) this.#options.metrics.count("redeliveries", { class: "durable" });
+    // Whoever listened may have left meanwhile.
+    if (handler === undefined && this.#keepers === 0) return "gone";
+    conversations.intake.forget(arrived.id);
+    traffic.message(path, "durable");
+    if (redelivered) metrics.count("redeliveries", { class: "durable" });
+    if (handler === undefined) return;
+    const incoming = incomingOf({ ...arrived, class: "durable", redelivered }, taken);
+    if (incoming === undefined) return taken.content.type === "sealed" ? unopened : undefined;
     try {
       await handler(incoming);
     } catch (error) {
@@ -148,9 +148,18 @@ export class DirectMessages {
     }
   }
 
-  async #sendLive(to: string, body: Uint8Array, options: SendOptions): Promise<Sent> {
+  /** Somebody reads, or nobody. */
+  #refit(): void {
+    const { lanes, onReading } = this.#options;
+    const reads = this.#handler !== undefined || this.#keepers > 0;
+    if (reads) lanes.read();
+    else lanes.pause();
+    onReading(reads);
+  }
+
+  async #sendLive(view: MemberView, body: Uint8Array, options: SendOptions): Promise<Sent> {
     const { clock, livePeer, opener } = this.#options;
-    const peer = await livePeer(to);
+    const peer = livePeer(view);
     await opener.approach(peer, options.paths, options.signal);
     const ttlMs = options.ttlMs ?? liveTtlMs;
     const envelopes = splitBody(this.#head(ttlMs), body);
@@ -176,4 +185,41 @@ export class DirectMessages {
       }
     }
   }
+}
+
+/** It stays as it is until the secret is known: then it can be tried again. */
+const unopened: Failure = { code: "cannot_open", reason: "It is sealed with a secret that this device does not have." };
+
+/** As a handler gets it; undefined for what says nothing by itself, or nothing that can be read here. */
+function incomingOf(
+  arrived: ArrivedMessage & Pick<IncomingMessage, "class" | "redelivered">,
+  { content, request, protection }: TakenMessage,
+): IncomingMessage | undefined {
+  if (content === undefined || content.type !== "text" || !isKnownContent(content)) return undefined;
+  const { sender, device, id, created, path, redelivered } = arrived;
+  const { text, attachments = [], answers, thread } = content;
+  return {
+    id,
+    from: { member: sender.member, name: sender.name, device, kind: sender.kind, roles: sender.roles },
+    text,
+    attachments,
+    created,
+    path,
+    class: arrived.class,
+    redelivered,
+    request,
+    secret: protection === "secret",
+    ...(answers === undefined ? {} : { answers }),
+    ...(thread === undefined ? {} : { thread }),
+  };
+}
+
+/** Runs at most once. */
+function once(run: () => void): () => void {
+  let isDone = false;
+  return () => {
+    if (isDone) return;
+    isDone = true;
+    run();
+  };
 }

@@ -32,6 +32,8 @@ import { voidEnvelope } from "./void-envelope.ts";
 
 export interface DurableStreamOptions extends OutboxPageOptions {
   readonly member: string;
+  /** The device that sends, of a stream to its own member. */
+  readonly self?: string | undefined;
   /** Paths that may be used. Default: all. */
   readonly paths?: AllowedPaths | undefined;
   /** Highest number ever given under this key. */
@@ -73,7 +75,7 @@ export class DurableStream {
     const leftover = new OutboxLeftover(left, lastSeq);
     const stream = new OutboundStream({ class: "durable", epoch, nextSeq: leftover.firstSeq });
     for (const envelope of leftover.envelopes(now())) stream.push(envelope);
-    const takers = new Takers(view, paths);
+    const takers = new Takers(view, paths, options.self);
     const page = new OutboxPage(options);
     const room = new OutboxRoom(stream);
     const storedUpTo = (): number => this.#mailbox.storedUpTo;

@@ -11,6 +11,7 @@ export interface DurableStreamsOptions extends Pick<
   DurableStreamOptions,
   "session" | "relay" | "writes" | "now" | "monotonic" | "soon" | "onError"
 > {
+  readonly own: { readonly member: string; readonly device: string };
   readonly journal: Journal;
   readonly state: JournalState;
   readonly view: (member: string) => MemberView | undefined;
@@ -142,6 +143,7 @@ export class DurableStreams {
       monotonic,
       soon,
       onError,
+      own,
     } = this.#options;
     const waiting = this.#leftover.get(key) ?? [];
     this.#leftover.delete(key);
@@ -149,6 +151,7 @@ export class DurableStreams {
       {
         key,
         member,
+        self: member === own.member ? own.device : undefined,
         paths,
         epoch,
         lastSeq: state.lastSeq.get(key) ?? 0,

@@ -7,6 +7,8 @@ import { envelopeKinds } from "@parley/protocol";
 
 import { Attachments } from "./blobs/attachments.ts";
 import { bodyOf } from "./body.ts";
+import type { ContactBook } from "./conversations/contact-book.ts";
+import { Conversations } from "./conversations/conversations.ts";
 import { Deliveries } from "./deliveries.ts";
 import type { AllowedPaths } from "./delivery.ts";
 import type { DeviceOptions } from "./device-options.ts";
@@ -35,11 +37,12 @@ import type { TaskPlacement } from "./tasks/task-placement.ts";
 import type { Traffic } from "./traffic.ts";
 
 export interface ExchangesOptions {
-  readonly settings: Pick<DeviceOptions, "registry" | "fetch" | "links">;
+  readonly settings: Pick<DeviceOptions, "registry" | "fetch" | "links" | "archive" | "strangers">;
   readonly clock: Clock;
   readonly random: Random;
   readonly journal: Journal;
   readonly names: KnownNames;
+  readonly contacts: ContactBook;
   readonly trust: MeshTrust;
   readonly own: OwnDevices;
   readonly session: Session;
@@ -57,6 +60,7 @@ export interface ExchangesOptions {
 
 export class Exchanges {
   readonly #options: ExchangesOptions;
+  readonly conversations: Conversations;
   readonly messages: DirectMessages;
   readonly deliveries: Deliveries;
   readonly attachments: Attachments;
@@ -71,6 +75,7 @@ export class Exchanges {
   constructor(options: ExchangesOptions) {
     this.#options = options;
     const { clock, random, presence, notices } = options;
+    this.conversations = new Conversations(options, () => this.messages);
     this.messages = this.#makeMessages();
     this.deliveries = this.#makeDeliveries();
     this.attachments = this.#makeAttachments();
@@ -83,6 +88,7 @@ export class Exchanges {
       [envelopeKinds.call, (envelope) => this.callee.onEnvelope(envelope)],
       [envelopeKinds.callEvent, (envelope) => this.caller.onEnvelope(envelope)],
       [envelopeKinds.message, (envelope) => this.messages.onLive(envelope)],
+      [envelopeKinds.typing, (envelope) => this.conversations.typing.onEnvelope(envelope)],
       [envelopeKinds.history, (envelope) => this.#history.onEnvelope(envelope)],
       [
         envelopeKinds.data,
@@ -108,6 +114,7 @@ export class Exchanges {
 
   /** A session begins: a person's device asks the others for what it was not there to hear. */
   onSession(): void {
+    this.conversations.onSession();
     const { own, settings, notices } = this.#options;
     const { kind, root } = own.identity;
     if (kind !== "person" || own.listed < 2 || root !== undefined || settings.links === undefined) return;
@@ -135,8 +142,8 @@ export class Exchanges {
         names.note(member, name).catch(notices.failed);
       },
       registryTime: () => session.registryTime,
-      recipient: (to) => recipients.member(to),
-      livePeer: (to) => recipients.live(to),
+      conversations: this.conversations,
+      livePeer: (view) => recipients.liveOf(view),
       nextChance: () => nextChance({ session, notices, clock }),
       onReading: (reading) => presence.set({ consumer: reading ? "reading" : "idle" }),
       onRefused: notices.refused,
@@ -145,12 +152,12 @@ export class Exchanges {
   }
 
   #makeDeliveries(): Deliveries {
-    const { journal, intake, directory, names } = this.#options;
+    const { journal, intake, directory, names, recipients } = this.#options;
     return new Deliveries({
       journal,
       lanes: intake.lanes,
       nameOf: async (member) => directory.known(member)?.name ?? names.of(member),
-      send: async (member, body) => (await this.messages.sendBody(member, body)).id,
+      send: async (member, body) => (await this.messages.sendBody(await recipients.member(member), body)).id,
     });
   }
 

@@ -2,7 +2,15 @@
  * What comes on durable streams: put in order, committed with its cursor, acknowledged after that, and handed to the
  * handler by its sender's lane.
  */
-import { ChunkJoiner, type Clock, InboundStream, type Journal, type ReceivedEntry, type Timer } from "@parley/core";
+import {
+  ChunkJoiner,
+  type Clock,
+  type InboundPlace,
+  InboundStream,
+  type Journal,
+  type ReceivedEntry,
+  type Timer,
+} from "@parley/core";
 import {
   type DataSection,
   type Envelope,
@@ -14,6 +22,7 @@ import {
   toParleyError,
 } from "@parley/protocol";
 
+import type { DirectIntake } from "./conversations/direct-intake.ts";
 import type { InboxLanes } from "./inbox-lanes.ts";
 import type { Peer } from "./peer.ts";
 import { type FinalRefusal, isRefusable, RefusedBodies } from "./refused-bodies.ts";
@@ -42,15 +51,24 @@ export interface InboxOptions {
   readonly registryTime: () => number;
   /** Whether this device takes its member's messages now. */
   readonly holdsInbox: () => boolean;
+  readonly isOwn: (member: string) => boolean;
   /** Whether other devices of this person read the same streams. */
   readonly isShared: () => boolean;
   readonly lanes: InboxLanes;
+  readonly messages: Pick<DirectIntake, "refusalOf" | "isSuspect">;
+  /** A message was committed: it is remembered, whether or not somebody reads now. */
+  readonly onKept: (entry: KeptEntry, source: Source) => void;
+  /** Takes what another device of this person tells; resolves when that is on disk. */
+  readonly onSync: (envelope: Envelope) => Promise<void>;
   /** These numbers were committed, each of which came to this device. */
   readonly onCommitted: (source: Source, epoch: string, from: number, to: number) => void;
   /** Messages of a sender will not come. */
   readonly onGap: (source: Source, from: number, to: number) => void;
   readonly onError: (error: unknown) => void;
 }
+
+/** A committed message with its place. */
+export type KeptEntry = ReceivedEntry & InboundPlace;
 
 interface Range {
   readonly from: number;
@@ -186,8 +204,9 @@ export class Inbox {
 
   /** What was refused in an earlier life and comes again is looked up ahead of the acknowledgement that covers it. */
   #recheck(incoming: Incoming, { firstSeq, envelopes }: DataSection, received: number): void {
+    const isSuspect = this.#options.messages.isSuspect(incoming.source.member.member);
     const again = envelopes.flatMap((envelope, index) =>
-      firstSeq + index <= received && !envelope.more && isRefusable(envelope)
+      firstSeq + index <= received && !envelope.more && (isSuspect || isRefusable(envelope))
         ? [{ seq: firstSeq + index, envelope }]
         : [],
     );
@@ -207,6 +226,7 @@ export class Inbox {
     arrival: Arrival,
   ): void {
     const entries: ReceivedEntry[] = [];
+    const syncs: Envelope[] = [];
     const came: Range[] = [];
     let upTo = incoming.taken;
     for (const { seq, envelope } of ready) {
@@ -218,7 +238,7 @@ export class Inbox {
       if (incoming.joiner.isOpen) continue;
       upTo = seq;
       // Nobody vouches for what was refused.
-      if (this.#sort(incoming, seq, whole, arrival, entries)) addRange(came, incoming.bodyStart, seq);
+      if (this.#sort(incoming, seq, whole, arrival, entries, syncs)) addRange(came, incoming.bodyStart, seq);
       incoming.bodyStart = undefined;
     }
     // Settled by the sender before this device was there: nothing to store, only to acknowledge.
@@ -228,7 +248,10 @@ export class Inbox {
     incoming.taken = upTo;
     incoming.isCommitting = true;
     const before = incoming.committing.catch(() => {});
-    const committing = before.then(() => this.#commit(incoming, upTo, entries, came));
+    const committing = before.then(async () => {
+      for (const envelope of syncs) await this.#options.onSync(envelope);
+      await this.#commit(incoming, upTo, entries, came);
+    });
     incoming.committing = committing;
     void this.#rest(incoming, committing);
   }
@@ -293,6 +316,7 @@ export class Inbox {
     envelope: Envelope | undefined,
     arrival: Arrival,
     entries: ReceivedEntry[],
+    syncs: Envelope[],
   ): boolean {
     const end = (code: FinalRefusal): false => {
       incoming.refused.add(seq, code);
@@ -301,8 +325,14 @@ export class Inbox {
     };
     if (envelope === undefined) return end("too_large");
     const { kind, critical, created, ttl, body } = envelope;
+    if (kind === envelopeKinds.sync) {
+      if (this.#options.isOwn(incoming.source.member.member)) syncs.push({ ...envelope, body: body.slice() });
+      return true;
+    }
     if (!handledKinds.has(kind)) return critical && envelopeKindOf(kind) === undefined ? end("unsupported_kind") : true;
     if (ttl > 0 && created + ttl <= this.#options.registryTime()) return end("expired");
+    const refusal = this.#options.messages.refusalOf(incoming.source.member.member, envelope);
+    if (refusal !== undefined) return end(refusal);
     incoming.pendingBytes += body.length;
     entries.push(this.#entry(seq, { ...envelope, body: body.slice() }, arrival));
     return true;
@@ -325,7 +355,7 @@ export class Inbox {
     came: readonly Range[],
   ): Promise<void> {
     const { source, epoch } = incoming;
-    const { journal, lanes, onCommitted } = this.#options;
+    const { journal, lanes, onCommitted, onKept } = this.#options;
     const stream = { sender: source.member.member, device: source.device, epoch };
     if (incoming.failed) throw new ParleyError("storage_unavailable");
     let known: readonly number[];
@@ -346,8 +376,9 @@ export class Inbox {
     const cameBefore = known.length === 0 ? undefined : new Set(known);
     for (const entry of entries) {
       if (incoming.refused.settle(entry.seq)) continue;
-      if (cameBefore?.has(entry.seq) !== true)
-        lanes.offer({ ...entry, ...stream, redelivered: entry.redelivered === true });
+      if (cameBefore?.has(entry.seq) === true) continue;
+      onKept({ ...entry, ...stream }, source);
+      lanes.offer({ ...entry, ...stream, redelivered: entry.redelivered === true });
     }
     const { waiting, committed } = incoming;
     incoming.waiting = waiting.filter(({ seq }) => seq > committed);

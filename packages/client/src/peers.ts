@@ -165,7 +165,9 @@ export class Peers {
 
   #makeStreams(): DurableStreams {
     const { state, journal, writes, session, relay, directory, clock, traffic, emit, onError } = this.#options;
+    const { member, device } = this.#options.identity();
     return new DurableStreams({
+      own: { member, device: device.id },
       journal,
       writes,
       state,

@@ -7,7 +7,14 @@ import { type Envelope, envelopeId, envelopeKindOf, type ErrorCode } from "@parl
 
 import type { WriteAgain } from "./write-again.ts";
 
-const finalRefusals = ["expired", "unsupported_kind", "too_large"] as const satisfies readonly ErrorCode[];
+const finalRefusals = [
+  "expired",
+  "unsupported_kind",
+  "too_large",
+  "blocked",
+  "request_pending",
+  "secret_required",
+] as const satisfies readonly ErrorCode[];
 export type FinalRefusal = (typeof finalRefusals)[number];
 
 export interface RefusedBodiesOptions {

@@ -18,6 +18,8 @@ export interface RelayOptions {
   readonly opener: FrameOpener;
   readonly acks: MailboxAcks;
   readonly traffic: Traffic;
+  /** Whether this very device sent a frame of the mailbox: for the others of its member, and nothing to it. */
+  readonly isOwn: (frame: Uint8Array) => boolean;
   /** Handles a frame. A mailbox frame is acknowledged once the promise resolves. */
   readonly onFrame: (frame: RelayedFrame) => Promise<void> | void;
   readonly onRefused: (error: ParleyError) => void;
@@ -63,8 +65,10 @@ export class Relay {
     if (!delivery.ok) return this.#options.onRefused(new ParleyError(delivery.code, { message: delivery.message }));
     const { frame, mailbox } = delivery.value;
     if (mailbox === undefined) return this.#open(frame, undefined);
-    const taken = this.#options.acks.arrived(mailbox, frame);
-    if (taken !== undefined) this.#open(frame, taken);
+    const arrived = this.#options.acks.arrived(mailbox, frame);
+    if (arrived === undefined) return;
+    if (this.#options.isOwn(frame)) this.#options.acks.taken(arrived);
+    else this.#open(frame, arrived);
   }
 
   /** Takes a frame of the mailbox that could not be kept before once more. */

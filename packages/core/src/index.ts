@@ -3,10 +3,33 @@
  * browser. Not here: sockets, files, WebRTC.
  */
 export { Backoff, type BackoffOptions } from "./backoff.ts";
+export {
+  changedMessage,
+  idOfChange,
+  jsonBytes,
+  mayWait,
+  type MessageChange,
+  messageBytes,
+  threadOf,
+  type WaitingChange,
+  withWaiting,
+} from "./memory/archive-change.ts";
+export { type MessagePlan, PageFiller, pageOf, type SearchPlan } from "./memory/archive-checks.ts";
+export {
+  type ConversationCounts,
+  countMessage,
+  isListed,
+  newConversation,
+  recountMentioned,
+  summaryOf,
+} from "./memory/archive-conversation.ts";
+export { hasWords, wordsOf } from "./memory/archive-words.ts";
+export { openMemoryArchive } from "./memory/archive.ts";
 export { checkBlob, checkBlobHash } from "./memory/blob-checks.ts";
 export { type BlobQuotas } from "./memory/blobs.ts";
 export { MemoryBus } from "./memory/bus.ts";
 export { type MemoryFaults } from "./memory/faults.ts";
+export { type ArchiveParts, CheckedArchive } from "./memory/checked-archive.ts";
 export { CheckedJournal } from "./memory/checked-journal.ts";
 export { boundedFact, type DeliveryPlan, placeIn } from "./memory/journal-checks.ts";
 export {
@@ -37,6 +60,36 @@ export { type MemoryJournalOptions, openMemoryJournal } from "./memory/journal.t
 export { type InitialPage, RecordFeed } from "./memory/record-feed.ts";
 export { type MemoryStoresOptions, openMemoryStores } from "./memory/stores.ts";
 export { type WaitingWrite, WaitingWrites } from "./memory/waiting-writes.ts";
+export {
+  type Archive,
+  type ArchiveChange,
+  type ArchivedMessage,
+  type ArchiveOptions,
+  type ConversationSummary,
+  defaultArchiveBytes,
+  defaultArchiveMessages,
+  defaultMessagePage,
+  maxArchiveChanges,
+  maxArchiveIdLength,
+  maxArchiveTextLength,
+  maxConversations,
+  maxMarkCharacters,
+  maxMessageBytes,
+  maxMessagePage,
+  maxMessagePageBytes,
+  maxReactionMembers,
+  maxReactions,
+  maxSort,
+  maxWaitingBytes,
+  maxWaitingChanges,
+  maxWordCharacters,
+  maxWords,
+  type MessagePage,
+  type MessageQuery,
+  type NewMessage,
+  type Protection,
+  type SearchQuery,
+} from "./ports/archive.ts";
 export { checkAppend, checkPage, checkRead, checkRecord, checkSize, checkText, checkWhole } from "./ports/arguments.ts";
 export {
   type BlobFacts,
@@ -194,25 +247,5 @@ export {
 export { type MeshPins, MeshTrust, type MeshTrustOptions } from "./trust/mesh-trust.ts";
 export { type OperatorSet, verifyByOperator, verifyOperators } from "./trust/operators.ts";
 export { peekStatement, signStatement, verifyStatement } from "./trust/statement.ts";
-export {
-  type Archive,
-  type ArchiveChange,
-  type ArchivedMessage,
-  type ArchiveOptions,
-  type ConversationSummary,
-  defaultArchiveBytes,
-  defaultArchiveMessages,
-  maxArchiveChanges,
-  maxConversations,
-  maxMarkCharacters,
-  maxMessagePage,
-  maxReactions,
-  maxWaitingChanges,
-  type MessagePage,
-  type MessageQuery,
-  type NewMessage,
-  type Protection,
-  type SearchQuery,
-} from "./ports/archive.ts";
 export { comparisonWords, safetyWords } from "./trust/words.ts";
 export { signReceipt, verifyReceipt } from "./trust/receipt.ts";

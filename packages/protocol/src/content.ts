@@ -116,18 +116,21 @@ export const syncSchema = z.discriminatedUnion("type", [
       .min(0)
       .max(2 ** 47),
     content: anyContentSchema,
+    /** It was sealed with a shared secret. */
+    secret: z.boolean(),
   }),
   /** Everything in a conversation up to a message was read. */
   z.object({ type: z.literal("read"), conversation: z.string().min(2).max(64), id: messageIdSchema }),
-  /** What the person decided about a member, or a secret shared with it; absent parts stay. */
+  /** What the person decided about a member, all of it: the newest holds. */
   z.object({
     type: z.literal("contact"),
     member: id32Schema,
-    standing: z.enum(["request", "accepted", "blocked"]).optional(),
-    /** Hash of the root key that was compared out of band. */
-    verified: id32Schema.optional(),
-    /** The secret's key, 32 bytes; null forgets it. */
-    secret: id32Schema.nullable().optional(),
+    name: z.string().max(limits.nameCharacters),
+    standing: z.enum(["unknown", "request", "accepted", "blocked"]),
+    /** Its words were compared and were the same. */
+    verified: z.boolean(),
+    /** The secret's key, 32 bytes, and how it was made; null for none. */
+    secret: z.object({ kind: z.enum(["random", "phrase", "weak-phrase"]), key: id32Schema }).nullable(),
     at: z
       .int()
       .min(0)

@@ -185,6 +185,21 @@ const table = {
     means: "messages of somebody unknown that wait until a person accepts or blocks the sender",
   },
   blocked: { value: 1000, unit: "count", means: "members that one member blocks" },
+  archiveMessages: {
+    value: 1_000_000,
+    unit: "count",
+    means: "messages that one device remembers, those that it took first dropped first",
+  },
+  archiveBytes: {
+    value: 1024 * 1024 * 1024,
+    unit: "bytes",
+    means: "bytes of messages that one device remembers, those that it took first dropped first",
+  },
+  archiveConversations: {
+    value: 20_000,
+    unit: "count",
+    means: "conversations that one device remembers, the longest silent dropped first",
+  },
   // Channels.
   channelNameCharacters: { value: 31, unit: "characters", means: "a channel's name without its `#`" },
   topicCharacters: { value: 256, unit: "characters", means: "a channel's topic" },

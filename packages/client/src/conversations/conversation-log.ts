@@ -1,0 +1,96 @@
+/** What is said, as this device remembers it: every change goes into the archive, and then out as an event. */
+import type { Archive, ArchiveChange, ArchivedMessage } from "@parley/core";
+import { maxArchiveChanges } from "@parley/core";
+
+import type { Notices } from "../notices.ts";
+
+/** `@<member id>`: the conversation with a member. */
+export const directConversation = (member: string): string => `@${member}`;
+/** `#<channel id>`: a channel. */
+export const channelConversation = (channel: string): string => `#${channel}`;
+
+export interface ConversationLogOptions {
+  readonly archive: Archive;
+  readonly notices: Pick<Notices, "emit" | "failed">;
+  /** Runs at the end of this turn. */
+  readonly soon: (run: () => void) => void;
+}
+
+interface Entry {
+  readonly change: ArchiveChange;
+  readonly request: boolean;
+  readonly done: PromiseWithResolvers<void>;
+}
+
+export class ConversationLog {
+  readonly #options: ConversationLogOptions;
+  #waiting: Entry[] = [];
+  #writing = false;
+
+  constructor(options: ConversationLogOptions) {
+    this.#options = options;
+  }
+
+  get archive(): Archive {
+    return this.#options.archive;
+  }
+
+  /** Durable, and told to whoever watches, when resolved. Changes of one turn share a commit. */
+  apply(change: ArchiveChange, request = false): Promise<void> {
+    const done = Promise.withResolvers<void>();
+    this.#waiting.push({ change, request, done });
+    if (!this.#writing) {
+      this.#writing = true;
+      this.#options.soon(() => void this.#write());
+    }
+    return done.promise;
+  }
+
+  async #write(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const entries = this.#waiting.splice(0, maxArchiveChanges);
+      try {
+        await this.#options.archive.apply(entries.map(({ change }) => change));
+        for (const { done } of entries) done.resolve();
+        await this.#tell(entries);
+      } catch (error) {
+        for (const { done } of entries) done.reject(error);
+      }
+    }
+    this.#writing = false;
+  }
+
+  async #tell(entries: readonly Entry[]): Promise<void> {
+    const { notices } = this.#options;
+    for (const { change, request } of entries) {
+      try {
+        if (change.type === "read")
+          notices.emit({ type: "read", conversation: change.conversation, upTo: change.upTo });
+        const message = await this.#messageOf(change);
+        if (message === undefined) continue;
+        if (change.type === "message") notices.emit({ type: "message", message, request });
+        else notices.emit({ type: "message-changed", message });
+      } catch (error) {
+        notices.failed(error);
+      }
+    }
+  }
+
+  #messageOf(change: ArchiveChange): Promise<ArchivedMessage | undefined> {
+    const { archive } = this.#options;
+    switch (change.type) {
+      case "message":
+        return archive.message(change.message.conversation, change.message.id);
+      case "edit":
+      case "retract":
+      case "reaction":
+        return archive.message(change.conversation, change.of);
+      case "state":
+      case "opened":
+        return archive.message(change.conversation, change.id);
+      case "read":
+      case "mark":
+        return Promise.resolve(undefined);
+    }
+  }
+}

@@ -1,0 +1,226 @@
+/**
+ * Direct messages as they come: whether they are taken at all, opened when a shared secret protects them, and remembered,
+ * in the order in which they were committed, whether or not a program reads them now.
+ */
+import type { NewMessage, VerifiedMember } from "@parley/core";
+import {
+  type AnyContent,
+  anyContentSchema,
+  type Content,
+  decodeJson,
+  type Envelope,
+  envelopeId,
+  envelopeKinds,
+  isKnownContent,
+  limits,
+  type Path,
+  toParleyError,
+} from "@parley/protocol";
+
+import { textOf } from "../body.ts";
+import type { Contacts } from "./contacts.ts";
+import { type ConversationLog, directConversation } from "./conversation-log.ts";
+import { openContent } from "./shared-secret.ts";
+
+/** A durable message that was committed, or a live one that came. */
+export interface ArrivedMessage {
+  readonly id: string;
+  readonly sender: VerifiedMember;
+  readonly device: string;
+  readonly created: number;
+  readonly receivedAt: number;
+  readonly path: Path;
+  readonly body: Uint8Array;
+}
+
+/** What became of it here. */
+export interface TakenMessage {
+  /** As it can be read: opened, or what could not be opened as it came. Undefined when it is no message at all. */
+  readonly content: AnyContent | undefined;
+  readonly protection: NewMessage["protection"];
+  /** Its sender waits to be accepted. */
+  readonly request: boolean;
+}
+
+export type MessageRefusal = "blocked" | "request_pending" | "secret_required";
+
+export interface DirectIntakeOptions {
+  readonly mesh: string;
+  /** The own member's id. */
+  readonly member: string;
+  readonly contacts: Contacts;
+  readonly log: ConversationLog;
+  readonly onError: (error: unknown) => void;
+}
+
+/** Messages under way into the archive whose outcome is kept for the handler. */
+const mostUnderWay = 100_000;
+
+export class DirectIntake {
+  readonly #options: DirectIntakeOptions;
+  readonly #underWay = new Map<string, Promise<TakenMessage>>();
+  /** What one member says is remembered in its order. */
+  readonly #order = new Map<string, Promise<unknown>>();
+
+  constructor(options: DirectIntakeOptions) {
+    this.#options = options;
+  }
+
+  /** Whether a message of this member might be refused: others need no look. */
+  isSuspect(member: string): boolean {
+    return this.#options.contacts.isSuspect(member);
+  }
+
+  /** Why a message is not taken; undefined when it is. Decided before it is committed. */
+  refusalOf(member: string, { kind, body }: Envelope): MessageRefusal | undefined {
+    const { contacts } = this.#options;
+    if (kind !== envelopeKinds.message) return undefined;
+    const refusal = contacts.refusalOf(member);
+    if (refusal !== undefined) return refusal;
+    // Once a secret protects the conversation, whoever can write without it is not believed to be the other side.
+    return contacts.secretOf(member) !== undefined && contentIn(body)?.type !== "sealed"
+      ? "secret_required"
+      : undefined;
+  }
+
+  /** Remembers a message that was committed; what is remembered already stays. Resolves when it is on disk. */
+  keep(message: ArrivedMessage): Promise<TakenMessage> {
+    const known = this.#underWay.get(message.id);
+    if (known !== undefined) return known;
+    const sender = message.sender.member;
+    // Opening runs ahead; remembering follows the order.
+    const opening = this.#open(sender, this.#options.member, contentIn(message.body));
+    opening.catch(() => {});
+    const before = this.#order.get(sender) ?? Promise.resolve();
+    const taking = before.then(async () => this.#remember(message, await opening));
+    const settled = taking.catch(this.#options.onError).then(() => {
+      if (this.#order.get(sender) === settled) this.#order.delete(sender);
+    });
+    this.#order.set(sender, settled);
+    if (this.#underWay.size < mostUnderWay) this.#underWay.set(message.id, taking);
+    return taking;
+  }
+
+  /** The handler had it, or never will: nobody asks for its outcome again. */
+  forget(id: string): void {
+    this.#underWay.delete(id);
+  }
+
+  /** Another secret holds with a member: what could not be opened is tried again. */
+  async openAgain(member: string): Promise<void> {
+    const { log, member: own } = this.#options;
+    const conversation = directConversation(member);
+    for (let after = 0, more = true; more;) {
+      const page = await log.archive.messages({ conversation, after, limit: 100 });
+      for (const { id, content, unreadable, author } of page.messages) {
+        if (unreadable !== "no-secret" && unreadable !== "wrong-secret") continue;
+        const opened = await this.#open(author, author === own ? member : own, content);
+        if (opened.unreadable === undefined && opened.content !== undefined)
+          await log.apply({ type: "opened", conversation, id, content: opened.content });
+      }
+      after = page.messages.at(-1)?.sort ?? after;
+      ({ more } = page);
+    }
+  }
+
+  async #open(from: string, to: string, content: AnyContent | undefined): Promise<OpenedContent> {
+    if (content?.type !== "sealed" || !isKnownContent(content)) return { content, protection: "sealed" };
+    const { mesh, contacts, member } = this.#options;
+    const secret = contacts.secretOf(from === member ? to : from);
+    if (secret === undefined) return { content, protection: "secret", unreadable: "no-secret" };
+    try {
+      return { content: await openContent(content, secret, { mesh, from, to }), protection: "secret" };
+    } catch (error) {
+      if (toParleyError(error).code !== "cannot_open") this.#options.onError(error);
+      return { content, protection: "secret", unreadable: "wrong-secret" };
+    }
+  }
+
+  async #remember(message: ArrivedMessage, opened: OpenedContent): Promise<TakenMessage> {
+    const { contacts, log } = this.#options;
+    const { id, sender, device, created, receivedAt, path } = message;
+    const { content, protection, unreadable } = opened;
+    if (content === undefined) return { content, protection, request: false };
+    const conversation = directConversation(sender.member);
+    const change = changeOf(content, conversation, sender.member, created);
+    if (change !== undefined) {
+      await log.apply(change);
+      return { content, protection, request: false };
+    }
+    const isNew = (await log.archive.message(conversation, id)) === undefined;
+    const request = isNew ? await contacts.heardFrom(sender) : contacts.of(sender.member)?.standing === "request";
+    await log.apply(
+      {
+        type: "message",
+        message: {
+          conversation,
+          id,
+          author: sender.member,
+          name: sender.name,
+          device,
+          created,
+          taken: receivedAt,
+          content,
+          path,
+          protection,
+          own: false,
+          ...(unreadable === undefined
+            ? isKnownContent(content)
+              ? {}
+              : { unreadable: "unknown" as const }
+            : { unreadable }),
+        },
+      },
+      request,
+    );
+    return { content, protection, request };
+  }
+}
+
+interface OpenedContent {
+  readonly content: AnyContent | undefined;
+  readonly protection: NewMessage["protection"];
+  readonly unreadable?: "no-secret" | "wrong-secret";
+}
+
+/** What a body says; undefined when it is not of the documented form. */
+export function contentIn(body: Uint8Array): AnyContent | undefined {
+  try {
+    const content = decodeJson(anyContentSchema, textOf(body), limits.envelopeBytes);
+    return content.ok ? content.value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** An edit, retraction or reaction as a change of what is remembered; undefined for what is a message of its own. */
+export function changeOf(
+  content: AnyContent,
+  conversation: string,
+  by: string,
+  at: number,
+): Parameters<ConversationLog["apply"]>[0] | undefined {
+  if (!isKnownContent(content)) return undefined;
+  const known: Content = content;
+  switch (known.type) {
+    case "edit":
+      return { type: "edit", conversation, of: known.of, by, at, text: known.text };
+    case "retract":
+      return { type: "retract", conversation, of: known.of, by, at };
+    case "reaction":
+      return { type: "reaction", conversation, of: known.of, by, reaction: known.reaction, on: known.on };
+    case "text":
+    case "sealed":
+      return undefined;
+  }
+}
+
+/** The id of a committed message, also of one that was accepted in another epoch. */
+export function idOfEntry(entry: {
+  readonly epoch: string;
+  readonly seq: number;
+  readonly envelope: Envelope;
+}): string {
+  const { origin } = entry.envelope;
+  return envelopeId(origin?.epoch ?? entry.epoch, origin?.seq ?? entry.seq);
+}

@@ -9,31 +9,36 @@ import { limits } from "@parley/protocol";
  * post's offset, among direct messages the order in which this device took them.
  *
  * Contract:
- * - `apply` is atomic, durable when resolved, and takes effect in call order; calls of one tick share a commit. What is there already, by
- *   conversation and id, is left as it is: the same message again changes nothing but what its own change names.
- * - A change (edit, retraction, reaction) whose message is not there yet waits for it, within `maxWaitingChanges` of a conversation, oldest
- *   dropped first. Whoever may change what is the caller's business; only an `edit` or `retract` by the author of the message takes effect.
- * - Bounds: `ArchiveOptions`; over them the oldest messages go, with the commit or soon after.
- * - Search finds words by their beginnings, whatever their case and accents, newest first; all words must be in the text. It is never
- *   behind what was applied.
+ * - `apply` is atomic, durable when resolved, and takes effect in call order; calls of one tick share a commit. A message that is there
+ *   already, by conversation and id, stays as it is, so that everything may be applied again.
+ * - Changes of a message (edit, retraction, reaction) that is not there yet wait for it, oldest dropped first beyond `maxWaitingChanges` and
+ *   `maxWaitingBytes` of a conversation; so does an edit of what is still sealed. `state` and `opened` do not wait: without
+ *   their message they are ignored. Whoever may change what is the caller's business; only an `edit` or `retract` by the author of the
+ *   message takes effect, and an edit not after one with a later `at`.
+ * - What was taken back keeps its place, its part in a thread and its count as unread; nothing else can happen to it.
+ * - Bounds: `ArchiveOptions`; over them what was applied first goes, with the commit or soon after. A message has at most
+ *   `maxMessageBytes`, else `too_large`. What is not of the form below is refused with `invalid_argument`, the whole call.
+ * - Search finds words by their beginnings, whatever their case and accents, what was applied last first; all words must be in the text. Of a
+ *   text the first `maxWords` different words are known, of a word the first `maxWordCharacters` characters. It is never behind what
+ *   was applied.
  * - After `close` every call rejects with `closed`. What is handed over or received is not to be changed.
  */
 export interface Archive {
   apply(changes: readonly ArchiveChange[]): Promise<void>;
-  /** Those with anything in them, or a mark; the one that changed last first. At most `maxConversations`. */
+  /** Those with a message in them, or a mark; the one that a new last message came to last first. */
   conversations(): Promise<readonly ConversationSummary[]>;
   /** In order of `sort`. */
   messages(query: MessageQuery): Promise<MessagePage>;
   message(conversation: string, id: string): Promise<ArchivedMessage | undefined>;
   search(query: SearchQuery): Promise<readonly ArchivedMessage[]>;
-  /** Forgets a conversation, its marks included. */
+  /** Forgets a conversation: its messages, what waits for some, its mark and how far it was read. */
   remove(conversation: string): Promise<void>;
   close(): Promise<void>;
 }
 
 /** One thing to remember. */
 export type ArchiveChange =
-  /** A message. Without `sort` it comes after all that is there, in a conversation with a member. */
+  /** A message. */
   | { readonly type: "message"; readonly message: NewMessage }
   /** Another text for a message, by its author. */
   | {
@@ -59,7 +64,7 @@ export type ArchiveChange =
       readonly reaction: string;
       readonly on: boolean;
     }
-  /** What became of a message that was sent from here. Follows `mayFollow`. */
+  /** What became of a message that was sent from here. One that may not follow (`mayFollow`) changes nothing. */
   | {
       readonly type: "state";
       readonly conversation: string;
@@ -67,9 +72,16 @@ export type ArchiveChange =
       readonly state: DeliveryState;
       readonly path?: Path;
     }
-  /** What was sealed with a secret, or to a group, could be opened after all: takes the place of the content. */
-  | { readonly type: "opened"; readonly conversation: string; readonly id: string; readonly content: AnyContent }
-  /** Everything up to and including a `sort` was read; never goes back. */
+  /** What was sealed with a secret, or to a group, or unreadable, could be opened after all: takes the place of the content. */
+  | {
+      readonly type: "opened";
+      readonly conversation: string;
+      readonly id: string;
+      readonly content: AnyContent;
+      /** As of a new message. Default: as it was. */
+      readonly mentioned?: boolean;
+    }
+  /** Everything up to and including a `sort` was read, also what comes later; never goes back. */
   | { readonly type: "read"; readonly conversation: string; readonly upTo: number }
   /** The caller's own small mark of a conversation, such as how far a channel was taken; undefined removes it. */
   | { readonly type: "mark"; readonly conversation: string; readonly mark: string | undefined };
@@ -89,7 +101,7 @@ export type Protection =
 export interface NewMessage {
   readonly conversation: string;
   readonly id: string;
-  /** Default: after the last one. Unique in its conversation. */
+  /** From 1 to `maxSort`. Default, and where another message has it: after the last one that ever was there. */
   readonly sort?: number;
   /** Member id. */
   readonly author: string;
@@ -120,9 +132,9 @@ export interface ArchivedMessage extends NewMessage {
   readonly edited: number | undefined;
   /** When its author took it back. Its content is a `retract` from then on. */
   readonly retracted: number | undefined;
-  /** Members by reaction, in the order in which they reacted. */
+  /** Members by reaction, in the order in which they reacted. At most `maxReactions`, of `maxReactionMembers` together. */
   readonly reactions: Readonly<Record<string, readonly string[]>>;
-  /** Answers in its thread. */
+  /** Messages that are there in the thread that it begins. */
   readonly replies: number;
 }
 
@@ -147,43 +159,63 @@ export interface MessageQuery {
   readonly before?: number;
   /** Only the thread that begins with this message, itself included. */
   readonly thread?: string;
-  /** Default 50, at most `maxMessagePage`. With neither `after` nor `before` the newest are given. */
+  /** Default `defaultMessagePage`, cut to `maxMessagePage`. With neither `after` nor `before` the newest are given; with both, from `after` on. */
   readonly limit?: number;
 }
 
 export interface MessagePage {
-  /** Oldest first. */
+  /** Oldest first. Fewer than asked for where they have more than `maxMessagePageBytes`. */
   readonly messages: readonly ArchivedMessage[];
   /** Whether there are more in the direction that was asked for. */
   readonly more: boolean;
 }
 
 export interface SearchQuery {
-  /** Words; at most `limits.queryCharacters`. */
+  /** 1 to `limits.queryCharacters` characters. Without a word in them nothing is found. */
   readonly text: string;
   readonly conversation?: string;
   /** Member id. */
   readonly author?: string;
-  /** Default 50, at most `maxMessagePage`. */
+  /** As of a page, its bytes too. */
   readonly limit?: number;
 }
 
 export interface ArchiveOptions {
-  /** Messages in all, default 1,000,000. */
+  /** Messages in all, default `limits.archiveMessages`. */
   readonly maxMessages?: number;
-  /** Bytes of their contents as JSON, default 1 GiB. */
+  /** Bytes of what they carry, as JSON: content, `via` and reactions. Default `limits.archiveBytes`. */
   readonly maxBytes?: number;
+  /** Default `limits.archiveConversations`. The one at the end of the list gives way, with all that is in it. */
+  readonly maxConversations?: number;
 }
 
-export const defaultArchiveMessages = 1_000_000;
-export const defaultArchiveBytes = 1024 * 1024 * 1024;
+export const defaultArchiveMessages = limits.archiveMessages;
+export const defaultArchiveBytes = limits.archiveBytes;
+export const maxConversations = limits.archiveConversations;
+export const defaultMessagePage = 50;
 export const maxMessagePage = 200;
-export const maxConversations = 20_000;
+export const maxMessagePageBytes = 4 * 1024 * 1024;
+/** What one message carries as JSON: content and `via`. */
+export const maxMessageBytes = 1024 * 1024;
+/** Leaves room for what comes after the last one. */
+export const maxSort = 2 ** 52;
+/** Characters of a member's or device's id, and of a name. */
+export const maxArchiveTextLength = 256;
+/** Characters of a conversation's name, and of a message's id. */
+export const maxArchiveIdLength = 64;
 /** Changes of one conversation that wait for their message. */
 export const maxWaitingChanges = 256;
+/** Bytes of these changes as JSON. */
+export const maxWaitingBytes = 1024 * 1024;
 /** Changes in one call. */
 export const maxArchiveChanges = 1000;
 /** Characters of a mark. */
 export const maxMarkCharacters = 1024;
-/** Reactions of one message. */
+/** Different reactions of one message. */
 export const maxReactions = limits.reactions;
+/** Reactions of one message, of all members together. */
+export const maxReactionMembers = 1000;
+/** Different words of a text that search knows. */
+export const maxWords = 8192;
+/** Characters of a word that search knows. */
+export const maxWordCharacters = 64;

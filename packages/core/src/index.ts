@@ -24,7 +24,7 @@ export {
   summaryOf,
 } from "./memory/archive-conversation.ts";
 export { hasWords, wordsOf } from "./memory/archive-words.ts";
-export { MemoryArchive } from "./memory/archive.ts";
+export { openMemoryArchive } from "./memory/archive.ts";
 export { checkBlob, checkBlobHash } from "./memory/blob-checks.ts";
 export { type BlobQuotas } from "./memory/blobs.ts";
 export { MemoryBus } from "./memory/bus.ts";

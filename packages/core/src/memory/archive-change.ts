@@ -1,5 +1,5 @@
 import type { AnyContent, Via } from "@parley/protocol";
-import { isKnownContent, mayFollow } from "@parley/protocol";
+import { knownContent, mayFollow } from "@parley/protocol";
 
 import type { ArchiveChange, ArchivedMessage } from "../ports/archive.ts";
 import { maxReactionMembers, maxReactions } from "../ports/archive.ts";
@@ -26,8 +26,8 @@ export function messageBytes({
 
 /** The first message of the thread that a message belongs to. */
 export function threadOf({ id, content }: Pick<ArchivedMessage, "id" | "content">): string | undefined {
-  if (!isKnownContent(content) || content.type !== "text" || content.thread === id) return undefined;
-  return content.thread;
+  const known = knownContent(content);
+  return known?.type === "text" && known.thread !== id ? known.thread : undefined;
 }
 
 export const idOfChange = (change: MessageChange): string => ("of" in change ? change.of : change.id);
@@ -74,10 +74,9 @@ export function withWaiting(
   return { message: now, left };
 }
 
-const isSealed = (content: AnyContent): boolean => isKnownContent(content) && content.type === "sealed";
-
 /** Whether its content is not known here so far. */
-const isClosed = ({ content, unreadable }: ArchivedMessage): boolean => unreadable !== undefined || isSealed(content);
+const isClosed = ({ content, unreadable }: ArchivedMessage): boolean =>
+  unreadable !== undefined || content.type === "sealed";
 
 function readable(message: ArchivedMessage): ArchivedMessage {
   const { unreadable: _, ...rest } = message;
@@ -93,8 +92,8 @@ function unsigned(message: ArchivedMessage): { readonly via?: Via } {
 
 function edited(message: ArchivedMessage, at: number, text: string): ArchivedMessage | "waits" {
   if (isClosed(message)) return "waits";
-  const { content } = message;
-  if (!isKnownContent(content) || content.type !== "text" || at < (message.edited ?? 0)) return message;
+  const content = knownContent(message.content);
+  if (content?.type !== "text" || at < (message.edited ?? 0)) return message;
   return { ...message, ...unsigned(message), content: { ...content, text }, edited: at };
 }
 

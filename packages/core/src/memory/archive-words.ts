@@ -1,5 +1,5 @@
 import type { AnyContent } from "@parley/protocol";
-import { isKnownContent } from "@parley/protocol";
+import { knownContent } from "@parley/protocol";
 
 import { maxWordCharacters, maxWords } from "../ports/archive.ts";
 
@@ -19,7 +19,8 @@ export function searchWords(text: string): readonly string[] {
 
 /** The words by which a message is found. */
 export function wordsOf(content: AnyContent): readonly string[] {
-  return isKnownContent(content) && content.type === "text" ? searchWords(content.text) : [];
+  const known = knownContent(content);
+  return known?.type === "text" ? searchWords(known.text) : [];
 }
 
 /** Whether there is, for each word that was asked for, one that begins with it. */

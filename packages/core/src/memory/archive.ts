@@ -1,6 +1,7 @@
 import { ParleyError } from "@parley/protocol";
 
 import type {
+  Archive,
   ArchiveChange,
   ArchivedMessage,
   ArchiveOptions,
@@ -21,13 +22,11 @@ import { CheckedArchive } from "./checked-archive.ts";
 import { Holdings } from "./journal-holdings.ts";
 
 /** An archive in memory: for devices that need not outlive their process, and for tests. */
-export class MemoryArchive extends CheckedArchive {
-  constructor(options: ArchiveOptions = {}) {
-    super(new MemoryParts(options));
-  }
+export function openMemoryArchive(options: ArchiveOptions = {}): Archive {
+  return new CheckedArchive(new MemoryArchive(options));
 }
 
-class MemoryParts implements ArchiveParts {
+class MemoryArchive implements ArchiveParts {
   readonly #conversations = new Map<string, MemoryConversation>();
   /** In the order in which they were applied. */
   readonly #entries = new Set<Entry>();

@@ -2,11 +2,11 @@
 import { type DeliveryFact, type DeliveryQuery, type DeliveryRecord, type Journal, maxDeliveries } from "@parley/core";
 import {
   type DeliveryState,
-  isKnownContent,
   envelopeKinds,
   isEndState,
   limits,
   ParleyError,
+  textContent,
   toBase64url,
 } from "@parley/protocol";
 
@@ -153,6 +153,5 @@ export class Deliveries {
 
 function textIn({ kind, body }: DeliveryRecord): string | undefined {
   if (kind !== envelopeKinds.message) return undefined;
-  const content = contentIn(body);
-  return content?.type === "text" && isKnownContent(content) ? content.text : undefined;
+  return textContent(contentIn(body))?.text;
 }

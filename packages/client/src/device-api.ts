@@ -14,6 +14,7 @@ import type {
 import type { AttachOptions, TransferOptions } from "./blobs/attachments.ts";
 import type { ContentSink } from "./blobs/content-sink.ts";
 import type { ContentSource } from "./blobs/content-source.ts";
+import type { ConversationApi, ConversationEvent } from "./conversations/conversation-api.ts";
 import type { DeliveryViews, PurgeQuery } from "./deliveries.ts";
 import type { Delivery, IncomingMessage, PingResult, SendOptions, Sent } from "./delivery.ts";
 import type { HistoryProgress } from "./history-transfer.ts";
@@ -46,6 +47,7 @@ export interface LinkView {
 
 /** What a device tells whoever watches it; one union, so that a switch is exhaustive. */
 export type DeviceEvent =
+  | ConversationEvent
   | {
       readonly type: "session";
       readonly state: SessionState;
@@ -94,6 +96,8 @@ export interface DeviceApi {
 
   /** Sends a direct message. Resolves when it is accepted. */
   send(to: string, text: string, options?: SendOptions): Promise<Sent>;
+  /** What is said and was said: direct messages and channels alike. */
+  readonly conversations: ConversationApi;
   /** Handles direct messages; one handler at a time per sender, in order. Returns the way out. */
   onMessage(handler: (message: IncomingMessage) => void | Promise<void>): () => void;
   /**

@@ -25,6 +25,8 @@ export interface DeviceOptions {
    * Default: a person asks, an agent takes.
    */
   readonly strangers?: "ask" | "take";
+  /** Whether others hear that their messages were read. Default true. */
+  readonly tellsRead?: boolean;
   /** Keeps this device's identity when its encryption keys or its member's device list changed. */
   readonly keepIdentity?: (identity: Identity) => Promise<void>;
   /** Without it, everything goes by relay and mailbox. */

@@ -16,6 +16,7 @@ import type { ContentSink } from "./blobs/content-sink.ts";
 import type { ContentSource } from "./blobs/content-source.ts";
 import { attachmentsOf } from "./blobs/message-attachments.ts";
 import { ContactBook } from "./conversations/contact-book.ts";
+import type { ConversationApi } from "./conversations/conversation-api.ts";
 import type { DeliveryViews, PurgeQuery } from "./deliveries.ts";
 import type { AllowedPaths, PingResult, SendOptions, Sent } from "./delivery.ts";
 import type { DeviceApi, DeviceEvent, LinkView, SessionState } from "./device-api.ts";
@@ -118,6 +119,10 @@ export class Device implements DeviceApi {
 
   onMessage(handler: MessageHandler): () => void {
     return this.#exchanges.messages.read(handler);
+  }
+
+  get conversations(): ConversationApi {
+    return this.#exchanges.desk;
   }
 
   deliveries(query: DeliveryQuery = {}): Promise<DeliveryViews> {

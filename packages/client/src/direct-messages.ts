@@ -1,14 +1,7 @@
 /** Direct messages: out by the durable or the live stream, in from the inbox or live, to one handler. */
 import type { Clock } from "@parley/core";
 import { splitBody } from "@parley/core";
-import {
-  type Content,
-  type Envelope,
-  envelopeKinds,
-  isKnownContent,
-  ParleyError,
-  toParleyError,
-} from "@parley/protocol";
+import { type Content, type Envelope, envelopeKinds, ParleyError, textContent, toParleyError } from "@parley/protocol";
 
 import type { Conversations } from "./conversations/conversations.ts";
 import { type ArrivedMessage, idOfEntry, type TakenMessage } from "./conversations/direct-intake.ts";
@@ -195,9 +188,10 @@ function incomingOf(
   arrived: ArrivedMessage & Pick<IncomingMessage, "class" | "redelivered">,
   { content, request, protection }: TakenMessage,
 ): IncomingMessage | undefined {
-  if (content === undefined || content.type !== "text" || !isKnownContent(content)) return undefined;
+  const said = textContent(content);
+  if (said === undefined) return undefined;
   const { sender, device, id, created, path, redelivered } = arrived;
-  const { text, attachments = [], answers, thread } = content;
+  const { text, attachments = [], answers, thread } = said;
   return {
     id,
     from: { member: sender.member, name: sender.name, device, kind: sender.kind, roles: sender.roles },

@@ -7,7 +7,9 @@ import { envelopeKinds } from "@parley/protocol";
 
 import { Attachments } from "./blobs/attachments.ts";
 import { bodyOf } from "./body.ts";
+import { absentChannels } from "./conversations/channels/absent-channels.ts";
 import type { ContactBook } from "./conversations/contact-book.ts";
+import { ConversationDesk } from "./conversations/conversation-desk.ts";
 import { Conversations } from "./conversations/conversations.ts";
 import { Deliveries } from "./deliveries.ts";
 import type { AllowedPaths } from "./delivery.ts";
@@ -37,7 +39,7 @@ import type { TaskPlacement } from "./tasks/task-placement.ts";
 import type { Traffic } from "./traffic.ts";
 
 export interface ExchangesOptions {
-  readonly settings: Pick<DeviceOptions, "registry" | "fetch" | "links" | "archive" | "strangers">;
+  readonly settings: Pick<DeviceOptions, "registry" | "fetch" | "links" | "archive" | "strangers" | "tellsRead">;
   readonly clock: Clock;
   readonly random: Random;
   readonly journal: Journal;
@@ -62,6 +64,7 @@ export class Exchanges {
   readonly #options: ExchangesOptions;
   readonly conversations: Conversations;
   readonly messages: DirectMessages;
+  readonly desk: ConversationDesk;
   readonly deliveries: Deliveries;
   readonly attachments: Attachments;
   readonly caller: TaskCaller;
@@ -77,6 +80,7 @@ export class Exchanges {
     const { clock, random, presence, notices } = options;
     this.conversations = new Conversations(options, () => this.messages);
     this.messages = this.#makeMessages();
+    this.desk = this.#makeDesk();
     this.deliveries = this.#makeDeliveries();
     this.attachments = this.#makeAttachments();
     const calls = { clock, random, send: sendLive(clock), onError: notices.failed };
@@ -148,6 +152,18 @@ export class Exchanges {
       onReading: (reading) => presence.set({ consumer: reading ? "reading" : "idle" }),
       onRefused: notices.refused,
       onError: notices.failed,
+    });
+  }
+
+  #makeDesk(): ConversationDesk {
+    const { recipients, settings, intake } = this.#options;
+    return new ConversationDesk({
+      conversations: this.conversations,
+      messages: this.messages,
+      channels: absentChannels,
+      recipients,
+      tellsRead: settings.tellsRead ?? true,
+      markRead: (ids) => intake.markRead(ids),
     });
   }
 

@@ -75,3 +75,17 @@ export {
 } from "./tasks/skill-schema.ts";
 export { TaskFold } from "./tasks/task-fold.ts";
 export type { DeliveryView, DeliveryViews, PurgeQuery } from "./deliveries.ts";
+export type {
+  ChannelChange,
+  ChannelDraft,
+  ChannelPerson,
+  ChannelView,
+  ContactStanding,
+  ContactView,
+  ConversationApi,
+  ConversationEvent,
+  Draft,
+  IncomingPost,
+  SafetyWords,
+  SayOptions,
+} from "./conversations/conversation-api.ts";

@@ -28,7 +28,7 @@ export type Mention = z.infer<typeof mentionSchema>;
 
 const text = z.string().min(1).max(limits.envelopeBytes);
 
-const textContent = z.object({
+const textContentSchema = z.object({
   type: z.literal("text"),
   text,
   attachments: z.array(blobRefSchema).min(1).max(limits.attachments).optional(),
@@ -74,14 +74,14 @@ const sealedContent = z.object({
 });
 
 export const contentSchema = z.discriminatedUnion("type", [
-  textContent,
+  textContentSchema,
   editContent,
   retractContent,
   reactionContent,
   sealedContent,
 ]);
 export type Content = z.infer<typeof contentSchema>;
-export type TextContent = z.infer<typeof textContent>;
+export type TextContent = z.infer<typeof textContentSchema>;
 export type ContentType = Content["type"];
 
 const knownTypes: ReadonlySet<string> = new Set(contentSchema.options.map(({ shape }) => shape.type.value));
@@ -95,8 +95,16 @@ const laterContentSchema = z
 export const anyContentSchema = z.union([contentSchema, laterContentSchema]);
 export type AnyContent = z.infer<typeof anyContentSchema>;
 
-/** Whether this version knows the type. */
-export const isKnownContent = (content: AnyContent): content is Content => knownTypes.has(content.type);
+/** Content of a type that this version knows; undefined for one of a later version. */
+export function knownContent(content: AnyContent | undefined): Content | undefined {
+  return content !== undefined && knownTypes.has(content.type) ? (content as Content) : undefined;
+}
+
+/** What is a text, if it is one. */
+export function textContent(content: AnyContent | undefined): TextContent | undefined {
+  const known = knownContent(content);
+  return known?.type === "text" ? known : undefined;
+}
 
 /** Body of a `typing` envelope, live and not critical: the sender writes, or stopped. */
 export const typingSchema = z.object({ writes: z.boolean() });

@@ -4,7 +4,7 @@ import {
   blobPartHeader,
   blobPartSize,
   blobRefSchema,
-  directMessageSchema,
+  contentSchema,
   limits,
 } from "@parley/protocol";
 import { describe, expect, it } from "vitest";
@@ -79,7 +79,7 @@ describe("a reference", () => {
 
   it("goes in messages, up to the limit", () => {
     const isMessage = (count: number): boolean =>
-      directMessageSchema.safeParse({ text: "x", attachments: Array.from({ length: count }, () => refOf(1)) }).success;
+      contentSchema.safeParse({ text: "x", attachments: Array.from({ length: count }, () => refOf(1)) }).success;
     const { attachments } = limits;
     expect([0, 1, attachments - 1, attachments, attachments + 1].map(isMessage)).toEqual([
       false,

@@ -5,7 +5,7 @@ import {
   decodeJson,
   decodeNodeMessage,
   decodeRequest,
-  directMessageSchema,
+  contentSchema,
   gossipSchema,
   isErrorCode,
   limits,
@@ -45,7 +45,7 @@ const bodySchemas = {
   call: callSchema,
   callEvent: callEventSchema,
   signal: signalSchema,
-  message: directMessageSchema,
+  message: contentSchema,
   gossip: gossipSchema,
 };
 

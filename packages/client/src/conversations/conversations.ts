@@ -3,7 +3,7 @@ import {
   type Archive,
   type Clock,
   type Journal,
-  MemoryArchive,
+  openMemoryArchive,
   type MeshTrust,
   type Random,
   type VerifiedMember,
@@ -63,7 +63,7 @@ export class Conversations {
     const { settings, clock, random, trust, own, session, directory, recipients, peers, notices } = options;
     const { member, name, kind, device } = own.identity;
     const onError = notices.failed;
-    this.archive = settings.archive ?? new MemoryArchive({ maxMessages: defaultMessages });
+    this.archive = settings.archive ?? openMemoryArchive({ maxMessages: defaultMessages });
     this.log = new ConversationLog({ archive: this.archive, notices, soon: (run) => clock.soon(run) });
     this.sync = new OwnSync({
       own,

@@ -6,12 +6,11 @@ import type { NewMessage, VerifiedMember } from "@parley/core";
 import {
   type AnyContent,
   anyContentSchema,
-  type Content,
   decodeJson,
   type Envelope,
   envelopeId,
   envelopeKinds,
-  isKnownContent,
+  knownContent,
   limits,
   type Path,
   toParleyError,
@@ -124,12 +123,13 @@ export class DirectIntake {
   }
 
   async #open(from: string, to: string, content: AnyContent | undefined): Promise<OpenedContent> {
-    if (content?.type !== "sealed" || !isKnownContent(content)) return { content, protection: "sealed" };
+    const sealed = knownContent(content);
+    if (sealed?.type !== "sealed") return { content, protection: "sealed" };
     const { mesh, contacts, member } = this.#options;
     const secret = contacts.secretOf(from === member ? to : from);
     if (secret === undefined) return { content, protection: "secret", unreadable: "no-secret" };
     try {
-      return { content: await openContent(content, secret, { mesh, from, to }), protection: "secret" };
+      return { content: await openContent(sealed, secret, { mesh, from, to }), protection: "secret" };
     } catch (error) {
       if (toParleyError(error).code !== "cannot_open") this.#options.onError(error);
       return { content, protection: "secret", unreadable: "wrong-secret" };
@@ -165,7 +165,7 @@ export class DirectIntake {
           protection,
           own: false,
           ...(unreadable === undefined
-            ? isKnownContent(content)
+            ? knownContent(content) !== undefined
               ? {}
               : { unreadable: "unknown" as const }
             : { unreadable }),
@@ -200,9 +200,8 @@ export function changeOf(
   by: string,
   at: number,
 ): Parameters<ConversationLog["apply"]>[0] | undefined {
-  if (!isKnownContent(content)) return undefined;
-  const known: Content = content;
-  switch (known.type) {
+  const known = knownContent(content);
+  switch (known?.type) {
     case "edit":
       return { type: "edit", conversation, of: known.of, by, at, text: known.text };
     case "retract":
@@ -211,6 +210,7 @@ export function changeOf(
       return { type: "reaction", conversation, of: known.of, by, reaction: known.reaction, on: known.on };
     case "text":
     case "sealed":
+    case undefined:
       return undefined;
   }
 }

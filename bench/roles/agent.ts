@@ -144,6 +144,7 @@ const commands = {
       const journal = dir === undefined ? openMemoryJournal() : openSqliteJournal({ dir });
       journals.set(name, journal);
       const device = await Device.open({
+        strangers: "take",
         identity,
         registry,
         trust,

@@ -174,6 +174,7 @@ export class MeshScope implements AsyncDisposable {
   async opened(joined: JoinedMesh, options: Partial<DeviceOptions> = {}): Promise<Device> {
     const { identity, trust } = joined;
     const device = await Device.open({
+      strangers: "take",
       identity,
       trust,
       registry: this.mesh.origin,

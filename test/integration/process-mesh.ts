@@ -139,6 +139,7 @@ export class ProcessMesh implements AsyncDisposable {
     const links = new LinkControl();
     const { identity, trust } = joined;
     const device = await Device.open({
+      strangers: "take",
       identity,
       trust,
       registry: this.#origin,

@@ -39,6 +39,7 @@ const noteKey = (devices: string): void =>
 noteKey(identity.devices);
 
 const device = await Device.open({
+  strangers: "take",
   identity,
   registry,
   trust,

@@ -266,6 +266,7 @@ export class SimDevice implements Listener {
       checker.onCommitted(this.device, stream.epoch, seq);
     });
     const device = await Device.open({
+      strangers: "take",
       identity,
       registry: "http://registry.invalid",
       trust,

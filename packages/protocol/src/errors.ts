@@ -126,9 +126,9 @@ export const errorTable = {
   unsupported_operation: row(false, 400, 4340, 1, "The agent does not do this."),
   blocked: row(false, 403, 4344, 4, "The recipient takes no messages of this member."),
   request_pending: row(
-    true,
-    429,
-    4116,
+    false,
+    403,
+    4351,
     4,
     "The recipient does not know this member and has not answered its request yet; wait until it is accepted.",
   ),

@@ -76,6 +76,7 @@ async function openAgain(): Promise<string> {
 async function start(joined: Kept): Promise<string> {
   identity = joined.identity;
   opened = await Device.open({
+    strangers: "take",
     identity,
     registry: joined.registry,
     trust: joined.trust,

@@ -97,6 +97,7 @@ const { identity, registry, trust, keepIdentity } = await home.heldMesh();
 const journal = openSqliteJournal({ dir: join(home.path, "journal") });
 const factory = new NodeLinkFactory();
 const device = await Device.open({
+  strangers: "take",
   identity,
   registry,
   trust,

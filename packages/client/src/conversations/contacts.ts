@@ -26,10 +26,15 @@ export interface ContactsOptions {
   readonly onSecret: (member: string) => void;
 }
 
+/** Strangers whose messages are counted in memory. */
+const mostLetIn = 1024;
+
 type Known = Pick<MemberView, "member" | "name">;
 
 export class Contacts {
   readonly #options: ContactsOptions;
+  /** Messages of strangers that were let in by this life of the process. */
+  readonly #letIn = new Map<string, number>();
 
   constructor(options: ContactsOptions) {
     this.#options = options;
@@ -50,12 +55,17 @@ export class Contacts {
     return contact.standing === "blocked" || contact.secret !== undefined || this.#isStranger(contact);
   }
 
-  /** Why a message of this member is not taken; undefined when it is. */
+  /** Why a message of this member is not taken; undefined when it is let in, which counts. */
   refusalOf(member: string): "blocked" | "request_pending" | undefined {
     const contact = this.of(member);
     if (contact?.standing === "blocked") return "blocked";
-    const isFull = contact?.standing === "request" && contact.waiting >= limits.strangerMessages;
-    return isFull && this.#options.asksFirst ? "request_pending" : undefined;
+    if (!this.#options.asksFirst || !(contact === undefined || this.#isStranger(contact))) return undefined;
+    // What was let in a moment ago may not be written down yet.
+    const waiting = Math.max(contact?.waiting ?? 0, this.#letIn.get(member) ?? 0);
+    if (waiting >= limits.strangerMessages) return "request_pending";
+    if (this.#letIn.size >= mostLetIn) this.#letIn.clear();
+    this.#letIn.set(member, waiting + 1);
+    return undefined;
   }
 
   /** A message of a member came. True when it is one of somebody who waits to be accepted. */
@@ -98,6 +108,7 @@ export class Contacts {
   }
 
   async accept(who: Known): Promise<void> {
+    this.#letIn.delete(who.member);
     this.#decided(await this.#change(who, { standing: "accepted", waiting: 0 }));
   }
 

@@ -40,8 +40,8 @@ export class DirectSpeech {
     const created = Math.round(now());
     const secret = contacts.secretOf(view.member);
     const sent = await send(view, await this.#bodyOf(view, content), options);
-    // What was accepted goes out whether or not it can be remembered: then a later start does.
-    this.#remember(view, sent, content, created, secret !== undefined).catch(this.#options.onError);
+    // What was accepted goes out whether or not it can be remembered.
+    await this.#remember(view, sent, content, created, secret !== undefined).catch(this.#options.onError);
     return sent;
   }
 

@@ -3,7 +3,16 @@
  * which every other device takes.
  */
 import type { NewMessage } from "@parley/core";
-import { decodeJson, type Envelope, envelopeKinds, limits, type Sync, syncSchema } from "@parley/protocol";
+import {
+  decodeJson,
+  type Envelope,
+  envelopeKinds,
+  isRetryable,
+  limits,
+  type Sync,
+  syncSchema,
+  toParleyError,
+} from "@parley/protocol";
 
 import { bodyOf, textOf } from "../body.ts";
 import type { DurableStreams } from "../durable-streams.ts";
@@ -51,18 +60,28 @@ export class OwnSync {
   async take({ body }: Envelope): Promise<void> {
     const news = decodeJson(syncSchema, textOf(body), limits.envelopeBytes);
     if (!news.ok) return;
+    try {
+      await this.#apply(news.value);
+    } catch (error) {
+      // What can never be kept is not asked for again and again.
+      if (isRetryable(toParleyError(error).code)) throw error;
+      this.#options.onError(error);
+    }
+  }
+
+  async #apply(news: Sync): Promise<void> {
     const { log, contacts } = this.#options;
-    switch (news.value.type) {
+    switch (news.type) {
       case "sent":
-        return this.#takeSent(news.value);
+        return this.#takeSent(news);
       case "read": {
-        const { conversation, id } = news.value;
+        const { conversation, id } = news;
         const message = await log.archive.message(conversation, id);
         if (message !== undefined) await log.apply({ type: "read", conversation, upTo: message.sort });
         return;
       }
       case "contact":
-        return contacts().onSync(news.value);
+        return contacts().onSync(news);
     }
   }
 
@@ -79,7 +98,7 @@ export class OwnSync {
       name,
       device: undefined,
       created,
-      taken: now(),
+      taken: Math.round(now()),
       content,
       path: undefined,
       protection: secret ? "secret" : "sealed",

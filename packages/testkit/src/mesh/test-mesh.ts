@@ -120,6 +120,8 @@ export class TestMesh {
       registry: this.#origin,
       trust: joined.trust,
       journal,
+      // Tests are about what is said, not about being introduced, unless they say so.
+      strangers: "take",
       keepIdentity: async (changed) => {
         if (holder.device !== undefined) this.#identities.set(holder.device, changed);
         await keepIdentity?.(changed);

@@ -25,7 +25,9 @@ export class KnownChannels {
   }
 
   async load(): Promise<readonly Channel[]> {
-    const values = await Promise.all(Array.from({ length: shards }, (_, shard) => this.#journal.getState(keyOf(shard))));
+    const values = await Promise.all(
+      Array.from({ length: shards }, (_, shard) => this.#journal.getState(keyOf(shard))),
+    );
     return values.flatMap(channelsIn);
   }
 

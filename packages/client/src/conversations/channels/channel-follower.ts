@@ -1,0 +1,205 @@
+/** Follows every channel that this member is in: a feed for each, begun anew with each session. */
+import type { ArchivedMessage, Clock, Random } from "@parley/core";
+import { type Channel, decodePostBatch, type ErrorCode, limits, ParleyError, toParleyError } from "@parley/protocol";
+
+import type { Session } from "../../session.ts";
+import type { ConversationEvent } from "../conversation-api.ts";
+import { channelConversation, type ConversationLog } from "../conversation-log.ts";
+import type { ChannelBook } from "./channel-book.ts";
+import type { ChannelCipher } from "./channel-cipher.ts";
+import { ChannelFeed, type FollowReply } from "./channel-feed.ts";
+import { type ChannelMark, markIn, textOfMark } from "./channel-mark.ts";
+import { idOf, OlderPosts } from "./older-posts.ts";
+import { PostChanges, type PostChangesOptions } from "./post-changes.ts";
+import type { PlacedPost, PostReader } from "./post-reader.ts";
+import { PostTaker } from "./post-taker.ts";
+
+export interface ChannelFollowerOptions extends Pick<PostChangesOptions, "own" | "now" | "cipher" | "callings"> {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly session: Pick<Session, "isOpen" | "request">;
+  readonly log: Pick<ConversationLog, "apply" | "archive">;
+  readonly book: ChannelBook;
+  readonly reader: PostReader;
+  readonly ownContent: (channel: string, id: string) => ReturnType<PostChangesOptions["ownContent"]>;
+  readonly emit: (event: ConversationEvent) => void;
+  readonly onEcho: (channel: string, id: string) => void;
+  /** Something new is in the archive. */
+  readonly onTaken: (channel: string) => void;
+  /** What the registry had of a channel is here. */
+  readonly onCaughtUp: (channel: string) => void;
+  readonly onError: (error: unknown) => void;
+}
+
+interface Followed {
+  readonly feed: ChannelFeed;
+  readonly taker: PostTaker;
+}
+
+interface Asked {
+  readonly channel: string;
+  readonly mark: ChannelMark;
+  readonly reply: PromiseWithResolvers<FollowReply>;
+}
+
+/** Of somebody who is in a channel no more. */
+const lostCodes: ReadonlySet<ErrorCode> = new Set(["not_in_channel", "unknown_channel"]);
+
+export class ChannelFollower {
+  readonly #options: ChannelFollowerOptions;
+  readonly #followed = new Map<string, Followed>();
+  /** Where an earlier start stood. */
+  readonly #marks = new Map<string, ChannelMark>();
+  #asked: Asked[] = [];
+  #stopped = false;
+
+  constructor(options: ChannelFollowerOptions) {
+    this.#options = options;
+  }
+
+  /** Reads how far an earlier start took each channel. */
+  async open(): Promise<void> {
+    for (const { conversation, mark } of await this.#options.log.archive.conversations()) {
+      const known = conversation.startsWith("#") ? markIn(mark) : undefined;
+      if (known !== undefined) this.#marks.set(conversation.slice(1), known);
+    }
+  }
+
+  /** The session is over. */
+  suspend(): void {
+    for (const { feed } of this.#followed.values()) feed.suspend();
+  }
+
+  /** A session begins, and these are the channels that this member is in. */
+  begin(channels: readonly Channel[]): void {
+    this.#options.reader.onSession();
+    for (const { channel } of channels) this.follow(channel);
+  }
+
+  follow(channel: string): void {
+    if (this.#stopped) return;
+    let followed = this.#followed.get(channel);
+    if (followed === undefined) {
+      if (this.#followed.size >= limits.channelsPerMember) return;
+      followed = this.#make(channel);
+      this.#followed.set(channel, followed);
+    }
+    followed.feed.begin();
+  }
+
+  unfollow(channel: string): void {
+    const { session } = this.#options;
+    const feed = this.#followed.get(channel)?.feed;
+    if (feed === undefined) return;
+    feed.stop();
+    this.#followed.delete(channel);
+    if (feed.mark !== undefined) this.#marks.set(channel, feed.mark);
+    // Whoever is out of it is not served anyway.
+    if (session.isOpen) session.request("channel.unfollow", { channels: [channel] }).catch(() => undefined);
+  }
+
+  /** A binary message with posts. Throws `malformed_frame`. */
+  receive(bytes: Uint8Array): void {
+    const batch = decodePostBatch(bytes);
+    if (!batch.ok) throw new ParleyError(batch.code, { message: batch.message });
+    this.#followed.get(batch.value.channel)?.feed.receive(batch.value);
+  }
+
+  /** Everything up to this offset of the present history has been taken. */
+  hasTaken(channel: string, offset: number): boolean {
+    const mark = this.#followed.get(channel)?.feed.mark;
+    return mark !== undefined && mark.offset >= offset;
+  }
+
+  /** Takes a page of posts that are older than what is here. False when there are none. */
+  async fetchOlder(channel: string): Promise<boolean> {
+    const { session, log, book, reader, onTaken } = this.#options;
+    await book.find(channel);
+    const followed = this.#followed.get(channel) ?? this.#make(channel);
+    const older = new OlderPosts({ channel, session, archive: log.archive, mark: followed.feed.mark });
+    return older.fetch(async (posts, sortOf) => {
+      reader.onSession();
+      await followed.taker.take(posts, sortOf, () => undefined);
+      onTaken(channel);
+    });
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    for (const { feed } of this.#followed.values()) feed.stop();
+  }
+
+  #make(channel: string): Followed {
+    const { clock, random, session, log, book, reader, own, now, cipher, callings } = this.#options;
+    const conversation = channelConversation(channel);
+    const archived = (id: string): Promise<ArchivedMessage | undefined> => log.archive.message(conversation, id);
+    const taker = new PostTaker({
+      channel,
+      reader,
+      changes: new PostChanges({
+        channel,
+        own,
+        now,
+        cipher,
+        callings,
+        archived,
+        ownContent: (id) => this.#options.ownContent(channel, id),
+      }),
+      log,
+      device: own.device,
+      onEcho: (_, id) => this.#options.onEcho(channel, id),
+    });
+    const feed = new ChannelFeed({
+      channel,
+      mark: this.#marks.get(channel),
+      clock,
+      random,
+      session,
+      taker,
+      follow: (mark) => this.#ask(channel, mark),
+      hasAny: async (posts) => (await Promise.all(posts.map((post) => archived(idOf(post))))).some(Boolean),
+      lastSort: async () => (await log.archive.messages({ conversation, limit: 1 })).messages.at(-1)?.sort ?? 0,
+      keep: (mark) => {
+        log.apply({ type: "mark", conversation, mark: textOfMark(mark) }).catch(this.#options.onError);
+      },
+      prepare: async () => {
+        if (book.known(channel)?.encrypted === true) await cipher?.onFollow(channel);
+      },
+      onGap: (gap) => this.#options.emit({ type: "channel-gap", channel, ...gap }),
+      onTaken: () => this.#options.onTaken(channel),
+      onCaughtUp: () => this.#options.onCaughtUp(channel),
+      onTrouble: (code) => {
+        if (code !== undefined && lostCodes.has(code)) book.leave(channel);
+        else book.setTrouble(channel, code);
+      },
+      onError: this.#options.onError,
+    });
+    return { feed, taker };
+  }
+
+  /** What all channels ask of one turn is one request. */
+  #ask(channel: string, mark: ChannelMark): Promise<FollowReply> {
+    const reply = Promise.withResolvers<FollowReply>();
+    this.#asked.push({ channel, mark, reply });
+    if (this.#asked.length === 1) this.#options.clock.soon(() => void this.#askAll());
+    return reply.promise;
+  }
+
+  async #askAll(): Promise<void> {
+    const asked = this.#asked;
+    this.#asked = [];
+    try {
+      const { channels } = await this.#options.session.request("channel.follow", {
+        channels: asked.map(({ channel, mark: { epoch, offset } }) => ({ channel, epoch, after: offset })),
+      });
+      const replies = new Map(channels.map((reply) => [reply.channel, reply]));
+      for (const { channel, reply } of asked) {
+        const answer = replies.get(channel);
+        if (answer === undefined) reply.reject(new ParleyError("malformed_frame"));
+        else reply.resolve(answer);
+      }
+    } catch (error) {
+      for (const { reply } of asked) reply.reject(toParleyError(error));
+    }
+  }
+}

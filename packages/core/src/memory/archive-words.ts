@@ -11,7 +11,7 @@ export function searchWords(text: string): readonly string[] {
   const folded = text.normalize("NFKD").toLowerCase().replaceAll(/\p{M}/gu, "").replaceAll("ς", "σ");
   const words = new Set<string>();
   for (const [word] of folded.matchAll(/[\p{L}\p{N}]+/gu)) {
-    words.add(word.length > maxWordCharacters ? [...word].slice(0, maxWordCharacters).join("") : word);
+    words.add(word.length > maxWordCharacters ? Array.from(word).slice(0, maxWordCharacters).join("") : word);
     if (words.size === maxWords) break;
   }
   return [...words];

@@ -158,6 +158,8 @@ export const channelRequests = {
       /** The epoch that the commit leads out of; the maker of the group brings none, and no `commit`. */
       epoch: offset.optional(),
       commit: mlsBytes(limits.groupMessageBytes).optional(),
+      /** Of a device that comes in by itself, unless another one of its member is in the group. */
+      invitation: compactSchema.optional(),
       /** What a device needs to join by itself (RFC 9420 section 12.4.3.2), of the new epoch. */
       info: mlsBytes(limits.groupMessageBytes),
       /** Devices in the group afterwards, as the committer says: posts are held up while one is in it that is to go. */
@@ -175,7 +177,14 @@ export const channelRequests = {
       /** Lowest epoch out of which a commit is kept. */
       first: offset,
       commits: z
-        .array(z.strictObject({ epoch: offset, by: id32Schema, commit: mlsBytes(limits.groupMessageBytes) }))
+        .array(
+          z.strictObject({
+            epoch: offset,
+            by: id32Schema,
+            commit: mlsBytes(limits.groupMessageBytes),
+            invitation: compactSchema.optional(),
+          }),
+        )
         .max(limits.pageSize),
       complete: z.boolean(),
       /** Devices in the group that are to go before anybody posts again. */

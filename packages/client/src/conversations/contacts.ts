@@ -117,13 +117,13 @@ export class Contacts {
     if (this.of(who.member)?.standing !== "blocked" && book.blocked.length >= limits.blocked)
       throw new ParleyError("limit_reached", { message: `At most ${limits.blocked} members are blocked.` });
     this.#decided(await this.#change(who, { standing: "blocked", waiting: 0 }));
-    await this.#tellRegistry();
+    this.#tellRegistry();
   }
 
   async unblock(who: Known): Promise<void> {
     if (this.of(who.member)?.standing !== "blocked") return;
     this.#decided(await this.#change(who, { standing: "unknown" }));
-    await this.#tellRegistry();
+    this.#tellRegistry();
   }
 
   async words(who: Known): Promise<SafetyWords> {
@@ -165,7 +165,7 @@ export class Contacts {
 
   /** A session begins: the registry may have forgotten, or never heard, whom this member blocks. */
   onSession(): void {
-    if (this.#options.book.blocked.length > 0) this.#tellRegistry().catch(this.#options.notices.failed);
+    if (this.#options.book.blocked.length > 0) this.#tellRegistry();
   }
 
   #isStranger({ standing }: Contact): boolean {
@@ -197,8 +197,9 @@ export class Contacts {
     this.#options.notices.emit({ type: "contact", contact: this.view(contact) });
   }
 
-  async #tellRegistry(): Promise<void> {
-    const { book, session } = this.#options;
-    if (session.isOpen) await session.request("blocks.set", { blocked: [...book.blocked] });
+  /** What it cannot be told now, it is told with the next session; meanwhile this member's devices refuse. */
+  #tellRegistry(): void {
+    const { book, session, notices } = this.#options;
+    if (session.isOpen) session.request("blocks.set", { blocked: [...book.blocked] }).catch(notices.failed);
   }
 }

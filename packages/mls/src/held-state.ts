@@ -27,9 +27,15 @@ export interface OwnKeys {
   readonly confirmationTag: Uint8Array;
 }
 
-/** The part of a state that stays for an epoch, as bytes: made once. */
+/** The part of a state that stays for an epoch, as bytes: made once, with the ratchets that past epochs had then. */
 export interface EncodedBase {
-  bytes: Uint8Array<ArrayBuffer> | undefined;
+  bytes: Uint8Array<ArrayBuffer>;
+  past: readonly Epoch[];
+}
+
+/** Where the states of one epoch share it. */
+export interface BaseHolder {
+  made: EncodedBase | undefined;
 }
 
 export interface NewEpoch {
@@ -58,7 +64,7 @@ interface Parts {
   readonly present: Epoch;
   readonly past: readonly Epoch[];
   readonly active: boolean;
-  readonly base: EncodedBase;
+  readonly base: BaseHolder;
 }
 
 export const epochNumber = ({ epoch }: GroupContext): number => Number(epoch);
@@ -99,7 +105,7 @@ export class HeldState implements GroupState {
     return this.#parts.past;
   }
 
-  get base(): EncodedBase {
+  get base(): BaseHolder {
     return this.#parts.base;
   }
 
@@ -129,7 +135,7 @@ export class HeldState implements GroupState {
 
   /** The same after a commit that removed this device. */
   removed(): HeldState {
-    return new HeldState({ ...this.#parts, active: false, base: { bytes: undefined } });
+    return new HeldState({ ...this.#parts, active: false, base: { made: undefined } });
   }
 
   /** For calls of the library. Its own store of past epochs and its proposals by reference are not used. */
@@ -159,6 +165,6 @@ export class HeldState implements GroupState {
   /** The first state of an epoch. */
   static start({ keys, context, tree, secrets }: NewEpoch, past: readonly Epoch[] = []): HeldState {
     const present = { context, tree, senderDataSecret: keys.schedule.senderDataSecret, secrets };
-    return new HeldState({ keys, present, past, active: true, base: { bytes: undefined } });
+    return new HeldState({ keys, present, past, active: true, base: { made: undefined } });
   }
 }

@@ -18,7 +18,7 @@ import { checkGroupInfo } from "./group-info.ts";
 import { HeldState } from "./held-state.ts";
 import { type KeptKeyPackage, readKept } from "./key-package.ts";
 import type { LeafTrust } from "./leaf-trust.ts";
-import { loadSuite } from "./suite.ts";
+import { loadSuite, suiteName } from "./suite.ts";
 import { readMessage } from "./wire.ts";
 
 interface Addressed {
@@ -88,6 +88,8 @@ export async function joinByWelcome(
   trust: LeafTrust,
 ): Promise<WelcomedState> {
   const { welcome } = readMessage("mls_welcome", bytes);
+  if (welcome.cipherSuite !== suiteName)
+    throw new ParleyError("cannot_open", { message: "A welcome is to a group of another kind." });
   const suite = await loadSuite();
   const addressed = await addressedTo(welcome, kept, suite);
   return guarded("cannot_open", async () => {

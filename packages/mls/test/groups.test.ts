@@ -3,6 +3,7 @@ import { limits } from "@parley/protocol";
 import { beforeEach, describe, expect, it } from "vitest";
 
 import { MlsGroups } from "../src/index.ts";
+import { at } from "./at.ts";
 import { bytesOf, commitAmong, type DeviceLists, groupOf, newLists, type TestDevice } from "./devices.ts";
 
 const code = (work: Promise<unknown>): Promise<unknown> =>
@@ -184,6 +185,23 @@ describe("MLS groups", () => {
     await ben.process(again.commit);
     cleo.state = again.state;
     expect(await ben.open(await cleo.seal("on"))).toEqual({ text: "on", from: cleo.id });
+  });
+
+  it("let a newcomer in whose tree has leaves that some nodes above know and others do not", async () => {
+    const many = await groupOf(lists, 16, "a wide channel");
+    const [ada, , cleo] = some(many);
+    const gone = [cleo, at(many, 6)];
+    const others = many.filter((device) => !gone.includes(device));
+    await commitAmong(others, ada, { remove: gone.map(({ id }) => id) });
+    for (const device of others) await commitAmong(others, device);
+    const [dana, emil] = [await lists.device("dana"), await lists.device("emil")];
+    const packages = [await dana.groups.makeKeyPackage(), await emil.groups.makeKeyPackage()];
+    const made = await commitAmong(others, ada, { add: packages.map(({ keyPackage }) => keyPackage) });
+    for (const [index, device] of [dana, emil].entries()) {
+      const secret = at(packages, index).secret;
+      device.state = (await device.groups.joinByWelcome(made.welcome ?? new Uint8Array(), [secret])).state;
+      expect(await at(others, 9).open(await device.seal("in"))).toEqual({ text: "in", from: device.id });
+    }
   });
 
   it("let a device join by itself into the GroupInfo of one that joined by itself", async () => {

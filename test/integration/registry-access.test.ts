@@ -20,7 +20,7 @@ afterAll(() => registry[Symbol.asyncDispose]());
 const requests = accessTable
   .filter(({ via, needs }) => via === "session" && Array.isArray(needs))
   .map(({ what }) => what)
-  .filter((what) => what !== "frame");
+  .filter((what) => what !== "frame" && what !== "post");
 
 describe("the table of access", () => {
   it("has every request of the protocol, frames, and every route of the registry's own description", async () => {
@@ -48,6 +48,9 @@ describe("the table of access", () => {
     device.sendFrame(to, new Uint8Array([1]), { store: true });
     const { state } = await device.nextResult();
     expect(state).toBe(frameRoles.includes(role) ? "stored" : "refused");
+    const { channel } = await device.request("channel.join", { name: "general" });
+    const { error } = await device.post(channel.channel);
+    expect(error?.code).toBe(frameRoles.includes(role) ? undefined : "forbidden");
   });
 
   it.each(requests)("answers no %s to who proved nothing", async (what) => {
@@ -75,6 +78,8 @@ describe("the table of access", () => {
 });
 
 const id16 = "AAAAAAAAAAAAAAAAAAAAAA";
+const id32 = "A".repeat(43);
+const inChannel = { channel: id32 };
 const bodies: Readonly<Record<string, unknown>> = {
   "directory.get": { name: "olivia" },
   "directory.watch": { members: [] },
@@ -92,4 +97,21 @@ const bodies: Readonly<Record<string, unknown>> = {
   "mailbox.refuse": { offset: 0, code: "cannot_open" },
   "mailbox.dead.remove": { offsets: [0] },
   "mailbox.dead.redeliver": { offset: 0 },
+  // A maker of this name would be refused: it is taken.
+  "channel.create": { name: "general", kind: "public" },
+  "channel.get": inChannel,
+  "channel.join": inChannel,
+  "channel.leave": inChannel,
+  "channel.set": inChannel,
+  "channel.invite": { ...inChannel, member: id32 },
+  "channel.kick": { ...inChannel, member: id32 },
+  "channel.members": inChannel,
+  "channel.follow": { channels: [{ ...inChannel, after: 0 }] },
+  "channel.unfollow": { channels: [id32] },
+  "channel.read": inChannel,
+  "channel.typing": { ...inChannel, writes: true },
+  "group.commit": { ...inChannel, info: "AAAA", devices: [] },
+  "group.commits": { ...inChannel, from: 0 },
+  "group.info": inChannel,
+  "blocks.set": { blocked: [] },
 };

@@ -12,7 +12,7 @@ import {
 } from "./channel.ts";
 import { id16Schema, id32Schema } from "./ids.ts";
 import { limits } from "./limits.ts";
-import { empty, everyone, members, offset, page, request, time } from "./request-row.ts";
+import { empty, everyone, members, offset, page, request, time, writers } from "./request-row.ts";
 import { compactSchema } from "./statement.ts";
 
 const wantedChannel = z.union([z.strictObject({ name: channelNameSchema }), z.strictObject({ channel: id32Schema })]);
@@ -145,7 +145,7 @@ export const channelRequests = {
     }),
   ),
   "channel.typing": request(
-    everyone,
+    writers,
     "Tells the others in a channel that this member writes, or stopped.",
     z.strictObject({ channel: id32Schema, writes: z.boolean() }),
     empty,

@@ -13,6 +13,8 @@ export interface Request<Body extends z.ZodType, Reply extends z.ZodType> {
 }
 
 export const everyone: readonly Role[] = ["operator", "admin", "member", "guest", "observer"];
+/** Roles that may write to others at all. Observers only read. */
+export const writers: readonly Role[] = ["operator", "admin", "member", "guest"];
 export const members: readonly Role[] = ["operator", "admin", "member"];
 export const operatorsOnly: readonly Role[] = ["operator", "admin"];
 

@@ -1,6 +1,6 @@
 import { requestTable, type RequestType, type Role, type RouteName, routeTable } from "@parley/protocol";
 
-/** Roles that may send frames to other members. Observers only read. */
+/** Roles that may send frames to other members and posts to channels. Observers only read. */
 export const frameRoles: readonly Role[] = ["operator", "admin", "member", "guest"];
 
 /** One way in, and who may take it. */
@@ -24,6 +24,7 @@ export const accessTable: readonly AccessRow[] = [
   { via: "session", what: "proof", needs: "anyone" },
   ...Object.entries(requestTable).map(([type, { roles }]): AccessRow => ({ via: "session", what: type, needs: roles })),
   { via: "session", what: "frame", needs: frameRoles },
+  { via: "session", what: "post", needs: frameRoles },
 ];
 
 /** Whether one of these roles is enough for a route that needs a session token. */

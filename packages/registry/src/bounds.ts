@@ -62,6 +62,38 @@ export const defaultBounds = {
   /** Parts of blobs that are transferred at the same time: of one member, in total. */
   blobTransfers: limits.blobTransfers,
   blobTransfersInTotal: 512,
+  /** Channels: how many there may be, in all and by member, and who may be in one. */
+  channels: limits.channels,
+  channelsPerMember: limits.channelsPerMember,
+  channelsCreated: limits.channelsCreated,
+  channelMembers: limits.channelMembers,
+  channelInvited: limits.channelInvited,
+  /** What a channel keeps that says nothing else: posts, their bytes, and the age of the oldest. */
+  channelPosts: 100_000,
+  channelBytes: 256 * 1024 * 1024,
+  channelAgeMs: 365 * 86_400_000,
+  /** Posts appended to a channel between two looks at what it keeps. */
+  trimEveryPosts: 256,
+  /** Life of the trace of who left a channel, and of a name reserved for a channel that never came. */
+  channelTraceMs: 60_000,
+  postsPerSecond: limits.postsPerSecond,
+  /** Posts that one session may send at once before the rate holds them up. */
+  postsBurst: limits.postsPerSecond * 10,
+  postsPending: limits.postsPending,
+  postsPerBatch: limits.postsPerBatch,
+  postBatchBytes: limits.postBatchBytes,
+  /** Bytes in a socket's buffer above which posts of channels wait in the log until it is empty. */
+  feedAheadBytes: 524_288,
+  /** Batches of posts kept in memory for those who come by the same place. */
+  feedCacheBytes: 16_777_216,
+  /** Pages that those who are behind get in one turn of the event loop. */
+  feedPagesPerTurn: 8,
+  /** Events of one channel told in one turn of the event loop; beyond that, that it changed. */
+  channelEventsPerTurn: 32,
+  /** Members of a channel up to which presence and typing are told. */
+  presenceMembers: 500,
+  typingPerSecond: 2,
+  groupCommits: limits.groupCommits,
   /** Receiving the headers, and the whole, of an HTTP request: a part of a blob may come through a slow uplink. */
   httpHeadersMs: 10_000,
   httpRequestMs: 120_000,

@@ -8,6 +8,7 @@ import {
 } from "@parley/protocol";
 
 import { frameRoles } from "./access.ts";
+import type { Blocks } from "./blocks.ts";
 import { type DeviceBoxes, isForDevice } from "./device-boxes.ts";
 import type { Directory } from "./directory.ts";
 import type { InboxLeases } from "./inbox-leases.ts";
@@ -24,6 +25,7 @@ export interface DeliveryOptions {
   readonly mailboxes: Mailboxes;
   readonly deviceBoxes: DeviceBoxes;
   readonly inboxes: Pick<InboxLeases, "holderOf">;
+  readonly blocks: Pick<Blocks, "isBlocked">;
   readonly now: () => number;
 }
 
@@ -65,6 +67,7 @@ export class Delivery {
     if (!identity.roles.some((role) => frameRoles.includes(role))) return new ParleyError("forbidden");
     if (frame.expires !== 0 && frame.expires <= this.#options.now())
       return new ParleyError("expired", { message: "The frame has expired." });
+    if (this.#options.blocks.isBlocked(frame.toMember, identity.member)) return new ParleyError("blocked");
     return undefined;
   }
 

@@ -62,6 +62,7 @@ export class Directory {
   readonly #members = new Map<string, Indexed>();
   readonly #names = new Map<string, string>();
   readonly #skills = new Map<string, Set<string>>();
+  #version = 0;
 
   constructor(records: Records, now: () => number, onChange: (entry: DirectoryEntry) => void) {
     this.#records = records;
@@ -76,6 +77,17 @@ export class Directory {
 
   get size(): number {
     return this.#members.size;
+  }
+
+  /** Grows with every change of any member. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** Devices on the list of a member that is not revoked, whether its admission still runs or waits to be renewed. */
+  devicesOf(member: string): readonly string[] {
+    const entry = this.#members.get(member);
+    return entry === undefined || entry.revoked ? [] : entry.devices;
   }
 
   /** A member that is admitted now; undefined for one that is revoked, expired or unknown here. */
@@ -96,6 +108,7 @@ export class Directory {
     if (before !== undefined) this.#unindex(before);
     const entry = index(member, stored, revision);
     this.#members.set(member, entry);
+    this.#version++;
     if (!entry.revoked) {
       this.#names.set(entry.name, member);
       for (const skill of entry.skills) this.#skills.set(skill, (this.#skills.get(skill) ?? new Set()).add(member));

@@ -16,8 +16,14 @@ import { foldName } from "@parley/protocol";
  *   mailbox-gap/<member>     what expired before everybody had it
  *   inbox/<member>           which device of an agent holds its inbox
  *   dead/<member>/<offset>   a frame that a device could never take
+ *   channel/<id>             a channel: what it is and how long its posts stay
+ *   channel-name/<folded>    which channel holds a name
+ *   channel-member/<channel>/<member>  who is in a channel, is invited, or was
+ *   channel-group/<channel>  an encrypted channel's group: its epoch, newest commit, devices
+ *   channel-kept/<channel>   how much of a channel is kept, counted up to an offset
+ *   blocks/<member>          whose frames a member does not take
  *
- * and in the log: mailbox/<member>, device-box/<member>/<device>.
+ * and in the log: mailbox/<member>, device-box/<member>/<device>, channel/<id>, channel-commits/<id>.
  */
 export const keys = {
   meshState: "mesh/state",
@@ -36,6 +42,13 @@ export const keys = {
   inbox: (member: string) => `inbox/${member}`,
   /** With so many digits that the order of keys is that of the offsets. */
   deadLetter: (member: string, offset: number) => `dead/${member}/${String(offset).padStart(16, "0")}`,
+  channel: (id: string) => `channel/${id}`,
+  channelName: (name: string) => `channel-name/${foldName(name)}`,
+  channelMember: (channel: string, member: string) => `channel-member/${channel}/${member}`,
+  channelGroup: (id: string) => `channel-group/${id}`,
+  channelKept: (id: string) => `channel-kept/${id}`,
+  channelCommits: (id: string) => `channel-commits/${id}`,
+  blocks: (member: string) => `blocks/${member}`,
 } as const;
 
 /** Prefixes for lists and watches. */
@@ -47,6 +60,11 @@ export const prefixes = {
   enrolment: "enrolment/",
   mailbox: "mailbox/",
   deadLetter: "dead/",
+  channel: "channel/",
+  channelName: "channel-name/",
+  channelMember: "channel-member/",
+  channelGroup: "channel-group/",
+  blocks: "blocks/",
 } as const;
 
 /** What follows the prefix of a key. */

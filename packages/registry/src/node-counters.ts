@@ -11,14 +11,28 @@ export class NodeCounters {
   slowReaders = 0;
   inboxChanges = 0;
   deadLetters = 0;
+  /** Posts that were appended to channels, those sent again, and how many were handed to followers. */
+  posted = 0;
+  postsAgain = 0;
+  postsDelivered = 0;
+  /** Batches read from the log for followers, and those that they found in memory. */
+  postPagesRead = 0;
+  postPagesShared = 0;
+  readonly postsRefused = new Map<ErrorCode, number>();
+  /** Followers that were left behind because they read slowly. */
+  followersBehind = 0;
 
   result({ state, error }: FrameResult): void {
     if (state === "relayed") this.relayed++;
     else if (state === "stored") this.stored++;
-    else this.#refused(error?.code ?? "refused");
+    else countIn(this.refused, error?.code ?? "refused");
   }
 
-  #refused(code: ErrorCode): void {
-    this.refused.set(code, (this.refused.get(code) ?? 0) + 1);
+  postRefused(code: ErrorCode): void {
+    countIn(this.postsRefused, code);
   }
+}
+
+function countIn(counts: Map<ErrorCode, number>, code: ErrorCode): void {
+  counts.set(code, (counts.get(code) ?? 0) + 1);
 }

@@ -1,6 +1,8 @@
 import { type Blobs, systemClock, systemRandom } from "@parley/core";
 
+import { Blocks } from "./blocks.ts";
 import { type RegistryBounds, defaultBounds } from "./bounds.ts";
+import { type ChannelParts, makeChannelParts } from "./channels/channel-parts.ts";
 import { DeadLetters } from "./dead-letters.ts";
 import { Delivery } from "./delivery.ts";
 import { DeviceBoxes } from "./device-boxes.ts";
@@ -23,11 +25,12 @@ import { SessionTable } from "./session-table.ts";
 import { SessionTokens } from "./session-token.ts";
 
 /** What a node is made of: all that its sessions share, and what HTTP asks besides. */
-export interface NodeParts extends SessionServices {
+export interface NodeParts extends SessionServices, ChannelParts {
   readonly invites: Invites;
   readonly enrolments: Enrolments;
   readonly tokens: SessionTokens;
   readonly blobs: Blobs;
+  readonly blocks: Blocks;
 }
 
 /** What the parts tell their node. */
@@ -89,8 +92,24 @@ export function makeNodeParts(
     onChange: () => void counters.inboxChanges++,
     onError,
   });
-  const delivery = new Delivery({ sessions: table, directory, members, mailboxes, deviceBoxes, inboxes, now });
+  const blocks = new Blocks(records);
+  const delivery = new Delivery({ sessions: table, directory, members, mailboxes, deviceBoxes, inboxes, blocks, now });
+  const channelParts = makeChannelParts({
+    stores,
+    clock,
+    random,
+    bounds,
+    counters,
+    table,
+    mesh,
+    directory,
+    node: nodeKey.id,
+    mayVouch: options.mayVouch ?? (() => false),
+    onError,
+  });
   const requests = makeRequestTable({
+    ...channelParts,
+    blocks,
     mesh,
     members,
     directory,
@@ -111,6 +130,8 @@ export function makeNodeParts(
     ice: options.ice ?? {},
   });
   return {
+    ...channelParts,
+    blocks,
     nodeKey,
     clock,
     random,

@@ -100,9 +100,10 @@ export class RegistryNode {
   /** Reads what the stores hold. Throws `registry_key_mismatch` or what the stores say. */
   async open(): Promise<void> {
     const { signal } = this.#ending;
-    const { mesh, directory, pairings, enrolments } = this.#parts;
+    const { mesh, directory, pairings, enrolments, blocks, channelTable, groups, channelFeed } = this.#parts;
     await mesh.open(signal);
-    await Promise.all([directory.open(signal), pairings.open(signal), enrolments.open(signal)]);
+    const projections = [directory, pairings, enrolments, blocks, channelTable, groups, channelFeed];
+    await Promise.all(projections.map((part) => part.open(signal)));
     if (mesh.claimed === undefined) this.#claim.open();
     else await this.#finishCutShort(mesh.claimed);
   }
@@ -144,15 +145,16 @@ export class RegistryNode {
     return this.#parts.mesh.nodeInfo();
   }
 
-  /** Finishes what a stop in the middle left: the founder's record, and revocations that were listed but not carried out. */
+  /** Finishes what a stop in the middle left: the founder's record, the first channels, and revocations that were listed but not carried out. */
   async #finishCutShort(claimed: ClaimedMesh): Promise<void> {
-    const { members } = this.#parts;
+    const { members, channels } = this.#parts;
     const { member, name } = peekStatement("admission", claimed.founder.admission);
     if ((await members.get(member)) === undefined) {
       await members.reserveName(name, member);
       await members.admit(claimed.founder);
     }
-    await members.revokeListed();
+    await channels.openFirst(claimed.mesh);
+    await channels.remove(await members.revokeListed());
   }
 
   #memberChanged(entry: DirectoryEntry): void {
@@ -161,6 +163,7 @@ export class RegistryNode {
     const sessions = table.ofMember(member);
     for (const session of sessions) session.follow(entry);
     if (kind === "agent" && sessions.length > 0) inboxes.consider(member);
+    if (this.#state === "ready") this.#parts.tellGroupsOf(member);
     if (revoked) return;
     if (kind === "person" && this.#state === "ready")
       mailboxes.devicesChanged({ member, kind, devices }).catch((error: unknown) => this.#failed("mailbox", error));
@@ -171,15 +174,21 @@ export class RegistryNode {
   #revoked(mesh: ClaimedMesh): void {
     if (mesh.revocations === undefined) return;
     const { compact, list } = mesh.revocations;
-    const { table, members, mailboxes, deviceBoxes, deadLetters, log } = this.#parts;
+    const { table, members, mailboxes, deviceBoxes, deadLetters, channels, blocks, log } = this.#parts;
     for (const session of table.proven()) session.push("revocations", { revocations: compact });
     for (const { member } of list.revoked) {
       for (const session of table.ofMember(member)) session.end("revoked");
-      Promise.all([mailboxes.remove(member), deviceBoxes.remove(member), deadLetters.removeAll(member)]).catch(
-        (error: unknown) => this.#failed("mailbox", error),
-      );
+      Promise.all([
+        mailboxes.remove(member),
+        deviceBoxes.remove(member),
+        deadLetters.removeAll(member),
+        blocks.remove(member),
+      ]).catch((error: unknown) => this.#failed("mailbox", error));
     }
-    members.revokeListed().catch((error: unknown) => this.#failed("revocations", error));
+    members
+      .revokeListed()
+      .then((revoked) => channels.remove(revoked))
+      .catch((error: unknown) => this.#failed("revocations", error));
     log("info", "revocations.changed", { number: list.number, revoked: list.revoked.length });
   }
 
@@ -196,8 +205,10 @@ export class RegistryNode {
   #sweep(): void {
     this.#sweeps = this.#parts.clock.setTimer(this.#parts.bounds.sweepMs, () => {
       const { invites, pairings, enrolments, mailboxes, deviceBoxes, deadLetters } = this.#parts;
+      const { channels, channelRetention, channelFeed } = this.#parts;
       const kept = [invites, pairings, enrolments, mailboxes, deviceBoxes, deadLetters];
-      Promise.all([this.#sweepBlobs(), ...kept.map((part) => part.sweep())])
+      const inChannels = [channels, channelRetention, channelFeed];
+      Promise.all([this.#sweepBlobs(), ...[...kept, ...inChannels].map((part) => part.sweep())])
         .catch((error: unknown) => this.#failed("sweep", error))
         .finally(() => {
           if (this.#state === "ready") this.#sweep();

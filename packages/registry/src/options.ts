@@ -35,6 +35,8 @@ export interface NodeOptions {
   readonly ice?: IceOptions;
   /** Default: silent. */
   readonly log?: RegistryLog;
+  /** Whether a member's word for keyless clients is taken (`via` of its posts): an edge of this registry. Default: nobody's. */
+  readonly mayVouch?: (member: string) => boolean;
   /** Bounds other than the documented ones, for tests and small machines. */
   readonly bounds?: Partial<RegistryBounds>;
 }

@@ -1,6 +1,10 @@
 import type { Clock, Log } from "@parley/core";
 
 import type { RegistryBounds } from "./bounds.ts";
+import type { ChannelEvents } from "./channels/channel-events.ts";
+import type { ChannelFeed } from "./channels/channel-feed.ts";
+import type { ChannelTable } from "./channels/channel-table.ts";
+import type { Posting } from "./channels/posting.ts";
 import type { DeadLetters } from "./dead-letters.ts";
 import type { Delivery } from "./delivery.ts";
 import type { DeviceBoxes } from "./device-boxes.ts";
@@ -29,4 +33,8 @@ export interface SessionServices extends HandshakeContext, WelcomeContext {
   readonly counters: NodeCounters;
   readonly delivery: Delivery;
   readonly requests: RequestTable;
+  readonly channelTable: ChannelTable;
+  readonly channelFeed: ChannelFeed;
+  readonly channelEvents: ChannelEvents;
+  readonly posting: Posting;
 }

@@ -7,6 +7,7 @@ import {
   type MemberKind,
   type MemberRecord,
   ParleyError,
+  postKind,
   type PushBody,
   type PushType,
   type Role,
@@ -15,6 +16,8 @@ import {
 } from "@parley/protocol";
 
 import { CatchUp } from "./catch-up.ts";
+import type { FeedReader } from "./channels/channel-feed.ts";
+import { PostIntake } from "./channels/post-intake.ts";
 import type { DirectoryEntry } from "./directory.ts";
 import { makeChallenge, type Proven, verifyProof } from "./handshake.ts";
 import type { InboxCandidate, InboxGrant } from "./inbox-leases.ts";
@@ -47,7 +50,7 @@ type Phase = "proof" | "verifying" | "open" | "closed";
 const orderlyCloses: readonly number[] = [1000, 1001, 1005];
 
 /** One device's connection to this node, from the challenge to the close. Knows no sockets. */
-export class Session implements PresenceWatcher, InboxCandidate {
+export class Session implements PresenceWatcher, InboxCandidate, FeedReader {
   /** What waits while its device reads too slowly. */
   readonly catchUp: CatchUp<Session>;
   readonly #socket: SessionSocket;
@@ -56,6 +59,7 @@ export class Session implements PresenceWatcher, InboxCandidate {
   readonly #pulse: SessionPulse;
   readonly #requests: SessionRequests;
   readonly #frames: SessionFrames;
+  readonly #posts: PostIntake;
   #phase: Phase = "proof";
   #handshakeTimer: Timer | undefined;
   #identity: SessionIdentity | undefined;
@@ -65,7 +69,7 @@ export class Session implements PresenceWatcher, InboxCandidate {
   constructor(socket: SessionSocket, services: SessionServices) {
     this.#socket = socket;
     this.#services = services;
-    const { clock, random, bounds, mesh, nodeKey, requests, delivery, counters } = services;
+    const { clock, random, bounds, mesh, nodeKey, requests, delivery, counters, posting } = services;
     this.#pulse = new SessionPulse(clock, bounds);
     this.catchUp = new CatchUp({ socket, clock, bounds, onHopeless: () => this.end("slow_reader") });
     this.#requests = new SessionRequests({
@@ -78,6 +82,7 @@ export class Session implements PresenceWatcher, InboxCandidate {
     });
     const onError = (error: unknown): void => this.#fail(error);
     this.#frames = new SessionFrames({ session: this, socket, delivery, clock, bounds, counters, onError });
+    this.#posts = new PostIntake({ session: this, posting, clock, bounds, counters, onError });
     this.#challenge = makeChallenge(mesh.claimed?.mesh, nodeKey.id, toBase64url(random.bytes(16)), clock.now());
   }
 
@@ -100,9 +105,13 @@ export class Session implements PresenceWatcher, InboxCandidate {
     return this.#mailbox;
   }
 
-  /** Work that a stop waits for: requests and frames that are being written. */
+  /** Work that a stop waits for: requests, frames and posts that are being written. */
   get isBusy(): boolean {
-    return this.#requests.isBusy || this.#frames.isBusy;
+    return this.#requests.isBusy || this.#frames.isBusy || this.#posts.isBusy;
+  }
+
+  get bufferedBytes(): number {
+    return this.#socket.bufferedBytes;
   }
 
   start(): void {
@@ -125,7 +134,7 @@ export class Session implements PresenceWatcher, InboxCandidate {
   onBytes(bytes: Uint8Array): void {
     if (this.#phase === "closed") return;
     this.#heard();
-    if (this.#phase === "open") this.#frames.take(bytes);
+    if (this.#phase === "open") (bytes[0] === postKind ? this.#posts : this.#frames).take(bytes);
     else this.end("unauthenticated");
   }
 
@@ -142,11 +151,27 @@ export class Session implements PresenceWatcher, InboxCandidate {
     if (this.#phase === "open") this.#send(JSON.stringify({ type, body }));
   }
 
+  /** As `push`, of what goes to many as the same text. */
+  pushText(text: string): void {
+    this.#send(text);
+  }
+
   /** Hands bytes to the device. One that does not read is closed. */
   deliver(bytes: Uint8Array): void {
     if (this.#phase !== "open") return;
     this.#socket.sendBytes(bytes);
     this.#checkBuffer();
+  }
+
+  onceDrained(run: () => void): void {
+    this.#socket.onceDrained(run);
+  }
+
+  /** Whether posts of a channel may be pushed to it now. */
+  mayFollow(channel: string): boolean {
+    const member = this.#identity?.member;
+    const standing = member === undefined ? undefined : this.#services.channelTable.get(channel)?.members.get(member);
+    return this.#phase === "open" && standing?.state === "in";
   }
 
   presenceChanged(member: string, devices: DevicePresence[]): void {
@@ -223,17 +248,21 @@ export class Session implements PresenceWatcher, InboxCandidate {
 
   /** `gaveUp`: the device takes nothing any more, so that another may hold its agent's inbox at once. */
   #leave(why: ErrorCode, gaveUp: boolean, close: () => void = () => undefined): void {
-    const { table, presence, log, inboxes } = this.#services;
+    const { table, presence, log, inboxes, channelFeed, channelEvents } = this.#services;
     this.#frames.sendResults();
+    this.#posts.sendResults();
+    this.#posts.close();
     this.#phase = "closed";
     this.#handshakeTimer?.cancel();
     this.#mailbox?.close(why === "closed" && !gaveUp);
     this.catchUp.end(true);
     table.removeUnproven(this);
     presence.unwatch(this);
+    channelFeed.remove(this);
     const identity = this.#identity;
     if (identity !== undefined && table.remove(identity.member, identity.device, this)) {
       presence.disconnect(identity.member, identity.device);
+      if (table.ofMember(identity.member).length === 0) channelEvents.presenceChanged(identity.member, "absent");
     }
     if (identity?.kind === "agent") inboxes.leave(this, gaveUp);
     log(identity === undefined ? "debug" : "info", "session.closed", {
@@ -260,7 +289,7 @@ export class Session implements PresenceWatcher, InboxCandidate {
 
   #open(proven: Proven, { session, generation, cursor, text }: Welcome): void {
     if (this.#phase !== "verifying") return;
-    const { table, presence, log, inboxes, counters } = this.#services;
+    const { table, presence, log, inboxes, counters, channelEvents } = this.#services;
     const { member, device, boot } = proven;
     const older = table.ofDevice(device);
     if (older !== undefined && older.generation > generation) return this.end("superseded");
@@ -285,8 +314,10 @@ export class Session implements PresenceWatcher, InboxCandidate {
     );
     counters.sessions++;
     this.#socket.sendText(text);
+    const isFirst = table.ofMember(member.member).length === 0;
     table.put(member.member, device, this)?.end("superseded");
     presence.connect(member.member, device, boot);
+    if (isFirst) channelEvents.presenceChanged(member.member, "present");
     if (member.kind === "agent") inboxes.consider(member.member);
     else this.#mailbox.changed();
     this.deviceBoxChanged();

@@ -6,7 +6,7 @@ export { FakeClock } from "./fake-clock.ts";
 export { SeededRandom } from "./seeded-random.ts";
 export { testCard } from "./test-card.ts";
 export { testEnvelope } from "./test-envelope.ts";
-export { type OpenOptions, TestDevice } from "./test-device.ts";
+export { type OpenOptions, type PostResult, TestDevice } from "./test-device.ts";
 export { randomId16, TestIdentity, type TestIdentityOptions } from "./test-identity.ts";
 export { type SocketClose, type SocketEvent, TestSocket } from "./test-socket.ts";
 export { callRegistry, type JoinOptions, WireMesh } from "./wire-mesh.ts";

@@ -1,15 +1,19 @@
-import { sha256 } from "@parley/core";
+import { sha256, signStatement } from "@parley/core";
 import {
   challengeSchema,
   decodeDelivery,
   decodeNodeMessage,
+  decodePostBatch,
   decodeRoutedFrame,
   type Delivery,
+  encodePost,
   encodeRoutedHeader,
   errorCodeOfClose,
   type FrameResult,
   joinRoutedFrame,
   ParleyError,
+  type PostBatch,
+  postBatchKind,
   type PushBody,
   type PushType,
   type ReplyBody,
@@ -34,6 +38,8 @@ export interface OpenOptions {
 }
 
 type Welcome = ReturnType<typeof welcomeSchema.parse>;
+/** What became of a post. */
+export type PostResult = PushBody<"post.results">["results"][number];
 
 /** A device that speaks the protocol by hand, one session long. It verifies nothing: that is the real one's work. */
 export class TestDevice {
@@ -51,6 +57,8 @@ export class TestDevice {
   readonly #pushes = new Inbox<{ type: PushType; body: unknown }>();
   readonly #deliveries = new Inbox<Delivery>();
   readonly #results = new Inbox<FrameResult>();
+  readonly #batches = new Inbox<PostBatch>();
+  readonly #postResults = new Inbox<PostResult>();
 
   private constructor(identity: TestIdentity, mesh: string, device: string, socket: TestSocket, welcome: Welcome) {
     this.identity = identity;
@@ -141,6 +149,37 @@ export class TestDevice {
     return this.#pushes.waiting.filter((push) => push.type === type).length;
   }
 
+  /** The next batch of posts that was pushed to this device. */
+  nextBatch(): Promise<PostBatch> {
+    return this.#batches.next();
+  }
+
+  /** Batches that were pushed and not asked for yet. */
+  get waitingBatches(): number {
+    return this.#batches.waiting.length;
+  }
+
+  /** What became of the next post that was sent. */
+  nextPostResult(): Promise<PostResult> {
+    return this.#postResults.next();
+  }
+
+  /** The statement of a post by this device: a text, unless it says something else. */
+  async makePost(channel: string, change: Partial<Statement<"post">> = {}): Promise<string> {
+    const { mesh, identity } = this;
+    const content = change.encrypted === undefined ? { content: { type: "text" as const, text: "hello" } } : {};
+    const post = { mesh, channel, member: identity.member, id: randomId16(), iat: Date.now(), ...content, ...change };
+    const device = identity.devices.find(({ id }) => id === this.#device);
+    if (device === undefined) throw new Error("the device is not one of its member's");
+    return signStatement("post", post, device);
+  }
+
+  /** Posts, and answers what becomes of it once that is known. Not for several at the same time. */
+  async post(channel: string, change: Partial<Statement<"post">> = {}): Promise<PostResult> {
+    this.socket.send(encodePost(await this.makePost(channel, change)));
+    return this.nextPostResult();
+  }
+
   /** What became of the next frame that was sent. */
   nextResult(): Promise<FrameResult> {
     return this.#results.next();
@@ -188,10 +227,17 @@ export class TestDevice {
       this.#replies.delete(re);
     } else if ("push" in value && value.push.type === "frame.results") {
       for (const result of value.push.body.results) this.#results.put(result);
+    } else if ("push" in value && value.push.type === "post.results") {
+      for (const result of value.push.body.results) this.#postResults.put(result);
     } else if ("push" in value) this.#pushes.put(value.push);
   }
 
   #onBytes(bytes: Uint8Array): void {
+    if (bytes[0] === postBatchKind) {
+      const batch = decodePostBatch(bytes);
+      if (!batch.ok) throw new Error(batch.message);
+      return this.#batches.put(batch.value);
+    }
     const delivery = decodeDelivery(bytes);
     if (!delivery.ok) throw new Error(delivery.message);
     this.#deliveries.put(delivery.value);
@@ -201,7 +247,8 @@ export class TestDevice {
     for (const reply of this.#replies.values()) reply({ error: { code: "closed", message: reason } });
     this.#replies.clear();
     const error = new Error(`the session was closed with ${code} ${reason}`);
-    for (const inbox of [this.#pushes, this.#deliveries, this.#results]) inbox.end(error);
+    const inboxes = [this.#pushes, this.#deliveries, this.#results, this.#batches, this.#postResults];
+    for (const inbox of inboxes) inbox.end(error);
   }
 }
 

@@ -1,6 +1,8 @@
 import type { RequestType } from "@parley/protocol";
 
 import { admissionRequests, type AdmissionServices } from "./admission.ts";
+import { blocksRequests, type BlocksServices } from "./blocks.ts";
+import { channelsRequests, type ChannelsServices } from "./channels.ts";
 import { devicesRequests, type DevicesServices } from "./devices.ts";
 import { directoryRequests, type DirectoryServices } from "./directory.ts";
 import { mailboxRequests, type MailboxServices } from "./mailbox.ts";
@@ -8,6 +10,8 @@ import type { RequestHandlers } from "./request-handler.ts";
 import { tokensRequests, type TokensServices } from "./tokens.ts";
 
 export type RequestServices = AdmissionServices &
+  BlocksServices &
+  ChannelsServices &
   DevicesServices &
   DirectoryServices &
   MailboxServices &
@@ -22,6 +26,8 @@ export function makeRequestTable(services: RequestServices): RequestTable {
     ...devicesRequests(services),
     ...admissionRequests(services),
     ...mailboxRequests(services),
+    ...channelsRequests(services),
+    ...blocksRequests(services),
     ...tokensRequests(services),
   };
 }

@@ -1,0 +1,115 @@
+import type { Clock } from "@parley/core";
+import { ParleyError, type PushBody } from "@parley/protocol";
+
+import type { RegistryBounds } from "../bounds.ts";
+import type { SessionTable } from "../session-table.ts";
+import type { Session } from "../session.ts";
+import { Tick } from "../tick.ts";
+import { TokenBucket } from "../token-bucket.ts";
+import { requireIn, viewOf } from "./channel-rules.ts";
+import type { ChannelTable, KnownChannel } from "./channel-table.ts";
+import type { StoredChannelMember } from "./stored-channel.ts";
+
+type ChannelEvent = PushBody<"channel.event">;
+type What = ChannelEvent["what"];
+
+export interface ChannelEventsOptions {
+  readonly sessions: SessionTable;
+  readonly table: ChannelTable;
+  readonly clock: Pick<Clock, "now" | "monotonic" | "soon">;
+  readonly bounds: Pick<RegistryBounds, "channelEventsPerTurn" | "presenceMembers" | "typingPerSecond">;
+}
+
+/** Tells the members of channels that are connected here what happens in them and is no post. Nothing of it is kept. */
+export class ChannelEvents {
+  readonly #options: ChannelEventsOptions;
+  readonly #tick: Tick;
+  readonly #typing = new WeakMap<Session, TokenBucket>();
+  #waiting = new Map<string, ChannelEvent[]>();
+
+  constructor(options: ChannelEventsOptions) {
+    this.#options = options;
+    this.#tick = new Tick(
+      (run) => options.clock.soon(run),
+      () => this.#tell(),
+    );
+  }
+
+  /** A channel has another topic, retention or state. */
+  changed(channel: string, by: string | undefined): void {
+    this.#add(channel, { what: "changed", ...(by === undefined ? {} : { by }) });
+  }
+
+  /** Somebody came into a channel, went out, or was invited. */
+  standingChanged(
+    channel: KnownChannel,
+    member: string,
+    now: StoredChannelMember,
+    before: StoredChannelMember | undefined,
+  ): void {
+    const by = now.by === undefined ? {} : { by: now.by };
+    if (now.state === "in" && before?.state !== "in") this.#add(channel.id, { what: "joined", member });
+    else if (now.state === "out" && before?.state === "in") {
+      const event = this.#add(channel.id, { what: now.why ?? "left", member, ...by });
+      // It is not among those who are told any more.
+      for (const session of this.#options.sessions.ofMember(member)) session.push("channel.event", event);
+    } else if (now.state === "invited" && now.by !== undefined)
+      for (const session of this.#options.sessions.ofMember(member))
+        session.push("channel.invited", { channel: viewOf(channel, member), by: now.by });
+  }
+
+  /** A member's first device connected, or its last one went. */
+  presenceChanged(member: string, what: "present" | "absent"): void {
+    const { table, bounds } = this.#options;
+    for (const channel of table.ofMember(member))
+      if ((table.get(channel)?.joined ?? 0) <= bounds.presenceMembers) this.#add(channel, { what, member });
+  }
+
+  /** A member writes, or stopped. Throws `not_in_channel` or `rate_limited`. */
+  typing(session: Session, channel: KnownChannel, member: string, writes: boolean): void {
+    const { clock, bounds } = this.#options;
+    requireIn(channel, member);
+    const { typingPerSecond: rate } = bounds;
+    const bucket = this.#typing.get(session) ?? new TokenBucket(rate, rate * 5, clock.monotonic());
+    this.#typing.set(session, bucket);
+    if (!bucket.take(clock.monotonic())) throw new ParleyError("rate_limited");
+    if (channel.joined <= bounds.presenceMembers) this.#add(channel.id, { what: writes ? "typing" : "quiet", member });
+  }
+
+  #add(channel: string, event: Omit<ChannelEvent, "channel" | "at">): ChannelEvent {
+    const { clock, bounds } = this.#options;
+    const full = { channel, ...event, at: clock.now() };
+    const waiting = this.#waiting.get(channel) ?? [];
+    this.#waiting.set(channel, waiting);
+    if (waiting.length < bounds.channelEventsPerTurn) waiting.push(full);
+    // Too much at once to tell one by one: that it is not as it was says to ask.
+    else waiting[bounds.channelEventsPerTurn] = { channel, what: "changed", at: full.at };
+    this.#tick.schedule();
+    return full;
+  }
+
+  #tell(): void {
+    const all = this.#waiting;
+    this.#waiting = new Map();
+    for (const [channel, events] of all) {
+      const readers = this.#readersOf(channel);
+      for (const event of events) {
+        const text = JSON.stringify({ type: "channel.event", body: event });
+        for (const { member, session } of readers) if (!isOwn(event, member)) session.pushText(text);
+      }
+    }
+  }
+
+  #readersOf(id: string): { readonly member: string; readonly session: Session }[] {
+    const { table, sessions } = this.#options;
+    const channel = table.get(id);
+    if (channel === undefined) return [];
+    return [...channel.members]
+      .filter(([, { state }]) => state === "in")
+      .flatMap(([member]) => sessions.ofMember(member).map((session) => ({ member, session })));
+  }
+}
+
+/** Nobody is told that it is here or writes. */
+const ownNews: ReadonlySet<What> = new Set<What>(["present", "absent", "typing", "quiet"]);
+const isOwn = ({ what, member }: ChannelEvent, reader: string): boolean => ownNews.has(what) && member === reader;

@@ -1,0 +1,59 @@
+import { ParleyError, toParleyError } from "@parley/protocol";
+
+import type { NodeCounters } from "../node-counters.ts";
+import type { SessionIdentity } from "../session.ts";
+import type { ChannelLog, PostPlace } from "./channel-log.ts";
+import { isIn } from "./channel-rules.ts";
+import type { ChannelTable } from "./channel-table.ts";
+import type { Channels } from "./channels.ts";
+import { checkAuthor, checkPlace, type IncomingPost, type PostRules } from "./post-check.ts";
+
+export interface PostingOptions {
+  readonly table: ChannelTable;
+  readonly channels: Channels;
+  readonly log: ChannelLog;
+  readonly rules: () => PostRules;
+  readonly counters: NodeCounters;
+  /** A post was appended here. */
+  readonly onPosted: (channel: string) => void;
+}
+
+/** Lets posts into the logs of their channels. */
+export class Posting {
+  readonly #options: PostingOptions;
+
+  constructor(options: PostingOptions) {
+    this.#options = options;
+  }
+
+  /** Undefined when it may be appended, else why not. A promise when the store has to be asked first. */
+  admit(post: IncomingPost, author: SessionIdentity): ParleyError | Promise<void> | undefined {
+    const { table } = this.#options;
+    const rules = this.#options.rules();
+    try {
+      checkAuthor(post, author, rules);
+      const channel = table.get(post.channel);
+      if (channel === undefined || !isIn(channel, author.member)) return this.#lookUp(post, author, rules);
+      checkPlace(post, channel, rules);
+      return undefined;
+    } catch (error) {
+      return toParleyError(error);
+    }
+  }
+
+  /** Durable when resolved. */
+  async append({ channel, id, bytes, post }: IncomingPost): Promise<PostPlace> {
+    const { log, counters, onPosted } = this.#options;
+    const place = await log.append(channel, bytes, `${post.signer}.${id}`);
+    if (place.duplicate) counters.postsAgain++;
+    else {
+      counters.posted++;
+      onPosted(channel);
+    }
+    return place;
+  }
+
+  async #lookUp(post: IncomingPost, author: SessionIdentity, rules: PostRules): Promise<void> {
+    checkPlace(post, await this.#options.channels.findOwn(post.channel, author), rules);
+  }
+}

@@ -1,0 +1,135 @@
+import { limits, ParleyError, type ReplyBody, toParleyError } from "@parley/protocol";
+
+import type { Blocks } from "../blocks.ts";
+import type { ChannelEvents } from "../channels/channel-events.ts";
+import type { ChannelFeed } from "../channels/channel-feed.ts";
+import { beginOf, type ChannelHistory } from "../channels/channel-history.ts";
+import type { ChannelLog } from "../channels/channel-log.ts";
+import { requireIn, viewOf } from "../channels/channel-rules.ts";
+import type { KnownChannel } from "../channels/channel-table.ts";
+import type { Channels } from "../channels/channels.ts";
+import type { Groups } from "../channels/groups.ts";
+import { checkInvitation } from "../channels/invitation-check.ts";
+import type { Members } from "../members.ts";
+import type { MeshState } from "../mesh-state.ts";
+import type { Presence } from "../presence.ts";
+import type { SessionIdentity } from "../session.ts";
+import { toWireError } from "../wire-error.ts";
+import type { RequestHandlers, RequestsOf } from "./request-handler.ts";
+
+export interface ChannelsServices {
+  readonly mesh: MeshState;
+  readonly members: Members;
+  readonly presence: Presence;
+  readonly channels: Channels;
+  readonly channelLog: ChannelLog;
+  readonly channelHistory: ChannelHistory;
+  readonly channelFeed: ChannelFeed;
+  readonly channelEvents: ChannelEvents;
+  readonly groups: Groups;
+  readonly blocks: Blocks;
+}
+
+type FollowReply = ReplyBody<"channel.follow">["channels"][number];
+
+/** Channels and who is in them, their posts, and their encrypted groups. */
+export function channelsRequests(services: ChannelsServices): RequestHandlers<RequestsOf<"channel" | "group">> {
+  const { mesh, members, presence, channels, channelLog, channelHistory, channelFeed, channelEvents, groups, blocks } =
+    services;
+  const replyOf = async (channel: KnownChannel, { member }: SessionIdentity): Promise<ReplyBody<"channel.get">> => {
+    const invitation = channel.members.get(member)?.invitation;
+    return {
+      channel: viewOf(channel, member),
+      bounds: await channelHistory.bounds(channel, member),
+      ...(invitation === undefined ? {} : { invitation }),
+    };
+  };
+  const encrypted = async (channel: string, caller: SessionIdentity): Promise<KnownChannel> => {
+    const found = await channels.findOwn(channel, caller);
+    if (!found.record.encrypted)
+      throw new ParleyError("invalid_argument", { message: "channel: is not an encrypted one" });
+    return found;
+  };
+  return {
+    "channel.create": async (caller, wanted) => replyOf(await channels.create(caller, wanted), caller),
+    "channel.list": (caller, wanted) => channels.list(caller, wanted),
+    "channel.get": async (caller, wanted) => replyOf(await channels.find(wanted, caller), caller),
+    "channel.join": async (caller, wanted) => replyOf(await channels.join(wanted, caller), caller),
+    "channel.leave": async (caller, { channel }) => {
+      await channels.leave(channel, caller);
+      return {};
+    },
+    "channel.set": async (caller, wanted) => replyOf(await channels.set(caller, wanted), caller),
+    "channel.invite": async (caller, { channel: id, member, invitation }) => {
+      const channel = await channels.findOwn(id, caller);
+      checkInvitation(channel, member, invitation, caller, mesh.require().mesh);
+      await members.find({ member });
+      if (blocks.isBlocked(member, caller.member)) throw new ParleyError("blocked");
+      await channels.invite(channel, member, caller.member, invitation);
+      return {};
+    },
+    "channel.kick": async (caller, { channel, member }) => {
+      await channels.kick(channel, member, caller);
+      return {};
+    },
+    "channel.members": async (caller, { channel: id, after = "", limit = limits.pageSize }) => {
+      const channel = await channels.find({ channel: id }, caller);
+      if (channel.record.kind === "invite") requireIn(channel, caller.member);
+      const ids = [...channel.members]
+        .filter(([member, { state }]) => state === "in" && member > after)
+        .map(([member]) => member)
+        .sort((one, other) => (one < other ? -1 : 1));
+      const page = ids.slice(0, limit);
+      const next = ids.length > page.length ? page.at(-1) : undefined;
+      return {
+        members: page.map((member) => ({
+          member,
+          since: channel.members.get(member)?.since ?? 0,
+          owner: channel.record.createdBy === member,
+          present: presence.of(member).length > 0,
+        })),
+        ...(next === undefined ? {} : { next }),
+      };
+    },
+    "channel.follow": async (caller, { channels: wanted }, session) => {
+      const found = await Promise.all(
+        wanted.map(async ({ channel: id, epoch, after }) => {
+          try {
+            const channel = await channels.findOwn(id, caller);
+            const bounds = await channelLog.bounds(id);
+            const from = epoch === undefined || epoch === bounds.epoch ? Math.min(after, bounds.last) : 0;
+            return { id, channel, bounds, after: Math.max(from, beginOf(channel, caller.member) - 1) };
+          } catch (error) {
+            return { id, error: toWireError(toParleyError(error)) };
+          }
+        }),
+      );
+      // Nothing is awaited from here on: the reply goes out before the first post.
+      return {
+        channels: found.map((one): FollowReply => {
+          if ("error" in one) return { channel: one.id, error: one.error };
+          const { id, bounds, after } = one;
+          // It may have been taken out meanwhile.
+          if (!session.mayFollow(id)) return { channel: id, error: toWireError(new ParleyError("not_in_channel")) };
+          channelFeed.follow(session, id, after, bounds);
+          const { epoch, last } = bounds;
+          const first = Math.max(bounds.first, beginOf(one.channel, caller.member));
+          return { channel: id, bounds: { epoch, first, last }, after };
+        }),
+      };
+    },
+    "channel.unfollow": (_caller, { channels: ids }, session) => {
+      for (const id of ids) channelFeed.unfollow(session, id);
+      return {};
+    },
+    "channel.read": async (caller, wanted) =>
+      channelHistory.read(await channels.findOwn(wanted.channel, caller), caller.member, wanted),
+    "channel.typing": async (caller, { channel: id, writes }, session) => {
+      channelEvents.typing(session, await channels.findOwn(id, caller), caller.member, writes);
+      return {};
+    },
+    "group.commit": async (caller, body) => groups.commit(await encrypted(body.channel, caller), caller.device, body),
+    "group.commits": async (caller, { channel, from }) => groups.commits(await encrypted(channel, caller), from),
+    "group.info": async (caller, { channel }) => groups.info(await encrypted(channel, caller)),
+  };
+}

@@ -20,6 +20,8 @@ const message = (seq: number, change: { readonly redelivered?: boolean } = {}): 
   class: "durable",
   redelivered: false,
   attachments: [],
+  request: false,
+  secret: false,
   ...change,
 });
 

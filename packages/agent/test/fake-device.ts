@@ -118,6 +118,10 @@ export class FakeDevice implements Fake {
     };
   }
 
+  get conversations(): never {
+    throw new ParleyError("unsupported_operation");
+  }
+
   async attach(): Promise<never> {
     throw new ParleyError("unsupported_operation");
   }
@@ -203,6 +207,8 @@ export class FakeDevice implements Fake {
       path: "relay",
       class: "durable",
       redelivered: false,
+      request: false,
+      secret: false,
     };
     await this.#onMessage?.(message);
   }

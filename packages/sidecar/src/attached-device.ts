@@ -2,8 +2,8 @@ import type {
   AttachOptions,
   ContentSink,
   ContentSource,
+  ConversationApi,
   DelegateRequest,
-  Delivery,
   DeliveryViews,
   DeviceApi,
   DeviceEvent,
@@ -30,8 +30,6 @@ import {
   type AgentCard,
   type Availability,
   type BlobRef,
-  type DeliveryState,
-  hasReached,
   type Path,
   ParleyError,
   type ReplyBody,
@@ -41,6 +39,8 @@ import {
   toParleyError,
 } from "@parley/protocol";
 
+import { AttachedConversations } from "./attached-conversations.ts";
+import { attachedSent, type HolderView } from "./attached-sent.ts";
 import { EventBuffer } from "./event-buffer.ts";
 import { LocalCalls } from "./local-calls.ts";
 import type { OperationBody } from "./operations.ts";
@@ -72,13 +72,17 @@ const pathsOf = (paths: readonly Path[] | undefined): { paths?: Path[] } =>
   paths === undefined ? {} : { paths: [...paths] };
 
 class Attached implements AttachedDevice {
+  readonly conversations: ConversationApi;
   readonly #calls: LocalCalls;
+  readonly #holder: HolderView;
   readonly #listeners = new Set<(event: DeviceEvent) => void>();
   readonly #links = new Map<string, LinkView>();
   #state: SessionState = "connecting";
 
   constructor(calls: LocalCalls) {
     this.#calls = calls;
+    this.#holder = { calls, watch: (listener) => this.watch(listener) };
+    this.conversations = new AttachedConversations(this.#holder);
   }
 
   get member(): string {
@@ -182,53 +186,11 @@ class Attached implements AttachedDevice {
     return reply.data as ReplyBody<Type>;
   }
 
-  async send(to: string, text: string, options: SendOptions = {}): Promise<Sent> {
+  send(to: string, text: string, options: SendOptions = {}): Promise<Sent> {
     const { signal, paths, attachments, ...rest } = options;
     const attached = attachments === undefined ? {} : { attachments: [...attachments] };
-    const first = Promise.withResolvers<Delivery>();
-    let newest: Delivery | undefined;
-    const take = (delivery: Delivery): void => {
-      newest = delivery;
-    };
-    const reply = this.#calls.call(
-      "send",
-      { to, text, ...rest, ...attached, ...pathsOf(paths) },
-      {
-        onEvent: (event) => {
-          take("sent" in event ? event.sent : event.delivery);
-          if ("sent" in event) first.resolve(event.sent);
-        },
-        signal,
-      },
-    );
-    reply.catch((error: unknown) => first.reject(toParleyError(error)));
-    const accepted = await first.promise;
-    const settled = reply.then(
-      (delivery) => {
-        take(delivery);
-        return delivery;
-      },
-      (error: unknown): Delivery => lost(newest ?? accepted, toParleyError(error)),
-    );
-    const state = (): Delivery => newest ?? accepted;
-    return { id: accepted.id, accepted, state, settled, reaches: (wanted) => this.#reaches(state, take, wanted) };
-  }
-
-  /** Beyond the settlement, which ends the operation, the holder's events tell. */
-  #reaches(state: () => Delivery, take: (delivery: Delivery) => void, wanted: DeliveryState): Promise<Delivery> {
-    if (hasReached(state().state, wanted)) return Promise.resolve(state());
-    return new Promise((resolve) => {
-      const end = (delivery: Delivery): void => {
-        stop();
-        resolve(delivery);
-      };
-      const stop = this.watch((event) => {
-        if (event.type !== "delivery" || event.delivery.id !== state().id) return;
-        take(event.delivery);
-        if (hasReached(event.delivery.state, wanted)) end(event.delivery);
-      });
-      void this.closed.then((error) => end(lost(state(), error)));
-    });
+    const body = { to, text, ...rest, ...attached, ...pathsOf(paths) };
+    return attachedSent(this.#holder, (call) => this.#calls.call("send", body, call), signal);
   }
 
   onMessage(handler: (message: IncomingMessage) => void | Promise<void>): () => void {
@@ -361,9 +323,4 @@ function pathOf({ path }: { readonly path?: string }): string {
   throw new ParleyError("unsupported_operation", {
     message: "Through the process that holds the device only files can be transferred.",
   });
-}
-
-/** The holder went while a message was under way: it stays accepted, and what became of it is not known here. */
-function lost(newest: Delivery, { code, message }: ParleyError): Delivery {
-  return { ...newest, error: { code, message } };
 }

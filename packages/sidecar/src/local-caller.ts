@@ -13,11 +13,9 @@ import {
   lineVersions,
   mostRequests,
 } from "./local-lines.ts";
-import { operationHandlers, type RequestContext } from "./operation-handlers.ts";
-import { type OperationName, operationTable } from "./operations.ts";
-
-/** Operations that end only when their caller wants: nobody waits for their reply. */
-const endless: readonly OperationName[] = ["watch", "messages"];
+import { operationHandlers } from "./operation-handlers.ts";
+import { endlessOperations, type OperationName, operationTable } from "./operations.ts";
+import type { RequestContext } from "./request-context.ts";
 
 interface Running {
   readonly op: OperationName;
@@ -63,7 +61,7 @@ export class LocalCaller {
   }
 
   get busy(): boolean {
-    return !this.#connection.isClosed && [...this.#running.values()].some(({ op }) => !endless.includes(op));
+    return !this.#connection.isClosed && [...this.#running.values()].some(({ op }) => !endlessOperations.includes(op));
   }
 
   /** Resolves at the next change of what runs, or after `ms`. */

@@ -13,6 +13,7 @@ import {
   welcomeLineSchema,
 } from "./local-lines.ts";
 import {
+  acknowledgedOperations,
   type OperationBody,
   type OperationEvent,
   type OperationName,
@@ -121,7 +122,7 @@ export class LocalCalls {
         handled = handled.then(async () => {
           const event = row.event.safeParse(json);
           if (event.success) await options.onEvent?.(event.data as OperationEvent<Name>);
-          if (op === "messages") await this.#connection.send({ ack: id, n });
+          if (acknowledgedOperations.includes(op)) await this.#connection.send({ ack: id, n });
         });
         handled.catch(() => void this.#connection.send({ cancel: id }));
       };

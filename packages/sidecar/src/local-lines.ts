@@ -11,8 +11,8 @@ export const lineVersions: readonly number[] = [1];
 export const lineBytes = 1024 * 1024;
 /** Local connections at once. */
 export const mostConnections = 32;
-/** Requests of one connection under way at once. */
-export const mostRequests = 64;
+/** Requests of one connection under way at once: a listener has one for each of its channels. */
+export const mostRequests = 256;
 /** Bytes that wait for a local reader before it is cut off. */
 export const mostBufferedBytes = 8 * 1024 * 1024;
 /** From the connection to the end of the handshake. */

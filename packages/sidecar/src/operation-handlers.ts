@@ -1,52 +1,16 @@
 /** What each operation of the table does with the device of this process. */
-import type {
-  Delivery,
-  DeliveryView,
-  DeliveryViews,
-  DeviceApi,
-  DeviceEvent,
-  LinkView,
-  TransferProgress,
-} from "@parley/client";
+import type { DeliveryView, DeliveryViews, DeviceApi, DeviceEvent, LinkView, TransferProgress } from "@parley/client";
 import { FileSink, openFileSource } from "@parley/client/node";
 import { ParleyError, requestTable, toParleyError } from "@parley/protocol";
 
+import { conversationHandlers, fittingEvent } from "./conversation-handlers.ts";
 import { lineBytes } from "./local-lines.ts";
 import { memberViewJson } from "./member-json.ts";
-import type { OperationBody, OperationEventJson, OperationName, OperationReplyJson } from "./operations.ts";
-
-/** What a handler has of its request. */
-export interface RequestContext<Name extends OperationName> {
-  readonly device: DeviceApi;
-  readonly body: OperationBody<Name>;
-  /** Aborted when the caller cancels or goes. */
-  readonly signal: AbortSignal;
-  /** Milliseconds since 1970 when this process took the device. */
-  readonly since: number;
-  /** Sends an event; resolves when there is room for the next. */
-  readonly emit: (event: OperationEventJson<Name>) => Promise<void>;
-  /** Sends an event and resolves when the caller has dealt with it; rejects when it goes first. */
-  readonly emitAcknowledged: (event: OperationEventJson<Name>) => Promise<void>;
-}
-
-type Handlers = {
-  readonly [Name in OperationName]: (context: RequestContext<Name>) => Promise<OperationReplyJson<Name>>;
-};
-
-/** Resolves when the caller has had enough. */
-const untilAborted = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
+import type { OperationName } from "./operations.ts";
+import { followSent, given, type Handlers, untilAborted } from "./request-context.ts";
 
 const linkJson = (link: LinkView): LinkView => ({ ...link });
 const linksOf = (device: DeviceApi): LinkView[] => device.links().map(linkJson);
-
-/** A field that is left out when undefined. */
-function given<Key extends string, Value>(key: Key, value: Value | undefined): { [K in Key]?: Value } {
-  return value === undefined ? {} : ({ [key]: value } as { [K in Key]?: Value });
-}
 
 /** How far a transfer is, as fast as the caller takes it: what comes in between is left out. */
 function progressTo(emit: (progress: TransferProgress) => Promise<void>): (progress: TransferProgress) => void {
@@ -80,11 +44,13 @@ function fittingPage(page: DeliveryViews): DeliveryViews {
 
 const sizeOf = (record: DeliveryView): number => Buffer.byteLength(JSON.stringify(record));
 
-export const operationHandlers: Handlers = {
+export const operationHandlers: Handlers<OperationName> = {
+  ...conversationHandlers,
+
   status: async ({ device, since }) => ({ pid: process.pid, since, state: device.state, links: linksOf(device) }),
 
   async watch({ device, signal, emit }) {
-    const stop = device.watch((event: DeviceEvent) => void emit({ event }).catch(() => undefined));
+    const stop = device.watch((event: DeviceEvent) => void emit({ event: fittingEvent(event) }).catch(() => undefined));
     try {
       await emit({ state: device.state, links: linksOf(device) });
       await untilAborted(signal);
@@ -107,22 +73,9 @@ export const operationHandlers: Handlers = {
     return device.request(body.type, parsed.data);
   },
 
-  async send({ device, body, signal, emit }) {
-    const { to, text, ...options } = body;
-    const early: Delivery[] = [];
-    let take = (delivery: Delivery): void => void early.push(delivery);
-    const stop = device.watch((event) => event.type === "delivery" && take(event.delivery));
-    try {
-      const sent = await device.send(to, text, { ...options, signal });
-      await emit({ sent: sent.accepted });
-      take = (delivery) =>
-        delivery.id === sent.id && delivery.state !== "accepted" && void emit({ delivery }).catch(() => undefined);
-      early.forEach(take);
-      const settled = await Promise.race([sent.settled, untilAborted(signal)]);
-      return settled ?? sent.state();
-    } finally {
-      stop();
-    }
+  send(context) {
+    const { to, text, ...options } = context.body;
+    return followSent(context, () => context.device.send(to, text, { ...options, signal: context.signal }));
   },
 
   async messages({ device, signal, emitAcknowledged }) {

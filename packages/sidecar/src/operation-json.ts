@@ -13,6 +13,8 @@ import {
 } from "@parley/protocol";
 import { z } from "zod";
 
+import { conversationEventSchemas } from "./conversation-json.ts";
+
 const maybe = <Schema extends z.ZodType>(schema: Schema) => schema.optional().transform((value) => value);
 const coded = z.object({ code: errorCodeSchema, message: z.string() });
 const route = z.object({ path: z.enum(["direct", "turn"]), local: z.string(), remote: z.string() });
@@ -110,6 +112,10 @@ export const incomingMessageSchema = z.object({
   path: pathSchema,
   class: z.enum(["durable", "live"]),
   redelivered: z.boolean(),
+  request: z.boolean(),
+  secret: z.boolean(),
+  answers: z.exactOptional(z.string()),
+  thread: z.exactOptional(z.string()),
 });
 
 export const progressSchema = z.object({
@@ -148,6 +154,7 @@ export const metricSampleSchema = z.object({
 export const sessionStateSchema = z.enum(["connecting", "connected", "waiting", "stopped"]);
 
 export const deviceEventSchema = z.discriminatedUnion("type", [
+  ...conversationEventSchemas,
   z.object({
     type: z.literal("session"),
     state: sessionStateSchema,

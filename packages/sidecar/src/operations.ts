@@ -6,13 +6,13 @@ import {
   blobRefSchema,
   limits,
   memberKindSchema,
-  pathSchema,
   requestTable,
   type RequestType,
   skillIdSchema,
 } from "@parley/protocol";
 import { z } from "zod";
 
+import { conversationOperations } from "./conversation-operations.ts";
 import { memberViewSchema } from "./member-json.ts";
 import {
   deliveryQuerySchema,
@@ -30,28 +30,10 @@ import {
   taskEndSchema,
   taskEventSchema,
 } from "./operation-json.ts";
+import { empty, none, operation, paths, ttlMs, who } from "./operation-row.ts";
 
-interface Operation<Body extends z.ZodType, Event extends z.ZodType, Reply extends z.ZodType> {
-  readonly body: Body;
-  /** What streams before the reply; `z.never()` for none. */
-  readonly event: Event;
-  readonly reply: Reply;
-  readonly says: string;
-}
-
-const operation = <Body extends z.ZodType, Event extends z.ZodType, Reply extends z.ZodType>(
-  says: string,
-  body: Body,
-  reply: Reply,
-  event: Event,
-): Operation<Body, Event, Reply> => ({ says, body, event, reply });
-
-const none = z.never();
-const empty = z.strictObject({});
-const who = z.string().min(1).max(64);
 /** The two processes may run in different folders. */
 const absolutePath = z.string().max(4096).regex(/^\//, "is not an absolute path");
-const paths = z.exactOptional(z.array(pathSchema).min(1).max(4));
 const requestTypes = Object.keys(requestTable) as [RequestType, ...RequestType[]];
 
 export const operationTable = {
@@ -105,7 +87,7 @@ export const operationTable = {
       text: z.string(),
       class: z.exactOptional(z.enum(["durable", "live"])),
       paths,
-      ttlMs: z.exactOptional(z.int().min(1).max(limits.expiryMs)),
+      ttlMs,
       attachments: z.exactOptional(z.array(blobRefSchema).max(limits.attachments)),
     }),
     deliverySchema,
@@ -123,7 +105,7 @@ export const operationTable = {
       path: absolutePath,
       name: blobLabelSchema.shape.name,
       type: z.exactOptional(blobLabelSchema.shape.type),
-      ttlMs: z.exactOptional(z.int().min(1).max(limits.expiryMs)),
+      ttlMs,
     }),
     blobRefSchema,
     progressSchema,
@@ -198,7 +180,13 @@ export const operationTable = {
     empty,
     none,
   ),
+  ...conversationOperations,
 } as const;
+
+/** Operations whose events wait for the caller's `ack`. */
+export const acknowledgedOperations: readonly OperationName[] = ["messages", "subscribe"];
+/** Operations that end only when their caller wants: nobody waits for their reply. */
+export const endlessOperations: readonly OperationName[] = ["watch", "messages", "keep", "subscribe"];
 
 export type OperationName = keyof typeof operationTable;
 /** As a caller gives it. */

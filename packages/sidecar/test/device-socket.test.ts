@@ -8,24 +8,8 @@ import { expect, it, onTestFinished } from "vitest";
 
 import { attachDevice, DeviceSocket, lineBytes, mostConnections, mostRequests } from "../src/index.ts";
 import { bob, FakeDevice, link, remembered, messageOf, refOf } from "./fake-device.ts";
+import { openSocket, until } from "./open-socket.ts";
 import { RawCaller } from "./raw-caller.ts";
-
-async function openSocket() {
-  const folder = mkdtempSync(join(tmpdir(), "parley-"));
-  const path = join(folder, "device.sock");
-  const device = new FakeDevice();
-  const socket = await DeviceSocket.open({ device, path });
-  onTestFinished(async () => {
-    await socket.close();
-    rmSync(folder, { recursive: true, force: true });
-  });
-  return { path, device, socket };
-}
-
-/** Waits for a condition that events bring about. */
-async function until(condition: () => boolean): Promise<void> {
-  await expect.poll(condition, { interval: 5 }).toBe(true);
-}
 
 it("attaches a device that answers as the held one does", async () => {
   const { path, device } = await openSocket();

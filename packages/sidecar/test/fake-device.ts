@@ -12,12 +12,15 @@ import type {
   MetricSample,
   MemberView,
   PurgeQuery,
+  Sent,
   TaskEvent,
   TaskRun,
   TransferOptions,
 } from "@parley/client";
 import type { DeliveryQuery } from "@parley/core";
 import { type BlobRef, ParleyError } from "@parley/protocol";
+
+import { FakeConversations } from "./fake-conversations.ts";
 
 const id = "A".repeat(43);
 const delivery = (state: Delivery["state"]): Delivery => ({
@@ -105,6 +108,10 @@ export const messageOf = (text: string): IncomingMessage => ({
   path: "direct",
   class: "durable",
   redelivered: false,
+  request: true,
+  secret: true,
+  answers: "in.0",
+  thread: "in.0",
 });
 
 export const refOf = (name: string): BlobRef => ({
@@ -173,6 +180,10 @@ export class FakeDevice implements DeviceApi {
 
   async send(to: string, text: string, options: unknown) {
     this.asked.push([to, text, options]);
+    return this.#sent();
+  }
+
+  #sent(): Sent {
     return {
       id: "m.1",
       accepted: delivery("accepted"),
@@ -181,6 +192,8 @@ export class FakeDevice implements DeviceApi {
       reaches: () => this.settled.promise,
     };
   }
+
+  readonly conversations = new FakeConversations(() => this.#sent(), this.asked);
 
   stored(): void {
     this.emit({ type: "delivery", delivery: delivery("stored"), to: id });

@@ -28,3 +28,11 @@ export function bytesIn(row: Row, name: string): Uint8Array {
   if (!(value instanceof Uint8Array)) throw damaged(name);
   return value;
 }
+
+export function optionalNumberIn(row: Row, name: string): number | undefined {
+  return row[name] === null ? undefined : numberIn(row, name);
+}
+
+export function optionalTextIn(row: Row, name: string): string | undefined {
+  return row[name] === null ? undefined : textIn(row, name);
+}

@@ -2,11 +2,11 @@ import { numberIn, textIn } from "./column.ts";
 import type { Database } from "./database.ts";
 import type { Companion } from "./group-commit.ts";
 
-const names = ["place", "noted", "entries", "bytes", "oldest"] as const;
+const names = ["place", "noted", "entries", "bytes", "oldest", "touched"] as const;
 
 /**
- * Numbers of a journal that outlive the process: the last place and the last note given, how much history there is, and a place before which
- * nothing received is pending.
+ * Numbers that outlive the process. Of a journal: the last place and the last note given, how much history there is, and a place before
+ * which nothing received is pending. Of an archive: how much there is, and how often a conversation had a new last message.
  */
 export type TallyName = (typeof names)[number];
 

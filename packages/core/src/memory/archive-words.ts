@@ -11,11 +11,17 @@ export function searchWords(text: string): readonly string[] {
   const folded = text.normalize("NFKD").toLowerCase().replaceAll(/\p{M}/gu, "").replaceAll("ς", "σ");
   const words = new Set<string>();
   for (const [word] of folded.matchAll(/[\p{L}\p{N}]+/gu)) {
-    words.add(word.length > maxWordCharacters ? Array.from(word).slice(0, maxWordCharacters).join("") : word);
+    words.add(word.length > maxWordCharacters ? start(word) : word);
     if (words.size === maxWords) break;
   }
   return [...words];
 }
+
+/** Whole characters, each of one or two units. */
+const start = (word: string): string =>
+  Array.from(word.slice(0, 2 * maxWordCharacters))
+    .slice(0, maxWordCharacters)
+    .join("");
 
 /** The words by which a message is found. */
 export function wordsOf(content: AnyContent): readonly string[] {

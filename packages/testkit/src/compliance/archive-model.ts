@@ -85,21 +85,28 @@ const steps: Arbitrary<readonly Step[]> = array(
 const take = (archive: Archive, step: Step): Promise<void> =>
   step.step === "apply" ? archive.apply(step.changes) : archive.remove(step.conversation);
 
+/** It opens an archive for each series, and so waits for the disk. */
+const modelLimitMs = 60_000;
+
 /** That an Archive is the same as the one in memory. */
 export function describeArchiveModel(bench: Bench<Archive>): void {
-  it("knows what the archive in memory knows after any series of changes under way together", async () => {
-    await assert(
-      asyncProperty(steps, async (series) => {
-        const { port: archive, subject } = await bench.open();
-        const model = openMemoryArchive(archiveBoundsUnderTest);
-        await Promise.all(series.map((step) => take(archive, step)));
-        await Promise.all(series.map((step) => take(model, step)));
-        expect(await known(archive)).toEqual(await known(model));
-        await subject.teardown();
-      }),
-      { numRuns: 60 },
-    );
-  });
+  it(
+    "knows what the archive in memory knows after any series of changes under way together",
+    async () => {
+      await assert(
+        asyncProperty(steps, async (series) => {
+          const { port: archive, subject } = await bench.open();
+          const model = openMemoryArchive(archiveBoundsUnderTest);
+          await Promise.all(series.map((step) => take(archive, step)));
+          await Promise.all(series.map((step) => take(model, step)));
+          expect(await known(archive)).toEqual(await known(model));
+          await subject.teardown();
+        }),
+        { numRuns: 40 },
+      );
+    },
+    modelLimitMs,
+  );
 }
 
 /** All that an archive knows. */

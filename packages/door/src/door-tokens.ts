@@ -1,0 +1,170 @@
+import { createHash, scrypt, timingSafeEqual } from "node:crypto";
+
+import type { Clock, Random } from "@parley/core";
+import { ParleyError, toBase64url } from "@parley/protocol";
+
+/** A door token as it is kept: its secret only as a salted, memory-hard hash. */
+export interface DoorTokenRecord {
+  readonly id: string;
+  /** Name of its holder, by the rule of agentchat's names. */
+  readonly name: string;
+  /** Base64url. */
+  readonly salt: string;
+  readonly hash: string;
+  /** Milliseconds since 1970. */
+  readonly created: number;
+  readonly lastUsed: number | undefined;
+  readonly revoked: number | undefined;
+}
+
+/** Where door tokens are kept. A change by another process may show late, but shows. */
+export interface DoorTokenStore {
+  get(id: string): Promise<DoorTokenRecord | undefined>;
+  list(): Promise<readonly DoorTokenRecord[]>;
+  /** Adds or replaces, durable when resolved. */
+  put(record: DoorTokenRecord): Promise<void>;
+}
+
+/** A store that ends with the process. */
+export class MemoryDoorTokens implements DoorTokenStore {
+  readonly #records = new Map<string, DoorTokenRecord>();
+
+  async get(id: string): Promise<DoorTokenRecord | undefined> {
+    return this.#records.get(id);
+  }
+
+  async list(): Promise<readonly DoorTokenRecord[]> {
+    return [...this.#records.values()];
+  }
+
+  async put(record: DoorTokenRecord): Promise<void> {
+    this.#records.set(record.id, record);
+  }
+}
+
+export interface DoorTokensOptions {
+  readonly store: DoorTokenStore;
+  readonly clock: Pick<Clock, "now">;
+  readonly random: Random;
+  /** scrypt's N; default 2^15, which takes 32 MiB and about 60 ms. */
+  readonly cost?: number;
+}
+
+const form = /^pdt_([A-Za-z0-9_-]{11})\.([A-Za-z0-9_-]{43})$/;
+const holderName = /^[A-Za-z0-9_-]{1,32}$/;
+const idBytes = 8;
+const secretBytes = 32;
+const saltBytes = 16;
+const mostTokens = 1000;
+/** Hashes at a time; more wait, up to the second number. */
+const mostAtOnce = 2;
+const mostWaiting = 64;
+const usedEveryMs = 60_000;
+
+/** Makes, lists, revokes and checks door tokens: `pdt_<id>.<secret>`. */
+export class DoorTokens {
+  readonly #store: DoorTokenStore;
+  readonly #clock: Pick<Clock, "now">;
+  readonly #random: Random;
+  readonly #cost: number;
+  #running = 0;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(options: DoorTokensOptions) {
+    this.#store = options.store;
+    this.#clock = options.clock;
+    this.#random = options.random;
+    this.#cost = options.cost ?? 2 ** 15;
+  }
+
+  /** The token is given here and never again. Throws `invalid_name`, or `limit_reached`. */
+  async create(name: string): Promise<{ readonly token: string; readonly record: DoorTokenRecord }> {
+    const bare = name.startsWith("@") ? name.slice(1) : name;
+    if (!holderName.test(bare))
+      throw new ParleyError("invalid_name", {
+        message: "The holder of a door token has a name of 1-32 letters, digits, '_' or '-'.",
+      });
+    const valid = (await this.#store.list()).filter(({ revoked }) => revoked === undefined);
+    if (valid.length >= mostTokens)
+      throw new ParleyError("limit_reached", { message: `There are ${mostTokens} door tokens; revoke some.` });
+    const id = toBase64url(this.#random.bytes(idBytes));
+    const secret = toBase64url(this.#random.bytes(secretBytes));
+    const salt = toBase64url(this.#random.bytes(saltBytes));
+    const record: DoorTokenRecord = {
+      id,
+      name: bare,
+      salt,
+      hash: toBase64url(await this.#hash(secret, salt)),
+      created: this.#clock.now(),
+      lastUsed: undefined,
+      revoked: undefined,
+    };
+    await this.#store.put(record);
+    return { token: `pdt_${id}.${secret}`, record };
+  }
+
+  list(): Promise<readonly DoorTokenRecord[]> {
+    return this.#store.list();
+  }
+
+  /** Ends a token. Again changes nothing. Throws `not_found`. */
+  async revoke(id: string): Promise<void> {
+    const record = await this.#store.get(id);
+    if (record === undefined) throw new ParleyError("not_found", { message: `There is no door token ${id}.` });
+    if (record.revoked === undefined) await this.#store.put({ ...record, revoked: this.#clock.now() });
+  }
+
+  /** Whose token it is, or undefined. Takes the same time for an unknown one. Throws `limit_reached` when too many are checked. */
+  async check(token: string): Promise<DoorTokenRecord | undefined> {
+    const [, id, secret] = form.exec(token) ?? [];
+    if (id === undefined || secret === undefined) return undefined;
+    const record = await this.#store.get(id);
+    const hash = await this.#hash(secret, record?.salt ?? standInSalt(id));
+    const kept = Buffer.from(record?.hash ?? "", "base64url");
+    const fits = timingSafeEqual(hash, kept.length === hash.length ? kept : Buffer.alloc(hash.length));
+    if (!fits || record === undefined || record.revoked !== undefined) return undefined;
+    const now = this.#clock.now();
+    if (now - (record.lastUsed ?? 0) >= usedEveryMs) await this.#noteUse(id, now);
+    return record;
+  }
+
+  async isValid(id: string): Promise<boolean> {
+    const record = await this.#store.get(id);
+    return record !== undefined && record.revoked === undefined;
+  }
+
+  /** Read once more: it may have been revoked while it was hashed. */
+  async #noteUse(id: string, now: number): Promise<void> {
+    const record = await this.#store.get(id);
+    if (record !== undefined) await this.#store.put({ ...record, lastUsed: now });
+  }
+
+  async #hash(secret: string, salt: string): Promise<Buffer> {
+    await this.#turn();
+    try {
+      return await new Promise((resolve, reject) => {
+        const options = { N: this.#cost, r: 8, p: 1, maxmem: 256 * this.#cost * 8 };
+        scrypt(secret, Buffer.from(salt, "base64url"), 32, options, (error, key) =>
+          error === null ? resolve(key) : reject(error),
+        );
+      });
+    } finally {
+      this.#running--;
+      this.#waiting.shift()?.();
+    }
+  }
+
+  async #turn(): Promise<void> {
+    if (this.#running >= mostAtOnce) {
+      if (this.#waiting.length >= mostWaiting)
+        throw new ParleyError("limit_reached", { message: "Too many door tokens are being checked; wait a moment." });
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+    this.#running++;
+  }
+}
+
+/** An unknown id is hashed with a salt too, always the same one. */
+function standInSalt(id: string): string {
+  return createHash("sha256").update(`no-token|${id}`).digest("base64url").slice(0, 22);
+}

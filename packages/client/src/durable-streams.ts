@@ -2,6 +2,7 @@
 import { type Journal, type JournalState, type OutboxEntry, sha256 } from "@parley/core";
 import { fromBase64url, limits, ParleyError, type Path, toBase64url } from "@parley/protocol";
 
+import { isPostRecipient } from "./conversations/channels/post-page.ts";
 import type { AllowedPaths, Delivery } from "./delivery.ts";
 import type { Carrier } from "./device-lanes.ts";
 import { DurableStream, type DurableStreamOptions } from "./durable-stream.ts";
@@ -47,6 +48,7 @@ export class DurableStreams {
   constructor(options: DurableStreamsOptions) {
     this.#options = options;
     for (const entry of options.state.outbox) {
+      if (isPostRecipient(entry.recipient)) continue;
       const waiting = this.#leftover.get(entry.recipient) ?? [];
       waiting.push(entry);
       this.#leftover.set(entry.recipient, waiting);

@@ -12,6 +12,7 @@ import {
   type FrameResult,
   limits,
   ParleyError,
+  postBatchKind,
   type PushMessage,
   type ReplyBody,
   type ReplyMessage,
@@ -39,6 +40,8 @@ interface SessionEvents {
   readonly onWelcome: (welcome: Welcome) => void;
   readonly onPush: (push: Exclude<PushMessage, { type: "frame.results" }>) => void;
   readonly onDelivery: (bytes: Uint8Array) => void;
+  /** Posts of a channel. */
+  readonly onPosts?: (bytes: Uint8Array) => void;
 }
 
 export interface SessionOptions {
@@ -179,16 +182,33 @@ export class Session {
 
   /** Hands a routed frame to the node, once the socket has room; `result` says what became of it. Rejects without a session. */
   async sendFrame(frameId: string, bytes: Uint8Array<ArrayBuffer>): Promise<{ readonly result: Promise<FrameResult> }> {
-    while (this.isOpen && (this.#socket?.bufferedAmount ?? 0) > socketHighWater) {
-      await new Promise<void>((resolve) => this.#options.clock.setTimer(socketPollMs, resolve));
-    }
-    const socket = this.#socket;
-    if (!this.isOpen || socket === undefined)
-      throw new ParleyError("unreachable", { message: "The registry is not connected at the moment." });
+    while (this.#isFull) await this.#pause();
+    const socket = this.#openSocket();
     const { promise: result, resolve } = Promise.withResolvers<FrameResult>();
     this.#frames.set(frameId, resolve);
     socket.send(bytes);
     return { result };
+  }
+
+  /** Hands a post to the node, once the socket has room; `post.results` says what became of it. Rejects without a session. */
+  async sendPost(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    while (this.#isFull) await this.#pause();
+    this.#openSocket().send(bytes);
+  }
+
+  get #isFull(): boolean {
+    return this.isOpen && (this.#socket?.bufferedAmount ?? 0) > socketHighWater;
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => this.#options.clock.setTimer(socketPollMs, resolve));
+  }
+
+  #openSocket(): SocketLike {
+    const socket = this.#socket;
+    if (!this.isOpen || socket === undefined)
+      throw new ParleyError("unreachable", { message: "The registry is not connected at the moment." });
+    return socket;
   }
 
   #renewIn(pauseMs: number): void {
@@ -320,7 +340,7 @@ export class Session {
 
   #onMessage(socket: SocketLike, data: unknown): void {
     this.#heardAt = this.#options.clock.monotonic();
-    if (data instanceof ArrayBuffer) return this.#options.events.onDelivery(new Uint8Array(data));
+    if (data instanceof ArrayBuffer) return this.#onBytes(new Uint8Array(data));
     const message = decodeNodeMessage(typeof data === "string" ? data : "");
     if (!message.ok)
       return this.#fail(
@@ -342,6 +362,12 @@ export class Session {
       return;
     }
     this.#options.events.onPush(push);
+  }
+
+  #onBytes(bytes: Uint8Array): void {
+    const { onDelivery, onPosts } = this.#options.events;
+    if (bytes[0] === postBatchKind) onPosts?.(bytes);
+    else onDelivery(bytes);
   }
 
   #onReply({ re, body, error }: ReplyMessage): void {

@@ -1,5 +1,5 @@
 /** Follows every channel that this member is in: a feed for each, begun anew with each session. */
-import type { ArchivedMessage, Clock, Random } from "@parley/core";
+import type { Clock, Random } from "@parley/core";
 import { type Channel, decodePostBatch, type ErrorCode, limits, ParleyError, toParleyError } from "@parley/protocol";
 
 import type { Session } from "../../session.ts";
@@ -31,11 +31,6 @@ export interface ChannelFollowerOptions extends Pick<PostChangesOptions, "own" |
   readonly onError: (error: unknown) => void;
 }
 
-interface Followed {
-  readonly feed: ChannelFeed;
-  readonly taker: PostTaker;
-}
-
 interface Asked {
   readonly channel: string;
   readonly mark: ChannelMark;
@@ -47,7 +42,7 @@ const lostCodes: ReadonlySet<ErrorCode> = new Set(["not_in_channel", "unknown_ch
 
 export class ChannelFollower {
   readonly #options: ChannelFollowerOptions;
-  readonly #followed = new Map<string, Followed>();
+  readonly #followed = new Map<string, ChannelFeed>();
   /** Where an earlier start stood. */
   readonly #marks = new Map<string, ChannelMark>();
   #asked: Asked[] = [];
@@ -67,7 +62,7 @@ export class ChannelFollower {
 
   /** The session is over. */
   suspend(): void {
-    for (const { feed } of this.#followed.values()) feed.suspend();
+    for (const feed of this.#followed.values()) feed.suspend();
   }
 
   /** A session begins, and these are the channels that this member is in. */
@@ -78,18 +73,18 @@ export class ChannelFollower {
 
   follow(channel: string): void {
     if (this.#stopped) return;
-    let followed = this.#followed.get(channel);
-    if (followed === undefined) {
+    let feed = this.#followed.get(channel);
+    if (feed === undefined) {
       if (this.#followed.size >= limits.channelsPerMember) return;
-      followed = this.#make(channel);
-      this.#followed.set(channel, followed);
+      feed = this.#make(channel);
+      this.#followed.set(channel, feed);
     }
-    followed.feed.begin();
+    feed.begin();
   }
 
   unfollow(channel: string): void {
     const { session } = this.#options;
-    const feed = this.#followed.get(channel)?.feed;
+    const feed = this.#followed.get(channel);
     if (feed === undefined) return;
     feed.stop();
     this.#followed.delete(channel);
@@ -102,12 +97,12 @@ export class ChannelFollower {
   receive(bytes: Uint8Array): void {
     const batch = decodePostBatch(bytes);
     if (!batch.ok) throw new ParleyError(batch.code, { message: batch.message });
-    this.#followed.get(batch.value.channel)?.feed.receive(batch.value);
+    this.#followed.get(batch.value.channel)?.receive(batch.value);
   }
 
   /** Everything up to this offset of the present history has been taken. */
   hasTaken(channel: string, offset: number): boolean {
-    const mark = this.#followed.get(channel)?.feed.mark;
+    const mark = this.#followed.get(channel)?.mark;
     return mark !== undefined && mark.offset >= offset;
   }
 
@@ -115,25 +110,24 @@ export class ChannelFollower {
   async fetchOlder(channel: string): Promise<boolean> {
     const { session, log, book, reader, onTaken } = this.#options;
     await book.find(channel);
-    const followed = this.#followed.get(channel) ?? this.#make(channel);
-    const older = new OlderPosts({ channel, session, archive: log.archive, mark: followed.feed.mark });
+    const mark = this.#followed.get(channel)?.mark ?? this.#marks.get(channel);
+    const older = new OlderPosts({ channel, session, archive: log.archive, mark });
+    const taker = this.#takerOf(channel);
     return older.fetch(async (posts, sortOf) => {
       reader.onSession();
-      await followed.taker.take(posts, sortOf, () => undefined);
+      await taker.take(posts, sortOf, () => undefined);
       onTaken(channel);
     });
   }
 
   stop(): void {
     this.#stopped = true;
-    for (const { feed } of this.#followed.values()) feed.stop();
+    for (const feed of this.#followed.values()) feed.stop();
   }
 
-  #make(channel: string): Followed {
-    const { clock, random, session, log, book, reader, own, now, cipher, callings } = this.#options;
-    const conversation = channelConversation(channel);
-    const archived = (id: string): Promise<ArchivedMessage | undefined> => log.archive.message(conversation, id);
-    const taker = new PostTaker({
+  #takerOf(channel: string): PostTaker {
+    const { log, reader, own, now, cipher, callings } = this.#options;
+    return new PostTaker({
       channel,
       reader,
       changes: new PostChanges({
@@ -142,22 +136,29 @@ export class ChannelFollower {
         now,
         cipher,
         callings,
-        archived,
+        archived: (id) => log.archive.message(channelConversation(channel), id),
         ownContent: (id) => this.#options.ownContent(channel, id),
       }),
       log,
       device: own.device,
       onEcho: (_, id) => this.#options.onEcho(channel, id),
     });
-    const feed = new ChannelFeed({
+  }
+
+  #make(channel: string): ChannelFeed {
+    const { clock, random, session, log, book, cipher } = this.#options;
+    const conversation = channelConversation(channel);
+    const isHere = async (post: PlacedPost): Promise<boolean> =>
+      (await log.archive.message(conversation, idOf(post))) !== undefined;
+    return new ChannelFeed({
       channel,
       mark: this.#marks.get(channel),
       clock,
       random,
       session,
-      taker,
+      taker: this.#takerOf(channel),
       follow: (mark) => this.#ask(channel, mark),
-      hasAny: async (posts) => (await Promise.all(posts.map((post) => archived(idOf(post))))).some(Boolean),
+      hasAny: async (posts) => (await Promise.all(posts.map(isHere))).some(Boolean),
       lastSort: async () => (await log.archive.messages({ conversation, limit: 1 })).messages.at(-1)?.sort ?? 0,
       keep: (mark) => {
         log.apply({ type: "mark", conversation, mark: textOfMark(mark) }).catch(this.#options.onError);
@@ -174,7 +175,6 @@ export class ChannelFollower {
       },
       onError: this.#options.onError,
     });
-    return { feed, taker };
   }
 
   /** What all channels ask of one turn is one request. */

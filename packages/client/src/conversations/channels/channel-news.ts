@@ -1,0 +1,101 @@
+/** What the registry tells of channels besides their posts: who came and went, who writes, what was changed. */
+import type { ChannelMember, PushBody, PushMessage } from "@parley/protocol";
+
+import type { Directory } from "../../directory.ts";
+import type { Session } from "../../session.ts";
+import type { ConversationEvent } from "../conversation-api.ts";
+import { channelConversation } from "../conversation-log.ts";
+import type { ChannelBook } from "./channel-book.ts";
+import type { ChannelCipher } from "./channel-cipher.ts";
+import type { ChannelPeople } from "./channel-people.ts";
+
+export interface ChannelNewsOptions {
+  /** The own member's id. */
+  readonly member: string;
+  readonly session: Pick<Session, "isOpen">;
+  readonly directory: Pick<Directory, "known" | "get">;
+  readonly book: ChannelBook;
+  readonly people: Pick<ChannelPeople, "changed">;
+  readonly cipher: ChannelCipher | undefined;
+  readonly emit: (event: ConversationEvent) => void;
+  readonly onError: (error: unknown) => void;
+}
+
+type Told = PushBody<"channel.event">;
+
+/** Writers whose names are being asked for; more are not shown. */
+const mostAsked = 16;
+
+export class ChannelNews {
+  readonly #options: ChannelNewsOptions;
+  #asked = 0;
+
+  constructor(options: ChannelNewsOptions) {
+    this.#options = options;
+  }
+
+  /** True when it was about channels. */
+  onPush(push: Exclude<PushMessage, { type: "frame.results" }>): boolean {
+    const { cipher, onError } = this.#options;
+    switch (push.type) {
+      case "channel.event":
+        this.#onEvent(push.body).catch(onError);
+        return true;
+      case "channel.invited":
+        this.#onInvited(push.body);
+        return true;
+      case "group.changed":
+        cipher?.onGroupChanged(push.body.channel, push.body.epoch).catch(onError);
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  #onInvited({ channel, by }: PushBody<"channel.invited">): void {
+    const { member, emit, book } = this.#options;
+    book.note(channel);
+    const name = this.#nameOf(member);
+    emit({ type: "channel", channel: channel.channel, what: "invited", member, name, by, at: channel.created });
+  }
+
+  async #onEvent({ channel, what, member, by, at }: Told): Promise<void> {
+    const { book, people, emit } = this.#options;
+    if (what === "typing" || what === "quiet") return this.#onTyping(channel, member, what === "typing");
+    if (what !== "present" && what !== "absent") people.changed(channel);
+    if (member === this.#options.member) await this.#onOwn(channel, what);
+    else if (what === "changed") await book.refresh(channel);
+    else if (what === "joined") book.count(channel, 1);
+    else if (what === "left" || what === "kicked" || what === "removed") book.count(channel, -1);
+    emit({ type: "channel", channel, what, member, name: this.#nameOf(member), by, at });
+  }
+
+  /** Another device of this member, or somebody else, changed where the member is. */
+  async #onOwn(channel: string, what: Told["what"]): Promise<void> {
+    const { book } = this.#options;
+    if (what === "left" || what === "kicked" || what === "removed") book.leave(channel);
+    else if (what === "changed" || (what === "joined" && !book.isJoined(channel))) await book.refresh(channel);
+  }
+
+  async #onTyping(channel: string, member: string | undefined, writes: boolean): Promise<void> {
+    const { directory, emit } = this.#options;
+    if (member === undefined || member === this.#options.member) return;
+    let name = this.#nameOf(member);
+    if (name === undefined) {
+      if (this.#asked >= mostAsked) return;
+      this.#asked++;
+      try {
+        ({ name } = await directory.get(member));
+      } catch {
+        return;
+      } finally {
+        this.#asked--;
+      }
+    }
+    emit({ type: "typing", conversation: channelConversation(channel), member, name, writes });
+  }
+
+  #nameOf(member: ChannelMember["member"] | undefined): string | undefined {
+    return member === undefined ? undefined : this.#options.directory.known(member)?.name;
+  }
+}

@@ -1,0 +1,345 @@
+/** Channels as a device takes part in them: coming and going, posting, following, and handing posts to programs. */
+import { type Archive, type Clock, type Journal, type JournalState, type Random, signStatement } from "@parley/core";
+import {
+  type Channel,
+  type Content,
+  ParleyError,
+  type PushMessage,
+  type RequestBody,
+  type TextContent,
+} from "@parley/protocol";
+
+import type { Delivery, Sent } from "../../delivery.ts";
+import type { Directory } from "../../directory.ts";
+import type { Identity } from "../../identity.ts";
+import type { MemberView } from "../../member-view.ts";
+import type { Session } from "../../session.ts";
+import type { WriteAgain } from "../../write-again.ts";
+import type {
+  ChannelChange,
+  ChannelDraft,
+  ChannelPerson,
+  ChannelView,
+  ConversationEvent,
+  IncomingPost,
+} from "../conversation-api.ts";
+import { channelConversation, type ConversationLog } from "../conversation-log.ts";
+import { ChannelBook, wantedOf } from "./channel-book.ts";
+import type { ChannelCipher } from "./channel-cipher.ts";
+import { ChannelCrowd } from "./channel-crowd.ts";
+import { ChannelFollower } from "./channel-follower.ts";
+import { ChannelNews } from "./channel-news.ts";
+import { ChannelPeople } from "./channel-people.ts";
+import { ChannelSession } from "./channel-session.ts";
+import { ChannelSubscriptions, type SubscribeOptions } from "./channel-subscriptions.ts";
+import { ChannelTyping } from "./channel-typing.ts";
+import { KnownChannels } from "./known-channels.ts";
+import { callingsOf, mentionsOf } from "./mentions.ts";
+import type { PendingPost } from "./post-lane.ts";
+import { PostOutbox } from "./post-outbox.ts";
+import { PostReader } from "./post-reader.ts";
+
+export interface ChannelsOptions {
+  readonly mesh: string;
+  readonly identity: () => Pick<Identity, "member" | "device">;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly journal: Journal;
+  readonly state: Pick<JournalState, "outbox" | "lastSeq">;
+  readonly writes: WriteAgain;
+  readonly session: Pick<Session, "isOpen" | "request" | "sendPost">;
+  readonly directory: Pick<Directory, "known" | "get" | "refresh" | "find">;
+  readonly log: Pick<ConversationLog, "apply" | "archive">;
+  /** Without it posts of encrypted channels are shown as unreadable, and none are made. */
+  readonly cipher?: ChannelCipher | undefined;
+  readonly emit: (
+    event: ConversationEvent | { readonly type: "delivery"; readonly delivery: Delivery; readonly to: string },
+  ) => void;
+  readonly onRefused: (error: unknown) => void;
+  readonly onError: (error: unknown) => void;
+}
+
+type Summary = Awaited<ReturnType<Archive["conversations"]>>[number];
+
+export class Channels {
+  readonly #options: ChannelsOptions;
+  readonly #book: ChannelBook;
+  readonly #people: ChannelPeople;
+  readonly #outbox: PostOutbox;
+  readonly #follower: ChannelFollower;
+  readonly #subscriptions: ChannelSubscriptions;
+  readonly #news: ChannelNews;
+  readonly #session: ChannelSession;
+  readonly #typing: ChannelTyping;
+  #opened: Promise<void> | undefined;
+
+  constructor(options: ChannelsOptions) {
+    const { clock, random, session, directory, journal, writes, log, cipher, emit, onError } = options;
+    const { member, device } = options.identity();
+    this.#options = options;
+    this.#book = new ChannelBook({
+      session,
+      kept: new KnownChannels(journal, writes),
+      onJoined: ({ channel }) => this.#session.onJoined(channel),
+      onLeft: (channel) => this.#onLeft(channel),
+    });
+    const book = this.#book;
+    this.#people = new ChannelPeople({ clock, session, directory });
+    this.#outbox = new PostOutbox({
+      ...options,
+      cipher,
+      book,
+      onDelivery: (delivery, to) => emit({ type: "delivery", delivery, to }),
+      hasTaken: (channel, offset) => this.#follower.hasTaken(channel, offset),
+    });
+    this.#follower = this.#makeFollower();
+    this.#subscriptions = new ChannelSubscriptions({
+      archive: log.archive,
+      journal,
+      clock,
+      random,
+      device: device.id,
+      nameOf: (channel) => book.known(channel)?.name ?? channel,
+      onError,
+    });
+    this.#news = new ChannelNews({ member, session, directory, book, people: this.#people, cipher, emit, onError });
+    this.#session = new ChannelSession({
+      clock,
+      random,
+      session,
+      book,
+      follower: this.#follower,
+      outbox: this.#outbox,
+      opened: () => this.open(),
+      onError,
+    });
+    this.#typing = new ChannelTyping({ clock, session });
+  }
+
+  /** Takes up what an earlier start left. Everything that depends on it waits for it; safe to call again. */
+  open(): Promise<void> {
+    this.#opened ??= Promise.all([this.#book.open(), this.#follower.open()]).then(
+      () => undefined,
+      (error: unknown) => {
+        this.#opened = undefined;
+        throw error;
+      },
+    );
+    return this.#opened;
+  }
+
+  /** A session begins: every channel of this member is followed from where it stood. */
+  onSession(): void {
+    this.#session.begin();
+  }
+
+  /** True when it was about channels. */
+  onPush(push: Exclude<PushMessage, { type: "frame.results" }>): boolean {
+    if (push.type !== "post.results") return this.#news.onPush(push);
+    this.#outbox.onResults(push.body);
+    return true;
+  }
+
+  /** A binary message with posts. */
+  onPosts(bytes: Uint8Array): void {
+    try {
+      this.#follower.receive(bytes);
+    } catch (error) {
+      this.#options.onRefused(error);
+    }
+  }
+
+  /** Every post that was accepted is at the registry. */
+  get isStored(): boolean {
+    return this.#outbox.isStored;
+  }
+
+  stop(): void {
+    this.#session.stop();
+    this.#follower.stop();
+    this.#outbox.stop();
+    this.#subscriptions.stop();
+  }
+
+  /** The channels that this member is in, without asking. */
+  async joined(): Promise<readonly Channel[]> {
+    await this.open();
+    return this.#book.joined;
+  }
+
+  async list(options: { joined?: boolean; archived?: boolean } = {}): Promise<readonly ChannelView[]> {
+    await this.open();
+    const { session, log } = this.#options;
+    const channels = session.isOpen ? await this.#book.list(options) : this.#book.joined;
+    const summaries = await log.archive.conversations();
+    const byId = new Map(summaries.map((summary) => [summary.conversation, summary]));
+    return channels.map((channel) => this.#viewOf(channel, byId.get(channelConversation(channel.channel))));
+  }
+
+  async view(name: string): Promise<ChannelView> {
+    await this.open();
+    const { session } = this.#options;
+    const known = await this.#book.find(name);
+    return this.#view(known.joined && session.isOpen ? await this.#book.refresh(known.channel) : known);
+  }
+
+  async idOf(name: string): Promise<string> {
+    await this.open();
+    return (await this.#book.find(name)).channel;
+  }
+
+  async create(draft: ChannelDraft): Promise<ChannelView> {
+    await this.open();
+    const { channel } = await this.#options.session.request("channel.create", definedOf(draft));
+    if (channel.encrypted) await this.#options.cipher?.onJoined(channel.channel, undefined);
+    return this.#view(this.#book.note(channel));
+  }
+
+  async join(name: string): Promise<ChannelView> {
+    await this.open();
+    const { channel, invitation } = await this.#options.session.request("channel.join", wantedOf(name));
+    if (channel.encrypted) await this.#options.cipher?.onJoined(channel.channel, invitation);
+    return this.#view(this.#book.note(channel));
+  }
+
+  async leave(channel: string): Promise<void> {
+    await this.open();
+    await this.#options.session.request("channel.leave", { channel });
+    this.#book.leave(channel);
+  }
+
+  async change(channel: string, change: ChannelChange): Promise<ChannelView> {
+    await this.open();
+    const reply = await this.#options.session.request("channel.set", { channel, ...definedOf(change) });
+    return this.#view(this.#book.note(reply.channel));
+  }
+
+  /** Into an encrypted channel only with a word of this device's own: the others ask for it. */
+  async invite(channel: string, { member }: Pick<MemberView, "member">): Promise<void> {
+    await this.open();
+    const { mesh, identity, clock, session } = this.#options;
+    const body: RequestBody<"channel.invite"> = { channel, member };
+    if ((await this.#book.find(channel)).encrypted) {
+      const { member: by, device } = identity();
+      body.invitation = await signStatement("invitation", { mesh, channel, member, by, iat: clock.now() }, device);
+    }
+    await session.request("channel.invite", body);
+  }
+
+  async kick(channel: string, { member }: Pick<MemberView, "member">): Promise<void> {
+    await this.#options.session.request("channel.kick", { channel, member });
+  }
+
+  members(channel: string): Promise<readonly ChannelPerson[]> {
+    return this.#people.list(channel);
+  }
+
+  /** Resolves when it is on disk. Throws `not_in_channel`, `archived`, `unsupported_operation`, `too_large` and `limit_reached`. */
+  async post(channel: string, content: Content, signal?: AbortSignal): Promise<Sent> {
+    await this.open();
+    signal?.throwIfAborted();
+    const known = this.#book.known(channel);
+    if (known?.joined !== true) throw new ParleyError("not_in_channel");
+    if (known.archived !== undefined) throw new ParleyError("archived");
+    if (known.encrypted && this.#options.cipher === undefined)
+      throw new ParleyError("unsupported_operation", {
+        message: "This device has no keys for encrypted channels and cannot post there.",
+      });
+    return this.#outbox.accept(channel, content.type === "text" ? await this.#called(channel, content) : content);
+  }
+
+  /** What this device accepted and is not in the channel's history yet, in order. */
+  pending(channel: string): readonly PendingPost[] {
+    return this.#outbox.pending(channel);
+  }
+
+  typing(channel: string, writes: boolean): void {
+    if (this.#book.isJoined(channel)) this.#typing.say(channel, writes);
+  }
+
+  async fetchOlder(channel: string): Promise<boolean> {
+    await this.open();
+    return this.#follower.fetchOlder(channel);
+  }
+
+  async subscribe(
+    channel: string,
+    handler: (post: IncomingPost) => void | Promise<void>,
+    options: SubscribeOptions = {},
+  ): Promise<() => void> {
+    await this.open();
+    return this.#subscriptions.subscribe(channel, handler, options);
+  }
+
+  #makeFollower(): ChannelFollower {
+    const { mesh, identity, clock, random, session, directory, log, cipher, emit, onError } = this.#options;
+    const { member, device } = identity();
+    return new ChannelFollower({
+      clock,
+      random,
+      session,
+      log,
+      cipher,
+      book: this.#book,
+      own: { member, device: device.id },
+      now: () => clock.now(),
+      reader: new PostReader({
+        mesh,
+        directory,
+        archived: (channel, id) => log.archive.message(channelConversation(channel), id),
+      }),
+      callings: () => {
+        const self = directory.known(member);
+        return self === undefined ? new Set() : callingsOf(self);
+      },
+      ownContent: (channel, id) => this.#outbox.contentOf(channel, id),
+      emit,
+      onEcho: (channel, id) => this.#outbox.onEcho(channel, id),
+      onTaken: (channel) => this.#subscriptions.wake(channel),
+      onCaughtUp: (channel) => this.#outbox.open(channel),
+      onError,
+    });
+  }
+
+  #onLeft(channel: string): void {
+    const { cipher, onError } = this.#options;
+    this.#follower.unfollow(channel);
+    this.#outbox.refuseAll(channel);
+    this.#people.changed(channel);
+    cipher?.onLeft(channel).catch(onError);
+  }
+
+  async #called(channel: string, content: TextContent): Promise<TextContent> {
+    const { identity, session, directory } = this.#options;
+    const { member } = identity();
+    const crowd = new ChannelCrowd({ channel, member, session, directory, people: this.#people });
+    const mentions = await mentionsOf(content.text, content.mentions ?? [], crowd);
+    return mentions.length === 0 ? content : { ...content, mentions: [...mentions] };
+  }
+
+  async #view(channel: Channel): Promise<ChannelView> {
+    const conversation = channelConversation(channel.channel);
+    const summaries = await this.#options.log.archive.conversations();
+    return this.#viewOf(
+      channel,
+      summaries.find((summary) => summary.conversation === conversation),
+    );
+  }
+
+  #viewOf(channel: Channel, summary: Summary | undefined): ChannelView {
+    const trouble = channel.encrypted && this.#options.cipher === undefined ? "unsupported_operation" : undefined;
+    return {
+      ...channel,
+      unread: summary?.unread ?? 0,
+      mentions: summary?.mentions ?? 0,
+      last: summary?.last,
+      trouble: this.#book.troubleOf(channel.channel) ?? trouble,
+    };
+  }
+}
+
+/** Drops absent fields: the wire's objects are closed and know no `undefined`. */
+function definedOf<Value extends object>(value: Value): { [Key in keyof Value]: Exclude<Value[Key], undefined> } {
+  const given = Object.entries(value).filter(([, field]) => field !== undefined);
+  return Object.fromEntries(given) as { [Key in keyof Value]: Exclude<Value[Key], undefined> };
+}

@@ -1,0 +1,96 @@
+/** What the journal keeps of the posts of one channel that wait: an outbox of its own beside those towards members. */
+import type { Journal, OutboxEntry } from "@parley/core";
+import {
+  type AnyContent,
+  anyContentSchema,
+  type DeliveryState,
+  envelopeKinds,
+  type ErrorCode,
+  limits,
+  parseJson,
+  postIdSchema,
+} from "@parley/protocol";
+import { z } from "zod";
+
+import { bodyOf, textOf } from "../../body.ts";
+import type { WriteAgain } from "../../write-again.ts";
+
+/** A post as it waits. */
+export interface KeptPost {
+  readonly seq: number;
+  readonly id: string;
+  /** Milliseconds since 1970. */
+  readonly created: number;
+  readonly content: AnyContent;
+}
+
+export interface LeftPost extends KeptPost {
+  readonly state: DeliveryState;
+}
+
+export interface PostPageOptions {
+  readonly channel: string;
+  readonly journal: Journal;
+  readonly writes: WriteAgain;
+  readonly now: () => number;
+}
+
+const channelMark = "#";
+const bodySchema = z.object({ id: postIdSchema, created: z.int().min(0), content: anyContentSchema });
+
+/** Whether an outbox entry is a post; all others are towards members. */
+export const isPostRecipient = (recipient: string): boolean => recipient.startsWith(channelMark);
+export const channelOfRecipient = (recipient: string): string => recipient.slice(channelMark.length);
+
+/** What an earlier start left; undefined for what cannot be read. */
+export function postIn({ seq, envelope, state }: OutboxEntry): LeftPost | undefined {
+  try {
+    const json = parseJson(textOf(envelope.body), limits.envelopeBytes);
+    const body = json.ok ? bodySchema.safeParse(json.value) : undefined;
+    return body?.success === true ? { seq, state, ...body.data } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export class PostPage {
+  readonly #options: PostPageOptions;
+  readonly #recipient: string;
+
+  constructor(options: PostPageOptions) {
+    this.#options = options;
+    this.#recipient = `${channelMark}${options.channel}`;
+  }
+
+  /** Durable when resolved. Rejects with `limit_reached` when the outbox of this device is full. */
+  append({ seq, id, created, content }: KeptPost): Promise<void> {
+    const { journal, now } = this.#options;
+    const head = { kind: envelopeKinds.post, critical: true, more: false, created, ttl: 0, hops: 0 };
+    const envelope = { ...head, trace: undefined, origin: undefined, body: bodyOf({ id, created, content }) };
+    return journal.appendOutbox({ recipient: this.#recipient, seq, at: now(), envelope });
+  }
+
+  noteStored(seq: number): void {
+    const { journal, writes, now } = this.#options;
+    const fact = { state: "stored" as const, at: now() };
+    writes.run(() => journal.noteOutbox(this.#recipient, seq, seq, fact));
+  }
+
+  noteRefused(seq: number, code: ErrorCode, reason: string): void {
+    const { journal, writes, now } = this.#options;
+    const fact = { state: "refused" as const, at: now(), code, reason };
+    writes.run(() => journal.noteOutbox(this.#recipient, seq, seq, fact));
+    this.drop(seq);
+  }
+
+  /** It is in the history of the channel, and nothing more is to be done. */
+  settle(upTo: number): void {
+    const { journal, writes } = this.#options;
+    writes.run(() => journal.settleOutbox(this.#recipient, upTo));
+  }
+
+  drop(seq: number): void {
+    const { journal, writes } = this.#options;
+    writes.run(() => journal.dropOutbox(this.#recipient, seq));
+  }
+}

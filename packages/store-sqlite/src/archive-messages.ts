@@ -76,18 +76,18 @@ export class MessageTable {
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ${changeable.map(() => "?").join()})`,
       )
       .run(
-        ...[
-          conversation,
-          id,
-          sort,
-          Number(own),
-          numberIn(replies ?? {}, "count"),
-          author,
-          name,
-          device ?? null,
-          created,
-        ],
-        ...[taken, protection, ...changeableValues(message, thread)],
+        conversation,
+        id,
+        sort,
+        Number(own),
+        numberIn(replies ?? {}, "count"),
+        author,
+        name,
+        device ?? null,
+        created,
+        taken,
+        protection,
+        ...changeableValues(message, thread),
       );
     this.#count(1, messageBytes(message));
     this.#countReply(conversation, thread, 1);

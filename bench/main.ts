@@ -9,10 +9,11 @@ import { durable } from "./measures/durable.ts";
 import { firstContact } from "./measures/first-contact.ts";
 import { memory } from "./measures/memory.ts";
 import { messages } from "./measures/messages.ts";
+import { mls } from "./measures/mls.ts";
 import { ready } from "./measures/ready.ts";
 import { jsonOf, surroundings, table } from "./report.ts";
 
-const measures: readonly Measure[] = [messages, durable, drain, calls, firstContact, memory, ready];
+const measures: readonly Measure[] = [messages, durable, drain, calls, firstContact, memory, ready, mls];
 const names = measures.map(({ name }) => name).join(", ");
 const usage = `npm run bench -- [options]
   --seconds N    bound on each single measurement (default 2)

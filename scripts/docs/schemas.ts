@@ -2,7 +2,7 @@ import {
   callEventSchema,
   callSchema,
   challengeSchema,
-  directMessageSchema,
+  contentSchema,
   gossipSchema,
   historySchema,
   proofSchema,
@@ -11,6 +11,8 @@ import {
   routeTable,
   signalSchema,
   statementSchemas,
+  syncSchema,
+  typingSchema,
   welcomeSchema,
 } from "@parley/protocol";
 
@@ -57,7 +59,9 @@ export function makeSchemas(): Readonly<Record<string, object>> {
       call: callSchema,
       callEvent: callEventSchema,
       signal: signalSchema,
-      message: directMessageSchema,
+      typing: typingSchema,
+      sync: syncSchema,
+      message: contentSchema,
       gossip: gossipSchema,
       history: historySchema,
     }),

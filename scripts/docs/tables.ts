@@ -47,6 +47,8 @@ const signers: Readonly<Record<StatementType, string>> = {
   lease: "the node's key",
   hello: "the device's key",
   token: "the node's key",
+  post: "the author's device",
+  invitation: "a device of the member that invites",
 };
 
 /** The parts of docs/protocol.md that come from tables, by the name in their markers. */

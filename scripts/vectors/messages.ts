@@ -1,7 +1,9 @@
 import type {
+  BlobRef,
   Call,
   CallEvent,
   Challenge,
+  Content,
   DevicePresence,
   ErrorCode,
   JsonRouteName,
@@ -16,6 +18,7 @@ import type {
   StatementType,
 } from "@parley/protocol";
 
+import { channelPushBodies, channelReplyBodies, channelRequestBodies } from "./channel-messages.ts";
 import { fixedId, type FixedSigners, vectorExpiry, vectorTime } from "./identities.ts";
 import type { StatementVector } from "./statements.ts";
 
@@ -73,11 +76,12 @@ function requestBodies(signers: FixedSigners, compacts: Compacts): { readonly [T
     "mailbox.dead.remove": { offsets: [17, 19] },
     "mailbox.dead.redeliver": { offset: 17 },
     "token.get": {},
+    ...channelRequestBodies(signers, compacts),
     ping: {},
   };
 }
 
-function replyBodies({ entry, invite, pending }: Facts, compacts: Compacts): { readonly [Type in RequestType]: ReplyBody<Type> } {
+function replyBodies(signers: FixedSigners, { entry, invite, pending }: Facts, compacts: Compacts): { readonly [Type in RequestType]: ReplyBody<Type> } {
   return {
     "directory.find": { members: [entry], next: "abc" },
     "directory.get": entry,
@@ -118,6 +122,7 @@ function replyBodies({ entry, invite, pending }: Facts, compacts: Compacts): { r
     "mailbox.dead.remove": { removed: 2 },
     "mailbox.dead.redeliver": { offset: 21 },
     "token.get": { token: compacts.token, expires: time + 300_000 },
+    ...channelReplyBodies(signers, compacts),
     ping: { time },
   };
 }
@@ -134,6 +139,7 @@ function pushBodies(signers: FixedSigners, { record, presence, pending, error }:
     "device.pending": { enrolment: id16, request: enrolmentAsk },
     "mailbox.trimmed": { from: 3, to: 9, reason: "expired" },
     "inbox.lease": { generation: 2, lifeMs: 15_000 },
+    ...channelPushBodies(signers),
     goodbye: { error },
   };
 }
@@ -225,7 +231,27 @@ function envelopeBodies(error: Facts["error"], compacts: Compacts): object {
     expires: vectorExpiry,
     parts: [{ hash: "ab".repeat(32), bytes: 20 }],
   };
-  return { call: calls, callEvent: events, signal: signals, message: [{ text: "hello" }, { text: "the report", attachments: [attachment] }], gossip: [{}, { devices: compacts.devices }] };
+  return { call: calls, callEvent: events, signal: signals, message: contentBodies(attachment), gossip: [{}, { devices: compacts.devices }] };
+}
+
+/** Everything that can be said, in a direct message or a post. */
+function contentBodies(attachment: BlobRef): readonly Content[] {
+  const of = fixedId(16, 47);
+  return [
+    { type: "text", text: "hello" },
+    {
+      type: "text",
+      text: "@librarian here is the report",
+      attachments: [attachment],
+      thread: of,
+      answers: "epoch.17",
+      mentions: [{ member: fixedId(32, 35), role: "reader" }, { all: "reader" }],
+    },
+    { type: "edit", of, text: "hello again" },
+    { type: "retract", of },
+    { type: "reaction", of, reaction: "\u{1f44d}", on: true },
+    { type: "sealed", secret: fixedId(8, 48), salt: fixedId(32, 49), box: fixedId(32, 50) },
+  ];
 }
 
 /** Texts that a decoder must refuse, with the code. */
@@ -252,7 +278,7 @@ export function messageVectors(signers: FixedSigners, statements: Readonly<Recor
   return {
     handshake: handshake(signers, compacts),
     requests: requestBodies(signers, compacts),
-    replies: replyBodies(known, compacts),
+    replies: replyBodies(signers, known, compacts),
     pushes: pushBodies(signers, known, compacts),
     routeBodies: routeBodies(signers, compacts),
     routeReplies: routeReplies(signers, compacts),

@@ -110,6 +110,15 @@ export async function validStatements(signers: FixedSigners): Promise<Readonly<R
       revocations: 1,
       iat,
     }),
+    post: await sign("post", "device", {
+      mesh,
+      channel: fixedId(32, 51),
+      member: member.id,
+      id: fixedId(16, 55),
+      iat,
+      content: { type: "text", text: "hello" },
+    }),
+    invitation: await sign("invitation", "device", { mesh, channel: fixedId(32, 51), member: second.id, by: member.id, iat }),
     token: await sign("token", "node", { mesh, member: member.id, device: device.id, session: fixedId(16, 23), aud: "http", iat, exp: iat + 300_000 }),
   };
 }

@@ -4,6 +4,7 @@ import { frameVectors } from "./frames.ts";
 import { fixedSigners } from "./identities.ts";
 import { inviteLinkVectors } from "./invite-links.ts";
 import { messageVectors } from "./messages.ts";
+import { postVectors } from "./posts.ts";
 import { routedFrameVectors } from "./routed-frames.ts";
 import { sealedFrameVectors } from "./sealed-frames.ts";
 import { invalidStatements, validStatements } from "./statements.ts";
@@ -16,6 +17,7 @@ export async function makeVectors(): Promise<Readonly<Record<string, object>>> {
   return {
     "frames.json": frameVectors(),
     "routed-frames.json": routedFrameVectors(),
+    "posts.json": postVectors(),
     "sealed-frames.json": await sealedFrameVectors(signers),
     "statements.json": {
       mesh: await sha256(statements.genesis.compact),

@@ -1,7 +1,10 @@
 import {
   decodeDelivery,
   decodeFrame,
+  decodePost,
+  decodePostBatch,
   decodeRoutedFrame,
+  encodePostBatch,
   parseInviteLink,
   formatInviteLink,
   type InviteLink,
@@ -29,6 +32,34 @@ describe("the vectors of frames", () => {
 
   it.each(invalid)("are refused: $name", ({ hex, code }) => {
     expect(decodeFrame(fromHex(hex))).toMatchObject({ ok: false, code });
+  });
+});
+
+describe("the vectors of posts", () => {
+  const { posts, batches } = readVectors("posts.json") as {
+    posts: { valid: { name: string; hex: string; statement: string }[]; invalid: Invalid[] };
+    batches: { valid: { name: string; hex: string; batch: object }[]; invalid: Invalid[] };
+  };
+
+  it.each(posts.valid)("hold: $name", ({ hex, statement }) => {
+    expect(decodePost(fromHex(hex))).toEqual({ ok: true, value: statement });
+  });
+
+  it.each(posts.invalid)("are refused: $name", ({ hex, code }) => {
+    expect(decodePost(fromHex(hex))).toMatchObject({ ok: false, code });
+  });
+
+  it.each(batches.valid)("hold for a batch: $name", ({ hex, batch }) => {
+    const read = decodePostBatch(fromHex(hex));
+    if (!read.ok) throw new Error(read.message);
+    const text = new TextDecoder();
+    const asText = read.value.posts.map((post) => ({ ...post, statement: text.decode(post.statement) }));
+    expect({ ...read.value, posts: asText }).toEqual(batch);
+    expect(Buffer.from(encodePostBatch(read.value)).toString("hex")).toBe(hex);
+  });
+
+  it.each(batches.invalid)("are refused for a batch: $name", ({ hex, code }) => {
+    expect(decodePostBatch(fromHex(hex))).toMatchObject({ ok: false, code });
   });
 });
 

@@ -18,6 +18,10 @@ export class DeviceLists {
     this.#keys.set(device, key);
   }
 
+  get listed(): readonly { readonly device: string; readonly key: string }[] {
+    return [...this.#keys].map(([device, key]) => ({ device, key }));
+  }
+
   readonly deviceKey: GroupDeviceKey = ({ device }, why) => {
     const mayBe = why === "follow" || !this.gone.has(device);
     return Promise.resolve(mayBe ? this.#keys.get(device) : undefined);

@@ -1,6 +1,7 @@
 /** Waits for what is in hand before a device stops, or hands its inbox to another instance. */
 import type { Clock } from "@parley/core";
 
+import type { Exchanges } from "./exchanges.ts";
 import type { Intake } from "./intake.ts";
 import type { Peers } from "./peers.ts";
 import type { Relay } from "./relay.ts";
@@ -12,6 +13,7 @@ export interface DeviceEndingOptions {
   readonly relay: Relay;
   readonly intake: Intake;
   readonly peers: Peers;
+  readonly exchanges: Exchanges;
 }
 
 const drainMs = 2000;
@@ -29,8 +31,9 @@ export class DeviceEnding {
 
   /** Gives what is under way a moment to be acknowledged, and the inbox to whoever wants it. */
   async drain(): Promise<void> {
-    const { intake, peers, relay } = this.#options;
-    await this.#quiet(() => peers.hasUnsettled || relay.isBusy || intake.isBusy, drainMs);
+    const { intake, peers, relay, exchanges } = this.#options;
+    const isBusy = (): boolean => peers.hasUnsettled || relay.isBusy || intake.isBusy || !exchanges.channels.isStored;
+    await this.#quiet(isBusy, drainMs);
     await intake.receipts.flush();
     await this.settled();
     await intake.holder.release();

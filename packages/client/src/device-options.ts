@@ -1,5 +1,6 @@
 import type { Archive, Clock, Journal, MeshTrust, Random } from "@parley/core";
 
+import type { GroupFactory } from "./conversations/encrypted/encrypted-channels.ts";
 import type { LinkSettings } from "./device-api.ts";
 import type { Identity } from "./identity.ts";
 import type { Connect } from "./socket-like.ts";
@@ -25,6 +26,8 @@ export interface DeviceOptions {
    * Default: a person asks, an agent takes.
    */
   readonly strangers?: "ask" | "take";
+  /** Makes this device's part in the groups of encrypted channels, such as `MlsGroups`. Without it those cannot be read. */
+  readonly groups?: GroupFactory;
   /** Whether others hear that their messages were read. Default true. */
   readonly tellsRead?: boolean;
   /** Keeps this device's identity when its encryption keys or its member's device list changed. */

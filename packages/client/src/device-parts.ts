@@ -114,7 +114,7 @@ export class DeviceParts {
       watch: (listener) => this.notices.watch(listener),
     });
     this.recipients = new Recipients(this);
-    this.exchanges = new Exchanges(this);
+    this.exchanges = new Exchanges(this, state);
     this.news = new RegistryNews(this);
     this.sections = this.#makeSections();
     this.arrivals = new Arrivals(this);
@@ -153,6 +153,7 @@ export class DeviceParts {
         onWelcome: ({ mailbox }) => this.news.onWelcome(mailbox),
         onPush: (push) => this.news.onPush(push),
         onDelivery: (bytes) => this.relay.receive(bytes),
+        onPosts: (bytes) => this.exchanges.channels.onPosts(bytes),
       },
     });
   }

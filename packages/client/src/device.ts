@@ -82,6 +82,7 @@ export class Device implements DeviceApi {
     arrivals.close();
     intake.lanes.pause();
     this.#exchanges.caller.stop();
+    this.#exchanges.channels.stop();
     peers.stop();
     await ending.settled();
     intake.stop();

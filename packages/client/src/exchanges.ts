@@ -2,15 +2,16 @@
  * What a program exchanges with other members: messages, attachments, tasks, streams, and between one person's devices
  * their history. A new sort of exchange is one more part here, with a row for each kind of envelope that it takes.
  */
-import { type Clock, type Journal, type MeshTrust, type Random, splitBody } from "@parley/core";
+import { type Clock, type Journal, type JournalState, type MeshTrust, type Random, splitBody } from "@parley/core";
 import { envelopeKinds } from "@parley/protocol";
 
 import { Attachments } from "./blobs/attachments.ts";
 import { bodyOf } from "./body.ts";
-import { absentChannels } from "./conversations/channels/absent-channels.ts";
+import { Channels } from "./conversations/channels/channels.ts";
 import type { ContactBook } from "./conversations/contact-book.ts";
 import { ConversationDesk } from "./conversations/conversation-desk.ts";
 import { Conversations } from "./conversations/conversations.ts";
+import { EncryptedChannels } from "./conversations/encrypted/encrypted-channels.ts";
 import { Deliveries } from "./deliveries.ts";
 import type { AllowedPaths } from "./delivery.ts";
 import type { DeviceOptions } from "./device-options.ts";
@@ -37,12 +38,17 @@ import { TaskCallee } from "./tasks/task-callee.ts";
 import { TaskCaller } from "./tasks/task-caller.ts";
 import type { TaskPlacement } from "./tasks/task-placement.ts";
 import type { Traffic } from "./traffic.ts";
+import type { WriteAgain } from "./write-again.ts";
 
 export interface ExchangesOptions {
-  readonly settings: Pick<DeviceOptions, "registry" | "fetch" | "links" | "archive" | "strangers" | "tellsRead">;
+  readonly settings: Pick<
+    DeviceOptions,
+    "registry" | "fetch" | "links" | "archive" | "strangers" | "tellsRead" | "groups"
+  >;
   readonly clock: Clock;
   readonly random: Random;
   readonly journal: Journal;
+  readonly writes: WriteAgain;
   readonly names: KnownNames;
   readonly contacts: ContactBook;
   readonly trust: MeshTrust;
@@ -64,6 +70,7 @@ export class Exchanges {
   readonly #options: ExchangesOptions;
   readonly conversations: Conversations;
   readonly messages: DirectMessages;
+  readonly channels: Channels;
   readonly desk: ConversationDesk;
   readonly deliveries: Deliveries;
   readonly attachments: Attachments;
@@ -75,11 +82,13 @@ export class Exchanges {
   /** Who takes live envelopes, by kind number. */
   readonly live: ReadonlyMap<number, (envelope: LiveEnvelope) => Promise<void> | void>;
 
-  constructor(options: ExchangesOptions) {
+  /** `state`: what the journal held at the start. */
+  constructor(options: ExchangesOptions, state: JournalState) {
     this.#options = options;
     const { clock, random, presence, notices } = options;
     this.conversations = new Conversations(options, () => this.messages);
     this.messages = this.#makeMessages();
+    this.channels = this.#makeChannels(state);
     this.desk = this.#makeDesk();
     this.deliveries = this.#makeDeliveries();
     this.attachments = this.#makeAttachments();
@@ -119,6 +128,7 @@ export class Exchanges {
   /** A session begins: a person's device asks the others for what it was not there to hear. */
   onSession(): void {
     this.conversations.onSession();
+    this.channels.onSession();
     const { own, settings, notices } = this.#options;
     const { kind, root } = own.identity;
     if (kind !== "person" || own.listed < 2 || root !== undefined || settings.links === undefined) return;
@@ -155,12 +165,48 @@ export class Exchanges {
     });
   }
 
+  #makeChannels(state: JournalState): Channels {
+    const { clock, random, journal, writes, trust, own, session, directory, notices } = this.#options;
+    return new Channels({
+      mesh: trust.mesh,
+      identity: () => own.identity,
+      clock,
+      random,
+      journal,
+      state,
+      writes,
+      session,
+      directory,
+      log: this.conversations.log,
+      cipher: this.#makeCipher(),
+      emit: (event) => notices.emit(event),
+      onRefused: notices.refused,
+      onError: notices.failed,
+    });
+  }
+
+  #makeCipher(): EncryptedChannels | undefined {
+    const { settings, journal, trust, own, session, directory, notices } = this.#options;
+    if (settings.groups === undefined) return undefined;
+    const { member, device } = own.identity;
+    return new EncryptedChannels({
+      factory: settings.groups,
+      mesh: trust.mesh,
+      own: { member, device },
+      journal,
+      directory,
+      session,
+      onGap: (channel, from, to) => notices.emit({ type: "channel-gap", channel, from, to, reason: "group" }),
+      onError: notices.failed,
+    });
+  }
+
   #makeDesk(): ConversationDesk {
     const { recipients, settings, intake } = this.#options;
     return new ConversationDesk({
       conversations: this.conversations,
       messages: this.messages,
-      channels: absentChannels,
+      channels: this.channels,
       recipients,
       tellsRead: settings.tellsRead ?? true,
       markRead: (ids) => intake.markRead(ids),

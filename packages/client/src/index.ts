@@ -89,3 +89,4 @@ export type {
   SafetyWords,
   SayOptions,
 } from "./conversations/conversation-api.ts";
+export type { GroupFactory } from "./conversations/encrypted/encrypted-channels.ts";

@@ -56,7 +56,8 @@ export class RegistryNews {
   }
 
   async #take(push: Push): Promise<void> {
-    const { trust, directory, peers, intake, notices } = this.#options;
+    const { trust, directory, peers, intake, exchanges, notices } = this.#options;
+    if (exchanges.channels.onPush(push)) return;
     switch (push.type) {
       case "presence": {
         const view = directory.onPresence(push.body.member, push.body.devices);

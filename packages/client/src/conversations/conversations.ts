@@ -103,7 +103,8 @@ export class Conversations {
     });
     this.typing = new TypingNotices({ clock, contacts: this.contacts, directory, peers, notices });
     notices.watch((event) => {
-      if (event.type !== "delivery") return;
+      // What becomes of posts is told with them in their channel's history.
+      if (event.type !== "delivery" || event.to.startsWith("#")) return;
       const { id, state, path } = event.delivery;
       const at = { type: "state" as const, conversation: directConversation(event.to), id, state };
       this.log.apply(path === undefined ? at : { ...at, path }).catch(onError);

@@ -6,7 +6,6 @@ import type { Session } from "../../session.ts";
 import type { ConversationEvent } from "../conversation-api.ts";
 import { channelConversation, type ConversationLog } from "../conversation-log.ts";
 import type { ChannelBook } from "./channel-book.ts";
-import type { ChannelCipher } from "./channel-cipher.ts";
 import { ChannelFeed, type FollowReply } from "./channel-feed.ts";
 import { type ChannelMark, markIn, textOfMark } from "./channel-mark.ts";
 import { idOf, OlderPosts } from "./older-posts.ts";

@@ -133,7 +133,7 @@ export class PostLane {
   /** The channel's history is here as far as it went: what is left of an earlier session did not get into it. */
   open(): void {
     this.#isOpen = true;
-    for (const { id, progress } of [...this.#entries.values()])
+    for (const { id, progress } of this.#entries.values())
       // It is in the part of the history that was taken before.
       if (progress.state === "stored") this.#settle(id);
     this.pump();
@@ -183,7 +183,7 @@ export class PostLane {
 
   /** This member is in the channel no more. */
   refuseAll(error: NonNullable<Delivery["error"]>): void {
-    for (const entry of [...this.#entries.values()]) {
+    for (const entry of this.#entries.values()) {
       this.#land(entry);
       if (entry.progress.state === "stored") this.#settle(entry.id);
       else this.#refuse(entry, error);

@@ -32,12 +32,12 @@ export interface EncryptedChannelsOptions {
 export class EncryptedChannels implements ChannelCipher {
   readonly #options: EncryptedChannelsOptions;
   readonly #groups = new Map<string, EncryptedGroup>();
-  readonly invitations: Invitations;
+  readonly #invitations: Invitations;
 
   constructor(options: EncryptedChannelsOptions) {
     this.#options = options;
-    const { mesh, own, directory, session } = options;
-    this.invitations = new Invitations({ mesh, own, directory, now: () => session.registryTime });
+    const { mesh, directory } = options;
+    this.#invitations = new Invitations({ mesh, directory });
   }
 
   seal(channel: string, content: AnyContent): Promise<{ epoch: number; message: string }> {
@@ -90,7 +90,7 @@ export class EncryptedChannels implements ChannelCipher {
       own: { member: own.member, device: own.device.id },
       crypto: factory({ mesh, ...own, deviceKey: (device, why) => this.#keyOf(() => group, device, why) }),
       store: new GroupStore(journal, channel),
-      invitations: this.invitations,
+      invitations: this.#invitations,
       session,
       onGap: (from, to) => onGap(channel, from, to),
       onError,

@@ -1,14 +1,12 @@
 /** Who may come into the group of an encrypted channel: those whom a member of it invited, under its signature. */
-import { type GroupDevice, peekStatement, signStatement, type Signer, verifyStatement } from "@parley/core";
+import { type GroupDevice, peekStatement, verifyStatement } from "@parley/core";
 import { ParleyError } from "@parley/protocol";
 
 import type { Directory } from "../../directory.ts";
 
 export interface InvitationsOptions {
   readonly mesh: string;
-  readonly own: { readonly member: string; readonly device: Signer };
   readonly directory: Pick<Directory, "get">;
-  readonly now: () => number;
 }
 
 /** A device that wants to come in, and what speaks for it. */
@@ -27,13 +25,6 @@ export class Invitations {
 
   constructor(options: InvitationsOptions) {
     this.#options = options;
-  }
-
-  /** This member lets another one in. */
-  invite(channel: string, member: string): Promise<string> {
-    const { mesh, own, now } = this.#options;
-    const payload = { mesh, channel, member, by: own.member, iat: Math.round(now()) };
-    return signStatement("invitation", payload, own.device);
   }
 
   /** Throws `not_invited` for whom nobody in the group invited; what cannot be known now is retryable. */

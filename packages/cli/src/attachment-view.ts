@@ -1,7 +1,7 @@
 import type { TransferProgress } from "@parley/client";
-import type { BlobRef } from "@parley/protocol";
+import { type BlobRef, visible } from "@parley/protocol";
 
-import { type Presenter, visible } from "./presenter.ts";
+import type { Presenter } from "./presenter.ts";
 
 /** What is shown of an attachment. Its key and the names of its parts are nobody's business. */
 export interface AttachmentView {

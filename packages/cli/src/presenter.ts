@@ -1,7 +1,7 @@
 /** Everything that commands print goes through here: results to the standard output, the rest to the standard error output. */
 import { styleText } from "node:util";
 
-import type { ParleyError } from "@parley/protocol";
+import { type ParleyError, visible } from "@parley/protocol";
 
 type Style = Parameters<typeof styleText>[0];
 
@@ -18,14 +18,6 @@ export interface PresenterOptions {
   readonly err: TextSink;
   /** `NO_COLOR` set to anything forbids colour (no-color.org). */
   readonly environment: Readonly<Record<string, string | undefined>>;
-}
-
-/** Text from others must not steer the terminal: control and bidirectional formatting characters become visible. */
-export function visible(text: string): string {
-  return text.replaceAll(
-    /[^\P{Cc}\n\t]|[\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/gu,
-    (character) => `\\u{${character.codePointAt(0)?.toString(16) ?? ""}}`,
-  );
 }
 
 /** Characters that a column which is cut keeps at least. */

@@ -1,9 +1,9 @@
 import { stripVTControlCharacters } from "node:util";
 
-import { ParleyError } from "@parley/protocol";
+import { ParleyError, visible } from "@parley/protocol";
 import { expect, it } from "vitest";
 
-import { Presenter, shorten, visible } from "../src/presenter.ts";
+import { Presenter, shorten } from "../src/presenter.ts";
 
 function presenter(options: { json?: boolean; tty?: boolean; environment?: Record<string, string> } = {}) {
   const texts = { out: "", err: "" };

@@ -243,3 +243,4 @@ export {
   type TaskStatus,
   taskStatusSchema,
 } from "./task.ts";
+export { visible } from "./visible.ts";

@@ -1,12 +1,11 @@
 import type { MemberView } from "@parley/client";
-import { skillIdSchema, ParleyError } from "@parley/protocol";
+import { skillIdSchema, ParleyError, visible } from "@parley/protocol";
 
 import type { CommandContext } from "../command-context.ts";
 import type { CommandModule } from "../command.ts";
 import { findAll } from "../member-pages.ts";
 import { loadOf, memberJson, presenceOf, schemasOf, skillsOf } from "../member-table.ts";
 import { withDevice } from "../open-device.ts";
-import { visible } from "../presenter.ts";
 
 export const run: CommandModule["run"] = async (context) => {
   const { input, out } = context;

@@ -1,12 +1,11 @@
 import { join, resolve } from "node:path";
 
 import { FileSink } from "@parley/client/node";
-import { type BlobRef, limits, ParleyError } from "@parley/protocol";
+import { type BlobRef, limits, ParleyError, visible } from "@parley/protocol";
 
 import { attachmentId, attachmentView, formatBytes, showProgress } from "../attachment-view.ts";
 import type { CommandModule } from "../command.ts";
 import { withDevice } from "../open-device.ts";
-import { visible } from "../presenter.ts";
 import { safeFileName } from "../safe-file-name.ts";
 
 /** Fetches what was attached to a message into new files. */

@@ -1,5 +1,5 @@
 import type { TaskEvent, TaskRun } from "@parley/client";
-import { type Artifact, ParleyError, skillIdSchema } from "@parley/protocol";
+import { type Artifact, ParleyError, skillIdSchema, visible } from "@parley/protocol";
 
 import { allowedPaths } from "../allowed-paths.ts";
 import type { CommandContext } from "../command-context.ts";
@@ -8,7 +8,6 @@ import { formatDuration } from "../duration.ts";
 import { Explanation } from "../explanation.ts";
 import { withDevice } from "../open-device.ts";
 import { pathReasonText } from "../path-reason-text.ts";
-import { visible } from "../presenter.ts";
 
 /** Gives work to an agent, streams what comes and prints the result. */
 export const run: CommandModule["run"] = async (context) => {

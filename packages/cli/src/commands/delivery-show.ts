@@ -1,6 +1,6 @@
 import type { DeliveryView, DeviceApi, MemberView } from "@parley/client";
 import type { DeliveryFact } from "@parley/core";
-import { type DeadLetter, ParleyError } from "@parley/protocol";
+import { type DeadLetter, ParleyError, visible } from "@parley/protocol";
 
 import { formatBytes } from "../attachment-view.ts";
 import type { CommandContext } from "../command-context.ts";
@@ -12,7 +12,6 @@ import { shortId } from "../member-table.ts";
 import { formatTime } from "../moment.ts";
 import { ifConnected, withDevice, withJournal } from "../open-device.ts";
 import { pathReasonText } from "../path-reason-text.ts";
-import { visible } from "../presenter.ts";
 import { type CheckedReceipt, checkReceipts } from "../receipt-check.ts";
 
 /** Shows all that is known of one message. */

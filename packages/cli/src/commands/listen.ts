@@ -1,12 +1,12 @@
 import type { DeviceApi, DeviceEvent, IncomingMessage } from "@parley/client";
-import { ParleyError } from "@parley/protocol";
+import { ParleyError, visible } from "@parley/protocol";
 
 import { attachmentLine, attachmentView } from "../attachment-view.ts";
 import type { CommandContext } from "../command-context.ts";
 import type { CommandModule } from "../command.ts";
 import { shortId } from "../member-table.ts";
 import { openDevice, type OpenDevice } from "../open-device.ts";
-import { type Presenter, visible } from "../presenter.ts";
+import type { Presenter } from "../presenter.ts";
 import { watchConnection } from "../session-watch.ts";
 import { untilAborted } from "../until-aborted.ts";
 

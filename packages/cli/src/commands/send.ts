@@ -12,6 +12,7 @@ import {
   isEndState,
   limits,
   ParleyError,
+  visible,
 } from "@parley/protocol";
 
 import { allowedPaths } from "../allowed-paths.ts";
@@ -23,7 +24,6 @@ import { mediaTypeOf } from "../media-type.ts";
 import { shortId } from "../member-table.ts";
 import { withDevice } from "../open-device.ts";
 import { pathReasonText } from "../path-reason-text.ts";
-import { visible } from "../presenter.ts";
 import { readInput } from "../read-input.ts";
 import { untilAborted } from "../until-aborted.ts";
 

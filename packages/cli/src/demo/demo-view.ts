@@ -1,7 +1,9 @@
 import { isAbsolute, relative } from "node:path";
 
+import { visible } from "@parley/protocol";
+
 import { formatDuration } from "../duration.ts";
-import { type Presenter, visible } from "../presenter.ts";
+import type { Presenter } from "../presenter.ts";
 import type { DemoEvent } from "./demo-event.ts";
 
 /** Characters of a line that reads well. */

@@ -1,0 +1,117 @@
+import { type Clock, systemClock } from "@parley/core";
+import { toParleyError } from "@parley/protocol";
+import { render } from "ink";
+import { createElement } from "react";
+
+import type { ChatDevice } from "./chat-device.ts";
+import { ChatModel } from "./model/chat-model.ts";
+import { titleOf } from "./model/chat-state.ts";
+import { listedConversations } from "./model/conversation-list.ts";
+import { ChatScreen } from "./screen/chat-screen.ts";
+import type { InputPart } from "./terminal/input-scanner.ts";
+import { type RawInput, TerminalInput } from "./terminal/terminal-input.ts";
+import { askBackground, bell, keepTitle, modesOff, modesOn, restoreTitle, titled } from "./terminal/terminal-modes.ts";
+import { screenLine } from "./text/text-width.ts";
+import { backgroundOf } from "./text/theme.ts";
+import { ChatApp } from "./view/chat-app.ts";
+
+export interface ChatOptions {
+  readonly device: ChatDevice;
+  /** `@name` or `#channel` to open first; otherwise the one where something was said last. */
+  readonly open?: string | undefined;
+  readonly stdin: RawInput;
+  readonly stdout: NodeJS.WriteStream;
+  /** `NO_COLOR` and `COLORFGBG` are looked at. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Ends the chat. */
+  readonly signal?: AbortSignal;
+  readonly clock?: Clock;
+}
+
+/** Shows the chat on the whole terminal until its person ends it. The device stays open. */
+export async function runChat(options: ChatOptions): Promise<void> {
+  const { device, stdin, stdout, environment, signal, clock = systemClock } = options;
+  const ended = Promise.withResolvers<void>();
+  const quit = (): void => ended.resolve();
+  signal?.addEventListener("abort", quit, { once: true });
+  const model: ChatModel = new ChatModel({ device, clock, onTrouble: (error) => screen.trouble(error) });
+  const screen = new ChatScreen({
+    model,
+    columns: stdout.columns,
+    rows: stdout.rows,
+    background: backgroundOf(environment["COLORFGBG"]),
+    colours: (environment["NO_COLOR"] ?? "") === "",
+    onQuit: quit,
+  });
+  const input = new TerminalInput(stdin, (part) => report(screen, part));
+  const resize = (): void => screen.resize(stdout.columns, stdout.rows);
+  const restore = (): void => void stdout.write(modesOff + restoreTitle);
+  stdout.write(keepTitle + modesOn + askBackground);
+  process.once("exit", restore);
+  stdout.on("resize", resize);
+  input.once("end", quit);
+  const unherald = herald(model, screen, stdout);
+  const shown = render(createElement(ChatApp, { screen }), {
+    stdin: input,
+    stdout,
+    exitOnCtrlC: false,
+    alternateScreen: true,
+    interactive: true,
+    incrementalRendering: true,
+    patchConsole: true,
+  });
+  try {
+    begin(model, screen, options.open);
+    await Promise.race([ended.promise, shown.waitUntilExit()]);
+  } finally {
+    signal?.removeEventListener("abort", quit);
+    stdout.off("resize", resize);
+    unherald();
+    screen.stop();
+    model.stop();
+    shown.unmount();
+    input.release();
+    process.off("exit", restore);
+    restore();
+  }
+}
+
+/** The screen is there at once; what it shows comes as it is read. */
+function begin(model: ChatModel, screen: ChatScreen, open: string | undefined): void {
+  const start = async (): Promise<void> => {
+    await model.start();
+    const listed = listedConversations(model.state).toSorted((one, other) => other.active - one.active);
+    const first = open === undefined ? listed.find(({ active }) => active > 0)?.key : await model.find(open);
+    if (first !== undefined && model.state.current === undefined) await model.open(first);
+  };
+  start().catch((error: unknown) => screen.trouble(toParleyError(error)));
+}
+
+function report(screen: ChatScreen, part: Exclude<InputPart, { type: "keys" }>): void {
+  if (part.type === "focus") screen.focus(part.focused);
+  else if (part.type === "background") screen.setBackground(backgroundOf(part.colour));
+  else if (!part.released) {
+    const [x, y] = [part.column - 1, part.row - 1];
+    if (part.button === 64 || part.button === 65)
+      screen.mouse({ type: "wheel", x, y, by: part.button === 64 ? -1 : 1 });
+    else if (part.button === 0) screen.mouse({ type: "press", x, y });
+  }
+}
+
+/** The title says how much is new; a bell rings when somebody calls and nobody looks. */
+function herald(model: ChatModel, screen: ChatScreen, stdout: NodeJS.WriteStream): () => void {
+  let title = "";
+  let calls = 0;
+  return model.subscribe(() => {
+    const { conversations, current } = model.state;
+    const all = [...conversations.values()];
+    const unread = all.reduce((sum, one) => sum + one.unread, 0);
+    const open = current === undefined ? undefined : conversations.get(current);
+    const next = `${unread === 0 ? "" : `(${unread}) `}${open === undefined ? "parley" : `${screenLine(titleOf(open))} - parley`}`;
+    if (next !== title) stdout.write(titled(next));
+    title = next;
+    const called = all.reduce((sum, one) => sum + (one.kind === "direct" ? one.unread : one.mentions), 0);
+    if (called > calls && !screen.state.focused) stdout.write(bell);
+    calls = called;
+  });
+}

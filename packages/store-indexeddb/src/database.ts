@@ -3,20 +3,27 @@ import { ParleyError } from "@parley/protocol";
 import type { EntryFactRow, EntryRow } from "./rows.ts";
 import { toStorageError } from "./storage-error.ts";
 
-const storeNames = [
-  "settings",
-  "state",
-  "outbound",
-  "inbound",
-  "entries",
-  "bodies",
-  "rangeFacts",
-  "entryFacts",
-] as const;
-export type StoreName = (typeof storeNames)[number];
+/** Of a journal. */
+type JournalStoreName =
+  | "settings"
+  | "state"
+  | "outbound"
+  | "inbound"
+  | "entries"
+  | "bodies"
+  | "rangeFacts"
+  | "entryFacts";
+/** Of an archive. */
+type ArchiveStoreName = "settings" | "conversations" | "gone" | "messages" | "waiting";
+export type StoreName = JournalStoreName | ArchiveStoreName;
 
-/** Of the stores below and of what is in them. */
-const version = 2;
+/** What a database is for, and how it came to its present shape. */
+export interface DatabaseShape {
+  /** Of the stores and of what is in them. */
+  readonly version: number;
+  /** `from` is 0 for a new database. */
+  readonly upgrade: (database: IDBDatabase, transaction: IDBTransaction, from: number) => void;
+}
 
 function makeStores(database: IDBDatabase): void {
   database.createObjectStore("settings");
@@ -54,6 +61,14 @@ function markImported(transaction: IDBTransaction): void {
   });
 }
 
+export const journalShape: DatabaseShape = {
+  version: 2,
+  upgrade(database, transaction, from) {
+    if (from === 0) makeStores(database);
+    else markImported(transaction);
+  },
+};
+
 /** Waits for a request. */
 export function done<Value>(request: IDBRequest<Value>): Promise<Value> {
   return new Promise((resolve, reject) => {
@@ -63,13 +78,12 @@ export function done<Value>(request: IDBRequest<Value>): Promise<Value> {
 }
 
 /** Opens the database; rejects with a code when a page of an older version has it open, or the browser has no storage. */
-export async function openDatabase(factory: IDBFactory, name: string): Promise<IDBDatabase> {
+export async function openDatabase(factory: IDBFactory, name: string, shape: DatabaseShape): Promise<IDBDatabase> {
   const { promise, resolve, reject } = Promise.withResolvers<IDBDatabase>();
   try {
-    const request = factory.open(name, version);
+    const request = factory.open(name, shape.version);
     request.addEventListener("upgradeneeded", ({ oldVersion }) => {
-      if (oldVersion === 0) makeStores(request.result);
-      else if (request.transaction !== null) markImported(request.transaction);
+      if (request.transaction !== null) shape.upgrade(request.result, request.transaction, oldVersion);
     });
     request.addEventListener("success", () => resolve(request.result));
     request.addEventListener("error", () => reject(request.error ?? new Error("open failed")));
@@ -94,7 +108,7 @@ export class Transaction {
 
   constructor(database: IDBDatabase, mode: "readonly" | "readwrite") {
     // What is accepted must outlive a loss of power (Indexed Database API 3.0, section 2.7.1).
-    this.#transaction = database.transaction(storeNames, mode, { durability: "strict" });
+    this.#transaction = database.transaction(Array.from(database.objectStoreNames), mode, { durability: "strict" });
     this.ended = new Promise((resolve, reject) => {
       const fail = (): void => reject(this.#transaction.error ?? new Error("aborted"));
       this.#transaction.addEventListener("complete", () => resolve());

@@ -2,7 +2,7 @@ import type { Journal, JournalOptions, JournalParts, JournalState, Random } from
 import { CheckedJournal, defaultHistoryBounds, defaultJournalBounds, Holdings, systemRandom } from "@parley/core";
 import { ParleyError } from "@parley/protocol";
 
-import { openDatabase, Transaction } from "./database.ts";
+import { journalShape, openDatabase, Transaction } from "./database.ts";
 import { takeHold } from "./holder.ts";
 import { IndexedDbDeliveries } from "./journal-deliveries.ts";
 import { IndexedDbInbox } from "./journal-inbox.ts";
@@ -32,7 +32,7 @@ export async function openIndexedDbJournal(options: IndexedDbJournalOptions): Pr
     throw new ParleyError("storage_unavailable", { message: "This page has no storage: it needs a secure context." });
   const release = await takeHold(locks, name);
   try {
-    const database = await openDatabase(factory, name);
+    const database = await openDatabase(factory, name, journalShape);
     try {
       return new CheckedJournal(await IndexedDbJournal.start(database, options, release));
     } catch (error) {

@@ -2,19 +2,20 @@ import type { Companion } from "./commits.ts";
 import type { Transaction } from "./database.ts";
 
 /**
- * Numbers of a journal that outlive the page: the last place, note and stream given, how often streams were committed to, and how much history
- * there is.
+ * Numbers that outlive the page. Of a journal: the last place, note and stream given, how often streams were committed to, and how much history
+ * there is. Of an archive: the last place and conversation given, how often one had a new last message, and how much there is.
  */
 interface Numbers {
   place: number;
   note: number;
   stream: number;
   touch: number;
+  conversation: number;
   entries: number;
   bytes: number;
 }
 
-const none: Numbers = { place: 0, note: 0, stream: 0, touch: 0, entries: 0, bytes: 0 };
+const none: Numbers = { place: 0, note: 0, stream: 0, touch: 0, conversation: 0, entries: 0, bytes: 0 };
 const key = "tally";
 
 /** Kept in memory and written at most once per commit. */

@@ -1,5 +1,3 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 
@@ -11,23 +9,7 @@ import { describe, expect, it } from "vitest";
 
 import { history, inFlight, keptEntries, toldAt } from "./children/trimmed-history.ts";
 import { makeFolder } from "./folder.ts";
-
-const child = (name: string): string => path.join(import.meta.dirname, "children", name);
-
-/** Lets a process write into the folder, kills it once it reported that many writes, and gives every number it reported. */
-async function acknowledgedBeforeKill(program: string, dir: string, writes: number): Promise<readonly number[]> {
-  const writer = spawn(process.execPath, [program, dir], { stdio: ["ignore", "pipe", "inherit"] });
-  let output = "";
-  writer.stdout.setEncoding("utf8").on("data", (text: string) => {
-    output += text;
-    if (output.length > writes * 5) writer.kill("SIGKILL");
-  });
-  const closed = once(writer, "close");
-  await closed;
-  expect(writer.signalCode).toBe("SIGKILL");
-  // The last line may be cut off; its number was acknowledged but not reported.
-  return output.slice(0, output.lastIndexOf("\n")).split("\n").map(Number);
-}
+import { acknowledgedBeforeKill } from "./killed-writer.ts";
 
 async function numbersIn(log: Log): Promise<Set<number>> {
   const numbers = new Set<number>();
@@ -52,7 +34,7 @@ async function everyDelivery(journal: Journal): Promise<readonly DeliveryRecord[
 describe("a process killed in the middle of its writes", () => {
   it("leaves everything that it acknowledged", async () => {
     const folder = await makeFolder();
-    const acknowledged = await acknowledgedBeforeKill(child("write-until-killed.ts"), folder.path, 3000);
+    const acknowledged = await acknowledgedBeforeKill("write-until-killed.ts", folder.path, 3000);
     expect(acknowledged.length).toBeGreaterThan(1000);
     const stores = openSqliteStores({ dir: folder.path, clock: systemClock });
     const stored = await numbersIn(stores.log);
@@ -86,7 +68,7 @@ describe("a process killed in the middle of its writes", () => {
 
   it("leaves history at its bound, with all that ended last and nothing of what went", async () => {
     const folder = await makeFolder();
-    const acknowledged = await acknowledgedBeforeKill(child("trim-until-killed.ts"), folder.path, 2000);
+    const acknowledged = await acknowledgedBeforeKill("trim-until-killed.ts", folder.path, 2000);
     expect(acknowledged.length).toBeGreaterThan(5 * keptEntries);
     const journal = openSqliteJournal({ dir: folder.path, history });
     const records = await everyDelivery(journal);

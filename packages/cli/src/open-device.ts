@@ -18,7 +18,7 @@ import type { IceServer } from "@parley/core";
 import type { NodeLinkFactory } from "@parley/peer/node";
 import { type ExitCode, isParleyError, ParleyError } from "@parley/protocol";
 import { type AttachedDevice, attachDevice, DeviceSocket } from "@parley/sidecar";
-import { openSqliteJournal } from "@parley/store-sqlite";
+import { openSqliteArchive, openSqliteJournal } from "@parley/store-sqlite";
 
 import type { CommandContext } from "./command-context.ts";
 import { processLog } from "./log-line.ts";
@@ -211,8 +211,11 @@ async function openHeld(
   log: LogLine,
   { links: own = {}, hold = false, stays = hold }: OpenDeviceOptions,
 ): Promise<DeviceApi> {
-  const journal = openSqliteJournal({ dir: join(home.path, "journal") });
+  const folder = join(home.path, "journal");
+  const journal = openSqliteJournal({ dir: folder });
   undo.push(() => journal.close());
+  const archive = openSqliteArchive(join(folder, "archive.sqlite"));
+  undo.push(() => archive.close());
   const links = await linkSettings(context, log, own);
   if (links !== undefined) undo.push(() => links.factory.close());
   const device = await Device.open({
@@ -221,6 +224,7 @@ async function openHeld(
     trust: mesh.trust,
     keepIdentity: mesh.keepIdentity,
     journal,
+    archive,
     log,
     ...(links === undefined ? {} : { links }),
   });

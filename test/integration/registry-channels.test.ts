@@ -1,7 +1,7 @@
-import type { PostBatch } from "@parley/protocol";
 import type { TestDevice, WireMesh } from "@parley/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
+import { takePosts } from "./channel-scene.ts";
 import { outcomeOf, type RunningRegistry, startRegistry } from "./registry-fixture.ts";
 
 let registry: RunningRegistry;
@@ -19,23 +19,6 @@ afterAll(() => registry[Symbol.asyncDispose]());
 
 const channelOf = async (device: TestDevice, name: string): Promise<string> =>
   (await device.request("channel.get", { name })).channel.channel;
-
-/** The texts of so many posts, and whether each batch followed the one before. */
-async function posts(device: TestDevice, count: number, after: number): Promise<{ ids: string[]; chained: boolean }> {
-  const ids: string[] = [];
-  let last = after;
-  let chained = true;
-  while (ids.length < count) {
-    const batch: PostBatch = await device.nextBatch();
-    chained &&= batch.previous === last;
-    for (const { statement, offset } of batch.posts) {
-      const payload = new TextDecoder().decode(statement).split(".")[1] ?? "";
-      ids.push((JSON.parse(Buffer.from(payload, "base64url").toString()) as { id: string }).id);
-      last = offset;
-    }
-  }
-  return { ids, chained };
-}
 
 describe("a public channel", () => {
   it("is there from the start, twice, and is joined by those who want to", async () => {
@@ -60,7 +43,7 @@ describe("a public channel", () => {
     const results = [await alice.post(id), await bob.post(id), await alice.post(id)];
     expect(results.map(({ error }) => error)).toEqual([undefined, undefined, undefined]);
     for (const device of [alice, bob])
-      expect(await posts(device, 3, 0)).toEqual({ ids: results.map((result) => result.id), chained: true });
+      expect(await takePosts(device, 3, 0)).toMatchObject({ ids: results.map((result) => result.id), chained: true });
     const page = await bob.request("channel.read", { channel: id });
     expect(page.posts.map(({ offset, at }) => ({ offset, at }))).toEqual(
       results.map(({ offset, at }) => ({ offset, at })),
@@ -96,9 +79,9 @@ describe("a public channel", () => {
     const [first] = before;
     const after = first?.offset ?? 0;
     await carol.request("channel.follow", { channels: [{ channel: id, after }] });
-    expect(await posts(carol, before.length - 1, after)).toMatchObject({ chained: true });
+    expect(await takePosts(carol, before.length - 1, after)).toMatchObject({ chained: true });
     const { id: fresh } = await alice.post(id);
-    expect((await posts(carol, 1, before.at(-1)?.offset ?? 0)).ids).toEqual([fresh]);
+    expect((await takePosts(carol, 1, before.at(-1)?.offset ?? 0)).ids).toEqual([fresh]);
   });
 
   it("cannot be made with a name that looks like another's", async () => {

@@ -1,4 +1,4 @@
-import { sha256, signStatement } from "@parley/core";
+import { sha256, type Signer, signStatement } from "@parley/core";
 import {
   challengeSchema,
   decodeDelivery,
@@ -165,13 +165,22 @@ export class TestDevice {
   }
 
   /** The statement of a post by this device: a text, unless it says something else. */
-  async makePost(channel: string, change: Partial<Statement<"post">> = {}): Promise<string> {
+  makePost(channel: string, change: Partial<Statement<"post">> = {}): Promise<string> {
     const { mesh, identity } = this;
     const content = change.encrypted === undefined ? { content: { type: "text" as const, text: "hello" } } : {};
     const post = { mesh, channel, member: identity.member, id: randomId16(), iat: Date.now(), ...content, ...change };
-    const device = identity.devices.find(({ id }) => id === this.#device);
-    if (device === undefined) throw new Error("the device is not one of its member's");
-    return signStatement("post", post, device);
+    return signStatement("post", post, this.#signer);
+  }
+
+  /** The statement by which another member may come into an encrypted channel. */
+  makeInvitation(channel: string, member: string): Promise<string> {
+    const { mesh, identity } = this;
+    return signStatement("invitation", { mesh, channel, member, by: identity.member, iat: Date.now() }, this.#signer);
+  }
+
+  /** Sends posts without waiting for what becomes of them. */
+  sendPosts(statements: readonly string[]): void {
+    for (const statement of statements) this.socket.send(encodePost(statement));
   }
 
   /** Posts, and answers what becomes of it once that is known. Not for several at the same time. */
@@ -210,6 +219,12 @@ export class TestDevice {
       ...change,
     });
     return joinRoutedFrame(header, new Uint8Array(64), content);
+  }
+
+  get #signer(): Signer {
+    const device = this.identity.devices.find(({ id }) => id === this.#device);
+    if (device === undefined) throw new Error("the device is not one of its member's");
+    return device;
   }
 
   async close(): Promise<void> {

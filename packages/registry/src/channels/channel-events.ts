@@ -6,7 +6,7 @@ import type { SessionTable } from "../session-table.ts";
 import type { Session } from "../session.ts";
 import { Tick } from "../tick.ts";
 import { TokenBucket } from "../token-bucket.ts";
-import { requireIn, viewOf } from "./channel-rules.ts";
+import { isIn, requireIn, viewOf } from "./channel-rules.ts";
 import type { ChannelTable, KnownChannel } from "./channel-table.ts";
 import type { StoredChannelMember } from "./stored-channel.ts";
 
@@ -49,11 +49,9 @@ export class ChannelEvents {
   ): void {
     const by = now.by === undefined ? {} : { by: now.by };
     if (now.state === "in" && before?.state !== "in") this.#add(channel.id, { what: "joined", member });
-    else if (now.state === "out" && before?.state === "in") {
-      const event = this.#add(channel.id, { what: now.why ?? "left", member, ...by });
-      // It is not among those who are told any more.
-      for (const session of this.#options.sessions.ofMember(member)) session.push("channel.event", event);
-    } else if (now.state === "invited" && now.by !== undefined)
+    else if (now.state === "out" && before?.state === "in")
+      this.#add(channel.id, { what: now.why ?? "left", member, ...by });
+    else if (now.state === "invited" && now.by !== undefined)
       for (const session of this.#options.sessions.ofMember(member))
         session.push("channel.invited", { channel: viewOf(channel, member), by: now.by });
   }
@@ -76,7 +74,7 @@ export class ChannelEvents {
     if (channel.joined <= bounds.presenceMembers) this.#add(channel.id, { what: writes ? "typing" : "quiet", member });
   }
 
-  #add(channel: string, event: Omit<ChannelEvent, "channel" | "at">): ChannelEvent {
+  #add(channel: string, event: Omit<ChannelEvent, "channel" | "at">): void {
     const { clock, bounds } = this.#options;
     const full = { channel, ...event, at: clock.now() };
     const waiting = this.#waiting.get(channel) ?? [];
@@ -85,7 +83,6 @@ export class ChannelEvents {
     // Too much at once to tell one by one: that it is not as it was says to ask.
     else waiting[bounds.channelEventsPerTurn] = { channel, what: "changed", at: full.at };
     this.#tick.schedule();
-    return full;
   }
 
   #tell(): void {
@@ -96,8 +93,17 @@ export class ChannelEvents {
       for (const event of events) {
         const text = JSON.stringify({ type: "channel.event", body: event });
         for (const { member, session } of readers) if (!isOwn(event, member)) session.pushText(text);
+        for (const session of this.#goneBy(event)) session.pushText(text);
       }
     }
+  }
+
+  /** Who is out is not among those who are told any more, and hears of it none the less. */
+  #goneBy({ channel, what, member }: ChannelEvent): readonly Session[] {
+    const { table, sessions } = this.#options;
+    if (member === undefined || !departures.has(what)) return [];
+    const known = table.get(channel);
+    return known === undefined || isIn(known, member) ? [] : sessions.ofMember(member);
   }
 
   #readersOf(id: string): { readonly member: string; readonly session: Session }[] {
@@ -110,6 +116,7 @@ export class ChannelEvents {
   }
 }
 
+const departures: ReadonlySet<What> = new Set<What>(["left", "kicked", "removed"]);
 /** Nobody is told that it is here or writes. */
 const ownNews: ReadonlySet<What> = new Set<What>(["present", "absent", "typing", "quiet"]);
 const isOwn = ({ what, member }: ChannelEvent, reader: string): boolean => ownNews.has(what) && member === reader;

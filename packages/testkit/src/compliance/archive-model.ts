@@ -35,7 +35,9 @@ const content: Arbitrary<AnyContent> = oneof(
   { weight: 2, arbitrary: record({ type: constant("text"), text, thread: id }) },
   { weight: 1, arbitrary: constant({ type: "sealed", secret: "s", salt: "t", box: "b" }) },
   { weight: 1, arbitrary: constant({ type: "poll" }) },
-);
+)
+  // With the usual prototype, as JSON has it.
+  .map((each) => ({ ...each }));
 
 const newMessage: Arbitrary<NewMessage> = record({
   conversation,

@@ -11,10 +11,16 @@ export type OptionValue = string | boolean | readonly string[];
 export class CommandInput {
   readonly #arguments: ReadonlyMap<string, string>;
   readonly #options: ReadonlyMap<string, OptionValue>;
+  readonly #rest: readonly string[];
 
-  constructor(args: ReadonlyMap<string, string>, options: ReadonlyMap<string, OptionValue>) {
+  constructor(
+    args: ReadonlyMap<string, string>,
+    options: ReadonlyMap<string, OptionValue>,
+    rest: readonly string[] = [],
+  ) {
     this.#arguments = args;
     this.#options = options;
+    this.#rest = rest;
   }
 
   /** An argument that the table demands. */
@@ -24,6 +30,11 @@ export class CommandInput {
 
   optionalArgument(name: string): string | undefined {
     return this.#arguments.get(name);
+  }
+
+  /** What was typed for a last argument that may be repeated, but for the first one. */
+  rest(): readonly string[] {
+    return this.#rest;
   }
 
   switch(name: string): boolean {

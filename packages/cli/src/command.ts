@@ -7,6 +7,8 @@ export interface CommandArgument {
   readonly name: string;
   readonly means: string;
   readonly optional?: true;
+  /** The last one may be given several times. */
+  readonly repeatable?: true;
 }
 
 /** An option of one command; what several share is a setting. */

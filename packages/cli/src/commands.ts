@@ -1,5 +1,6 @@
 /** Every command of `parley`, once. */
 import type { CommandRow } from "./command.ts";
+import { conversationCommands } from "./conversation-commands.ts";
 
 /** Settings of every command that may make links. */
 const linkSettings = ["link-address", "link-ports", "link-interfaces", "link-policy", "ice-servers"] as const;
@@ -64,7 +65,7 @@ export const commandTable: readonly CommandRow[] = [
         optional: true,
       },
     ],
-    settings: ["log", ...linkSettings],
+    settings: ["log", "strangers", ...linkSettings],
     examples: ["parley run", "parley run agents/first --log info"],
     load: () => import("./commands/run.ts"),
   },
@@ -220,22 +221,29 @@ export const commandTable: readonly CommandRow[] = [
   },
   {
     path: ["send"],
-    summary: "Sends a direct message and waits until it is delivered",
+    summary: "Sends a direct message and waits until it is delivered, or posts in a channel",
     arguments: [
-      { name: "member", means: "@name or id" },
+      { name: "to", means: "@name or id, or '#channel' in quotes" },
       { name: "text", means: "the message; - reads it from the standard input" },
     ],
     options: [
       { name: "no-wait", means: "returns once it is accepted, which says nothing about delivery" },
-      { name: "until", value: "STATE", means: "waits for stored, delivered, handled or read (default: delivered)" },
+      {
+        name: "until",
+        value: "STATE",
+        means: "waits for stored, delivered, handled or read (default: delivered; in a channel stored)",
+      },
       { name: "timeout", value: "TIME", means: "how long to wait (default: 30s)" },
       { name: "ttl", value: "TIME", means: "after which it is worth nothing any more (default: never)" },
+      { name: "thread", value: "MESSAGE", means: "the message whose thread it belongs to" },
+      { name: "answers", value: "MESSAGE", means: "the message that it answers" },
       { name: "attach", value: "FILE", means: "a file to go with it; may be repeated", repeatable: true },
       { name: "keep", value: "TIME", means: "how long the registry keeps what is attached (default: 7d)" },
     ],
     settings: ["path", ...linkSettings, "log"],
     examples: [
       "parley send @ada 'the build is green'",
+      "parley send '#general' 'hello, all'",
       "parley send @ada 'later is fine' --no-wait",
       "parley send @ada 'lunch in ten minutes' --ttl 10m --until handled",
       "parley send @ada - --path direct,turn",
@@ -245,15 +253,41 @@ export const commandTable: readonly CommandRow[] = [
   },
   {
     path: ["listen"],
-    summary: "Prints direct messages as they come",
+    summary: "Prints direct messages and posts of channels as they come, from where it stopped",
+    arguments: [
+      {
+        name: "channels",
+        means:
+          "these channels besides direct messages, by name; public ones are joined (default: all that were joined)",
+        optional: true,
+        repeatable: true,
+      },
+    ],
     options: [
       { name: "max", value: "N", means: "ends after so many" },
       { name: "timeout", value: "TIME", means: "ends after this time" },
+      { name: "since", value: "OFFSET", means: "begins after this offset of the one channel that is named" },
+      {
+        name: "replay",
+        value: "N",
+        means: "how many posts from before a channel begins with the first time (default: 0)",
+      },
+      {
+        name: "place",
+        value: "NAME",
+        means: "name under which it is kept how far each channel was taken (default: listen)",
+      },
     ],
-    settings: [...linkSettings, "log"],
-    examples: ["parley listen", "parley listen --json --max 1 --timeout 60s"],
+    settings: ["strangers", ...linkSettings, "log"],
+    examples: [
+      "parley listen",
+      "parley listen --json --max 1 --timeout 60s",
+      "parley listen general '#agents' --json",
+      "parley listen general --since 0",
+    ],
     load: () => import("./commands/listen.ts"),
   },
+  ...conversationCommands,
   {
     path: ["delivery", "list"],
     summary: "Lists messages that this device sent and received, and what became of them",

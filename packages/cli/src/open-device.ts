@@ -7,6 +7,7 @@ import {
   checkPairing,
   Device,
   type DeviceApi,
+  type DeviceOptions,
   type Identity,
   type LinkSettings,
   type LogLine,
@@ -58,7 +59,7 @@ const connectMs = 10_000;
 /** How long a command that is done goes on for others that wait for a reply through it. */
 const lingerMs = 5000;
 /** What a command that can do without the registry waits for it. */
-const briefMs = 3000;
+export const briefMs = 3000;
 
 export const openHome = (context: CommandContext): Promise<Home> => Home.open(context.settings.home.path);
 
@@ -226,11 +227,21 @@ async function openHeld(
     journal,
     archive,
     log,
+    ...conversationSettings(context),
     ...(links === undefined ? {} : { links }),
   });
   undo.push(() => device.stop());
   if (links !== undefined && stays) undo.push(lookOut({ ...links, device, address: links.bindAddress, log }));
   return device;
+}
+
+/** Whom the device takes messages from, and what it tells of them. */
+function conversationSettings({ settings }: CommandContext): Pick<DeviceOptions, "strangers" | "tellsRead"> {
+  const strangers = settings.get("strangers");
+  return {
+    tellsRead: settings.get("read-receipts") === "send",
+    ...(strangers === "ask" || strangers === "take" ? { strangers } : {}),
+  };
 }
 
 type HeldLinks = LinkSettings & { readonly factory: NodeLinkFactory; readonly iceServers: readonly IceServer[] };

@@ -9,7 +9,8 @@ type Style = Parameters<typeof styleText>[0];
 export interface TextSink {
   readonly isTTY?: boolean | undefined;
   readonly columns?: number | undefined;
-  write(text: string): unknown;
+  /** `done` is called once the text has gone out, with an error when it could not. */
+  write(text: string, done?: (error?: Error | null) => void): unknown;
 }
 
 export interface PresenterOptions {
@@ -98,6 +99,15 @@ export class Presenter {
         .trimEnd();
     this.line(this.style("dim", lineOf(headings)));
     for (const row of cells) this.line(lineOf(row));
+  }
+
+  /** Resolves when everything printed so far is with whoever reads it; never when the reader went. */
+  flushed(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#options.out.write("", (error) => {
+        if (error === undefined || error === null) resolve();
+      });
+    });
   }
 
   error({ code, message, data }: ParleyError): void {

@@ -10,6 +10,8 @@ export interface Invocation {
   readonly row: CommandRow;
   readonly arguments: ReadonlyMap<string, string>;
   readonly options: ReadonlyMap<string, OptionValue>;
+  /** What was typed for a last argument that may be repeated, but for the first one. */
+  readonly rest: readonly string[];
   readonly flags: ReadonlyMap<SettingName, string>;
 }
 
@@ -17,6 +19,10 @@ export interface Invocation {
 export type Parsed = { readonly invocation: Invocation } | { readonly text: string } | { readonly usage: string };
 
 const groupSummaries: Readonly<Record<string, string>> = {
+  channel: "Talk with several: make channels, come and go, invite, read",
+  contact: "Say who may write: accept, block, and see who waits",
+  message: "Change, take back and react to what was said",
+  secret: "Protect a conversation with a secret that two members share",
   delivery: "Find messages, see what became of them, try again, forget",
   device: "Add, list and take away devices of this member",
   turn: "Configure a TURN server",
@@ -50,8 +56,10 @@ function settingOption(name: SettingName): Option {
 
 function leafOf(row: CommandRow, onRun: (command: Command) => void): Command {
   const command = new Command(row.path.at(-1)).summary(row.summary).description(row.summary);
-  for (const { name, means, optional } of row.arguments ?? [])
-    command.argument(optional === true ? `[${name}]` : `<${name}>`, means);
+  for (const { name, means, optional, repeatable } of row.arguments ?? []) {
+    const shown = repeatable === true ? `${name}...` : name;
+    command.argument(optional === true ? `[${shown}]` : `<${shown}>`, means);
+  }
   for (const { name, means, value, short, repeatable } of row.options ?? []) {
     const option = new Option(
       `${short === undefined ? "" : `-${short}, `}--${name}${value === undefined ? "" : ` <${value}>`}`,
@@ -93,7 +101,7 @@ function invocationOf(row: CommandRow, command: Command): Invocation {
     const value = values[camel(name)];
     if (typeof value === "string" || typeof value === "boolean") flags.set(name, String(value));
   }
-  return { row, arguments: args, options, flags };
+  return { row, arguments: args, options, rest: command.args.slice(args.size), flags };
 }
 
 /** Parses a command line against the table. */

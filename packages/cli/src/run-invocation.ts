@@ -48,7 +48,7 @@ async function exitCodeOf(invocation: Invocation, signal: AbortSignal): Promise<
     });
     out = presenterFor(settings.get("json"));
     const context: CommandContext = {
-      input: new CommandInput(invocation.arguments, invocation.options),
+      input: new CommandInput(invocation.arguments, invocation.options, invocation.rest),
       settings,
       out,
       signal,

@@ -153,6 +153,20 @@ export const settingTable = {
     means: "`relay` makes links through TURN only.",
     default: "all",
   },
+  strangers: {
+    kind: "choice",
+    value: "HOW",
+    choices: ["ask", "take"],
+    means: "`ask` lets whoever is not known write a few messages and then wait to be accepted; `take` takes all.",
+    defaultMeans: "a person asks, an agent takes",
+  },
+  "read-receipts": {
+    kind: "choice",
+    value: "HOW",
+    choices: ["send", "withhold"],
+    means: "Whether others hear that this member read what they wrote.",
+    default: "send",
+  },
   log: {
     kind: "choice",
     value: "LEVEL",

@@ -53,3 +53,7 @@ export async function askPassphrase(signal: AbortSignal, twice: boolean): Promis
     throw new ParleyError("invalid_argument", { message: "The two passphrases differ." });
   return first;
 }
+
+/** A secret, not shown while it is typed. */
+export const askSecret = (question: string, signal: AbortSignal): Promise<string> =>
+  readAnswer(question, false, signal);

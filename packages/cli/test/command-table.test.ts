@@ -59,7 +59,7 @@ describe("a command line", () => {
     const parsed = parse("send", "@ada", "hello", "--no-wait", "--timeout", "5s", "--home", "h", "--log", "info");
     if (!("invocation" in parsed)) throw new Error("no invocation");
     const { arguments: args, options, flags } = parsed.invocation;
-    expect(Object.fromEntries(args)).toEqual({ member: "@ada", text: "hello" });
+    expect(Object.fromEntries(args)).toEqual({ to: "@ada", text: "hello" });
     expect(Object.fromEntries(options)).toEqual({ "no-wait": true, timeout: "5s" });
     expect(Object.fromEntries(flags)).toEqual({ home: "h", log: "info" });
   });

@@ -1,43 +1,79 @@
-import type { DeviceApi, DeviceEvent, IncomingMessage } from "@parley/client";
-import { ParleyError, visible } from "@parley/protocol";
+import { ParleyError } from "@parley/protocol";
 
-import { attachmentLine, attachmentView } from "../attachment-view.ts";
 import type { CommandContext } from "../command-context.ts";
 import type { CommandModule } from "../command.ts";
-import { shortId } from "../member-table.ts";
+import { channelArgument } from "../conversation-names.ts";
+import {
+  printChannelGap,
+  printConnection,
+  printGap,
+  printHistory,
+  printMessage,
+  printPost,
+  printUnreadable,
+} from "../listen-view.ts";
+import { Listening, type ListeningOptions } from "../listening.ts";
 import { openDevice, type OpenDevice } from "../open-device.ts";
-import type { Presenter } from "../presenter.ts";
 import { watchConnection } from "../session-watch.ts";
 import { untilAborted } from "../until-aborted.ts";
 
 const mostMessages = 1_000_000;
 const mostTimeoutMs = 30 * 86_400_000;
+const mostReplay = 200;
+/** Under which a device keeps how far its channels were listened to. */
+const usualPlace = "listen";
 
-/** Prints messages until the bound, the time limit or a signal. */
+/** Prints messages and posts until the bound, the time limit or a signal. */
 export const run: CommandModule["run"] = async (context) => {
-  const { input, signal } = context;
+  const { input, signal, out } = context;
   const max = input.integer("max", 1, mostMessages);
   const timeoutMs = input.duration("timeout", mostTimeoutMs);
+  const options = optionsOf(context);
   const enough = new AbortController();
   const timeout = timeoutMs === undefined ? [] : [AbortSignal.timeout(timeoutMs)];
   const end = AbortSignal.any([signal, enough.signal, ...timeout]);
   let count = 0;
-  const onMessage = (message: IncomingMessage): void => {
-    if (max !== undefined && count >= max) return;
+  /** What was printed counts as handled, once whoever reads it has it. */
+  const deliver = async (print: () => void, leave: () => void): Promise<void> => {
+    if (end.aborted || (max !== undefined && count >= max)) {
+      leave();
+      throw new ParleyError("canceled");
+    }
     count++;
-    print(context, message);
-    if (count === max) enough.abort();
+    print();
+    await out.flushed();
+    // The message is acknowledged before everything is given up.
+    if (count === max) setImmediate(() => enough.abort());
   };
+  const listening = new Listening(options, {
+    message: (message, leave) => deliver(() => printMessage(out, message), leave),
+    post: (post, leave) => deliver(() => printPost(out, post), leave),
+  });
   // A holder that goes hands over: this process attaches to the next one, or becomes it.
-  while (!end.aborted) await listenOnce(await openDevice(context, { stays: true }), onMessage, end, context);
+  while (!end.aborted) await listenOnce(await openDevice(context, { stays: true }), listening, end, context);
   if (max === undefined || count >= max || signal.aborted) return 0;
-  context.out.note(`${count} of ${max} messages came in time.`);
+  out.note(`${count} of ${max} messages came in time.`);
   return 1;
 };
 
+function optionsOf({ input }: CommandContext): ListeningOptions {
+  const first = input.optionalArgument("channels");
+  const channels = (first === undefined ? [] : [first, ...input.rest()]).map(channelArgument);
+  const since = input.integer("since", 0, Number.MAX_SAFE_INTEGER);
+  if (since !== undefined && channels.length !== 1)
+    throw new ParleyError("invalid_argument", { message: "--since is an offset of one channel; name that one." });
+  const replay = input.integer("replay", 0, mostReplay);
+  return {
+    channels: [...new Set(channels)],
+    place: input.text("place") ?? usualPlace,
+    ...(since === undefined ? {} : { since }),
+    ...(replay === undefined ? {} : { replay }),
+  };
+}
+
 async function listenOnce(
   opened: OpenDevice,
-  onMessage: (message: IncomingMessage) => void,
+  listening: Listening,
   end: AbortSignal,
   { out }: CommandContext,
 ): Promise<void> {
@@ -46,14 +82,16 @@ async function listenOnce(
   const unlook = watchConnection(device, (connected) => printConnection(out, connected));
   const unwatch = device.watch((event) => {
     if (event.type === "gap") printGap(out, event);
+    if (event.type === "channel-gap") printChannelGap(out, event, listening.nameOf(event.channel));
+    if (event.type === "message" && event.message.unreadable !== undefined) printUnreadable(out, event.message);
     if (event.type === "history" && event.done && event.received > 0) void printHistory(out, device, event);
     if (event.type === "session" && event.state === "stopped" && event.error !== undefined && holderGone === undefined)
       ended.resolve(new ParleyError(event.error.code, { message: event.error.message }));
   });
-  const leave = device.onMessage(onMessage);
   try {
+    const names = await listening.begin(device);
     out.note(
-      `@${device.name} listens${holderGone === undefined ? "" : " through the process that holds the device"}. Ctrl-C stops it.`,
+      `@${device.name} listens${names.length === 0 ? "" : `, also to ${names.join(", ")}`}${holderGone === undefined ? "" : ", through the process that holds the device"}. Ctrl-C stops it.`,
     );
     const failure = await Promise.race([
       untilAborted(end),
@@ -62,52 +100,9 @@ async function listenOnce(
     ]);
     if (failure !== undefined) throw failure;
   } finally {
-    leave();
+    listening.end();
     unlook();
     unwatch();
     await opened.close();
   }
-}
-
-function print({ out }: CommandContext, message: IncomingMessage): void {
-  const { id, from, text, attachments, created, path, redelivered } = message;
-  const time = new Date(created).toLocaleTimeString("en-GB");
-  const head = `${out.style("dim", time)} ${out.style("bold", `@${from.name}`)} ${out.style("dim", `(${path}${redelivered ? ", redelivered" : ""})`)}`;
-  const lines = [
-    `${head} ${visible(text)}`,
-    ...attachments.map((ref) => `  attached: ${attachmentLine(ref)}`),
-    ...(attachments.length === 0 ? [] : [out.style("dim", `  parley attachment get ${id}`)]),
-  ];
-  out.event({ type: "message", ...message, attachments: attachments.map(attachmentView) }, lines.join("\n"));
-}
-
-function printConnection(out: Presenter, connected: boolean): void {
-  const says = connected
-    ? "the registry can be reached again"
-    : "the registry cannot be reached; messages come by open links only, until it is back";
-  out.event({ type: "connection", connected }, out.style("dim", says));
-}
-
-function printGap(out: Presenter, gap: DeviceEvent & { type: "gap" }): void {
-  const { name, device, from, to } = gap;
-  const count = to - from + 1;
-  const what = count === 1 ? `1 message of @${name} is missing` : `${count} messages of @${name} are missing`;
-  const which = count === 1 ? `number ${from}` : `numbers ${from} to ${to}`;
-  out.event(gap, out.style("yellow", `${what}: ${which} of its device ${shortId(device)} were lost on their way`));
-}
-
-/** Once, at the end: what another device of this person passed on. */
-async function printHistory(
-  out: Presenter,
-  device: DeviceApi,
-  history: DeviceEvent & { type: "history" },
-): Promise<void> {
-  const { received, omitted } = history;
-  const label = await device.memberOf(device.member).then(
-    ({ verified }) => verified.devices.get(history.device)?.label,
-    () => undefined,
-  );
-  const left = omitted === 0 ? "" : `; ${omitted} more ${omitted === 1 ? "was" : "were"} too large to be passed on`;
-  const count = `${received} ${received === 1 ? "message" : "messages"}`;
-  out.event(history, out.style("dim", `${count} came from your ${visible(label ?? shortId(history.device))}${left}`));
 }

@@ -157,10 +157,8 @@ export class Door {
   async close(): Promise<void> {
     this.#beat?.cancel();
     this.#unwatch?.();
-    for (const client of this.#live.all) {
-      client.send({ type: "ERROR", code: "UNAVAILABLE", message: "The door closes; come back in a moment." });
-      client.close(1001, "going away");
-    }
+    // No ERROR: one that nobody waits for ends agentchat's client library with its process.
+    for (const client of this.#live.all) client.close(1001, "The door closes; come back in a moment.");
     const hurry = this.#clock.setTimer(goodbyeMs, () => {
       for (const client of this.#live.all) client.terminate();
     });

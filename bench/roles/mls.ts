@@ -40,7 +40,7 @@ async function start(size: number): Promise<void> {
   await pairs["bare"].commit();
 }
 
-export interface MlsRun {
+interface MlsRun {
   readonly whose: "own" | "bare";
   readonly seconds: number;
 }

@@ -1,7 +1,8 @@
 import { maxAuthenticatedBytes, maxSkippedMessages, type OpenedMessage, type SealedMessage } from "@parley/core";
 import { limits, ParleyError, toBase64url } from "@parley/protocol";
-import { defaultPaddingConfig, type PrivateMessage } from "ts-mls";
+import type { PrivateMessage } from "ts-mls";
 import { protectApplicationData, unprotectPrivateMessage } from "ts-mls/messageProtection.js";
+import { defaultPaddingConfig } from "ts-mls/paddingConfig.js";
 
 import { guarded } from "./failure.ts";
 import { type Epoch, epochNumber, type HeldState } from "./held-state.ts";

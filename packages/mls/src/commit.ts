@@ -1,6 +1,9 @@
 import type { GroupChange, GroupDevice, NewCommit, ProcessedCommit } from "@parley/core";
 import { ParleyError, toBase64url } from "@parley/protocol";
-import { createCommit, emptyPskIndex, processPublicMessage, type Proposal, type PublicMessage } from "ts-mls";
+import type { Proposal, PublicMessage } from "ts-mls";
+import { createCommit } from "ts-mls/createCommit.js";
+import { processPublicMessage } from "ts-mls/processMessages.js";
+import { emptyPskIndex } from "ts-mls/pskIndex.js";
 
 import { checkDevices, type CommitFacts, factsOf } from "./commit-rules.ts";
 import { guarded } from "./failure.ts";

@@ -1,10 +1,6 @@
 import { ParleyError, toBase64url } from "@parley/protocol";
-import {
-  type ClientState,
-  createGroupInfoWithExternalPubAndRatchetTree,
-  type GroupInfo,
-  type RatchetTree,
-} from "ts-mls";
+import type { ClientState, GroupInfo, RatchetTree } from "ts-mls";
+import { createGroupInfoWithExternalPubAndRatchetTree } from "ts-mls/createCommit.js";
 import { ratchetTreeFromExtension, verifyGroupInfoSignature } from "ts-mls/groupInfo.js";
 
 import { bytesOfId } from "./leaf-credential.ts";

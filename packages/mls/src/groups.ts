@@ -13,11 +13,12 @@ import {
   type Signer,
   type WelcomedState,
 } from "@parley/core";
-import { createGroup } from "ts-mls";
+import { createGroup } from "ts-mls/clientState.js";
 
 import { openMessage, sealMessage } from "./application.ts";
 import { makeCommit, processCommit } from "./commit.ts";
 import { decodeState, encodeState } from "./encoding.ts";
+import { groupInfoOf } from "./group-info.ts";
 import { HeldState } from "./held-state.ts";
 import { joinByCommit } from "./join-by-commit.ts";
 import { joinByWelcome } from "./join-by-welcome.ts";
@@ -57,6 +58,10 @@ export class MlsGroups implements GroupCrypto {
     const { publicPackage, privatePackage } = await newKeyPackage(this.#owner);
     const made = await createGroup(id, publicPackage, privatePackage, [], await loadSuite());
     return HeldState.first(made);
+  }
+
+  groupInfo(state: GroupState): Promise<Uint8Array<ArrayBuffer>> {
+    return groupInfoOf(HeldState.of(state).toLibrary(this.#trust.service("follow")));
   }
 
   async commit(state: GroupState, change: GroupChange = {}): Promise<NewCommit> {

@@ -1,12 +1,7 @@
 import { type GroupDevice, type GroupState, keptEpochs } from "@parley/core";
 import { ParleyError, toBase64url } from "@parley/protocol";
 import type { AuthenticationService, ClientState, GroupContext, PrivateKeyPath, RatchetTree, SecretTree } from "ts-mls";
-import {
-  defaultKeyPackageEqualityConfig,
-  defaultKeyRetentionConfig,
-  defaultLifetimeConfig,
-  defaultPaddingConfig,
-} from "ts-mls";
+import { defaultClientConfig } from "ts-mls/clientConfig.js";
 import type { KeySchedule } from "ts-mls/keySchedule.js";
 
 import { deviceOf, leavesOf } from "./tree.ts";
@@ -152,13 +147,7 @@ export class HeldState implements GroupState {
       unappliedProposals: {},
       historicalReceiverData: new Map(),
       groupActiveState: { kind: "active" },
-      clientConfig: {
-        keyRetentionConfig: defaultKeyRetentionConfig,
-        lifetimeConfig: defaultLifetimeConfig,
-        keyPackageEqualityConfig: defaultKeyPackageEqualityConfig,
-        paddingConfig: defaultPaddingConfig,
-        authService,
-      },
+      clientConfig: { ...defaultClientConfig, authService },
     };
   }
 

@@ -1,11 +1,12 @@
 import { type GroupDevice, maxKeyPackageBytes, type OwnKeyPackage, type Signer, signBytes } from "@parley/core";
 import { ParleyError } from "@parley/protocol";
-import { defaultLifetime, generateKeyPackageWithKey, type KeyPackage, type PrivateKeyPackage } from "ts-mls";
+import type { KeyPackage, PrivateKeyPackage } from "ts-mls";
 import { mapDecoders } from "ts-mls/codec/tlsDecoder.js";
 import { contramapBufferEncoders, encode } from "ts-mls/codec/tlsEncoder.js";
 import { decodeVarLenData, varLenDataEncoder } from "ts-mls/codec/variableLength.js";
-import { decodeKeyPackage, keyPackageEncoder, verifyKeyPackage } from "ts-mls/keyPackage.js";
+import { decodeKeyPackage, generateKeyPackageWithKey, keyPackageEncoder, verifyKeyPackage } from "ts-mls/keyPackage.js";
 import { verifyLeafNodeSignatureKeyPackage } from "ts-mls/leafNode.js";
+import { defaultLifetime } from "ts-mls/lifetime.js";
 
 import { guarded, guardedNow } from "./failure.ts";
 import { certifiedBytes, credentialOf } from "./leaf-credential.ts";

@@ -1,5 +1,6 @@
 import { limits, ParleyError } from "@parley/protocol";
-import { decodeMlsMessage, encodeMlsMessage, type MLSMessage } from "ts-mls";
+import type { MLSMessage } from "ts-mls";
+import { decodeMlsMessage, encodeMlsMessage } from "ts-mls/message.js";
 
 import { guardedNow } from "./failure.ts";
 

@@ -325,6 +325,27 @@ describe("MLS groups", () => {
   });
 });
 
+describe("a large group", () => {
+  it("takes in devices up to its limit, in messages that others take, and not one more", async () => {
+    const lists = await newLists();
+    const first = await lists.device("first");
+    const others = await Promise.all(
+      Array.from({ length: limits.encryptedDevices }, (_, index) => lists.device(`other ${index}`)),
+    );
+    const packages = await Promise.all(others.map(({ groups }) => groups.makeKeyPackage()));
+    const add = packages.map(({ keyPackage }) => keyPackage);
+    first.state = await first.groups.createGroup(await sha256("channel"));
+    expect(await code(first.groups.commit(first.state, { add }))).toBe("limit_reached");
+    const { state, welcome, groupInfo } = await first.groups.commit(first.state, { add: add.slice(1) });
+    expect(state.devices).toHaveLength(limits.encryptedDevices);
+    const last = at(others, limits.encryptedDevices - 1);
+    const kept = at(packages, limits.encryptedDevices - 1).secret;
+    expect((await last.groups.joinByWelcome(welcome ?? new Uint8Array(), [kept])).state.devices).toEqual(state.devices);
+    expect(await code(at(others, 0).groups.joinByCommit(groupInfo))).toBe("limit_reached");
+    expect((await first.groups.commit(state)).commit.length).toBeLessThan(limits.groupMessageBytes);
+  }, 60_000);
+});
+
 describe("a leaf of a group", () => {
   let lists: DeviceLists;
 

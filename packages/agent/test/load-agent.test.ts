@@ -40,6 +40,15 @@ describe("an agent anywhere on disk", () => {
     expect(await load(dir)).toMatchObject({ name: "fresh", skills: ["greet"], stderr: "" });
   });
 
+  it("leaves out the skills that are disabled", async () => {
+    const folder = agentFolder({
+      "agent.yaml": `${yaml}skills: { disable: [b] }`,
+      "skills/a.ts": skill("a"),
+      "skills/b.ts": skill("b"),
+    });
+    expect(await load(folder)).toMatchObject({ skills: ["a"], stderr: "" });
+  });
+
   it("loads from one file", async () => {
     const folder = agentFolder({
       ".env": "SEEN=yes",

@@ -1,7 +1,12 @@
-import type { DeviceApi } from "@parley/client";
+import type { DeviceApi, FindQuery, MemberView } from "@parley/client";
+
+/** A member of the directory, as far as a chat looks at it. */
+export type ListedMember = Pick<MemberView, "member" | "name" | "kind" | "devices" | "availability">;
 
 /** What a chat needs of a device. */
-export type ChatDevice = Pick<
+export interface ChatDevice extends Pick<
   DeviceApi,
-  "member" | "device" | "name" | "mesh" | "state" | "watch" | "find" | "links" | "conversations"
->;
+  "member" | "device" | "name" | "mesh" | "state" | "watch" | "links" | "conversations"
+> {
+  find(query: FindQuery): Promise<{ readonly members: readonly ListedMember[] }>;
+}

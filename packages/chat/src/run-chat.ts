@@ -81,7 +81,10 @@ function begin(model: ChatModel, screen: ChatScreen, open: string | undefined): 
   const start = async (): Promise<void> => {
     await model.start();
     const listed = listedConversations(model.state).toSorted((one, other) => other.active - one.active);
-    const first = open === undefined ? listed.find(({ active }) => active > 0)?.key : await model.find(open);
+    const first =
+      open === undefined
+        ? listed.find(({ active, contact }) => active > 0 && contact?.standing !== "request")?.key
+        : await model.find(open);
     if (first !== undefined && model.state.current === undefined) await model.open(first);
   };
   start().catch((error: unknown) => screen.trouble(toParleyError(error)));

@@ -22,13 +22,18 @@ const pasteStart = "\u001B[200~";
 const pasteEnd = "\u001B[201~";
 
 // Each begins where the one before ended. Control characters are keys of their own, so that a line typed ahead is not one word.
-const mouse = /\u001B\[<(\d{1,4});(\d{1,5});(\d{1,5})([Mm])/y;
-const focus = /\u001B\[([IO])/y;
-const background = /\u001B\]11;([^\u0007\u001B]{0,64})(?:\u0007|\u001B\\)/y;
-const sequence = /\u001B(?:\u001B?(?:\[[0-?]{0,32}[ -/]{0,8}[@-~]|O[0-9;]{0,8}[@-~])|[^[\]O\u001B])/uy;
-const text = /[^\u0000-\u001F\u007F]+/y;
+// Escape, and what may end a string of the terminal's own: written so that no pattern holds a control character.
+const esc = String.raw`\u001B`;
+const ended = String.raw`(?:\u0007|\u001B\\)`;
+const spoken = String.raw`[^\p{Cc}]{0,64}`;
+const mouse = new RegExp(`${esc}${String.raw`\[<(\d{1,4});(\d{1,5});(\d{1,5})([Mm])`}`, "y");
+const focus = new RegExp(`${esc}${String.raw`\[([IO])`}`, "y");
+const background = new RegExp(`${esc}\\]11;(${spoken})${ended}`, "uy");
+const control = String.raw`\[[0-?]{0,32}[ -/]{0,8}[@-~]|O[0-9;]{0,8}[@-~]`;
+const sequence = new RegExp(`${esc}(?:${esc}?(?:${control})|[^[\\]O${esc}])`, "uy");
+const text = /\P{Cc}+/uy;
 /** What could still become a report of the terminal. */
-const unfinished = /\u001B(?:\[<[\d;]{0,17}|\](?:1?|11|11;[^\u0007\u001B]{0,64}\u001B?))$/y;
+const unfinished = new RegExp(`${esc}(?:\\[<[\\d;]{0,17}|\\](?:1|11|11;${spoken}${esc}?)?)$`, "uy");
 
 export class InputScanner {
   #rest = "";

@@ -21,7 +21,7 @@ const named = [
 /** A key as Ink tells it; undefined for one that means nothing here. */
 export function keyOfInk(input: string, key: Key): KeyPress | undefined {
   const { ctrl, meta: alt, shift } = key;
-  const special = named.find(([flag]) => key[flag] === true)?.[1];
+  const special = named.find(([flag]) => key[flag])?.[1];
   // Ink says that Esc alone is Esc with Alt held.
   if (special === "escape") return { name: "escape", text: "", ctrl: false, alt: false, shift: false };
   if (special !== undefined) return { name: special, text: "", ctrl, alt, shift };

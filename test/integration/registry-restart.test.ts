@@ -5,8 +5,10 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 
 import { createSigner, exportSigner } from "@parley/core";
-import { callRegistry, TestIdentity, WireMesh } from "@parley/testkit";
+import { callRegistry, type TestDevice, TestIdentity, WireMesh } from "@parley/testkit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+
+import { payloadOf, readBackward, readForward, takePosts } from "./channel-scene.ts";
 
 const program = new URL("./registry-process.ts", import.meta.url);
 
@@ -74,6 +76,50 @@ describe("a registry that is killed", () => {
     expect((await mesh.open(dan)).welcome.admission).toBe(admission);
     expect(await mesh.pair(await TestIdentity.create("erin"), code.secret)).toMatchObject({ state: "pending" });
     expect((await operator.request("directory.find", {})).members).toHaveLength(4);
+  });
+
+  it("has every channel as it was, and every post once, also those whose authors never heard of them", async () => {
+    const { origin, claimSecret = "" } = await start();
+    const mesh = await WireMesh.claim(origin, claimSecret);
+    const authors = await Promise.all(["ann", "ben", "cas"].map((name) => mesh.join(name)));
+    const [ann] = authors as [TestDevice];
+    const { channel } = (await ann.request("channel.create", { name: "busy", kind: "public", topic: "all" })).channel;
+    for (const author of authors) await author.request("channel.join", { channel });
+    const follow = { channels: [{ channel, after: 0 }] };
+    await ann.request("channel.follow", follow);
+    const sent = await Promise.all(
+      authors.map((author) => Promise.all(Array.from({ length: 150 }, () => author.makePost(channel)))),
+    );
+    for (const [index, author] of authors.entries()) author.sendPosts(sent[index] ?? []);
+    // Killed while posts are still on their way.
+    const { ids: seen, last } = await takePosts(ann, 60, 0);
+    await kill();
+
+    await start(Number(new URL(origin).port));
+    const again = await Promise.all(authors.map(({ identity }) => mesh.open(identity)));
+    for (const [index, author] of again.entries()) author.sendPosts(sent[index] ?? []);
+    for (const author of again)
+      for (let count = 0; count < 150; count++) expect((await author.nextPostResult()).error).toBeUndefined();
+    const [reader, other] = again as [TestDevice, TestDevice];
+    expect((await reader.request("channel.get", { channel })).channel).toMatchObject({ topic: "all", members: 3 });
+    const all = await readForward(other, channel, 100);
+    expect(await readBackward(reader, channel, 100)).toEqual(all);
+    expect(all.slice(0, seen.length)).toEqual(seen);
+    expect(all.toSorted()).toEqual(
+      sent
+        .flat()
+        .map((statement) => payloadOf(statement).id)
+        .toSorted(),
+    );
+    for (const own of sent) {
+      const order = own.map((statement) => payloadOf(statement).id);
+      expect(all.filter((id) => order.includes(id))).toEqual(order);
+    }
+    await reader.request("channel.follow", { channels: [{ channel, after: last }] });
+    expect(await takePosts(reader, 450 - seen.length, last)).toMatchObject({
+      ids: all.slice(seen.length),
+      chained: true,
+    });
   });
 
   it("refuses to start with another node key than the mesh certified", async () => {

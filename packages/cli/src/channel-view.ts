@@ -1,6 +1,6 @@
 /** What is shown of channels. */
 import type { ChannelView } from "@parley/client";
-import { errorTable, type Retention, visible } from "@parley/protocol";
+import { type ErrorCode, errorTable, type Retention, visible } from "@parley/protocol";
 
 import { formatBytes } from "./attachment-view.ts";
 import type { CommandContext } from "./command-context.ts";
@@ -14,6 +14,10 @@ export function channelJson(view: ChannelView): Record<string, unknown> {
 
 const retentionText = ({ posts, bytes, ageMs }: Retention): string =>
   `the last ${posts} posts, ${formatBytes(bytes)}, ${formatDuration(ageMs)}`;
+
+/** Why a channel's posts cannot be read or written at present. */
+export const troubleText = (code: ErrorCode): string =>
+  code === "unsupported_operation" ? "This device has no keys for encrypted channels." : errorTable[code].says;
 
 export const kindText = ({ kind, encrypted, archived }: ChannelView): string =>
   [
@@ -35,7 +39,7 @@ export function printChannel({ out }: CommandContext, view: ChannelView): void {
       ["newcomers read", history === "all" ? "all that is kept" : "what comes after they joined"],
       ["kept", retentionText(retention)],
       ...(joined ? [["unread", String(unread)] as const] : []),
-      ...(trouble === undefined ? [] : [["trouble", errorTable[trouble].says] as const]),
+      ...(trouble === undefined ? [] : [["trouble", troubleText(trouble)] as const]),
     ];
     for (const [key, value] of rows) out.line(`${key.padEnd(15)} ${value}`);
   });

@@ -25,7 +25,7 @@ export async function conversationOf(device: DeviceApi, text: string): Promise<s
 export async function memberIdOf(device: DeviceApi, text: string): Promise<string> {
   const name = text.replace(/^@/, "");
   if (isId(name)) return name;
-  let failure: unknown;
+  let failure: ParleyError | undefined;
   if (device.state === "connected") {
     try {
       return (await device.memberOf(name)).member;

@@ -219,6 +219,8 @@ async function openHeld(
   undo.push(() => archive.close());
   const links = await linkSettings(context, log, own);
   if (links !== undefined) undo.push(() => links.factory.close());
+  // Takes a moment to load, which a command that goes through another process does not need.
+  const { MlsGroups } = await import("@parley/mls");
   const device = await Device.open({
     identity: mesh.identity,
     registry: mesh.registry,
@@ -228,6 +230,7 @@ async function openHeld(
     archive,
     log,
     ...conversationSettings(context),
+    groups: (options) => new MlsGroups(options),
     ...(links === undefined ? {} : { links }),
   });
   undo.push(() => device.stop());

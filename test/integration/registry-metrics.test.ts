@@ -15,7 +15,7 @@ async function countsOf(origin: string): Promise<ReadonlyMap<string, number>> {
 }
 
 describe("the metrics of a registry", () => {
-  it("count frames by result, deliveries, sessions and changes of inboxes, and name nobody", async () => {
+  it("count frames by result, deliveries, sessions and changes of inboxes, posts and followers, and name nobody", async () => {
     await using registry = await startRegistry();
     const mesh = await registry.claim();
     const [bob, carol] = [await mesh.join("bob"), await mesh.join("carol")];
@@ -26,6 +26,11 @@ describe("the metrics of a registry", () => {
     bob.sendFrame(dan, new Uint8Array([4]));
     for (let count = 0; count < 4; count++) await bob.nextResult();
     for (let count = 0; count < 2; count++) await carol.nextDelivery();
+    const { channel } = (await bob.request("channel.join", { name: "general" })).channel;
+    await bob.request("channel.follow", { channels: [{ channel, after: 0 }] });
+    await bob.post(channel);
+    await bob.nextBatch();
+    await carol.post(channel);
     const counts = await countsOf(registry.origin);
     expect(Object.fromEntries(counts)).toEqual({
       'parley_frames_total{result="relayed",code=""}': 1,
@@ -36,6 +41,15 @@ describe("the metrics of a registry", () => {
       parley_inbox_changes_total: 2,
       parley_slow_readers_total: 0,
       parley_dead_letters_total: 0,
+      'parley_posts_total{result="stored",code=""}': 1,
+      'parley_posts_total{result="again",code=""}': 0,
+      'parley_posts_total{result="refused",code="not_in_channel"}': 1,
+      parley_post_deliveries_total: 1,
+      'parley_post_batches_total{from="log"}': 1,
+      'parley_post_batches_total{from="memory"}': 0,
+      parley_followers_behind_total: 0,
+      parley_channels: 2,
+      parley_followers: 1,
       parley_sessions: 3,
       parley_members: 4,
       parley_mailbox_frames: 2,

@@ -28,6 +28,23 @@ export class NodeMetrics {
       () => counters.slowReaders,
     );
     single("parley_dead_letters_total", "Frames that became dead letters.", () => counters.deadLetters);
+    this.#count("parley_posts_total", "Posts to channels by result.", ["result", "code"], (counter) => {
+      counter.inc({ result: "stored", code: "" }, counters.posted);
+      counter.inc({ result: "again", code: "" }, counters.postsAgain);
+      for (const [code, count] of counters.postsRefused) counter.inc({ result: "refused", code }, count);
+    });
+    single("parley_post_deliveries_total", "Posts pushed to followers of channels.", () => counters.postsDelivered);
+    this.#count("parley_post_batches_total", "Batches of posts by where they came from.", ["from"], (counter) => {
+      counter.inc({ from: "log" }, counters.postPagesRead);
+      counter.inc({ from: "memory" }, counters.postPagesShared);
+    });
+    single(
+      "parley_followers_behind_total",
+      "Followers of channels that were left behind because they read slowly.",
+      () => counters.followersBehind,
+    );
+    this.#gauge("parley_channels", "Channels, archived ones included.", () => node.channels);
+    this.#gauge("parley_followers", "Followers, each counted for each channel.", () => node.followers);
     this.#gauge("parley_sessions", "Sessions open now.", () => node.sessions);
     this.#gauge("parley_members", "Members that the directory knows.", () => node.size);
     this.#gauge(

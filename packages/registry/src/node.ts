@@ -83,6 +83,16 @@ export class RegistryNode {
     return this.#parts.table.size;
   }
 
+  /** Channels, archived ones included. */
+  get channels(): number {
+    return this.#parts.channelTable.size;
+  }
+
+  /** Those who posts are pushed to, each counted for each channel. */
+  get followers(): number {
+    return this.#parts.channelFeed.size;
+  }
+
   /** What waits in the mailboxes that are in use. */
   mailboxUsage(): Promise<{ frames: number; bytes: number }> {
     return this.#parts.mailboxes.usage();

@@ -45,15 +45,16 @@ export class ChannelRetention {
   /** A post was appended here. Now and then that makes room. */
   appended(channel: string): void {
     const ledger = this.#ledger(channel);
-    if (++ledger.appended < this.#options.bounds.trimEveryPosts) return;
+    if (++ledger.appended < this.#options.bounds.trimEveryPosts || ledger.working !== undefined) return;
     this.enforce(channel).catch(this.#options.onError);
   }
 
   /** Drops what is beyond the channel's bounds now. */
-  enforce(channel: string): Promise<void> {
+  async enforce(channel: string): Promise<void> {
     const ledger = this.#ledger(channel);
-    ledger.working ??= this.#enforce(channel, ledger).finally(() => (ledger.working = undefined));
-    return ledger.working;
+    while (ledger.working !== undefined) await ledger.working.catch(() => undefined);
+    ledger.working = this.#enforce(channel, ledger).finally(() => (ledger.working = undefined));
+    await ledger.working;
   }
 
   /** Looks at every channel. */

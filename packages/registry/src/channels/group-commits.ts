@@ -5,7 +5,13 @@ import { z } from "zod";
 import { keys } from "../keys.ts";
 
 /** A commit that led a group out of an epoch, and the device that made it. */
-export const groupCommitSchema = z.object({ epoch: z.int().min(0), by: id32Schema, commit: z.string().min(1) });
+export const groupCommitSchema = z.object({
+  epoch: z.int().min(0),
+  by: id32Schema,
+  commit: z.string().min(1),
+  /** What speaks for a device that came in by itself. */
+  invitation: z.string().exactOptional(),
+});
 export type GroupCommit = z.infer<typeof groupCommitSchema>;
 
 export interface CommitPage {

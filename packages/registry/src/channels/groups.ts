@@ -152,7 +152,7 @@ export class Groups {
   }
 
   async #advance(channel: KnownChannel, by: string, body: RequestBody<"group.commit">): Promise<Stored> {
-    const { epoch, commit = "", info, devices } = body;
+    const { epoch, commit = "", invitation, info, devices } = body;
     const stays = this.#devicesOf(channel);
     const stored = await this.#stored.change(keys.channelGroup(channel.id), async (current) => {
       // The same once more, because its answer was lost.
@@ -163,7 +163,12 @@ export class Groups {
       if (isFromOutside && current.devices.some((each) => !stays.has(each))) throw new ParleyError("group_changed");
       // The record holds the newest only: the one before has to be in the log first.
       if (current.commit !== undefined) await this.#commits.keep(channel.id, current.commit);
-      return { epoch: epoch + 1, info, devices, commit: { epoch, by, commit } };
+      return {
+        epoch: epoch + 1,
+        info,
+        devices,
+        commit: { epoch, by, commit, ...(invitation === undefined ? {} : { invitation }) },
+      };
     });
     return present(stored);
   }

@@ -44,16 +44,19 @@ export class PostBatches {
     return known;
   }
 
-  async #readOnce(key: string, channel: string, offset: number): Promise<PostBatchBytes> {
-    const reading = await this.#reading.get(key);
+  #readOnce(key: string, channel: string, offset: number): Promise<PostBatchBytes> {
+    const reading = this.#reading.get(key);
+    if (reading === undefined) return this.#read(key, channel, offset);
     // What a read that began earlier did not find may be there by now.
-    return reading === undefined || reading.posts === 0
-      ? this.#read(key, channel, offset)
-      : { ...reading, complete: false };
+    return reading.then((batch) =>
+      batch.posts === 0 ? this.#read(key, channel, offset) : { ...batch, complete: false },
+    );
   }
 
   #read(key: string, channel: string, offset: number): Promise<PostBatchBytes> {
-    const read = this.#readNow(key, channel, offset).finally(() => this.#reading.delete(key));
+    const read = this.#readNow(key, channel, offset).finally(() => {
+      if (this.#reading.get(key) === read) this.#reading.delete(key);
+    });
     this.#reading.set(key, read);
     return read;
   }

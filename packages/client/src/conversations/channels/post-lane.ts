@@ -74,6 +74,8 @@ export class PostLane {
   /** Being written: they take up room already. */
   #entering = 0;
   #underWay = 0;
+  /** After an error one goes ahead, and the others when that is through: so they do not overtake it. */
+  #window = mostUnderWay;
   #isOpen = false;
   #isPumping = false;
   #stopped = false;
@@ -142,6 +144,7 @@ export class PostLane {
   /** The session is over: nobody knows what became of what was under way. */
   suspend(): void {
     this.#isOpen = false;
+    this.#window = mostUnderWay;
     this.#pause?.cancel();
     this.#pause = undefined;
     this.#again();
@@ -164,6 +167,7 @@ export class PostLane {
     this.#land(entry);
     if (error === undefined) {
       this.#backoff.reset();
+      this.#window = mostUnderWay;
       this.#store(entry);
       if (hasTaken) this.#settle(id);
     } else if (isRetryable(error.code)) this.#wait(new ParleyError(error.code, { message: error.message }));
@@ -176,6 +180,7 @@ export class PostLane {
     const entry = this.#entries.get(id);
     if (entry === undefined) return;
     this.#land(entry);
+    this.#window = mostUnderWay;
     this.#store(entry);
     this.#settle(id);
     this.pump();
@@ -213,7 +218,7 @@ export class PostLane {
   get #mayGo(): boolean {
     const { session, room } = this.#options;
     const isReady = this.#isOpen && this.#pause === undefined && !this.#stopped && session.isOpen;
-    return isReady && this.#underWay < mostUnderWay && room() > 0;
+    return isReady && this.#underWay < this.#window && room() > 0;
   }
 
   async #send(): Promise<void> {
@@ -253,6 +258,7 @@ export class PostLane {
 
   /** Everything goes again after a while, in order. */
   #wait(error: ParleyError): void {
+    this.#window = 1;
     if (this.#pause !== undefined || this.#stopped) return;
     const { clock, cipher, channel, onError } = this.#options;
     const pauseMs = this.#backoff.next();

@@ -232,6 +232,8 @@ export class FakeNode {
   }
 }
 
+/** By the real clock: keys are made and used beside it. */
+const patienceMs = 10_000;
 /** Each life draws other ids. */
 let lives = 0;
 
@@ -320,10 +322,19 @@ export class Life {
 
   /** Waits, with time standing still, until something is true. */
   async until(test: () => boolean | Promise<boolean>): Promise<void> {
-    for (let turn = 0; !(await test()); turn++) {
-      if (turn > 5000) throw new Error("it never came true");
+    const began = performance.now();
+    while (!(await test())) {
+      if (performance.now() - began > patienceMs) throw new Error("it never came true");
       await new Promise((resolve) => setImmediate(resolve));
     }
+  }
+
+  /** The same while time passes: what was done for it is timed anew. */
+  untilLater(test: () => boolean | Promise<boolean>): Promise<void> {
+    return this.until(async () => {
+      await this.clock.run(500);
+      return test();
+    });
   }
 
   /** Everything that goes by itself has gone. */

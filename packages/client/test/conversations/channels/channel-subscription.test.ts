@@ -102,8 +102,7 @@ describe("a handler of a channel's posts", () => {
     });
     node.append(...(await postsOf("bad", "good")));
     await life.until(() => seen.length === 1);
-    await life.clock.run(600_000);
-    await life.until(() => seen.length === 6);
+    await life.untilLater(() => seen.length === 6);
     expect(seen).toEqual([["bad", false], ...Array.from({ length: 4 }, () => ["bad", true]), ["good", false]]);
   });
 

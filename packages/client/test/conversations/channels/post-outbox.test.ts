@@ -72,9 +72,8 @@ describe("what is posted to a channel", () => {
     const second = await say(life, "two");
     await life.settle();
     expect(node.received).toHaveLength(1);
-    await life.clock.run(60_000);
-    await Promise.all([first.settled, second.settled]);
-    await life.until(async () => (await life.messages()).length === 2);
+    await life.untilLater(async () => (await life.messages()).length === 2);
+    expect([first.state().state, second.state().state]).toEqual(["stored", "stored"]);
     expect(await life.texts()).toEqual(["one", "two"]);
   });
 
@@ -140,8 +139,7 @@ describe("what is posted to a channel", () => {
     const sent = await say(life, "lost");
     await life.until(() => node.received.length === 1);
     node.onPost = () => "store";
-    await life.clock.run(31_000);
-    expect((await sent.settled).state).toBe("stored");
+    await life.untilLater(() => sent.state().state === "stored");
     expect(node.received).toHaveLength(2);
   });
 
@@ -229,8 +227,7 @@ describe("what is posted to an encrypted channel", () => {
     cipher.stale = true;
     const sent = await say(life, "secret");
     await life.until(() => cipher.calls.includes("seal"));
-    await life.clock.run(1000);
-    expect((await sent.settled).state).toBe("stored");
+    await life.untilLater(() => sent.state().state === "stored");
     await life.until(async () => (await life.messages()).length === 1);
     expect(await life.texts()).toEqual(["secret"]);
     expect((await life.messages())[0]).toMatchObject({ protection: "group", state: "stored" });

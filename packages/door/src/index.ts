@@ -4,6 +4,7 @@
  * HTTP server (registry), which hands over the upgrades of `/chat`.
  */
 export { type DoorBounds, defaultBounds } from "./bounds.ts";
+export { type DoorDevice, DeviceMesh } from "./device-mesh.ts";
 export { Door, type DoorLog, type DoorOptions } from "./door.ts";
 export type { DoorMesh, MeshChannel, MeshChannelListener, MeshDirect, MeshPost } from "./door-mesh.ts";
 export {

@@ -89,9 +89,9 @@ export class ProposalActs {
       );
     const record = await proposals.create(message, partyOf(client), partyOf(to));
     this.#noteMade(client, signature);
-    const said = offerOf(record);
-    to.send(said);
-    client.send(said);
+    const said = encodeServerMessage(offerOf(record), this.#options.clock.now());
+    to.sendText(said);
+    client.sendText(said);
   }
 
   async #answer(client: DoorClient, message: Exclude<ProposalMessage, { type: "PROPOSAL" }>): Promise<void> {

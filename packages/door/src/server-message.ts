@@ -90,7 +90,10 @@ export type ServerMessage =
       readonly sig: string;
     };
 
-/** A message as it goes out; made once, however many read it. */
+/**
+ * A message as it goes out; made once, however many read it. It begins with `ts` and ends with a newline, so that a program that reads
+ * lines finds it in the bytes of the connection.
+ */
 export function encodeServerMessage(message: ServerMessage, now: number): string {
-  return JSON.stringify({ ts: now, ...message });
+  return `${JSON.stringify({ ts: now, ...message })}\n`;
 }

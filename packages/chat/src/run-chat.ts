@@ -43,7 +43,7 @@ export async function runChat(options: ChatOptions): Promise<void> {
     colours: (environment["NO_COLOR"] ?? "") === "",
     onQuit: quit,
   });
-  const input = new TerminalInput(stdin, (part) => report(screen, part));
+  const input = new TerminalInput(stdin, clock, (part) => report(screen, part));
   const resize = (): void => screen.resize(stdout.columns, stdout.rows);
   const restore = (): void => void stdout.write(modesOff + restoreTitle);
   stdout.write(keepTitle + modesOn + askBackground);

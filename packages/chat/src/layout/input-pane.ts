@@ -6,6 +6,7 @@ import type { Writing } from "../screen/screen-state.ts";
 import { type Line, lineWidth, padLine, span } from "../text/span.ts";
 import { graphemesOf, screenLine, screenText, textWidth } from "../text/text-width.ts";
 import type { Theme } from "../text/theme.ts";
+import { authorName } from "../text/words.ts";
 import { rule } from "./timeline.ts";
 
 export interface InputPane {
@@ -19,8 +20,15 @@ export interface InputPane {
 const mostRows = 6;
 
 /** What is written, and the cursor in it. */
-export function inputPane(editor: Editor, writing: Writing, hint: string, theme: Theme, width: number): InputPane {
-  const prompt = promptOf(writing, theme);
+export function inputPane(
+  editor: Editor,
+  writing: Writing,
+  inThread: boolean,
+  hint: string,
+  theme: Theme,
+  width: number,
+): InputPane {
+  const prompt = promptOf(writing, inThread, theme);
   const indent = lineWidth(prompt);
   const room = Math.max(4, width - indent - 1);
   const { rows, row, column } = laidOut(editor, room);
@@ -34,16 +42,16 @@ export function inputPane(editor: Editor, writing: Writing, hint: string, theme:
   return { lines, row: row - top, column: indent + column };
 }
 
-function promptOf(writing: Writing, theme: Theme): Line {
+function promptOf(writing: Writing, inThread: boolean, theme: Theme): Line {
   switch (writing.type) {
     case "say":
-      return [span(" › ", theme.accent)];
+      return [span(inThread ? " thread › " : " › ", theme.accent)];
     case "edit":
       return [span(" edit › ", theme.warning)];
     case "react":
       return [span(" react › ", theme.warning)];
     case "answer":
-      return [span(` ↳ ${writing.message.own ? "you" : screenLine(writing.message.name)} › `, theme.accent)];
+      return [span(` ↳ ${screenLine(authorName(writing.message))} › `, theme.accent)];
   }
 }
 
@@ -101,10 +109,11 @@ function typingWords(conversation: Conversation | undefined): string {
 }
 
 /** What stands where nothing is written yet. */
-export function hintOf(conversation: Conversation | undefined, writing: Writing): string {
+export function hintOf(conversation: Conversation | undefined, writing: Writing, inThread: boolean): string {
   if (writing.type === "react") return "an emoji, then Enter";
   if (conversation === undefined) return "Ctrl+K goes to a conversation, /join #channel, /msg @name";
   if (conversation.contact?.standing === "request")
     return `/accept or /block ${screenLine(titleOf(conversation))} first`;
+  if (inThread) return "Answer in the thread";
   return `Write to ${screenLine(titleOf(conversation))}`;
 }

@@ -33,10 +33,11 @@ function entryLine(conversation: Conversation, state: ChatState, theme: Theme, w
   const { key, kind, name, contact, unread, mentions } = conversation;
   const isCurrent = key === state.current;
   const target: Target = { type: "conversation", key };
-  const base = { ...(unread > 0 ? theme.strong : {}), ...(isCurrent ? theme.selected : {}) };
+  const whole = isCurrent ? theme.selected : {};
+  const base = { ...(unread > 0 ? theme.strong : {}), ...whole };
   const sign =
     kind === "channel"
-      ? span(conversation.channel?.encrypted === true ? "⊕" : "#", isCurrent ? theme.selected : theme.muted)
+      ? span(conversation.channel?.encrypted === true ? "⊕" : "#", theme.muted)
       : presenceMark(state.people.get(key.slice(1))?.presence, theme);
   const flag = contact?.trust === "changed" ? "!" : "";
   const writes = conversation.typing.length > 0 ? "…" : "";
@@ -45,10 +46,12 @@ function entryLine(conversation: Conversation, state: ChatState, theme: Theme, w
     .join(" ");
   const right = [
     ...(flag + writes === "" ? [] : [span(flag + writes, theme.warning)]),
-    ...(count === "" ? [] : [span(` ${count} `, mentions > 0 ? theme.called : theme.strong)]),
+    ...(count === "" ? [] : [span(` ${count}`, mentions > 0 ? { ...theme.mention } : theme.strong)]),
+    span(" "),
   ];
-  const left = [span(isCurrent ? "▸" : " ", theme.strong), sign, span(" ", base), span(screenLine(name), base)];
-  return padLine(cutLine(spreadLine(left, right, width), width), width).map((part) => ({ ...part, target }));
+  const left = [span(isCurrent ? "▸" : " ", theme.strong), sign, span(" "), span(screenLine(name), base)];
+  const line = padLine(cutLine(spreadLine(left, right, width), width), width);
+  return line.map((part) => ({ ...part, target, style: { ...part.style, ...whole } }));
 }
 
 const short = (count: number): string => (count > 99 ? "99+" : String(count));

@@ -9,6 +9,7 @@ import { cutLine, type Line, lineWidth, padLine, type Span, span, type Style, ty
 import { screenLine } from "../text/text-width.ts";
 import { authorStyle, type Theme } from "../text/theme.ts";
 import {
+  authorName,
   counted,
   exactTimeWords,
   factsOf,
@@ -111,7 +112,7 @@ function contextLines(message: ArchivedMessage, look: MessageLook, room: number)
     const text = screenLine(textContent(quoted.content)?.text ?? "…");
     const target: Target =
       answered === undefined ? { type: "thread", id: quoted.id } : { type: "message", id: quoted.id };
-    const line = [span(`↳ ${what} ${quoted.own ? "you" : screenLine(quoted.name)}: ${text}`, theme.muted, target)];
+    const line = [span(`↳ ${what} ${screenLine(authorName(quoted))}: ${text}`, theme.muted, target)];
     return [cutLine(line, room)];
   }
   if (thread !== undefined && !inThread) return [[span("↳ in a thread", theme.muted, { type: "thread", id: thread })]];
@@ -151,7 +152,7 @@ function attachmentLines(
   const lines = attachments.map(({ name, type, size }) =>
     cutLine(
       [
-        span("⎘ ", theme.accent),
+        span("↓ ", theme.accent),
         span(screenLine(name), theme.strong),
         span(` ${screenLine(type)}, ${sizeWords(size)}`, theme.muted),
       ],

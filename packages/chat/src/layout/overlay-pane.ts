@@ -23,7 +23,7 @@ export interface Box {
 const mostColumns = 86;
 
 export function overlayPane(overlay: Overlay, model: ChatModel, theme: Theme, columns: number, rows: number): Box {
-  const width = Math.min(mostColumns, columns - 2);
+  const width = columns <= mostColumns + 6 ? columns : mostColumns;
   const inner = width - 4;
   const room = rows - 4;
   const { title, lines, foot } = contentOf(overlay, model, theme, inner, room);

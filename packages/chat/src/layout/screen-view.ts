@@ -59,7 +59,9 @@ export function screenView(model: ChatModel, screen: ScreenState, theme: Theme):
   });
   const { thread } = state;
   const threadInMain = thread !== undefined && geometry.side === 0;
-  const input = inputPane(screen.editor, screen.writing, hintOf(conversation, screen.writing), theme, width);
+  const inThread = thread !== undefined;
+  const hint = hintOf(conversation, screen.writing, inThread);
+  const input = inputPane(screen.editor, screen.writing, inThread, hint, theme, width);
   const banner = bannerLines(conversation, theme, width);
   const timelineRows = Math.max(1, body - 2 - banner.length - 1 - input.lines.length);
   const blocks = blocksOf(conversation, threadInMain ? thread : undefined, look(width));

@@ -5,6 +5,9 @@ import { screenLine } from "../text/text-width.ts";
 import type { Theme } from "../text/theme.ts";
 import { counted } from "../text/words.ts";
 
+/** Columns from which on an outage leaves room for hints. */
+const roomy = 90;
+
 /** Where the device stands with the registry and the others; at its right what can be done, or what was done. */
 export function statusLine(state: ChatState, screen: ScreenState, theme: Theme): Line {
   const { connection, links, me } = state;
@@ -36,14 +39,18 @@ function connectionSpans({ state, error, retryAt }: Connection, now: number, the
 }
 
 function rightSpans(
-  { conversations }: ChatState,
+  { conversations, connection }: ChatState,
   { toast, selected, columns, anchor }: ScreenState,
   theme: Theme,
 ): readonly Span[] {
   if (toast !== undefined)
     return [span(`${toast.bad ? "! " : ""}${screenLine(toast.text)}`, toast.bad ? theme.danger : theme.accent)];
-  if (selected !== undefined) return [span("r answer  t thread  + react  e edit  d retract  Esc", theme.muted)];
+  if (selected !== undefined)
+    return [
+      span(columns < roomy ? "r t + e d, ? help" : "r answer  t thread  + react  e edit  d retract  Esc", theme.muted),
+    ];
   if (anchor !== undefined) return [span("↓ to the end (Esc)", theme.accent, { type: "bottom" })];
+  if (connection.state === "waiting" && columns < roomy) return [];
   const mentions = [...conversations.values()].reduce((sum, one) => sum + one.mentions, 0);
   const called = mentions === 0 ? [] : [span(` ${counted(mentions, "mention")} `, theme.called), span("  ")];
   return [...called, span(columns < 60 ? "? help" : "Ctrl+K go to  ? help", theme.muted)];

@@ -49,7 +49,8 @@ export function timelineOf(conversation: Conversation, look: TimelineLook): read
     }
     const today = dayWords(message.created);
     if (today !== day) {
-      blocks.push(lineBlock(`day ${message.id}`, rule(today, look.theme.muted, look.width)));
+      const line = rule(today, look.theme.muted, look.width);
+      blocks.push({ key: `day ${message.id}`, message: undefined, lines: look.airy ? [[], line] : [line] });
       day = today;
       before = undefined;
     }

@@ -79,13 +79,15 @@ function withMessage(state: ChatState, message: ArchivedMessage, request: boolea
   const known = withPerson(state, { member: author, name });
   const seen = ensured(known, key, key.startsWith("@") && !own ? name : key.slice(1, 9));
   const changed = updated(seen, key, (conversation) => {
-    const isNew = message.sort > conversation.read && !conversation.messages.some(({ id }) => id === message.id);
-    const counts = isNew && !own;
+    const isNew = !conversation.messages.some(({ id }) => id === message.id);
+    const counts = isNew && !own && message.sort > conversation.read;
     return {
       ...conversation,
       ...(request && conversation.contact === undefined ? { contact: requestOf(author, name) } : {}),
       messages: conversation.loaded
-        ? mergeMessages(conversation.messages, [message]).slice(-mostLoaded)
+        ? mergeMessages(isNew ? withReply(conversation.messages, message) : conversation.messages, [message]).slice(
+            -mostLoaded,
+          )
         : conversation.messages,
       active: Math.max(conversation.active, message.taken),
       unread: conversation.unread + (counts ? 1 : 0),
@@ -97,6 +99,12 @@ function withMessage(state: ChatState, message: ArchivedMessage, request: boolea
   if (thread === undefined || thread.conversation !== key || threadOf(message) !== thread.root) return changed;
   return { ...changed, thread: { ...thread, messages: mergeMessages(thread.messages, [message]) } };
 }
+
+/** One more answer to the first message of its thread. */
+const withReply = (list: readonly ArchivedMessage[], reply: ArchivedMessage): readonly ArchivedMessage[] => {
+  const root = list.find(({ id }) => id === threadOf(reply));
+  return root === undefined ? list : replaceMessage(list, { ...root, replies: root.replies + 1 });
+};
 
 const requestOf = (member: string, name: string) =>
   ({ member, name, standing: "request", trust: "unverified", secret: "none" }) as const;

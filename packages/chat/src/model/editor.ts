@@ -57,10 +57,6 @@ export function eraseNext(editor: Editor): Editor {
   return { text: text.slice(0, cursor) + text.slice(cursor + (after(editor)[0]?.length ?? 0)), cursor };
 }
 
-export function eraseToEnd({ text, cursor }: Editor): Editor {
-  return { text: text.slice(0, cursor) + text.slice(endOf(text, cursor)), cursor };
-}
-
 /** One line up or down at about the same column; undefined when there is none. */
 export function vertical({ text, cursor }: Editor, step: -1 | 1): Editor | undefined {
   const start = startOf(text, cursor);

@@ -48,5 +48,26 @@ export function parseSlash(
   const [, word = "", rest = ""] = match;
   const found = slashCommands.find(({ name }) => name === word.toLowerCase());
   if (found !== undefined) return { name: found.name, rest: rest.trim() };
-  return { unknown: word, near: fuzzyFilter(word, slashCommands, ({ name }) => name)[0]?.name };
+  return { unknown: word, near: nearCommand(word.toLowerCase()) };
+}
+
+/** The command that begins so, else one with nearly the same letters. */
+function nearCommand(word: string): string | undefined {
+  const beginning = fuzzyFilter(word, slashCommands, ({ name }) => name)[0]?.name;
+  if (beginning !== undefined) return beginning;
+  const letters = (text: string): string => Array.from(text).toSorted().join("");
+  return slashCommands.find(({ name }) => isNear(letters(name), letters(word)))?.name;
+}
+
+/** The same but for one letter too much, too few or another. */
+function isNear(one: string, other: string): boolean {
+  let at = 0;
+  while (at < one.length && one[at] === other[at]) at++;
+  const rests = [one.slice(at + 1), one.slice(at)];
+  return (
+    one === other ||
+    rests[0] === other.slice(at + 1) ||
+    rests[0] === other.slice(at) ||
+    rests[1] === other.slice(at + 1)
+  );
 }

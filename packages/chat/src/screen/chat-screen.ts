@@ -161,8 +161,7 @@ export class ChatScreen {
     if (modified && (key.name === "up" || key.name === "left")) this.#go(neighbourOf(model.state, -1));
     else if (modified && (key.name === "down" || key.name === "right")) this.#go(neighbourOf(model.state, 1));
     else if (key.alt && key.text === "n") this.#go(nextUnread(model.state));
-    else if (key.ctrl && key.text === "k" && this.#state.editor.text === "")
-      this.#put({ overlay: { type: "switch", query: emptyEditor, index: 0 } });
+    else if (key.ctrl && key.text === "k") this.#put({ overlay: { type: "switch", query: emptyEditor, index: 0 } });
     else if (key.ctrl && key.text === "l") this.#put({ overlay: { type: "list" } });
     else return false;
     return true;
@@ -275,6 +274,7 @@ export class ChatScreen {
     else if (letter === "+") this.#put({ writing: { type: "react", message }, selected: undefined });
     else if (letter === "e") this.#edit(message);
     else if (letter === "d") this.#retract(message);
+    else if (letter === "?") this.#put({ overlay: { type: "help", top: 0 } });
     else return false;
     return true;
   }

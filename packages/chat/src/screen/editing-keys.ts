@@ -2,7 +2,6 @@ import {
   backspace,
   type Editor,
   eraseNext,
-  eraseToEnd,
   eraseToStart,
   eraseWord,
   insert,
@@ -21,7 +20,6 @@ const withCtrl: Readonly<Record<string, (editor: Editor) => Editor>> = {
   e: lineEnd,
   f: right,
   h: backspace,
-  k: eraseToEnd,
   u: eraseToStart,
   w: eraseWord,
 };

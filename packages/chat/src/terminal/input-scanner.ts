@@ -32,12 +32,27 @@ const background = new RegExp(`${esc}\\]11;(${spoken})${ended}`, "uy");
 const control = String.raw`\[[0-?]{0,32}[ -/]{0,8}[@-~]|O[0-9;]{0,8}[@-~]`;
 const sequence = new RegExp(`${esc}(?:${esc}?(?:${control})|[^[\\]O${esc}])`, "uy");
 const text = /\P{Cc}+/uy;
-/** What could still become a report of the terminal. */
-const unfinished = new RegExp(`${esc}(?:\\[<[\\d;]{0,17}|\\](?:1|11|11;${spoken}${esc}?)?)$`, "uy");
+/** What could still become a whole sequence: more may be on its way. */
+const unfinished = new RegExp(
+  `${esc}(?:${esc}?(?:\\[[<0-?]{0,32}[ -/]{0,8}|O[0-9;]{0,8})?|\\](?:1|11|11;${spoken}${esc}?)?)$`,
+  "uy",
+);
 
 export class InputScanner {
   #rest = "";
   #paste: string | undefined;
+
+  /** Something was begun that may go on, such as Esc alone. */
+  get pending(): boolean {
+    return this.#rest !== "";
+  }
+
+  /** Nothing more came: what was begun is what it is. */
+  flush(): readonly InputPart[] {
+    const rest = this.#rest;
+    this.#rest = "";
+    return rest === "" ? [] : [{ type: "keys", keys: rest }];
+  }
 
   push(chunk: string): readonly InputPart[] {
     const parts: InputPart[] = [];

@@ -1,5 +1,7 @@
 import { Readable } from "node:stream";
 
+import type { Clock, Timer } from "@parley/core";
+
 import { type InputPart, InputScanner } from "./input-scanner.ts";
 
 /** What is needed of `process.stdin`. */
@@ -9,6 +11,9 @@ export type RawInput = NodeJS.ReadableStream & {
   ref?(): unknown;
   unref?(): unknown;
 };
+
+/** A sequence that was cut in two on its way comes whole within this; Esc alone is a key after it. */
+const patienceMs = 20;
 
 /**
  * A terminal's input for Ink, without what Ink does not know: reports of the mouse, the window and the terminal go to
@@ -22,15 +27,22 @@ export class TerminalInput extends Readable {
   readonly #take: (chunk: string) => void;
   readonly #end = (): void => void this.push(null);
 
-  constructor(source: RawInput, onReport: (part: Exclude<InputPart, { type: "keys" }>) => void) {
+  #flush: Timer | undefined;
+
+  constructor(source: RawInput, clock: Clock, onReport: (part: Exclude<InputPart, { type: "keys" }>) => void) {
     // Chunks stay apart: each is a key.
     super({ objectMode: true, read: () => undefined });
     this.#source = source;
-    this.#take = (chunk) => {
-      for (const part of this.#scanner.push(chunk)) {
+    const take = (parts: readonly InputPart[]): void => {
+      for (const part of parts) {
         if (part.type === "keys") this.push(part.keys);
         else onReport(part);
       }
+    };
+    this.#take = (chunk) => {
+      this.#flush?.cancel();
+      take(this.#scanner.push(chunk));
+      if (this.#scanner.pending) this.#flush = clock.setTimer(patienceMs, () => take(this.#scanner.flush()));
     };
     source.setEncoding("utf8");
     source.on("data", this.#take);
@@ -59,6 +71,7 @@ export class TerminalInput extends Readable {
 
   /** Lets go of the terminal's input. */
   release(): void {
+    this.#flush?.cancel();
     this.#source.off("data", this.#take);
     this.#source.off("end", this.#end);
     this.#source.pause();

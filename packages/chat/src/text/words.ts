@@ -91,3 +91,9 @@ const dayFormat = new Intl.DateTimeFormat("en-GB", { weekday: "long", day: "nume
 export const timeWords = (at: number): string => clockTime.format(at);
 export const exactTimeWords = (at: number): string => exactTime.format(at);
 export const dayWords = (at: number): string => dayFormat.format(at);
+
+/** What an author is called: the door's guests by the name they gave it. */
+export function authorName({ own, via, name }: Pick<ArchivedMessage, "own" | "via" | "name">): string {
+  if (via !== undefined) return `${via.name} (door)`;
+  return own ? "you" : name;
+}

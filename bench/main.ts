@@ -6,6 +6,7 @@ import type { Bench, Measure, Row } from "./figures.ts";
 import { calls } from "./measures/calls.ts";
 import { drain } from "./measures/drain.ts";
 import { durable } from "./measures/durable.ts";
+import { fanOut } from "./measures/fan-out.ts";
 import { firstContact } from "./measures/first-contact.ts";
 import { memory } from "./measures/memory.ts";
 import { messages } from "./measures/messages.ts";
@@ -13,7 +14,7 @@ import { mls } from "./measures/mls.ts";
 import { ready } from "./measures/ready.ts";
 import { jsonOf, surroundings, table } from "./report.ts";
 
-const measures: readonly Measure[] = [messages, durable, drain, calls, firstContact, memory, ready, mls];
+const measures: readonly Measure[] = [messages, durable, drain, calls, firstContact, memory, ready, mls, fanOut];
 const names = measures.map(({ name }) => name).join(", ");
 const usage = `npm run bench -- [options]
   --seconds N    bound on each single measurement (default 2)

@@ -89,8 +89,8 @@ export class Channels {
 
   async list(client: DoorClient): Promise<void> {
     const list = (await this.#meshChannels()).slice(0, this.#options.bounds.listed).map(({ name, members }) => {
-      const open = this.#open.get(name);
-      return { name: `#${name}`, agents: open === undefined ? members : Math.max(members - 1, 0) + open.readers.size };
+      const readers = this.#open.get(name)?.readers.size ?? 0;
+      return { name: `#${name}`, agents: members + readers };
     });
     client.send({ type: "CHANNELS", list });
   }

@@ -48,13 +48,15 @@ export class DeviceMesh implements DoorMesh {
     const channels = await this.#device.conversations.channels();
     return channels
       .filter(({ kind, encrypted, archived }) => kind === "public" && !encrypted && archived === undefined)
-      .map(({ name, members, joined }) => ({ name, members: joined ? Math.max(members, 1) : members }));
+      .map(({ name, members, joined }) => ({ name, members: joined ? Math.max(members - 1, 0) : members }));
   }
 
   async enter(name: string, replay: number, listener: MeshChannelListener): Promise<readonly string[]> {
     const { conversations } = this.#device;
     const label = `#${name}`;
     const found = await this.#public(name);
+    // Of an attempt that took too long.
+    this.#drop(found);
     await conversations.joinChannel(label);
     let { messages } = await conversations.messages({ conversation: label, limit: Math.max(replay, 1) });
     if (messages.length < replay && (await conversations.fetchOlder(label)))

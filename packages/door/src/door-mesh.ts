@@ -47,7 +47,7 @@ export interface MeshDirect {
 
 export interface MeshChannel {
   readonly name: string;
-  /** Members in it, the door included when it is. */
+  /** Members in it, without the door. */
   readonly members: number;
 }
 

@@ -194,17 +194,15 @@ export class Identification {
       failures = new Rate(bounds.tokenFailures / 60, bounds.tokenFailures, now);
       this.#failures.set(client.address, failures);
     }
-    // Taken before the check, so that many at a time are not more, and given back after a good one.
-    if (!failures.take(now))
+    if (!failures.has(now))
       throw new Refusal("AUTH_REQUIRED", "Too many wrong door tokens from your address; wait a minute.", {
         closes: true,
       });
     const record = await tokens?.check(token);
-    if (record === undefined)
-      throw new Refusal("AUTH_REQUIRED", "This door token is not known, or was revoked; ask for another one.", {
-        closes: true,
-      });
-    this.#failures.delete(client.address);
-    return record;
+    if (record !== undefined) return record;
+    failures.take(clock.monotonic());
+    throw new Refusal("AUTH_REQUIRED", "This door token is not known, or was revoked; ask for another one.", {
+      closes: true,
+    });
   }
 }

@@ -21,6 +21,11 @@ export class Rate {
     return true;
   }
 
+  /** Whether there is one, without taking it. */
+  has(now: number): boolean {
+    return this.#left + (now - this.#at) * this.#perMs >= 1;
+  }
+
   /** Whether nothing was taken for so long that it is as new. */
   isFull(now: number): boolean {
     return this.#left + (now - this.#at) * this.#perMs >= this.#burst;

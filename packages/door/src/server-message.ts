@@ -4,7 +4,7 @@ import type { Via } from "@parley/protocol";
 import type { DoorCode } from "./refusal.ts";
 
 /** Who a message is from: a member of the mesh, or a door client and what the door knows of it. */
-export type Standing = "member" | Via["standing"];
+type Standing = "member" | Via["standing"];
 
 export interface ChatMessage {
   readonly type: "MSG";

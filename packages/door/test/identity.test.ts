@@ -301,6 +301,13 @@ describe("a door token", () => {
     expect((await PlainClient.come(url, { token })).id).toBe(first.id);
   });
 
+  it("lets many of one address in at the same time", async () => {
+    const { url, tokens } = await openDoor();
+    const { token } = await tokens.create("thermo");
+    const all = await Promise.all(Array.from({ length: 12 }, () => PlainClient.come(url, { token })));
+    expect(new Set(all.map(({ id }) => id)).size).toBe(12);
+  });
+
   it("that is wrong, unknown, revoked or no token is refused, and few may be tried", async () => {
     const { url, tokens } = await openDoor();
     const { token, record } = await tokens.create("thermo");

@@ -8,6 +8,8 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { openDoor } from "./door-fixture.ts";
 import { PlainClient } from "./plain-client.ts";
 
+const maker = "openssl";
+
 /** A certificate of the test's own, as an operator would make one. */
 function certificate(): { cert: string; key: string } {
   const folder = mkdtempSync(join(tmpdir(), "parley-door-"));
@@ -15,12 +17,12 @@ function certificate(): { cert: string; key: string } {
   const [cert, key] = [join(folder, "cert.pem"), join(folder, "key.pem")];
   const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"];
   const kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1"];
-  execFileSync("openssl", ["req", "-x509", ...kind, ...subject, "-keyout", key, "-out", cert], { stdio: "ignore" });
+  execFileSync(maker, ["req", "-x509", ...kind, ...subject, "-keyout", key, "-out", cert], { stdio: "ignore" });
   return { cert: readFileSync(cert, "utf8"), key: readFileSync(key, "utf8") };
 }
 
 /** Nothing to try where certificates cannot be made. */
-const makers = spawnSync("openssl", ["version"]).status === 0 ? ["openssl"] : [];
+const makers = spawnSync(maker, ["version"]).status === 0 ? [maker] : [];
 
 describe("a listener of the door's own", () => {
   it.each(makers)("speaks TLS with the certificate and key that it is given, here of %s", async () => {

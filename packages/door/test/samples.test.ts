@@ -40,7 +40,7 @@ describe("the samples of docs/plain-door.md", () => {
     expect(readFileSync(sampleFile(language), "utf8").trim().split("\n").length).toBeLessThanOrEqual(15);
   });
 
-  it.each(there("bash"))("in %s say what is typed and print what comes", async (program) => {
+  it.each(there("bash"))("in %s talk in a channel: say what is typed, print what comes", async (program) => {
     const { url } = await openDoor();
     const other = await PlainClient.come(url, { name: "other" });
     await other.join("#general");
@@ -59,7 +59,7 @@ describe("the samples of docs/plain-door.md", () => {
     expect(await printed).toContain('"from_name":"other"');
   });
 
-  it.each(there("python3"))("in %s greet whoever says their name", async (program) => {
+  it.each(there("python3"))("in %s talk in a channel: greet whoever says their name", async (program) => {
     const { url } = await openDoor();
     const other = await PlainClient.come(url, { name: "other" });
     await other.join("#general");

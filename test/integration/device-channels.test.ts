@@ -1,6 +1,9 @@
+import path from "node:path";
+
 import type { Device } from "@parley/client";
-import type { ArchivedMessage } from "@parley/core";
+import { type ArchivedMessage, openMemoryArchive, openMemoryJournal } from "@parley/core";
 import { textContent } from "@parley/protocol";
+import { openSqliteArchive, openSqliteJournal } from "@parley/store-sqlite";
 import { describe, expect, it } from "vitest";
 
 import { MeshScope, until } from "./device-fixture.ts";
@@ -53,6 +56,94 @@ describe("a channel of two devices", () => {
     expect((await said(alice.device, "#general"))[0]).toMatchObject({ own: true, state: "stored" });
     const [view] = await bob.device.conversations.channels({ joined: true });
     expect(view).toMatchObject({ name: "general", joined: true, unread: 1, mentions: 1, members: 2 });
+  });
+
+  it("hears who comes, who writes, who is taken out, and what is changed", async () => {
+    await using scope = await MeshScope.start();
+    const alice = await scope.join("alice", { links: false });
+    const bob = await scope.join("bob", { links: false });
+    await alice.device.conversations.createChannel({ name: "den", kind: "public" });
+    await bob.device.conversations.joinChannel("#den");
+    const joined = await alice.events.first("channel", ({ what }) => what === "joined");
+    expect(joined).toMatchObject({ member: bob.device.member });
+    await alice.device.memberOf("@bob");
+    bob.device.conversations.typing("#den", true);
+    expect(await alice.events.first("typing")).toMatchObject({ name: "bob", writes: true });
+    await alice.device.conversations.changeChannel("#den", { topic: "quiet" });
+    await bob.events.first("channel", ({ what }) => what === "changed");
+    expect(await bob.device.conversations.channel("den")).toMatchObject({ topic: "quiet", joined: true });
+    const people = await bob.device.conversations.channelMembers("#den");
+    expect(new Map(people.map(({ name, owner }) => [name, owner]))).toEqual(
+      new Map([
+        ["alice", true],
+        ["bob", false],
+      ]),
+    );
+    await alice.device.conversations.kickFrom("#den", "@bob");
+    await bob.events.first("channel", ({ what }) => what === "kicked");
+    await expect(bob.device.conversations.say("#den", { text: "still here?" })).rejects.toMatchObject({
+      code: "not_in_channel",
+    });
+    expect(await bob.device.conversations.channels({ joined: true })).toEqual([]);
+  });
+
+  it("says which posts were trimmed while a device was away, and goes on after them", async () => {
+    await using scope = await MeshScope.start({ registry: { bounds: { trimEveryPosts: 5 } } });
+    const alice = await scope.join("alice", { links: false });
+    const kept = { archive: openMemoryArchive(), journal: openMemoryJournal() };
+    const bob = await scope.join("bob", { links: false, ...kept });
+    await alice.device.conversations.createChannel({ name: "short", kind: "public", retention: { posts: 10 } });
+    await bob.device.conversations.joinChannel("#short");
+    await alice.device.conversations.say("#short", { text: "seen" });
+    await until(async () => (await said(bob.device, "#short")).length === 1);
+    await bob.device.stop();
+    const count = 40;
+    for (let number = 0; number < count; number++)
+      await (
+        await alice.device.conversations.say("#short", { text: `post ${number}` })
+      ).settled;
+    const again = await scope.restart(bob.joined, { links: false, ...kept });
+    const gap = await again.events.first("channel-gap");
+    expect(gap).toMatchObject({ reason: "trimmed" });
+    await until(async () => textsOf(await said(again.device, "#short")).at(-1) === `post ${count - 1}`);
+    const here = await said(again.device, "#short");
+    expect(textsOf(here)[0]).toBe("seen");
+    expect(here[1]?.sort).toBe(gap.to + 1);
+    expect(here.length).toBeLessThan(count);
+  });
+});
+
+describe("a device that ends in the middle of posting", () => {
+  it("posts everything that it accepted once, after its next start", async () => {
+    await using scope = await MeshScope.start();
+    const alice = await scope.join("alice", { links: false });
+    const dir = await scope.folder();
+    const first = { archive: openSqliteArchive(path.join(dir, "archive.db")), journal: openSqliteJournal({ dir }) };
+    const bob = await scope.join("bob", { links: false, ...first });
+    await alice.device.conversations.joinChannel("#general");
+    await bob.device.conversations.joinChannel("#general");
+    const accepted: string[] = [];
+    const posting = (async () => {
+      for (let number = 0; number < 400; number++)
+        accepted.push((await bob.device.conversations.say("#general", { text: `post ${number}` })).id);
+    })().catch(() => undefined);
+    await until(async () => (await said(alice.device, "#general")).length > 20);
+    // From here on nothing more gets onto its disk, as when its process is killed.
+    await Promise.all([first.journal.close(), first.archive.close()]);
+    await posting;
+    expect(accepted.length).toBeLessThan(400);
+    await bob.device.stop();
+    const second = { archive: openSqliteArchive(path.join(dir, "archive.db")), journal: openSqliteJournal({ dir }) };
+    const again = await scope.restart(bob.joined, { links: false, ...second });
+    await until(async () => (await said(again.device, "#general")).length >= accepted.length);
+    await until(async () => (await said(alice.device, "#general")).length >= accepted.length);
+    const ids = (await said(alice.device, "#general")).map(({ id }) => id);
+    expect(ids.slice(0, accepted.length)).toEqual(accepted);
+    expect(new Set(ids).size).toBe(ids.length);
+    await until(async () => (await second.journal.load()).outbox.length === 0);
+    expect((await said(again.device, "#general")).map(({ id }) => id)).toEqual(ids);
+    await again.device.stop();
+    await Promise.all([second.journal.close(), second.archive.close()]);
   });
 });
 

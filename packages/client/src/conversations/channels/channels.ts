@@ -1,13 +1,6 @@
 /** Channels as a device takes part in them: coming and going, posting, following, and handing posts to programs. */
-import { type Archive, type Clock, type Journal, type JournalState, type Random, signStatement } from "@parley/core";
-import {
-  type Channel,
-  type Content,
-  ParleyError,
-  type PushMessage,
-  type RequestBody,
-  type TextContent,
-} from "@parley/protocol";
+import { type Archive, type Clock, type Journal, type JournalState, type Random } from "@parley/core";
+import { type Channel, type Content, ParleyError, type PushMessage, type TextContent } from "@parley/protocol";
 
 import type { Delivery, Sent } from "../../delivery.ts";
 import type { Directory } from "../../directory.ts";
@@ -24,10 +17,11 @@ import type {
   IncomingPost,
 } from "../conversation-api.ts";
 import { channelConversation, type ConversationLog } from "../conversation-log.ts";
-import { ChannelBook, wantedOf } from "./channel-book.ts";
+import { ChannelBook } from "./channel-book.ts";
 import type { ChannelCipher } from "./channel-cipher.ts";
 import { ChannelCrowd } from "./channel-crowd.ts";
 import { ChannelFollower } from "./channel-follower.ts";
+import { ChannelMembership } from "./channel-membership.ts";
 import { ChannelNews } from "./channel-news.ts";
 import { ChannelPeople } from "./channel-people.ts";
 import { ChannelSession } from "./channel-session.ts";
@@ -65,6 +59,7 @@ export class Channels {
   readonly #options: ChannelsOptions;
   readonly #book: ChannelBook;
   readonly #people: ChannelPeople;
+  readonly #membership: ChannelMembership;
   readonly #outbox: PostOutbox;
   readonly #follower: ChannelFollower;
   readonly #subscriptions: ChannelSubscriptions;
@@ -85,6 +80,7 @@ export class Channels {
     });
     const book = this.#book;
     this.#people = new ChannelPeople({ clock, session, directory });
+    this.#membership = new ChannelMembership({ ...options, book });
     this.#outbox = new PostOutbox({
       ...options,
       cipher,
@@ -190,44 +186,31 @@ export class Channels {
 
   async create(draft: ChannelDraft): Promise<ChannelView> {
     await this.open();
-    const { channel } = await this.#options.session.request("channel.create", definedOf(draft));
-    if (channel.encrypted) await this.#options.cipher?.onJoined(channel.channel, undefined);
-    return this.#view(this.#book.note(channel));
+    return this.#view(await this.#membership.create(draft));
   }
 
   async join(name: string): Promise<ChannelView> {
     await this.open();
-    const { channel, invitation } = await this.#options.session.request("channel.join", wantedOf(name));
-    if (channel.encrypted) await this.#options.cipher?.onJoined(channel.channel, invitation);
-    return this.#view(this.#book.note(channel));
+    return this.#view(await this.#membership.join(name));
   }
 
   async leave(channel: string): Promise<void> {
     await this.open();
-    await this.#options.session.request("channel.leave", { channel });
-    this.#book.leave(channel);
+    await this.#membership.leave(channel);
   }
 
   async change(channel: string, change: ChannelChange): Promise<ChannelView> {
     await this.open();
-    const reply = await this.#options.session.request("channel.set", { channel, ...definedOf(change) });
-    return this.#view(this.#book.note(reply.channel));
+    return this.#view(await this.#membership.change(channel, change));
   }
 
-  /** Into an encrypted channel only with a word of this device's own: the others ask for it. */
   async invite(channel: string, { member }: Pick<MemberView, "member">): Promise<void> {
     await this.open();
-    const { mesh, identity, clock, session } = this.#options;
-    const body: RequestBody<"channel.invite"> = { channel, member };
-    if ((await this.#book.find(channel)).encrypted) {
-      const { member: by, device } = identity();
-      body.invitation = await signStatement("invitation", { mesh, channel, member, by, iat: clock.now() }, device);
-    }
-    await session.request("channel.invite", body);
+    await this.#membership.invite(channel, member);
   }
 
-  async kick(channel: string, { member }: Pick<MemberView, "member">): Promise<void> {
-    await this.#options.session.request("channel.kick", { channel, member });
+  kick(channel: string, { member }: Pick<MemberView, "member">): Promise<void> {
+    return this.#membership.kick(channel, member);
   }
 
   members(channel: string): Promise<readonly ChannelPerson[]> {
@@ -336,10 +319,4 @@ export class Channels {
       trouble: this.#book.troubleOf(channel.channel) ?? trouble,
     };
   }
-}
-
-/** Drops absent fields: the wire's objects are closed and know no `undefined`. */
-function definedOf<Value extends object>(value: Value): { [Key in keyof Value]: Exclude<Value[Key], undefined> } {
-  const given = Object.entries(value).filter(([, field]) => field !== undefined);
-  return Object.fromEntries(given) as { [Key in keyof Value]: Exclude<Value[Key], undefined> };
 }

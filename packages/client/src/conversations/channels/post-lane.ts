@@ -2,25 +2,15 @@
  * The posts of one channel that this device accepted: on disk first, sent in order and so many at once, and kept until they came back
  * in the channel's history.
  */
-import { Backoff, type Clock, type Random, signStatement, type Timer } from "@parley/core";
-import {
-  type AnyContent,
-  encodePost,
-  isRetryable,
-  limits,
-  ParleyError,
-  type PushBody,
-  type Statement,
-  toBase64url,
-  toParleyError,
-} from "@parley/protocol";
+import { Backoff, type Clock, type Random, type Timer } from "@parley/core";
+import { type AnyContent, isRetryable, ParleyError, type PushBody, toBase64url, toParleyError } from "@parley/protocol";
 
 import type { Delivery, Sent } from "../../delivery.ts";
-import type { Identity } from "../../identity.ts";
 import type { Session } from "../../session.ts";
 import type { ChannelCipher } from "./channel-cipher.ts";
 import type { KeptPost, LeftPost, PostPage } from "./post-page.ts";
 import { PostProgress } from "./post-progress.ts";
+import { checkPostSize, type PostWriter } from "./post-writer.ts";
 
 export type PostResult = PushBody<"post.results">["results"][number];
 
@@ -34,15 +24,13 @@ export interface PendingPost {
 
 export interface PostLaneOptions {
   readonly channel: string;
-  readonly mesh: string;
-  readonly identity: () => Pick<Identity, "member" | "device">;
   readonly clock: Clock;
   readonly random: Random;
   readonly session: Pick<Session, "isOpen" | "sendPost">;
   readonly page: PostPage;
   /** Highest number ever given in this channel's outbox. */
   readonly lastSeq: number;
-  readonly isEncrypted: () => boolean;
+  readonly writer: PostWriter;
   readonly cipher: ChannelCipher | undefined;
   /** How many more this session may have under way. */
   readonly room: () => number;
@@ -61,9 +49,6 @@ const mostWaiting = 4096;
 const mostUnderWay = 64;
 /** A session that lives and says nothing of a post for this long has lost it. */
 const answerMs = 30_000;
-/** Bytes of a content as JSON, so that the statement around it stays within `limits.statementBytes`. */
-const mostContentBytes = Math.floor((limits.statementBytes * 3) / 4) - 1024;
-const encoder = new TextEncoder();
 
 export class PostLane {
   readonly #options: PostLaneOptions;
@@ -102,7 +87,7 @@ export class PostLane {
   async accept(content: AnyContent): Promise<Sent> {
     const { random, clock, page } = this.#options;
     if (this.#stopped) throw new ParleyError("closed");
-    checkSize(content);
+    checkPostSize(content);
     if (this.#entries.size + this.#entering >= mostWaiting)
       throw new ParleyError("limit_reached", { message: `${mostWaiting} posts wait to be stored in this channel.` });
     const post: KeptPost = { seq: this.#nextSeq++, id: toBase64url(random.bytes(16)), created: clock.now(), content };
@@ -169,7 +154,8 @@ export class PostLane {
       this.#backoff.reset();
       this.#window = mostUnderWay;
       this.#store(entry);
-      if (hasTaken) this.#settle(id);
+      // Of a channel that this member left, nothing comes back.
+      if (hasTaken || !this.#isOpen) this.#settle(id);
     } else if (isRetryable(error.code)) this.#wait(new ParleyError(error.code, { message: error.message }));
     else this.#refuse(entry, error);
     this.pump();
@@ -186,10 +172,11 @@ export class PostLane {
     this.pump();
   }
 
-  /** This member is in the channel no more. */
+  /** This member is in the channel no more. What is under way has its answer still to come. */
   refuseAll(error: NonNullable<Delivery["error"]>): void {
+    this.#isOpen = false;
     for (const entry of this.#entries.values()) {
-      this.#land(entry);
+      if (entry.isUnderWay) continue;
       if (entry.progress.state === "stored") this.#settle(entry.id);
       else this.#refuse(entry, error);
     }
@@ -226,7 +213,7 @@ export class PostLane {
       if (!this.#mayGo) return;
       if (entry.isUnderWay || entry.progress.state !== "accepted") continue;
       try {
-        const bytes = await this.#bytesOf(entry);
+        const bytes = await this.#options.writer.bytesOf(entry);
         // It may have come back, or the session gone, meanwhile.
         if (!this.#mayGo) return;
         if (!this.#entries.has(entry.id)) continue;
@@ -241,19 +228,6 @@ export class PostLane {
         this.#refuse(entry, { code: error.code, message: error.message });
       }
     }
-  }
-
-  async #bytesOf({ id, created, content }: Entry): Promise<Uint8Array<ArrayBuffer>> {
-    const { mesh, channel, identity, isEncrypted, cipher } = this.#options;
-    const { member, device } = identity();
-    const head = { mesh, channel, member, id, iat: created };
-    let statement: Statement<"post"> = { ...head, content };
-    if (isEncrypted()) {
-      if (cipher === undefined)
-        throw new ParleyError("unsupported_operation", { message: "This device cannot seal for encrypted channels." });
-      statement = { ...head, encrypted: await cipher.seal(channel, content) };
-    }
-    return encodePost(await signStatement("post", statement, device));
   }
 
   /** Everything goes again after a while, in order. */
@@ -328,12 +302,4 @@ export class PostLane {
     });
     return { ...post, progress, isUnderWay: false };
   }
-}
-
-function checkSize(content: AnyContent): void {
-  const bytes = encoder.encode(JSON.stringify(content)).length;
-  if (bytes > mostContentBytes)
-    throw new ParleyError("too_large", {
-      message: `A post of ${bytes} bytes is larger than ${mostContentBytes}; attach what is longer.`,
-    });
 }

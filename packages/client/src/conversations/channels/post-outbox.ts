@@ -7,11 +7,10 @@ import type { WriteAgain } from "../../write-again.ts";
 import type { ChannelBook } from "./channel-book.ts";
 import { PostLane, type PendingPost, type PostLaneOptions } from "./post-lane.ts";
 import { channelOfRecipient, isPostRecipient, type LeftPost, PostPage, postIn } from "./post-page.ts";
+import { PostWriter, type PostWriterOptions } from "./post-writer.ts";
 
-export interface PostOutboxOptions extends Pick<
-  PostLaneOptions,
-  "mesh" | "identity" | "session" | "cipher" | "onError"
-> {
+export interface PostOutboxOptions
+  extends Pick<PostLaneOptions, "session" | "cipher" | "onError">, Pick<PostWriterOptions, "mesh" | "identity"> {
   readonly clock: Clock;
   readonly random: Random;
   readonly journal: Journal;
@@ -119,14 +118,18 @@ export class PostOutbox {
     const lane = new PostLane(
       {
         channel,
-        mesh,
-        identity,
         clock,
         random,
         session,
         page: this.#pageOf(channel),
         lastSeq: state.lastSeq.get(`#${channel}`) ?? 0,
-        isEncrypted: () => book.known(channel)?.encrypted === true,
+        writer: new PostWriter({
+          mesh,
+          channel,
+          identity,
+          cipher,
+          isEncrypted: () => book.known(channel)?.encrypted === true,
+        }),
         cipher,
         room: () => limits.postsPending - this.#underWay,
         onDelivery: (delivery) => onDelivery(delivery, book.labelOf(channel)),

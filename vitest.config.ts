@@ -75,6 +75,15 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          name: "pty",
+          include: ["test/pty/**/*.test.ts"],
+          testTimeout: slowTestMs,
+          hookTimeout: slowTestMs,
+        },
+      },
+      {
+        extends: true,
+        test: {
           name: "browser",
           include: ["test/browser/**/*.test.ts"],
           testTimeout: slowTestMs,

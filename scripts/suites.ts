@@ -50,6 +50,7 @@ export const suites: readonly Suite[] = [
   vitestSuite("traced", "what reaches the disk, by the calls of a process", "test/traced/**/*.test.ts", ["strace"]),
   vitestSuite("foreign", "other WebRTC stacks as peers", "test/foreign/direct.test.ts"),
   vitestSuite("foreign-turn", "other WebRTC stacks through coturn", "test/foreign/turn.test.ts", ["turnserver"]),
+  vitestSuite("pty", "the chat in a pseudo-terminal", "test/pty/**/*.test.ts", ["python3"]),
   vitestSuite("browser", "Chromium against the real thing", "test/browser/**/*.test.ts", ["chromium"]),
   {
     name: "lab",

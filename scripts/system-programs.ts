@@ -16,6 +16,7 @@ const systemPrograms = {
   },
   ip: { commands: ["ip"], aptPackage: "iproute2" },
   nft: { commands: ["nft"], aptPackage: "nftables" },
+  python3: { commands: ["python3"], aptPackage: "python3" },
   strace: { commands: ["strace"], aptPackage: "strace" },
   turnserver: { commands: ["turnserver"], aptPackage: "coturn" },
 } satisfies Record<string, SystemProgram>;

@@ -28,8 +28,11 @@ export interface ChatOptions {
   readonly clock?: Clock;
 }
 
-/** Shows the chat on the whole terminal until its person ends it. The device stays open. */
-export async function runChat(options: ChatOptions): Promise<void> {
+/**
+ * Shows the chat on the whole terminal until its person ends it, or the signal. The device stays open. Resolves with the
+ * conversation that was open, for opening it again.
+ */
+export async function runChat(options: ChatOptions): Promise<string | undefined> {
   const { device, stdin, stdout, environment, signal, clock = systemClock } = options;
   const ended = Promise.withResolvers<void>();
   const quit = (): void => ended.resolve();
@@ -74,6 +77,7 @@ export async function runChat(options: ChatOptions): Promise<void> {
     process.off("exit", restore);
     restore();
   }
+  return model.state.current;
 }
 
 /** The screen is there at once; what it shows comes as it is read. */

@@ -35,6 +35,8 @@ export async function runPlainChat(options: PlainChatOptions): Promise<void> {
   const fail = ({ message }: ParleyError): void => print(`! ${visible(message)}`);
   const model = new ChatModel({ device, clock, onTrouble: fail });
   const lines = createInterface({ input, crlfDelay: Infinity, terminal: false });
+  // From now on: what comes before somebody asks for it is lost otherwise.
+  const typed = lines[Symbol.asyncIterator]();
   const stop = (): void => lines.close();
   signal?.addEventListener("abort", stop, { once: true });
   try {
@@ -44,7 +46,7 @@ export async function runPlainChat(options: PlainChatOptions): Promise<void> {
       print(`@${device.name}, ${connectionWords[device.state]}. /help lists commands.`);
       if (options.open !== undefined)
         await go(model, options.open, print).catch((error: unknown) => fail(toParleyError(error)));
-      for await (const line of lines) {
+      for await (const line of typed) {
         const goesOn = await takeLine(model, line, print).catch((error: unknown) => {
           fail(toParleyError(error));
           return true;

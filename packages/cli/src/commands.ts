@@ -252,6 +252,15 @@ export const commandTable: readonly CommandRow[] = [
     load: () => import("./commands/send.ts"),
   },
   {
+    path: ["chat"],
+    summary: "Talks with members and in channels, on the whole terminal",
+    arguments: [{ name: "conversation", means: "@name or #channel to open first", optional: true }],
+    options: [{ name: "plain", means: "in lines, as in a pipe and where the terminal can do no more" }],
+    settings: [...linkSettings, "log"],
+    examples: ["parley chat", "parley chat '#general'", "parley chat @librarian --plain"],
+    load: () => import("./commands/chat.ts"),
+  },
+  {
     path: ["listen"],
     summary: "Prints direct messages and posts of channels as they come, from where it stopped",
     arguments: [

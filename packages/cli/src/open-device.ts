@@ -49,6 +49,10 @@ export interface OpenDeviceOptions {
   readonly serves?: boolean;
   /** Milliseconds to wait for the registry. Default `connectMs`; a command that can do without it says nothing of the wait. */
   readonly patienceMs?: number;
+  /** Does not wait for the registry: what the device remembers is enough to begin with. Default false. */
+  readonly atOnce?: boolean;
+  /** Writes no log: its lines would stand in the middle of a screen. Default false. */
+  readonly quiet?: boolean;
 }
 
 /** A holder opens its socket within this of taking the lock. */
@@ -69,7 +73,9 @@ export async function openDevice(context: CommandContext, options: OpenDeviceOpt
   await settlePairing(home, context.signal);
   const opened = await attachOrHold(home, context, options);
   try {
-    await connect(opened.device, context, options.patienceMs);
+    if (options.atOnce !== true) await connect(opened.device, context, options.patienceMs);
+    // Whether it is connected, and why not, is told by its events.
+    else opened.device.start({ signal: context.signal }).catch(() => undefined);
     return opened;
   } catch (error) {
     await opened.close();
@@ -168,7 +174,7 @@ async function holdDevice(
   try {
     const mesh = await home.heldMesh();
     undo.push(() => home.flush());
-    const log = deviceLog(context, options.hold === true);
+    const log: LogLine = options.quiet === true ? () => undefined : deviceLog(context, options.hold === true);
     let { identity } = mesh;
     const keepIdentity = async (changed: Identity): Promise<void> => {
       identity = changed;

@@ -153,12 +153,14 @@ export class ChannelFeed {
       await this.#follow();
       return true;
     }
-    const batch = this.#waiting[0];
-    if (batch !== undefined) {
-      await this.#takeBatch(batch);
-      if (this.#waiting[0] === batch) {
-        this.#waiting.shift();
-        this.#waitingPosts -= batch.posts.length;
+    const [first] = this.#waiting;
+    if (first !== undefined) {
+      const count = chainedAtStart(this.#waiting);
+      const posts = this.#waiting.slice(0, count).flatMap((batch) => batch.posts);
+      await this.#takeBatch({ ...first, posts });
+      if (this.#waiting[0] === first) {
+        this.#waiting.splice(0, count);
+        this.#waitingPosts -= posts.length;
       }
       return true;
     }
@@ -280,4 +282,14 @@ export class ChannelFeed {
     this.#mark = mark;
     this.#options.keep(mark);
   }
+}
+
+/** How many of the first batches follow each other: they are taken together. */
+function chainedAtStart(batches: readonly PostBatch[]): number {
+  let count = 1;
+  for (; count < batches.length; count++) {
+    const [before, batch] = [batches[count - 1], batches[count]];
+    if (batch?.epoch !== before?.epoch || batch?.previous !== before?.posts.at(-1)?.offset) break;
+  }
+  return count;
 }

@@ -59,6 +59,8 @@ export interface ConversationDeskOptions {
   readonly markRead: (ids: readonly string[]) => Promise<void>;
 }
 
+/** A conversation by the id of its channel or member. */
+const exactly = /^[@#][A-Za-z0-9_-]{43}$/;
 /** Messages of one conversation that count as read in one go. */
 const readPage = 200;
 
@@ -249,6 +251,8 @@ export class ConversationDesk implements ConversationApi {
 
   /** `@<member id>` or `#<channel id>`, of what a person typed. */
   async #conversation(name: string): Promise<string> {
+    // What is remembered can be read whoever is asked, and whether or not anybody can be asked now.
+    if (exactly.test(name)) return name;
     if (name.startsWith("#")) return channelConversation(await this.#channel(name));
     return directConversation((await this.#member(name)).member);
   }

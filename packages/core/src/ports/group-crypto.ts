@@ -24,6 +24,8 @@ export interface GroupCrypto {
   readKeyPackage(keyPackage: Uint8Array): Promise<GroupDevice>;
   /** A group of this device alone, at epoch 0. `group` is the channel's id. */
   createGroup(group: string): Promise<GroupState>;
+  /** With which `joinByCommit` joins the present epoch, as `NewCommit.groupInfo` is of the one that it leads to. */
+  groupInfo(state: GroupState): Promise<Uint8Array<ArrayBuffer>>;
   /**
    * Adds and removes in one commit; with neither it renews this device's keys. Removals that match nobody are passed over. `invalid_argument`
    * for a removal of this device, `already_exists` for a device that is there and not removed by the same commit.

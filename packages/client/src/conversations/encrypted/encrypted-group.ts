@@ -269,14 +269,10 @@ export class EncryptedGroup {
     const { epoch } = await session.request("group.commits", { channel, from: 0 });
     if (epoch === undefined) {
       const state = await crypto.createGroup(channel);
-      const first = await crypto.commit(state);
-      await this.#options.store.save(crypto.encode(first.state));
-      await session.request("group.commit", {
-        channel,
-        info: toBase64url(first.groupInfo),
-        devices: [own.device],
-      });
-      this.#state = first.state;
+      const info = toBase64url(await crypto.groupInfo(state));
+      await this.#options.store.save(crypto.encode(state));
+      await session.request("group.commit", { channel, info, devices: [own.device] });
+      this.#state = state;
       return;
     }
     const { epoch: present, info } = await session.request("group.info", { channel });

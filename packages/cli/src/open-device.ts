@@ -16,7 +16,6 @@ import {
 } from "@parley/client";
 import { DeviceLock, Home, type HomeMesh, prepareSocketFolder } from "@parley/client/node";
 import type { IceServer } from "@parley/core";
-import { MlsGroups } from "@parley/mls";
 import type { NodeLinkFactory } from "@parley/peer/node";
 import { type ExitCode, isParleyError, ParleyError } from "@parley/protocol";
 import { type AttachedDevice, attachDevice, DeviceSocket } from "@parley/sidecar";
@@ -235,7 +234,6 @@ async function openHeld(
     keepIdentity: mesh.keepIdentity,
     journal,
     archive,
-    groups: (options) => new MlsGroups(options),
     log,
     ...conversationSettings(context),
     groups: (options) => new MlsGroups(options),

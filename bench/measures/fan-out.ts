@@ -8,9 +8,9 @@ import { ScratchFolder } from "../scratch-folder.ts";
 import { spreadOf } from "../spread.ts";
 
 const members = 200;
-const authors = 4;
+const authors = 16;
 /** Posts of each author for each second that a measurement may take; so many do fit. */
-const postsPerSecond = { parley: 1500, plain: 250 };
+const postsPerSecond = { parley: 500, plain: 60 };
 /** Both at a rate that is about a tenth of what the plain server does here. */
 const calmPostsPerSecond = 100;
 

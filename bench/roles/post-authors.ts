@@ -8,8 +8,8 @@ import { PostSession } from "../post-session.ts";
 import { answerCommands } from "../role.ts";
 import { percentile } from "../spread.ts";
 
-const inFlight = 200;
-const text = "Every reader checks these bytes, as they were signed by their author, before it shows them. ".repeat(2);
+const inFlight = 100;
+const text = "Every reader checks these bytes as they were signed, one by one.";
 
 const identities: TestIdentity[] = [];
 let sessions: PostSession[] = [];

@@ -41,7 +41,7 @@ describe("an invite-only channel", () => {
       expect(await outcomeOf(bob.request("channel.join", wanted))).toBe("unknown_channel");
     }
     for (const what of ["channel.leave", "channel.set", "channel.members", "channel.read"] as const)
-      expect(await outcomeOf(bob.request(what, { channel })), what).toBe("unknown_channel");
+      expect([what, await outcomeOf(bob.request(what, { channel }))]).toEqual([what, "unknown_channel"]);
     expect(await outcomeOf(bob.request("channel.kick", { channel, member: alice.identity.member }))).toBe(
       "unknown_channel",
     );
@@ -82,10 +82,9 @@ describe("an invite-only channel", () => {
     expect(await namesFor(bob)).toContain("quiet");
     expect((await bob.request("channel.get", { channel })).invitation).toBe(invitation);
     expect(await bob.request("channel.join", { channel })).toMatchObject({ invitation, channel: { members: 2 } });
-    expect((await bob.request("channel.members", { channel })).members.map(({ owner }) => owner).toSorted()).toEqual([
-      false,
-      true,
-    ]);
+    const { members } = await bob.request("channel.members", { channel });
+    expect(members.filter(({ owner }) => owner).map((each) => each.member)).toEqual([alice.identity.member]);
+    expect(members).toHaveLength(2);
     expect(await outcomeOf(bob.request("channel.invite", { channel, member: carol.identity.member }))).toBe(
       "invalid_argument",
     );
@@ -205,13 +204,9 @@ describe("a member that is revoked", () => {
     await bob.request("channel.join", { channel });
     const revocations = await mesh.operator.identity.revoke(mesh.mesh, 1, [eve.identity.member]);
     await mesh.operator.request("revocations.publish", { revocations });
-    for (;;) {
-      const event = await bob.nextPush("channel.event");
-      if (event.what === "removed") {
-        expect(event.member).toBe(eve.identity.member);
-        break;
-      }
-    }
+    let event = await bob.nextPush("channel.event");
+    while (event.what !== "removed") event = await bob.nextPush("channel.event");
+    expect(event.member).toBe(eve.identity.member);
     const { members } = await bob.request("channel.members", { channel });
     expect(members.map(({ member }) => member)).toEqual([bob.identity.member]);
   });

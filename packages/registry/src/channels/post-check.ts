@@ -34,7 +34,7 @@ export interface UnreadablePost {
 
 const namesSchema = z.object({ channel: id32Schema, id: id16Schema });
 const text = new TextDecoder();
-const mostDepthBytes = 2 * limits.controlBytes;
+const mostPayloadBytes = 2 * limits.controlBytes;
 
 /** Reads a binary post. Throws what `decodePost` says when it cannot even be told which post it is. */
 export function readPost(bytes: Uint8Array): IncomingPost | UnreadablePost {
@@ -60,7 +60,7 @@ function asRefusal(cause: unknown): ParleyError {
 
 function namesOf(bytes: Uint8Array): { channel: string; id: string } | undefined {
   const payload = fromBase64url(text.decode(bytes.subarray(1)).split(".")[1] ?? "");
-  const json = payload === undefined ? undefined : parseJson(text.decode(payload), mostDepthBytes);
+  const json = payload === undefined ? undefined : parseJson(text.decode(payload), mostPayloadBytes);
   return json?.ok === true ? namesSchema.safeParse(json.value).data : undefined;
 }
 

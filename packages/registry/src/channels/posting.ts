@@ -1,4 +1,4 @@
-import { ParleyError, toParleyError } from "@parley/protocol";
+import { type ParleyError, toParleyError } from "@parley/protocol";
 
 import type { NodeCounters } from "../node-counters.ts";
 import type { SessionIdentity } from "../session.ts";

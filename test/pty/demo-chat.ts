@@ -12,7 +12,7 @@ const program = join(import.meta.dirname, "../../packages/chat/test/children/dem
 export interface DemoChatOptions {
   readonly columns: number;
   readonly rows: number;
-  readonly mode?: "full" | "empty" | "plain";
+  readonly mode?: "full" | "empty";
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -23,6 +23,7 @@ export class DemoChat implements AsyncDisposable {
   readonly #server: Server;
   readonly #socket: Promise<Socket>;
   #doneBy: (() => void)[] = [];
+  #marks = 0;
 
   private constructor(folder: string, server: Server, terminal: PtyTerminal) {
     this.#folder = folder;
@@ -52,6 +53,14 @@ export class DemoChat implements AsyncDisposable {
       this.#doneBy.push(resolve);
       socket.write(`${JSON.stringify({ act, ...facts })}\n`);
     });
+  }
+
+  /** The screen, once everything that changed is on it. */
+  async settled(): Promise<string> {
+    this.#marks++;
+    const mark = `mark ${this.#marks}`;
+    await this.act("settle", { mark });
+    return this.terminal.until(() => this.terminal.title === mark);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

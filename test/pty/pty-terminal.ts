@@ -15,6 +15,9 @@ export interface PtyOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
+/** A screen that does not come within this never will. */
+const patienceMs = 20_000;
+
 /** One cell as it is drawn. Colours are those of the palette of 16, or undefined for the terminal's own. */
 export interface ScreenCell {
   readonly text: string;
@@ -105,19 +108,20 @@ export class PtyTerminal implements AsyncDisposable {
     return { column: cursorX, row: cursorY };
   }
 
-  /** Waits until the screen is as wanted. Throws, with the screen, when the program ends before that. */
+  /** Waits until the screen is as wanted. Throws, with the screen, when the program ends before that, or it takes too long. */
   async until(wanted: string | RegExp | ((screen: string) => boolean)): Promise<string> {
-    for (;;) {
-      const { screen } = this;
-      const fits =
-        typeof wanted === "function"
-          ? wanted(screen)
-          : typeof wanted === "string"
-            ? screen.includes(wanted)
-            : wanted.test(screen);
-      if (fits) return screen;
-      if (this.#over) throw new Error(`The program ended without ${String(wanted)}:\n${screen}\n${this.#complaints}`);
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    const late = AbortSignal.timeout(patienceMs);
+    const wake = (): void => this.#wake();
+    late.addEventListener("abort", wake);
+    try {
+      while (!isAsWanted(this.screen, wanted)) {
+        if (this.#over || late.aborted)
+          throw new Error(`The screen never was as ${String(wanted)}:\n${this.screen}\n${this.#complaints}`);
+        await new Promise<void>((resolve) => this.#waiting.push(resolve));
+      }
+      return this.screen;
+    } finally {
+      late.removeEventListener("abort", wake);
     }
   }
 
@@ -158,4 +162,9 @@ function cellOf(cell: BufferCell | undefined): ScreenCell {
     underline: (cell?.isUnderline() ?? 0) !== 0,
     inverse: (cell?.isInverse() ?? 0) !== 0,
   };
+}
+
+function isAsWanted(screen: string, wanted: string | RegExp | ((screen: string) => boolean)): boolean {
+  if (typeof wanted === "function") return wanted(screen);
+  return typeof wanted === "string" ? screen.includes(wanted) : wanted.test(screen);
 }

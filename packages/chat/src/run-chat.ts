@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from "@parley/core";
 import { toParleyError } from "@parley/protocol";
-import { render } from "ink";
+import { type Instance, render } from "ink";
 import { createElement } from "react";
 
 import type { ChatDevice } from "./chat-device.ts";
@@ -28,15 +28,21 @@ export interface ChatOptions {
   readonly clock?: Clock;
 }
 
-/**
- * Shows the chat on the whole terminal until its person ends it, or the signal. The device stays open. Resolves with the
- * conversation that was open, for opening it again.
- */
-export async function runChat(options: ChatOptions): Promise<string | undefined> {
-  const { device, stdin, stdout, environment, signal, clock = systemClock } = options;
-  const ended = Promise.withResolvers<void>();
-  const quit = (): void => ended.resolve();
-  signal?.addEventListener("abort", quit, { once: true });
+/** A chat that is on the screen. */
+export interface OpenChat {
+  /** Resolves when its person ended it, or the signal, with the conversation that was open, for opening it again. */
+  readonly ended: Promise<string | undefined>;
+  /** Resolves when all that changed so far is on the terminal. */
+  settled(): Promise<void>;
+}
+
+/** Shows the chat on the whole terminal until its person ends it. The device stays open. */
+export const runChat = (options: ChatOptions): Promise<string | undefined> => openChat(options).ended;
+
+/** The same, for whoever has to know what is on the screen. */
+export function openChat(options: ChatOptions): OpenChat {
+  const { device, stdin, stdout, environment, clock = systemClock } = options;
+  const quit = Promise.withResolvers<void>();
   const model: ChatModel = new ChatModel({ device, clock, onTrouble: (error) => screen.trouble(error) });
   const screen = new ChatScreen({
     model,
@@ -44,15 +50,11 @@ export async function runChat(options: ChatOptions): Promise<string | undefined>
     rows: stdout.rows,
     background: backgroundOf(environment["COLORFGBG"]),
     colours: (environment["NO_COLOR"] ?? "") === "",
-    onQuit: quit,
+    onQuit: quit.resolve,
   });
   const input = new TerminalInput(stdin, clock, (part) => report(screen, part));
-  const resize = (): void => screen.resize(stdout.columns, stdout.rows);
-  const restore = (): void => void stdout.write(modesOff + restoreTitle);
-  stdout.write(keepTitle + modesOn + askBackground);
-  process.once("exit", restore);
-  stdout.on("resize", resize);
-  input.once("end", quit);
+  input.once("end", quit.resolve);
+  const restore = enterTerminal(stdout, () => screen.resize(stdout.columns, stdout.rows));
   const unherald = herald(model, screen, stdout);
   const shown = render(createElement(ChatApp, { screen }), {
     stdin: input,
@@ -61,23 +63,50 @@ export async function runChat(options: ChatOptions): Promise<string | undefined>
     alternateScreen: true,
     interactive: true,
     incrementalRendering: true,
-    patchConsole: true,
   });
-  try {
-    begin(model, screen, options.open);
-    await Promise.race([ended.promise, shown.waitUntilExit()]);
-  } finally {
-    signal?.removeEventListener("abort", quit);
-    stdout.off("resize", resize);
+  const leave = (): void => {
     unherald();
     screen.stop();
     model.stop();
     shown.unmount();
     input.release();
-    process.off("exit", restore);
     restore();
+  };
+  begin(model, screen, options.open);
+  return { ended: untilQuit(options.signal, quit, shown, leave, model), settled: () => shown.waitUntilRenderFlush() };
+}
+
+async function untilQuit(
+  signal: AbortSignal | undefined,
+  quit: PromiseWithResolvers<void>,
+  shown: Instance,
+  leave: () => void,
+  model: ChatModel,
+): Promise<string | undefined> {
+  const stop = (): void => quit.resolve();
+  signal?.addEventListener("abort", stop, { once: true });
+  if (signal?.aborted === true) stop();
+  try {
+    // An error on the way to the screen ends it too.
+    await Promise.race([quit.promise, shown.waitUntilExit()]);
+  } finally {
+    signal?.removeEventListener("abort", stop);
+    leave();
   }
   return model.state.current;
+}
+
+/** Asks the terminal for all that a chat needs of it. Returns the way back, which is also gone when the process ends. */
+function enterTerminal(stdout: NodeJS.WriteStream, onResize: () => void): () => void {
+  const restore = (): void => void stdout.write(modesOff + restoreTitle);
+  stdout.write(keepTitle + modesOn + askBackground);
+  stdout.on("resize", onResize);
+  process.once("exit", restore);
+  return () => {
+    stdout.off("resize", onResize);
+    process.off("exit", restore);
+    restore();
+  };
 }
 
 /** The screen is there at once; what it shows comes as it is read. */

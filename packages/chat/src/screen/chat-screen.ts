@@ -11,6 +11,7 @@ import { neighbourOf, nextUnread } from "../model/conversation-list.ts";
 import { type Editor, editorOf, emptyEditor, insert, vertical } from "../model/editor.ts";
 import { InputHistory } from "../model/input-history.ts";
 import { parseSlash, slashCommands } from "../model/slash-command.ts";
+import { graphemesOf } from "../text/text-width.ts";
 import { type Background, type Theme, themeFor } from "../text/theme.ts";
 import { edited, pasted } from "./editing-keys.ts";
 import type { KeyPress, MouseAct } from "./key-press.ts";
@@ -105,7 +106,13 @@ export class ChatScreen {
     else if (overlay === undefined) this.#write(pasted(this.#state.editor, text));
   }
 
+  /** A key, or a run of text that came at once; where letters mean something each of them is a key of its own. */
   press(key: KeyPress): void {
+    const isRun = key.name === "text" && this.#state.selected !== undefined;
+    for (const text of isRun ? graphemesOf(key.text) : [key.text]) this.#pressOne({ ...key, text });
+  }
+
+  #pressOne(key: KeyPress): void {
     const { overlay, editor } = this.#state;
     if (key.ctrl && key.text === "c") {
       if (overlay !== undefined) this.#put({ overlay: undefined });

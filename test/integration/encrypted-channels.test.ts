@@ -78,4 +78,52 @@ describe("an encrypted channel", () => {
     expect(await textsIn(again.device, "#secret")).toEqual(["one", "two", "three"]);
     expect(await textsIn(ada.device, "#secret")).toEqual(["one", "two", "three"]);
   });
+
+  it("is the same for those who slept while others came and went", { timeout: 180_000 }, async () => {
+    await using scope = await MeshScope.start();
+    const owner = await join(scope, "owner");
+    await owner.device.conversations.createChannel({ name: "secret", kind: "invite" });
+    const archives = Array.from({ length: 6 }, () => openMemoryArchive());
+    const members: Joined[] = [];
+    for (const [index, archive] of archives.entries()) {
+      const member = await scope.join(`member-${index}`, { ...encrypted, links: false, archive });
+      await owner.device.conversations.inviteTo("#secret", `@member-${index}`);
+      await member.device.conversations.joinChannel("#secret");
+      members.push(member);
+    }
+    const awake = [owner, ...members.slice(3)];
+    const asleep = members.slice(0, 3);
+    await Promise.all(asleep.map(({ device }) => device.stop()));
+    const said: string[] = [];
+    for (let round = 0; round < 5; round++) {
+      const guest = await join(scope, `guest-${round}`);
+      await owner.device.conversations.inviteTo("#secret", `@guest-${round}`);
+      await guest.device.conversations.joinChannel("#secret");
+      for (const { device } of [guest, ...awake]) {
+        const text = `${device.name} in round ${round}`;
+        await (
+          await device.conversations.say("#secret", { text })
+        ).settled;
+        said.push(text);
+      }
+      await owner.device.conversations.kickFrom("#secret", `@guest-${round}`);
+    }
+    const woken = await Promise.all(
+      asleep.map(({ joined, journal }, index) => {
+        const archive = archives[index];
+        return scope.restart(joined, { ...encrypted, links: false, journal, ...(archive && { archive }) });
+      }),
+    );
+    for (const { device } of woken) {
+      const text = `${device.name} is awake`;
+      await (
+        await device.conversations.say("#secret", { text })
+      ).settled;
+      said.push(text);
+    }
+    for (const { device } of [...awake, ...woken]) {
+      await until(async () => (await textsIn(device, "#secret")).length === said.length);
+      expect(await textsIn(device, "#secret")).toEqual(said);
+    }
+  });
 });

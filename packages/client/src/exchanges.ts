@@ -186,7 +186,7 @@ export class Exchanges {
   }
 
   #makeCipher(): EncryptedChannels | undefined {
-    const { settings, journal, trust, own, session, directory, notices } = this.#options;
+    const { settings, clock, random, journal, trust, own, session, directory, notices } = this.#options;
     if (settings.groups === undefined) return undefined;
     const { member, device } = own.identity;
     return new EncryptedChannels({
@@ -196,6 +196,8 @@ export class Exchanges {
       journal,
       directory,
       session,
+      clock,
+      random,
       onGap: (channel, from, to) => notices.emit({ type: "channel-gap", channel, from, to, reason: "group" }),
       onError: notices.failed,
     });

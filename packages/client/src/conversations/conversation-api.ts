@@ -1,6 +1,6 @@
 /** What a device can do in conversations: direct messages and channels alike. Part of `DeviceApi`. */
 import type { ArchivedMessage, ConversationSummary, MessagePage, MessageQuery, SearchQuery } from "@parley/core";
-import type { BlobRef, Channel, ChannelMember, ErrorCode, Mention, Path, Retention } from "@parley/protocol";
+import type { BlobRef, Channel, ChannelMember, ErrorCode, Mention, Path, Retention, Via } from "@parley/protocol";
 
 import type { Sent } from "../delivery.ts";
 
@@ -14,6 +14,8 @@ export interface Draft {
   readonly answers?: string;
   /** Besides those that the text names: `@name`, `@role:x` (one member with the role or tag) and `@all:x`. */
   readonly mentions?: readonly Mention[];
+  /** Whom an edge speaks for; public channels only, and refused by the registry from everybody but its own edges. */
+  readonly via?: Via;
 }
 
 export interface SayOptions {

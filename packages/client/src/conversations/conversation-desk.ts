@@ -7,7 +7,7 @@ import type {
   MessageQuery,
   SearchQuery,
 } from "@parley/core";
-import { type Content, ParleyError, textContent } from "@parley/protocol";
+import { type Content, ParleyError, textContent, type Via } from "@parley/protocol";
 
 import type { Sent } from "../delivery.ts";
 import type { DirectMessages } from "../direct-messages.ts";
@@ -29,6 +29,13 @@ import type {
 import { channelConversation, directConversation } from "./conversation-log.ts";
 import type { Conversations } from "./conversations.ts";
 
+/** How a post leaves, beside what it says. */
+export interface PostHow {
+  /** Whom this device, an edge, speaks for. */
+  readonly via?: Via | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** What is done with channels, by their ids. */
 export interface ChannelActs {
   /** The id of a channel, by its name or `#<channel id>`. Throws `unknown_channel`. */
@@ -42,7 +49,7 @@ export interface ChannelActs {
   readonly invite: (channel: string, member: MemberView) => Promise<void>;
   readonly kick: (channel: string, member: MemberView) => Promise<void>;
   readonly members: (channel: string) => Promise<readonly ChannelPerson[]>;
-  readonly post: (channel: string, content: Content, signal?: AbortSignal) => Promise<Sent>;
+  readonly post: (channel: string, content: Content, how?: PostHow) => Promise<Sent>;
   readonly typing: (channel: string, writes: boolean) => void;
   readonly fetchOlder: (channel: string) => Promise<boolean>;
   readonly subscribe: ConversationApi["subscribe"];
@@ -93,7 +100,7 @@ export class ConversationDesk implements ConversationApi {
   }
 
   say(conversation: string, draft: Draft, options: SayOptions = {}): Promise<Sent> {
-    const { text, attachments, thread, answers, mentions } = draft;
+    const { text, attachments, thread, answers, mentions, via } = draft;
     return this.#put(
       conversation,
       {
@@ -105,6 +112,7 @@ export class ConversationDesk implements ConversationApi {
         ...(mentions === undefined ? {} : { mentions: [...mentions] }),
       },
       options,
+      via,
     );
   }
 
@@ -257,9 +265,12 @@ export class ConversationDesk implements ConversationApi {
     return directConversation((await this.#member(name)).member);
   }
 
-  async #put(conversation: string, content: Content, options: SayOptions = {}): Promise<Sent> {
+  async #put(conversation: string, content: Content, options: SayOptions = {}, via?: Via): Promise<Sent> {
     const { channels, conversations } = this.#options;
-    if (conversation.startsWith("#")) return channels.post(await this.#channel(conversation), content, options.signal);
+    if (conversation.startsWith("#"))
+      return channels.post(await this.#channel(conversation), content, { via, signal: options.signal });
+    if (via !== undefined)
+      throw new ParleyError("invalid_argument", { message: "An edge speaks for others in channels only." });
     const { member } = await this.#member(conversation);
     return conversations.speech.say(member, content, options);
   }

@@ -11,7 +11,7 @@ import type { ChannelMark } from "./channel-mark.ts";
 import type { PlacedPost } from "./post-reader.ts";
 import type { PostTaker } from "./post-taker.ts";
 
-export type ChannelGap = Omit<Extract<ConversationEvent, { type: "channel-gap" }>, "type" | "channel">;
+type ChannelGap = Omit<Extract<ConversationEvent, { type: "channel-gap" }>, "type" | "channel">;
 export type FollowReply = ReplyBody<"channel.follow">["channels"][number];
 
 export interface ChannelFeedOptions {

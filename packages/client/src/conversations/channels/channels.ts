@@ -16,6 +16,7 @@ import type {
   ConversationEvent,
   IncomingPost,
 } from "../conversation-api.ts";
+import type { PostHow } from "../conversation-desk.ts";
 import { channelConversation, type ConversationLog } from "../conversation-log.ts";
 import { ChannelBook } from "./channel-book.ts";
 import type { ChannelCipher } from "./channel-cipher.ts";
@@ -218,7 +219,7 @@ export class Channels {
   }
 
   /** Resolves when it is on disk. Throws `not_in_channel`, `archived`, `unsupported_operation`, `too_large` and `limit_reached`. */
-  async post(channel: string, content: Content, signal?: AbortSignal): Promise<Sent> {
+  async post(channel: string, content: Content, { via, signal }: PostHow = {}): Promise<Sent> {
     await this.open();
     signal?.throwIfAborted();
     const known = this.#book.known(channel);
@@ -228,7 +229,10 @@ export class Channels {
       throw new ParleyError("unsupported_operation", {
         message: "This device has no keys for encrypted channels and cannot post there.",
       });
-    return this.#outbox.accept(channel, content.type === "text" ? await this.#called(channel, content) : content);
+    if (known.encrypted && via !== undefined)
+      throw new ParleyError("unsupported_operation", { message: "An edge speaks for others in public channels only." });
+    const called = content.type === "text" ? await this.#called(channel, content) : content;
+    return this.#outbox.accept(channel, called, via);
   }
 
   /** What this device accepted and is not in the channel's history yet, in order. */

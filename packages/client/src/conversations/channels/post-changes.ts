@@ -37,7 +37,7 @@ interface Writer {
 }
 
 /** Stands for an author that cannot be read. */
-export const nobody = "A".repeat(43);
+const nobody = "A".repeat(43);
 /** Content that must not be shown as its author's. */
 const withheld: AnyContent = { type: "unreadable" };
 

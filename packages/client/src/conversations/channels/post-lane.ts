@@ -3,7 +3,15 @@
  * in the channel's history.
  */
 import { Backoff, type Clock, type Random, type Timer } from "@parley/core";
-import { type AnyContent, isRetryable, ParleyError, type PushBody, toBase64url, toParleyError } from "@parley/protocol";
+import {
+  type AnyContent,
+  isRetryable,
+  ParleyError,
+  type PushBody,
+  toBase64url,
+  toParleyError,
+  type Via,
+} from "@parley/protocol";
 
 import type { Delivery, Sent } from "../../delivery.ts";
 import type { Session } from "../../session.ts";
@@ -84,13 +92,19 @@ export class PostLane {
   }
 
   /** Resolves when it is on disk. Throws `too_large` and `limit_reached`. */
-  async accept(content: AnyContent): Promise<Sent> {
+  async accept(content: AnyContent, via?: Via): Promise<Sent> {
     const { random, clock, page } = this.#options;
     if (this.#stopped) throw new ParleyError("closed");
-    checkPostSize(content);
+    checkPostSize(content, via);
     if (this.#entries.size + this.#entering >= mostWaiting)
       throw new ParleyError("limit_reached", { message: `${mostWaiting} posts wait to be stored in this channel.` });
-    const post: KeptPost = { seq: this.#nextSeq++, id: toBase64url(random.bytes(16)), created: clock.now(), content };
+    const post: KeptPost = {
+      seq: this.#nextSeq++,
+      id: toBase64url(random.bytes(16)),
+      created: clock.now(),
+      content,
+      ...(via === undefined ? {} : { via }),
+    };
     const entry = this.#entryOf(post, "accepted");
     this.#entering++;
     try {

@@ -1,6 +1,6 @@
 /** What this device posts to channels: a lane for each, all of them in the journal, all over one session. */
 import type { Clock, Journal, JournalState, Random } from "@parley/core";
-import { type AnyContent, isEndState, limits, type PushBody } from "@parley/protocol";
+import { type AnyContent, isEndState, limits, type PushBody, type Via } from "@parley/protocol";
 
 import type { Delivery, Sent } from "../../delivery.ts";
 import type { WriteAgain } from "../../write-again.ts";
@@ -43,8 +43,8 @@ export class PostOutbox {
   }
 
   /** Resolves when it is on disk. Throws `too_large` and `limit_reached`. */
-  accept(channel: string, content: AnyContent): Promise<Sent> {
-    return this.#lane(channel).accept(content);
+  accept(channel: string, content: AnyContent, via?: Via): Promise<Sent> {
+    return this.#lane(channel).accept(content, via);
   }
 
   /** What is not in a channel's history yet, in order. */

@@ -9,6 +9,8 @@ import {
   limits,
   parseJson,
   postIdSchema,
+  type Via,
+  viaSchema,
 } from "@parley/protocol";
 import { z } from "zod";
 
@@ -22,6 +24,7 @@ export interface KeptPost {
   /** Milliseconds since 1970. */
   readonly created: number;
   readonly content: AnyContent;
+  readonly via?: Via;
 }
 
 export interface LeftPost extends KeptPost {
@@ -36,7 +39,12 @@ export interface PostPageOptions {
 }
 
 const channelMark = "#";
-const bodySchema = z.object({ id: postIdSchema, created: z.int().min(0), content: anyContentSchema });
+const bodySchema = z.object({
+  id: postIdSchema,
+  created: z.int().min(0),
+  content: anyContentSchema,
+  via: z.exactOptional(viaSchema),
+});
 
 /** Whether an outbox entry is a post; all others are towards members. */
 export const isPostRecipient = (recipient: string): boolean => recipient.startsWith(channelMark);
@@ -63,10 +71,10 @@ export class PostPage {
   }
 
   /** Durable when resolved. Rejects with `limit_reached` when the outbox of this device is full. */
-  append({ seq, id, created, content }: KeptPost): Promise<void> {
+  append({ seq, ...post }: KeptPost): Promise<void> {
     const { journal, now } = this.#options;
-    const head = { kind: envelopeKinds.post, critical: true, more: false, created, ttl: 0, hops: 0 };
-    const envelope = { ...head, trace: undefined, origin: undefined, body: bodyOf({ id, created, content }) };
+    const head = { kind: envelopeKinds.post, critical: true, more: false, created: post.created, ttl: 0, hops: 0 };
+    const envelope = { ...head, trace: undefined, origin: undefined, body: bodyOf(post) };
     return journal.appendOutbox({ recipient: this.#recipient, seq, at: now(), envelope });
   }
 

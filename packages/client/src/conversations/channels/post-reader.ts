@@ -35,7 +35,7 @@ export type ReadPost =
   | { readonly kind: "known"; readonly post: PlacedPost; readonly id: string; readonly device: string };
 
 /** What a post says of itself, and nobody vouches for. */
-export interface PostClaims {
+interface PostClaims {
   readonly member: string;
   readonly device: string;
   /** The member's verified name, if there is such a member. */

@@ -1,6 +1,6 @@
 /** Puts a post into the form in which it leaves: sealed where the channel is, and signed by this device. */
 import { signStatement } from "@parley/core";
-import { type AnyContent, encodePost, limits, ParleyError, type Statement } from "@parley/protocol";
+import { type AnyContent, encodePost, limits, ParleyError, type Statement, type Via } from "@parley/protocol";
 
 import type { Identity } from "../../identity.ts";
 import type { ChannelCipher } from "./channel-cipher.ts";
@@ -14,13 +14,15 @@ export interface PostWriterOptions {
   readonly cipher: ChannelCipher | undefined;
 }
 
-/** Bytes of a content as JSON, so that the statement around it stays within `limits.statementBytes`. */
+/** Bytes of a content, and of whom an edge speaks for, as JSON, so that the statement around it stays within `limits.statementBytes`. */
 const mostContentBytes = Math.floor((limits.statementBytes * 3) / 4) - 1024;
 const encoder = new TextEncoder();
 
+const bytesOf = (value: unknown): number => encoder.encode(JSON.stringify(value)).length;
+
 /** Throws `too_large`. A sealed post has less room: whether it fits shows when it is sealed. */
-export function checkPostSize(content: AnyContent): void {
-  const bytes = encoder.encode(JSON.stringify(content)).length;
+export function checkPostSize(content: AnyContent, via?: Via): void {
+  const bytes = [content, ...(via === undefined ? [] : [via])].reduce((sum, part) => sum + bytesOf(part), 0);
   if (bytes > mostContentBytes)
     throw new ParleyError("too_large", {
       message: `A post of ${bytes} bytes is larger than ${mostContentBytes}; attach what is longer.`,
@@ -35,11 +37,11 @@ export class PostWriter {
   }
 
   /** Throws `group_changed` when the group has to be brought up to date first, and `too_large`. */
-  async bytesOf({ id, created, content }: KeptPost): Promise<Uint8Array<ArrayBuffer>> {
+  async bytesOf({ id, created, content, via }: KeptPost): Promise<Uint8Array<ArrayBuffer>> {
     const { mesh, channel, identity, isEncrypted, cipher } = this.#options;
     const { member, device } = identity();
     const head = { mesh, channel, member, id, iat: created };
-    let statement: Statement<"post"> = { ...head, content };
+    let statement: Statement<"post"> = { ...head, content, ...(via === undefined ? {} : { via }) };
     if (isEncrypted()) {
       if (cipher === undefined)
         throw new ParleyError("unsupported_operation", { message: "This device cannot seal for encrypted channels." });

@@ -1,9 +1,10 @@
 /** The groups of all encrypted channels that this device is in. */
-import type { GroupCrypto, GroupDeviceKey, Journal, Signer } from "@parley/core";
+import type { Clock, GroupCrypto, GroupDeviceKey, Journal, Random, Signer } from "@parley/core";
 import { type AnyContent, anyContentSchema, decodeJson, limits, ParleyError, toParleyError } from "@parley/protocol";
 
 import { bodyOf, textOf } from "../../body.ts";
 import type { Directory } from "../../directory.ts";
+import { pause } from "../../pause.ts";
 import type { Session } from "../../session.ts";
 import type { ChannelCipher, OpenedPost, SealedPost } from "../channels/channel-cipher.ts";
 import { EncryptedGroup } from "./encrypted-group.ts";
@@ -25,9 +26,14 @@ export interface EncryptedChannelsOptions {
   readonly journal: Journal;
   readonly directory: Directory;
   readonly session: Pick<Session, "request" | "registryTime">;
+  readonly clock: Clock;
+  readonly random: Random;
   readonly onGap: (channel: string, from: number, to: number) => void;
   readonly onError: (error: unknown) => void;
 }
+
+/** Within this somebody takes out who is to go. */
+const mostTidyMs = 1000;
 
 export class EncryptedChannels implements ChannelCipher {
   readonly #options: EncryptedChannelsOptions;
@@ -62,13 +68,17 @@ export class EncryptedChannels implements ChannelCipher {
   async onFollow(channel: string): Promise<void> {
     const group = this.#group(channel);
     group.stale();
-    await group.refresh();
+    await group.comeIn();
   }
 
-  async onGroupChanged(channel: string): Promise<void> {
+  async onGroupChanged(channel: string, epoch: number | undefined): Promise<void> {
+    const { clock, random } = this.#options;
     const group = this.#group(channel);
     group.stale();
-    await group.refresh();
+    if (epoch === undefined) return;
+    // All who are there hear of it at once, and one of them is enough.
+    await pause(clock, ((random.bytes(1)[0] ?? 0) / 255) * mostTidyMs, undefined);
+    await group.tidy(epoch);
   }
 
   onJoined(channel: string, invitation: string | undefined): Promise<void> {
@@ -84,7 +94,7 @@ export class EncryptedChannels implements ChannelCipher {
     const known = this.#groups.get(channel);
     if (known !== undefined) return known;
     if (this.#groups.size >= limits.channelsPerMember) throw new ParleyError("limit_reached");
-    const { factory, mesh, own, journal, session, onGap, onError } = this.#options;
+    const { factory, mesh, own, journal, session, clock, random, onGap, onError } = this.#options;
     const group: EncryptedGroup = new EncryptedGroup({
       channel,
       own: { member: own.member, device: own.device.id },
@@ -92,6 +102,8 @@ export class EncryptedChannels implements ChannelCipher {
       store: new GroupStore(journal, channel),
       invitations: this.#invitations,
       session,
+      clock,
+      random,
       onGap: (from, to) => onGap(channel, from, to),
       onError,
     });

@@ -2,9 +2,19 @@
  * This device's part in the group of one encrypted channel: it comes in, follows the commits, takes out who is to go, and
  * seals and opens posts, one thing after the other.
  */
-import type { GroupCrypto, GroupDevice, GroupState, NewCommit } from "@parley/core";
+import {
+  Backoff,
+  type Clock,
+  type GroupCrypto,
+  type GroupDevice,
+  type GroupState,
+  keptEpochs,
+  type NewCommit,
+  type Random,
+} from "@parley/core";
 import { fromBase64url, ParleyError, type ReplyBody, toBase64url, toParleyError } from "@parley/protocol";
 
+import { pause } from "../../pause.ts";
 import type { Session } from "../../session.ts";
 import type { GroupFacts, GroupStore } from "./group-store.ts";
 import type { Invitations } from "./invitations.ts";
@@ -16,6 +26,8 @@ export interface EncryptedGroupOptions {
   readonly store: GroupStore;
   readonly invitations: Invitations;
   readonly session: Pick<Session, "request" | "registryTime">;
+  readonly clock: Clock;
+  readonly random: Random;
   /** This device joined anew: posts of the epochs between cannot be read. */
   readonly onGap: (from: number, to: number) => void;
   readonly onError: (error: unknown) => void;
@@ -61,9 +73,26 @@ export class EncryptedGroup {
     this.#isStale = true;
   }
 
-  /** Comes in if it is out, and takes what was committed meanwhile. */
-  refresh(): Promise<void> {
-    return this.#next(() => this.#refresh());
+  /**
+   * Takes out who is to go, so that others need not wait until this device posts. Not while it is far behind: posts that it
+   * has not read yet would be of epochs that it cannot read any more.
+   */
+  tidy(epoch: number): Promise<void> {
+    return this.#next(async () => {
+      await this.#load();
+      if (this.#state !== undefined && epoch - this.#state.epoch < keptEpochs) await this.#refresh();
+    });
+  }
+
+  /**
+   * Comes in if it is out. What was committed meanwhile is taken with the posts that need it, since only the newest few epochs can
+   * be read.
+   */
+  comeIn(): Promise<void> {
+    return this.#next(async () => {
+      await this.#load();
+      if (this.#state === undefined) await this.#refresh();
+    });
   }
 
   /** This member came into the channel, with what lets it into the group. */
@@ -91,10 +120,7 @@ export class EncryptedGroup {
   open(from: GroupDevice, epoch: number, message: string): Promise<Uint8Array | undefined> {
     return this.#next(async () => {
       await this.#load();
-      if (this.#state === undefined || epoch > this.#state.epoch) {
-        this.#isStale = true;
-        await this.#refresh();
-      }
+      if (this.#state === undefined || epoch > this.#state.epoch) await this.#refresh(epoch);
       if (this.#state === undefined || epoch > this.#state.epoch) return undefined;
       try {
         const opened = await this.#options.crypto.open(this.#state, fromBase64url(message) ?? new Uint8Array());
@@ -161,35 +187,53 @@ export class EncryptedGroup {
     for (const { sealing, message } of done) sealing.sealed.resolve({ epoch: state.epoch, message });
   }
 
-  async #refresh(): Promise<void> {
+  /** Takes what was committed, up to an epoch, or all of it with the removals that are due. */
+  async #refresh(upTo?: number): Promise<void> {
     await this.#load();
-    for (let tries = 0; this.#isStale || this.#state === undefined; tries++) {
+    const isDue = (): boolean =>
+      this.#state === undefined || (upTo === undefined ? this.#isStale : this.#state.epoch < upTo);
+    const backoff = new Backoff(this.#options.random, { firstMs: 50, mostMs: 2000 });
+    for (let tries = 0; isDue(); tries++) {
       if (tries >= mostTries) throw new ParleyError("group_changed");
-      this.#isStale = false;
+      if (upTo === undefined) this.#isStale = false;
       try {
-        await this.#step();
+        if (!(await this.#step(upTo))) return;
       } catch (error) {
         this.#isStale = true;
         if (toParleyError(error).code !== "group_changed") throw error;
+        // Somebody else was first, or has to take somebody out before a newcomer may come in.
+        await pause(this.#options.clock, backoff.next(), undefined);
       }
     }
   }
 
-  async #step(): Promise<void> {
+  /** False when there is nothing more to take. */
+  async #step(upTo: number | undefined): Promise<boolean> {
     const { session, channel } = this.#options;
-    if (this.#state === undefined) return this.#comeIn();
+    if (this.#state === undefined) {
+      await this.#comeIn();
+      return true;
+    }
     let news: ReplyBody<"group.commits"> | undefined;
     for (let pages = 0; pages < mostPages && news?.complete !== true; pages++) {
       const { epoch }: GroupState = this.#state;
       news = await session.request("group.commits", { channel, from: epoch });
-      if (news.epoch === undefined || news.epoch < epoch || news.first > epoch) {
-        if (news.epoch === epoch) break;
-        return this.#comeInAnew(epoch, news.epoch);
+      if (news.epoch === undefined || news.epoch < epoch || (news.first > epoch && news.epoch > epoch)) {
+        await this.#comeInAnew(epoch, news.epoch);
+        return true;
       }
-      for (const commit of news.commits) if (!(await this.#follow(commit))) return this.#comeInAnew(epoch, news.epoch);
+      for (const commit of news.commits) {
+        if (this.#state.epoch === upTo) return true;
+        if (!(await this.#follow(commit))) {
+          await this.#comeInAnew(epoch, news.epoch);
+          return true;
+        }
+      }
       if (news.commits.length === 0) break;
     }
+    if (upTo !== undefined) return false;
     if (news !== undefined && news.remove.length > 0) await this.#takeOut(news.remove);
+    return true;
   }
 
   /** False when this device cannot follow and has to join anew. */

@@ -30,7 +30,7 @@ import type { DeviceEvent } from "../../../src/device-api.ts";
 import type { MemberView } from "../../../src/member-view.ts";
 import { WriteAgain } from "../../../src/write-again.ts";
 
-export const mesh = toBase64url(new Uint8Array(32).fill(7));
+const mesh = toBase64url(new Uint8Array(32).fill(7));
 export const channelId = toBase64url(new Uint8Array(32).fill(9));
 
 /** A member with one device, as others see it. */

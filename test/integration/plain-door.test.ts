@@ -7,9 +7,11 @@ import { MeshScope, until } from "./device-fixture.ts";
 
 describe("the plain door of a mesh", () => {
   it("shares channels, history and direct messages with devices", async () => {
-    await using scope = await MeshScope.start();
+    const edges = new Set<string>();
+    await using scope = await MeshScope.start({ registry: { mayVouch: (member) => edges.has(member) } });
     const alice = await scope.join("alice");
     const keeper = await scope.join("door");
+    edges.add(keeper.device.member);
     const mesh = new DeviceMesh(keeper.device);
     const door = new Door({ mesh });
     await door.start();
@@ -32,6 +34,12 @@ describe("the plain door of a mesh", () => {
         ({ content }) => textContent(content)?.text,
       );
     await until(async () => (await textsOfAlice()).includes("hello alice"));
+    const { messages } = await alice.device.conversations.messages({ conversation: "#general", limit: 1 });
+    expect(messages[0]).toMatchObject({
+      name: "door",
+      protection: "door",
+      via: { edge: "door", id: client.id.slice(1), name: "shell", standing: "keyless" },
+    });
 
     const got: { id: string; text: string }[] = [];
     alice.device.onMessage(({ id, text }) => void got.push({ id, text }));
@@ -66,5 +74,22 @@ describe("the plain door of a mesh", () => {
     expect(await client.refused({ type: "JOIN", channel: "#den" })).toBe("CHANNEL_NOT_FOUND");
     client.send({ type: "LIST_CHANNELS" });
     expect(JSON.stringify(await client.next("CHANNELS"))).not.toContain("den");
+  });
+
+  it("is believed by the registry alone to speak for others", async () => {
+    await using scope = await MeshScope.start();
+    const mallory = await scope.join("mallory");
+    const via = { edge: "door", id: "1a2b3c4d", name: "alice", standing: "proven" } as const;
+    const { conversations } = mallory.device;
+    await conversations.joinChannel("#general");
+    const sent = await conversations.say("#general", { text: "it is me", via });
+    expect(await sent.settled).toMatchObject({ state: "refused", error: { code: "forbidden" } });
+    await expect(conversations.say("@op", { text: "it is me", via })).rejects.toMatchObject({
+      code: "invalid_argument",
+    });
+    await conversations.createChannel({ name: "den", kind: "invite" });
+    await expect(conversations.say("#den", { text: "it is me", via })).rejects.toMatchObject({
+      code: "unsupported_operation",
+    });
   });
 });

@@ -1,17 +1,13 @@
 /** The mesh as the door needs it, over the device of the member that the door is. */
-import type { ConversationApi, DeviceApi, DeviceEvent, Draft, IncomingPost, SayOptions, Sent } from "@parley/client";
+import type { DeviceApi, DeviceEvent, IncomingPost } from "@parley/client";
 import type { ArchivedMessage } from "@parley/core";
 import { type AnyContent, ParleyError, textContent, type Via } from "@parley/protocol";
 
 import { isClientId } from "./address.ts";
 import type { DoorMesh, MeshChannel, MeshChannelListener, MeshDirect, MeshPost } from "./door-mesh.ts";
 
-/** What the door needs of a device. `via` of a draft goes into the post's statement. */
-export interface DoorDevice extends Pick<DeviceApi, "member" | "name" | "watch" | "onMessage" | "memberOf"> {
-  readonly conversations: Omit<ConversationApi, "say"> & {
-    say(conversation: string, draft: Draft & { readonly via?: Via }, options?: SayOptions): Promise<Sent>;
-  };
-}
+/** What the door needs of a device. */
+export type DoorDevice = Pick<DeviceApi, "member" | "name" | "watch" | "onMessage" | "memberOf" | "conversations">;
 
 interface Entered {
   readonly name: string;

@@ -61,7 +61,9 @@ describe("durable messages", () => {
     await alice.device.connect("@bob");
     // The JSON around the text has eleven bytes.
     const sizes = [maxChunkBytes - 1, maxChunkBytes, maxChunkBytes + 1, limits.envelopeBytes];
-    const texts = sizes.map((size, index) => String(index).repeat(size - JSON.stringify({ text: "" }).length));
+    const texts = sizes.map((size, index) =>
+      String(index).repeat(size - JSON.stringify({ type: "text", text: "" }).length),
+    );
     for (const to of [bob, carol]) {
       const messages = new Messages(to.device);
       const sent = await Promise.all(texts.map((text) => alice.device.send(to.device.member, text)));

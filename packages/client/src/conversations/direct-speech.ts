@@ -27,6 +27,8 @@ export interface DirectSpeechOptions {
 
 export class DirectSpeech {
   readonly #options: DirectSpeechOptions;
+  /** By member: those who have something under way. */
+  readonly #turns = new Map<string, Promise<void>>();
 
   constructor(options: DirectSpeechOptions) {
     this.#options = options;
@@ -36,13 +38,30 @@ export class DirectSpeech {
   async say(to: string, content: Content, options: SendOptions = {}): Promise<Sent> {
     const { recipient, contacts, send, now } = this.#options;
     const view = await recipient(to);
-    await contacts.writesTo(view);
     const created = Math.round(now());
+    const body = await this.#inTurn(view.member, async () => {
+      await contacts.writesTo(view);
+      return this.#bodyOf(view, content);
+    });
     const secret = contacts.secretOf(view.member);
-    const sent = await send(view, await this.#bodyOf(view, content), options);
+    const sent = await send(view, body, options);
     // What was accepted goes out whether or not it can be remembered.
     await this.#remember(view, sent, content, created, secret !== undefined).catch(this.#options.onError);
     return sent;
+  }
+
+  /** What is said to one member is made ready in the order of the calls, however long each takes. */
+  #inTurn(member: string, work: () => Promise<Uint8Array>): Promise<Uint8Array> {
+    const done = (this.#turns.get(member) ?? Promise.resolve()).then(work);
+    const settled = done.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#turns.set(member, settled);
+    void settled.then(() => {
+      if (this.#turns.get(member) === settled) this.#turns.delete(member);
+    });
+    return done;
   }
 
   async #bodyOf({ member }: MemberView, content: Content): Promise<Uint8Array> {

@@ -79,7 +79,8 @@ describe("a reference", () => {
 
   it("goes in messages, up to the limit", () => {
     const isMessage = (count: number): boolean =>
-      contentSchema.safeParse({ type: "text", text: "x", attachments: Array.from({ length: count }, () => refOf(1)) }).success;
+      contentSchema.safeParse({ type: "text", text: "x", attachments: Array.from({ length: count }, () => refOf(1)) })
+        .success;
     const { attachments } = limits;
     expect([0, 1, attachments - 1, attachments, attachments + 1].map(isMessage)).toEqual([
       false,

@@ -37,7 +37,7 @@ export interface PostHow {
 }
 
 /** What is done with channels, by their ids. */
-export interface ChannelActs {
+interface ChannelActs {
   /** The id of a channel, by its name or `#<channel id>`. Throws `unknown_channel`. */
   readonly idOf: (name: string) => Promise<string>;
   readonly list: ConversationApi["channels"];

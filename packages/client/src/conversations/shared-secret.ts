@@ -20,7 +20,7 @@ import {
 
 import { bodyOf, textOf } from "../body.ts";
 
-export type SecretKind = "random" | "phrase" | "weak-phrase";
+type SecretKind = "random" | "phrase" | "weak-phrase";
 
 /** The secret of one conversation. */
 export interface SharedSecret {

@@ -1,5 +1,5 @@
 /** What `parley listen` hears: direct messages, and posts of channels from where it stopped. */
-import type { ChannelView, DeviceApi, IncomingMessage, IncomingPost } from "@parley/client";
+import type { ChannelView, ConversationApi, DeviceApi, IncomingMessage, IncomingPost } from "@parley/client";
 import { ParleyError } from "@parley/protocol";
 
 export interface ListeningOptions {
@@ -17,6 +17,14 @@ export interface ListeningOptions {
 export interface ListeningHandlers {
   readonly message: (message: IncomingMessage, leave: () => void) => Promise<void>;
   readonly post: (post: IncomingPost, leave: () => void) => Promise<void>;
+}
+
+/** A device, as far as it is listened to. */
+export interface ListenedDevice extends Pick<DeviceApi, "member" | "onMessage" | "watch"> {
+  readonly conversations: Pick<
+    ConversationApi,
+    "channels" | "channel" | "joinChannel" | "subscribe" | "messages" | "fetchOlder"
+  >;
 }
 
 export class Listening {
@@ -38,7 +46,7 @@ export class Listening {
   }
 
   /** Begins, in public channels that were named by joining them. Gives the names of the channels. */
-  async begin(device: DeviceApi): Promise<readonly string[]> {
+  async begin(device: ListenedDevice): Promise<readonly string[]> {
     const { channels } = this.#options;
     const leave = device.onMessage((message) => this.#handlers.message(message, () => this.end()));
     const unwatch = device.watch((event) => {
@@ -70,7 +78,7 @@ export class Listening {
   }
 
   /** A channel that was joined meanwhile, here or on another device. */
-  #follow(device: DeviceApi, channel: string): void {
+  #follow(device: ListenedDevice, channel: string): void {
     device.conversations
       .channel(`#${channel}`)
       .then((view) => this.#subscribe(device, view))
@@ -78,7 +86,7 @@ export class Listening {
       .catch(() => undefined);
   }
 
-  async #subscribe(device: DeviceApi, { channel, name }: ChannelView): Promise<void> {
+  async #subscribe(device: ListenedDevice, { channel, name }: ChannelView): Promise<void> {
     if (!this.#leaves.has("") || this.#leaves.has(channel)) return;
     const { place, since, replay } = this.#options;
     const begin = this.#isBegun || since === undefined ? {} : { since };
@@ -96,7 +104,7 @@ export class Listening {
 }
 
 /** A named channel: one that is open is joined. */
-async function enter(device: DeviceApi, name: string): Promise<ChannelView> {
+async function enter(device: ListenedDevice, name: string): Promise<ChannelView> {
   const view = await device.conversations.channel(name);
   if (view.joined) return view;
   if (view.kind !== "public")
@@ -109,7 +117,7 @@ async function enter(device: DeviceApi, name: string): Promise<ChannelView> {
 }
 
 /** Fetches posts that the device does not have, back to an offset. */
-async function reachBack(device: DeviceApi, conversation: string, since: number): Promise<void> {
+async function reachBack(device: ListenedDevice, conversation: string, since: number): Promise<void> {
   for (;;) {
     const { messages } = await device.conversations.messages({ conversation, after: 0, limit: 1 });
     const oldest = messages[0]?.sort;

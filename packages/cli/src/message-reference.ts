@@ -1,9 +1,14 @@
 /** Short names of messages in a conversation: what `history` prints, and any part of an id that leaves no doubt. */
-import type { DeviceApi } from "@parley/client";
+import type { ConversationApi } from "@parley/client";
 import type { ArchivedMessage } from "@parley/core";
 import { messageIdSchema, ParleyError } from "@parley/protocol";
 
 import { shortReference } from "./delivery-reference.ts";
+
+/** A device, as far as it remembers what was said. */
+interface Remembering {
+  readonly conversations: Pick<ConversationApi, "messages">;
+}
 
 /** Characters of a short id of a post. */
 const shortCharacters = 8;
@@ -34,7 +39,7 @@ export function isReferenceTo(text: string, id: string): boolean {
 }
 
 /** The whole id of a message that a part of it names; a whole one is taken as it is. */
-export async function messageIdOf(device: DeviceApi, conversation: string, text: string): Promise<string> {
+export async function messageIdOf(device: Remembering, conversation: string, text: string): Promise<string> {
   return wholeId.test(text) ? text : (await findMessage(device, conversation, text)).id;
 }
 
@@ -42,7 +47,7 @@ export async function messageIdOf(device: DeviceApi, conversation: string, text:
  * The message of a conversation that a part of its id names. Throws `not_found`, or `invalid_argument` with the candidates when
  * several fit.
  */
-export async function findMessage(device: DeviceApi, conversation: string, text: string): Promise<ArchivedMessage> {
+export async function findMessage(device: Remembering, conversation: string, text: string): Promise<ArchivedMessage> {
   if (!messageIdSchema.safeParse(text).success)
     throw new ParleyError("invalid_argument", {
       message: `"${text}" is not the id of a message; \`parley history\` shows them.`,

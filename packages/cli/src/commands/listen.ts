@@ -1,4 +1,4 @@
-import { ParleyError } from "@parley/protocol";
+import { isParleyError, ParleyError } from "@parley/protocol";
 
 import type { CommandContext } from "../command-context.ts";
 import type { CommandModule } from "../command.ts";
@@ -50,7 +50,10 @@ export const run: CommandModule["run"] = async (context) => {
     post: (post, leave) => deliver(() => printPost(out, post), leave),
   });
   // A holder that goes hands over: this process attaches to the next one, or becomes it.
-  while (!end.aborted) await listenOnce(await openDevice(context, { stays: true }), listening, end, context);
+  while (!end.aborted) {
+    const opened = await unlessClosed(openDevice(context, { stays: true }));
+    if (opened !== undefined) await listenOnce(opened, listening, end, context);
+  }
   if (max === undefined || count >= max || signal.aborted) return 0;
   out.note(`${count} of ${max} messages came in time.`);
   return 1;
@@ -71,6 +74,16 @@ function optionsOf({ input }: CommandContext): ListeningOptions {
   };
 }
 
+/** Undefined when the process that held the device went meanwhile: the next one is tried. */
+async function unlessClosed<Value>(value: Promise<Value>): Promise<Value | undefined> {
+  try {
+    return await value;
+  } catch (error) {
+    if (isParleyError(error) && error.code === "closed") return undefined;
+    throw error;
+  }
+}
+
 async function listenOnce(
   opened: OpenDevice,
   listening: Listening,
@@ -89,7 +102,9 @@ async function listenOnce(
       ended.resolve(new ParleyError(event.error.code, { message: event.error.message }));
   });
   try {
-    const names = await listening.begin(device);
+    const begun = listening.begin(device);
+    const names = holderGone === undefined ? await begun : await unlessClosed(begun);
+    if (names === undefined) return;
     out.note(
       `@${device.name} listens${names.length === 0 ? "" : `, also to ${names.join(", ")}`}${holderGone === undefined ? "" : ", through the process that holds the device"}. Ctrl-C stops it.`,
     );

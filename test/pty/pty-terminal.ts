@@ -16,7 +16,7 @@ export interface PtyOptions {
 }
 
 /** A screen that does not come within this never will. */
-const patienceMs = 20_000;
+const patienceMs = 45_000;
 
 /** One cell as it is drawn. Colours are those of the palette of 16, or undefined for the terminal's own. */
 export interface ScreenCell {

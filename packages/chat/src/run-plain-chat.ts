@@ -139,7 +139,11 @@ function tell(event: DeviceEvent, model: ChatModel, { interactive, device }: Pla
   switch (event.type) {
     case "message": {
       const { message, request } = event;
-      if (message.own) return;
+      if (message.own) {
+        // A post comes back with its place in the history; of all else the state is told when it changes.
+        if (message.state !== undefined && message.state !== "accepted") print(stateText(model, message));
+        return;
+      }
       print(messageText(model, message));
       if (request)
         print(
@@ -149,10 +153,7 @@ function tell(event: DeviceEvent, model: ChatModel, { interactive, device }: Pla
       return;
     }
     case "message-changed":
-      if (event.message.own)
-        print(
-          `· ${where(model, event.message)} ${quoted(event.message)}: ${factsOf(event.message)}${isTrouble(event.message.state) ? " !" : ""}`,
-        );
+      if (event.message.own) print(stateText(model, event.message));
       return;
     case "session":
       if (event.state === "connected" || event.state === "waiting") print(`· ${connectionWords[event.state]}`);
@@ -169,6 +170,9 @@ const where = ({ state }: ChatModel, { conversation }: ArchivedMessage): string 
   const held = state.conversations.get(conversation);
   return visible(held === undefined ? conversation.slice(0, 9) : titleOf(held));
 };
+
+const stateText = (model: ChatModel, message: ArchivedMessage): string =>
+  `· ${where(model, message)} ${quoted(message)}: ${factsOf(message)}${isTrouble(message.state) ? " !" : ""}`;
 
 function quoted({ content }: ArchivedMessage): string {
   const text = visible(textContent(content)?.text ?? "").replaceAll("\n", " ");

@@ -193,10 +193,24 @@ describe("saying something", () => {
     await device.session("waiting", 4000);
     expect(model.state.connection).toMatchObject({ state: "waiting", retryAt: clock.now() + 4000 });
     await model.say(general, { text: "still here" });
-    expect(held(general).messages.at(-1)?.state).toBe("accepted");
+    await model.say(grace, { text: "you too" });
+    expect(held(general).waiting).toMatchObject([{ state: "accepted", protection: "signed" }]);
+    expect(held(grace).unread).toBe(0);
     await device.session("connected");
+    expect(held(general).waiting).toEqual([]);
     expect(held(general).messages.at(-1)?.state).toBe("stored");
     expect(model.state.connection).toEqual({ state: "connected", error: undefined, retryAt: undefined });
+  });
+
+  it("shows what becomes of a post that never gets into the history", async () => {
+    await model.start();
+    await model.open(general);
+    await device.session("waiting");
+    await model.say(general, { text: "too late" });
+    const [post] = held(general).waiting;
+    const facts = { at: 0, tookMs: 0, path: undefined, reason: undefined, device: undefined, error: undefined };
+    device.emit({ type: "delivery", to: "#general", delivery: { id: post?.id ?? "", state: "refused", ...facts } });
+    expect(held(general).waiting).toMatchObject([{ state: "refused" }]);
   });
 
   it("passes on why it cannot be said", async () => {

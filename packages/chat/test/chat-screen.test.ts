@@ -261,7 +261,7 @@ describe("names and texts of others", () => {
     await model.open(`@${idOf("mallory")}`);
     expect(main()).toContain(String.raw`\u{202e}gnp.exe \u{1b}[31m`);
     await model.open(general);
-    expect(main()).toContain("(plain door, no key) ! not @grace, only looks like it");
+    expect(main()).toContain("(plain door, no key) ! not @grace");
   });
 
   it("say why they cannot be read", async () => {

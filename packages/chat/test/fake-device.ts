@@ -53,7 +53,7 @@ export class FakeDevice implements ChatDevice {
   readonly archive: Archive = openMemoryArchive();
   readonly #now: () => number;
   readonly #listeners = new Set<(event: DeviceEvent) => void>();
-  readonly #pending: { conversation: string; id: string }[] = [];
+  readonly #pending: (() => Promise<unknown>)[] = [];
   #count = 0;
 
   constructor({ now, name = "ada" }: FakeDeviceOptions) {
@@ -170,12 +170,7 @@ export class FakeDevice implements ChatDevice {
     this.state = state;
     this.emit({ type: "session", state, ...(retryInMs === undefined ? {} : { retryInMs }) });
     if (state !== "connected") return;
-    for (const { conversation, id } of this.#pending.splice(0)) await this.settle(conversation, id);
-  }
-
-  async settle(conversation: string, id: string): Promise<void> {
-    const isChannel = conversation.startsWith("#");
-    await this.becomes(conversation, id, isChannel ? "stored" : "delivered", isChannel ? undefined : "direct");
+    for (const settle of this.#pending.splice(0)) await settle();
   }
 
   async becomes(conversation: string, id: string, state: DeliveryState, path?: Path): Promise<void> {
@@ -193,10 +188,13 @@ export class FakeDevice implements ChatDevice {
     const isChannel = conversation.startsWith("#");
     const encrypted = this.channelViews.get(conversation.slice(1))?.encrypted === true;
     const protection = isChannel ? (encrypted ? "group" : "signed") : secret === "none" ? "sealed" : "secret";
-    const accepted = { content, state: "accepted", own: true, path: undefined, protection } as const;
-    await this.says(this.name, conversation, "", { id, ...accepted });
-    if (this.state === "connected") void this.settle(conversation, id);
-    else this.#pending.push({ conversation, id });
+    const said = { id, content, own: true, path: undefined, protection } as const;
+    // A post has its place in the history only when the registry gave it one.
+    const post = (): Promise<unknown> => this.says(this.name, conversation, "", { ...said, state: "stored" });
+    if (!isChannel) await this.says(this.name, conversation, "", { ...said, state: "accepted" });
+    const settle = isChannel ? post : () => this.becomes(conversation, id, "delivered", "direct");
+    if (this.state === "connected") void settle();
+    else this.#pending.push(settle);
     return sentOf(id, this.#now());
   }
 

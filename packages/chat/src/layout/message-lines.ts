@@ -99,7 +99,7 @@ function nameSpans(message: ArchivedMessage, { theme, names }: MessageLook): rea
   return [
     span(screenLine(shown), authorStyle(theme, who)),
     ...(via === undefined ? [] : [span(` (${viaWords(via)})`, theme.muted)]),
-    ...(twin === undefined ? [] : [span(` ! not @${screenLine(twin)}, only looks like it`, theme.danger)]),
+    ...(twin === undefined ? [] : [span(` ! not @${screenLine(twin)}`, theme.danger)]),
   ];
 }
 

@@ -40,6 +40,8 @@ function nameWatchOf({ people, me }: ChatState): NameWatch {
   return watch;
 }
 
+/** Columns from which on a title has room for everything. */
+const titleRoom = 48;
 /** Rows from which on there is room for empty lines between authors. */
 const airyRows = 34;
 

@@ -7,6 +7,7 @@ import { counted } from "../text/words.ts";
 
 /** Columns from which on an outage leaves room for hints. */
 const roomy = 90;
+const leastForHints = 36;
 
 /** Where the device stands with the registry and the others; at its right what can be done, or what was done. */
 export function statusLine(state: ChatState, screen: ScreenState, theme: Theme): Line {
@@ -53,5 +54,6 @@ function rightSpans(
   if (connection.state === "waiting" && columns < roomy) return [];
   const mentions = [...conversations.values()].reduce((sum, one) => sum + one.mentions, 0);
   const called = mentions === 0 ? [] : [span(` ${counted(mentions, "mention")} `, theme.called), span("  ")];
+  if (columns < leastForHints) return called;
   return [...called, span(columns < 60 ? "? help" : "Ctrl+K go to  ? help", theme.muted)];
 }

@@ -33,7 +33,8 @@ const sameBreathMs = 5 * 60_000;
 
 /** Everything that is loaded of a conversation, oldest first. */
 export function timelineOf(conversation: Conversation, look: TimelineLook): readonly Block[] {
-  const { messages, newAfter, older, loaded, loading } = conversation;
+  const { newAfter, older, loaded, loading } = conversation;
+  const messages = [...conversation.messages, ...conversation.waiting];
   const byId = new Map(messages.map((message) => [message.id, message]));
   const notices = [...conversation.notices].toSorted((one, other) => one.after - other.after);
   const blocks: Block[] = [];

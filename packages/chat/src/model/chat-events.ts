@@ -1,5 +1,5 @@
 /** What each event of a device makes of a chat's state. No I/O, no time but what is handed in. */
-import type { DeviceEvent } from "@parley/client";
+import type { Delivery, DeviceEvent, Draft } from "@parley/client";
 import type { ArchivedMessage, ConversationSummary } from "@parley/core";
 
 import { channelGapWords, counted } from "../text/words.ts";
@@ -49,6 +49,8 @@ export function applyEvent(state: ChatState, event: DeviceEvent, now: number): C
           at: now,
         }),
       );
+    case "delivery":
+      return withDelivery(state, event.delivery);
     case "gap":
       return updated(state, `@${event.member}`, (conversation) => withGap(conversation, event, now));
     default:
@@ -89,6 +91,7 @@ function withMessage(state: ChatState, message: ArchivedMessage, request: boolea
             -mostLoaded,
           )
         : conversation.messages,
+      waiting: conversation.waiting.filter(({ id }) => id !== message.id),
       active: Math.max(conversation.active, message.taken),
       unread: conversation.unread + (counts ? 1 : 0),
       mentions: conversation.mentions + (counts && message.mentioned === true ? 1 : 0),
@@ -98,6 +101,51 @@ function withMessage(state: ChatState, message: ArchivedMessage, request: boolea
   const { thread } = changed;
   if (thread === undefined || thread.conversation !== key || threadOf(message) !== thread.root) return changed;
   return { ...changed, thread: { ...thread, messages: mergeMessages(thread.messages, [message]) } };
+}
+
+/** What became of a post that is not in its channel's history yet. */
+function withDelivery(state: ChatState, { id, state: reached, path }: Delivery): ChatState {
+  const found = [...state.conversations.values()].find(({ waiting }) => waiting.some((message) => message.id === id));
+  if (found === undefined) return state;
+  return updated(state, found.key, (one) => ({
+    ...one,
+    waiting: one.waiting.map((message) => (message.id === id ? { ...message, state: reached, path } : message)),
+  }));
+}
+
+/** Posts that wait and are shown; the device keeps more. */
+const mostWaiting = 200;
+
+/** Shows a post that was accepted, until its place in the history is known. */
+export function withWaiting(state: ChatState, key: string, id: string, draft: Draft, now: number): ChatState {
+  return updated(state, key, (one) => {
+    if ([...one.messages, ...one.waiting].some((message) => message.id === id)) return one;
+    const message: ArchivedMessage = {
+      conversation: key,
+      id,
+      sort: Number.MAX_SAFE_INTEGER,
+      author: state.me.member,
+      name: state.me.name,
+      device: undefined,
+      created: now,
+      taken: now,
+      content: {
+        type: "text",
+        text: draft.text,
+        ...(draft.thread === undefined ? {} : { thread: draft.thread }),
+        ...(draft.answers === undefined ? {} : { answers: draft.answers }),
+      },
+      path: undefined,
+      protection: one.channel?.encrypted === true ? "group" : "signed",
+      state: "accepted",
+      own: true,
+      edited: undefined,
+      retracted: undefined,
+      reactions: {},
+      replies: 0,
+    };
+    return { ...one, waiting: [...one.waiting, message].slice(-mostWaiting) };
+  });
 }
 
 /** One more answer to the first message of its thread. */

@@ -3,7 +3,7 @@ import type { ArchivedMessage, Clock, Timer } from "@parley/core";
 import { type ParleyError, toParleyError } from "@parley/protocol";
 
 import type { ChatDevice } from "../chat-device.ts";
-import { applyEvent, ensured, updated, withNotice, withPerson, withSummary } from "./chat-events.ts";
+import { applyEvent, ensured, updated, withNotice, withPerson, withSummary, withWaiting } from "./chat-events.ts";
 import type { ChatState, Conversation } from "./chat-state.ts";
 import { mergeMessages, mostLoaded, threadOf } from "./message-list.ts";
 
@@ -183,6 +183,7 @@ export class ChatModel {
     // Its event may be under way still.
     const { messages } = await api.messages({ conversation: key, limit: pageSize });
     this.#change(key, (one) => (one.loaded ? { ...one, messages: mergeMessages(one.messages, messages) } : one));
+    if (key.startsWith("#")) this.#put(withWaiting(this.#state, key, id, draft, this.#now()));
   }
 
   /** A person has seen the current conversation to its end. */

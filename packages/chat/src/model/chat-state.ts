@@ -51,11 +51,12 @@ export interface Conversation {
   readonly active: number;
   /** What is loaded, in order of `sort`. */
   readonly messages: readonly ArchivedMessage[];
+  /** What was accepted here and has no place in the channel's history yet, in order. */
+  readonly waiting: readonly ArchivedMessage[];
   readonly loading: boolean;
   readonly loaded: boolean;
   /** Whether there may be older messages, here or at the registry. */
   readonly older: boolean;
-  /** Whether the newest messages are among the loaded ones. */
   readonly notices: readonly Notice[];
   readonly typing: readonly Typist[];
   readonly people: readonly ChannelPerson[] | undefined;
@@ -91,6 +92,7 @@ export const noConversation = (key: string, name: string): Conversation => ({
   read: 0,
   active: 0,
   messages: [],
+  waiting: [],
   loading: false,
   loaded: false,
   older: true,

@@ -333,7 +333,8 @@ export class ChatScreen {
 
   #messageOf(id: string): ArchivedMessage | undefined {
     const { thread } = this.#options.model.state;
-    return [...(this.#conversation?.messages ?? []), ...(thread?.messages ?? [])].find((message) => message.id === id);
+    const { messages = [], waiting = [] } = this.#conversation ?? {};
+    return [...messages, ...waiting, ...(thread?.messages ?? [])].find((message) => message.id === id);
   }
 
   #toggleThread(): void {

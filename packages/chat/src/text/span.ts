@@ -69,9 +69,12 @@ export function padLine(line: Line, width: number, style?: Style): Line {
   return missing > 0 ? [...cut, span(" ".repeat(missing), style)] : cut;
 }
 
-/** Two parts of a line at its two ends; the first is cut when there is no room for both. */
+/** What the first part of a line keeps where there is no room for both. */
+const leftShare = 0.55;
+
+/** Two parts of a line at its two ends, both cut when there is no room for them. */
 export function spreadLine(left: Line, right: Line, width: number): Line {
-  const kept = cutLine(right, width);
+  const kept = cutLine(right, width - Math.min(lineWidth(left), Math.ceil(width * leftShare)));
   const room = width - lineWidth(kept);
   return [...padLine(left, kept.length === 0 ? room : Math.max(0, room - 1)), ...gap(kept, room), ...kept];
 }

@@ -86,7 +86,7 @@ const steps: readonly Step[] = [
     until: (screen) => screen.includes("retracted") && !screen.includes("you are welcome"),
   },
   { name: "scrolls up", act: ({ terminal }) => terminal.wheel(-20), until: /Friday, 20 November 2026/ },
-  { name: "scrolls back to the end", act: type(`${esc}`), until: /retracted +stored/ },
+  { name: "scrolls back to the end", act: type(esc), until: /retracted +stored/ },
   { name: "opens a thread by a click", act: type("\u0014"), until: "Thread" },
   { name: "closes it", act: type("\u0014"), until: without("Esc closes") },
   { name: "looks at the help", act: type("?"), until: "Keys and commands" },

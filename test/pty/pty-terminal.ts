@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 
-import unicode11 from "@xterm/addon-unicode11";
+import { Unicode11Addon } from "@xterm/addon-unicode11";
 import headless from "@xterm/headless";
 
 const bridge = join(import.meta.dirname, "bridge.py");
@@ -45,7 +45,7 @@ export class PtyTerminal implements AsyncDisposable {
 
   constructor({ columns, rows, command, env = {} }: PtyOptions) {
     this.#terminal = new headless.Terminal({ cols: columns, rows, allowProposedApi: true, scrollback: 100 });
-    this.#terminal.loadAddon(new unicode11.Unicode11Addon());
+    this.#terminal.loadAddon(new Unicode11Addon());
     this.#terminal.unicode.activeVersion = "11";
     const python = process.env["PARLEY_PYTHON3"] ?? "python3";
     const child = spawn(python, [bridge, String(columns), String(rows), ...command], {

@@ -310,7 +310,7 @@ it.each([
   type("/hel");
   key("tab");
   const { list, main: middle, side, status: line, geometry } = screen.view;
-  const width = (part: Line): number => part.reduce((sum, { text }) => sum + [...text].length, 0);
+  const width = (part: Line): number => part.reduce((sum, { text }) => sum + Array.from(text).length, 0);
   expect(middle).toHaveLength(rows - 1);
   expect(
     geometry.list + geometry.main + geometry.side + (geometry.list > 0 ? 1 : 0) + (geometry.side > 0 ? 1 : 0),

@@ -3,7 +3,7 @@ import type { FakeDevice } from "./fake-device.ts";
 import { idOf } from "./fake-device.ts";
 
 export const general = `#${idOf("general")}`;
-export const vault = `#${idOf("vault")}`;
+const vault = `#${idOf("vault")}`;
 
 type Scene = (act: string, facts: Record<string, unknown>) => Promise<void>;
 

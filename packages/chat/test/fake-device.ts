@@ -210,7 +210,7 @@ export class FakeDevice implements ChatDevice {
   }
 }
 
-export function sentOf(id: string, at: number): Sent {
+function sentOf(id: string, at: number): Sent {
   const accepted: Delivery = {
     id,
     state: "accepted",

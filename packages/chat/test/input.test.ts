@@ -39,7 +39,7 @@ describe("a terminal's input", () => {
   it("keeps a paste whole, with what looks like keys in it", () => {
     const pasted = "\u001B[200~a\rb\u001B[<0;1;1M\u001B[201~";
     expect(keysOf(pasted)).toEqual([pasted]);
-    expect(keysOf(...pasted)).toEqual([pasted]);
+    expect(keysOf(...Array.from(pasted))).toEqual([pasted]);
   });
 
   it("bounds a paste", () => {

@@ -12,8 +12,8 @@ export interface Geometry {
 }
 
 /** Smaller terminals show as much as fits. */
-export const leastColumns = 20;
-export const leastRows = 6;
+const leastColumns = 20;
+const leastRows = 6;
 
 const wide = 120;
 const middling = 72;

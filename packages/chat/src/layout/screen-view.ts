@@ -128,7 +128,10 @@ function titleLine(
   const right =
     channel === undefined
       ? contactFacts(contact)
-      : [counted(conversation.people?.length ?? channel.members, "member"), channel.encrypted ? "encrypted" : "public"];
+      : [
+          counted(conversation.people?.length ?? channel.members, "member"),
+          ...(width < titleRoom ? [] : [channel.encrypted ? "encrypted" : "public"]),
+        ];
   const flags = contact?.trust === "changed" ? theme.danger : theme.muted;
   return spreadLine(
     [span(" "), ...sign, span(title, theme.strong), ...topic],

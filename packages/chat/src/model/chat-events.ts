@@ -9,7 +9,7 @@ import { mergeMessages, mostLoaded, replaceMessage, threadOf } from "./message-l
 /** Notices of one conversation; the oldest beyond go. */
 const mostNotices = 100;
 /** Conversations that a chat keeps; a device may remember more. */
-export const mostConversations = 2000;
+const mostConversations = 2000;
 /** Known members. */
 const mostPeople = 10_000;
 

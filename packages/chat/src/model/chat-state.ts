@@ -30,7 +30,7 @@ export interface Notice {
   readonly at: number;
 }
 
-export interface Typist {
+interface Typist {
   readonly member: string;
   readonly name: string;
 }

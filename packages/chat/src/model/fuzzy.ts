@@ -2,7 +2,7 @@
  * How well a text fits what was typed of it: every character in order, better at beginnings of words and side by side.
  * Undefined when it does not fit; an empty query fits everything alike.
  */
-export function fuzzyScore(query: string, text: string): number | undefined {
+function fuzzyScore(query: string, text: string): number | undefined {
   const wanted = query.toLowerCase();
   const given = text.toLowerCase();
   let score = 0;

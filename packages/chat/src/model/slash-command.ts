@@ -28,7 +28,7 @@ export const slashCommands = [
   { name: "quit", takes: "", means: "ends the chat" },
 ] as const;
 
-export type SlashName = (typeof slashCommands)[number]["name"];
+type SlashName = (typeof slashCommands)[number]["name"];
 
 export interface SlashLine {
   readonly name: SlashName;

@@ -9,7 +9,7 @@ const marked =
   /(?<![\p{L}\p{N}_@#/])(?:@(?:(?:role|all):)?[\p{L}\p{N}][\p{L}\p{N}._-]*|#[A-Za-z0-9_-]+)|https?:\/\/[^\s<>"]+/giu;
 
 /** Characters of a text that are shown; the rest is counted. */
-export const mostShown = 20_000;
+const mostShown = 20_000;
 
 /** A text from outside as styled spans. `me`: the own name, which stands out most. */
 export function richText(text: string, me: string, theme: Theme): Line {

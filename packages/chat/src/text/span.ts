@@ -82,7 +82,7 @@ export function spreadLine(left: Line, right: Line, width: number): Line {
 const gap = (kept: Line, room: number): Line => (kept.length > 0 && room > 0 ? [span(" ")] : []);
 
 /** As many whole characters as fit into so many columns. */
-export function cutText(text: string, width: number): string {
+function cutText(text: string, width: number): string {
   if (textWidth(text) <= width) return text;
   let kept = "";
   let left = width;

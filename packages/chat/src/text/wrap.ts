@@ -8,7 +8,7 @@ interface Cell {
 }
 
 /** Lines that one text takes at most; what follows is counted, not shown. */
-export const mostWrappedLines = 400;
+const mostWrappedLines = 400;
 
 /** Breaks styled text at its line feeds and, between words where it can, at a width. At least one line. */
 export function wrapSpans(spans: Line, width: number): readonly Line[] {

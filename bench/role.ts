@@ -50,3 +50,9 @@ export function residentKiB(): number {
   for (let round = 0; round < 4; round++) globalThis.gc?.();
   return process.memoryUsage().rss / 1024;
 }
+
+/** Seconds that this process kept a processor busy so far. */
+export function processorSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
+}

@@ -17,6 +17,15 @@ const calmPostsPerSecond = 100;
 interface Parties {
   readonly readers: Child<PostReadersCommands>;
   readonly authors: Child<PostAuthorsCommands>;
+  /** Seconds that the server kept a processor busy so far. */
+  readonly processor: () => Promise<number>;
+}
+
+interface Rates {
+  /** From the first post to the last delivery. */
+  readonly perSecond: number;
+  /** What is left of it when others use the machine: by the server's own time. */
+  readonly perProcessorSecond: number;
 }
 
 async function enter(parties: Parties, origin: string, secret: string): Promise<void> {
@@ -30,8 +39,11 @@ async function enter(parties: Parties, origin: string, secret: string): Promise<
   await parties.authors.ask("join", { origin, channel, mesh });
 }
 
-/** Deliveries a second, from the first post to the last delivery. */
-async function measure(bench: Bench, { readers, authors: writers }: Parties, how: "parley" | "plain"): Promise<number> {
+async function measure(
+  bench: Bench,
+  { readers, authors: writers, processor }: Parties,
+  how: "parley" | "plain",
+): Promise<Rates> {
   const each = Math.max(1, Math.round(postsPerSecond[how] * bench.seconds));
   await writers.ask("sign", each);
   // An author of the plain server gets its own back; it is no reader.
@@ -39,15 +51,17 @@ async function measure(bench: Bench, { readers, authors: writers }: Parties, how
   const done = readers
     .ask("done")
     .then((figures) => ({ ...figures, ended: performance.timeOrigin + performance.now() }));
+  const busyBefore = await processor();
   const began = await writers.ask(how === "parley" ? "post" : "broadcast");
   const { deliveries, faults, ended } = await done;
   if (faults > 0) bench.broken(`${faults} posts of ${how} were not as they were signed`);
   if (deliveries !== each * authors * members) bench.broken(`${deliveries} deliveries of ${each * authors * members}`);
-  return deliveries / ((ended - began) / 1000);
+  const busy = (await processor()) - busyBefore;
+  return { perSecond: deliveries / ((ended - began) / 1000), perProcessorSecond: deliveries / busy };
 }
 
 async function compareRates(bench: Bench, parley: Parties, plain: Parties): Promise<void> {
-  const rates: Record<"parley" | "plain", number[]> = { parley: [], plain: [] };
+  const rates: Record<"parley" | "plain", Rates[]> = { parley: [], plain: [] };
   for (let round = 0; round <= bench.rounds; round++) {
     bench.progress(`fan-out to ${members}, round ${round} of ${bench.rounds}`);
     const found = { plain: await measure(bench, plain, "plain"), parley: await measure(bench, parley, "parley") };
@@ -62,13 +76,24 @@ async function compareRates(bench: Bench, parley: Parties, plain: Parties): Prom
       title: `posts to ${members} members, stored and signed`,
       unit: "deliveries/s",
       baselineName: "plain ws",
-      baseline: rates.plain,
-      parley: rates.parley,
+      baseline: rates.plain.map(({ perSecond }) => perSecond),
+      parley: rates.parley.map(({ perSecond }) => perSecond),
       field: "fan_out_vs_plain",
       target: { at: "least", value: 4 },
     }),
     note: `${authors} authors; readers check every byte and 1 signature in 1,000`,
   });
+  bench.record(
+    compared({
+      key: "fan_out_processor",
+      title: "the same by the server's processor time",
+      unit: "deliveries/s",
+      baselineName: "plain ws",
+      baseline: rates.plain.map(({ perProcessorSecond }) => perProcessorSecond),
+      parley: rates.parley.map(({ perProcessorSecond }) => perProcessorSecond),
+      field: "fan_out_processor_vs_plain",
+    }),
+  );
 }
 
 async function compareLatency(bench: Bench, parley: Parties, plain: Parties): Promise<void> {
@@ -103,11 +128,12 @@ export const fanOut: Measure = {
     const folder = new ScratchFolder();
     const registry = Child.start<RegistryCommands>("registry");
     const server = Child.start<PlainBroadcastCommands>("plain-broadcast");
-    const start = (): Parties => ({
+    const start = (of: Child<RegistryCommands> | Child<PlainBroadcastCommands>): Parties => ({
       readers: Child.start<PostReadersCommands>("post-readers"),
       authors: Child.start<PostAuthorsCommands>("post-authors"),
+      processor: () => (of as Child<PlainBroadcastCommands>).ask("processor"),
     });
-    const [parley, plain] = [start(), start()];
+    const [parley, plain] = [start(registry), start(server)];
     bench.progress(`${members} members come in`);
     const { origin, secret } = await registry.ask("start", folder.path);
     await enter(parley, origin, secret);

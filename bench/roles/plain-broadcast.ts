@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 
 import { WebSocketServer } from "ws";
 
-import { answerCommands } from "../role.ts";
+import { answerCommands, processorSeconds } from "../role.ts";
 
 const commands = {
   async start(): Promise<string> {
@@ -16,6 +16,7 @@ const commands = {
     await new Promise((resolve) => server.once("listening", resolve));
     return `ws://127.0.0.1:${(server.address() as AddressInfo).port}`;
   },
+  processor: (): number => processorSeconds(),
 };
 
 export type PlainBroadcastCommands = typeof commands;

@@ -9,7 +9,7 @@ import { formatInviteLink, parseInviteLink } from "@parley/protocol";
 import { createRegistry, type Registry } from "@parley/registry";
 import { openSqliteStores } from "@parley/store-sqlite";
 
-import { answerCommands, residentKiB } from "../role.ts";
+import { answerCommands, processorSeconds, residentKiB } from "../role.ts";
 
 /** The bench lets many members in at once, and its authors post as fast as the registry takes it. */
 const generous = {
@@ -64,6 +64,7 @@ const commands = {
     await acting().approve(await acting().pendingOf(pairing));
   },
   memory: (): number => residentKiB(),
+  processor: (): number => processorSeconds(),
 };
 
 export type RegistryCommands = typeof commands;

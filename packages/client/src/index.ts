@@ -90,3 +90,10 @@ export type {
   SayOptions,
 } from "./conversations/conversation-api.ts";
 export type { GroupFactory } from "./conversations/encrypted/encrypted-channels.ts";
+export {
+  ChannelConversation,
+  Conversation,
+  type HistoryQuery,
+  type PostsOptions,
+} from "./conversations/talk/conversation.ts";
+export { type LoopOptions, Talk, talk, type TalkOptions, type TextOptions } from "./conversations/talk/talk.ts";

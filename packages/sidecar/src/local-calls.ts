@@ -129,7 +129,10 @@ export class LocalCalls {
       this.#waiting.set(id, { onEvent, resolve, reject });
     });
     reply.catch(() => undefined);
-    const cancel = (): void => void this.#connection.send({ cancel: id });
+    const cancelNow = (): void => void this.#connection.send({ cancel: id });
+    // Leaving lets what is in hand come to its end, as in the holder's own process; its acknowledgement goes first.
+    const cancel = (): void =>
+      acknowledgedOperations.includes(op) ? void handled.then(cancelNow, cancelNow) : cancelNow();
     options.signal?.addEventListener("abort", cancel, { once: true });
     try {
       await this.#connection.send({ id, op, body });

@@ -131,6 +131,24 @@ it("hands messages out one after the other and tells the holder when each is don
   await until(() => device.handlers === 0);
 });
 
+it("lets a program that leaves finish the message that it has, and takes no other", async () => {
+  const { path, device } = await openSocket();
+  const attached = await attachDevice(path);
+  const inHand = Promise.withResolvers<void>();
+  const gate = Promise.withResolvers<void>();
+  const leave = attached.onMessage(async () => {
+    inHand.resolve();
+    await gate.promise;
+  });
+  await until(() => device.handlers === 1);
+  const received = device.receive(messageOf("one"));
+  await inHand.promise;
+  leave();
+  gate.resolve();
+  await received;
+  await until(() => device.handlers === 0);
+});
+
 it("fails the holder's handler when the listening program dies", async () => {
   const { path, device } = await openSocket();
   const attached = await attachDevice(path);

@@ -151,6 +151,8 @@ class Attached implements AttachedDevice {
           ),
         );
     });
+    // The holder may have gone before anybody watched.
+    void this.closed.then((error) => connected.reject(error));
     const abort = (): void => connected.reject(new ParleyError("canceled"));
     options.signal?.addEventListener("abort", abort, { once: true });
     try {

@@ -109,6 +109,18 @@ it("keeps an accepted message accepted when the holder goes", async () => {
   await expect(attached.ping("bob")).rejects.toMatchObject({ code: "closed" });
 });
 
+it("does not wait for a session of a holder that went", async () => {
+  const { path, device, socket } = await openSocket();
+  device.state = "connecting";
+  const attached = await attachDevice(path);
+  const early = attached.start();
+  early.catch(() => undefined);
+  await socket.close();
+  await expect(early).rejects.toMatchObject({ code: "closed" });
+  await attached.closed;
+  await expect(attached.start()).rejects.toMatchObject({ code: "closed" });
+});
+
 it("hands messages out one after the other and tells the holder when each is done", async () => {
   const { path, device } = await openSocket();
   const attached = await attachDevice(path);

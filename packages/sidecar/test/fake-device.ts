@@ -137,7 +137,7 @@ export class FakeDevice implements DeviceApi {
   readonly outcome = Promise.withResolvers<void>();
   taskEvents: TaskEvent[] = [];
   taskSignal: AbortSignal | undefined;
-  state = "connected" as const;
+  state: DeviceApi["state"] = "connected";
 
   async start(): Promise<void> {}
   async stop(): Promise<void> {}

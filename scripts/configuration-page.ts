@@ -9,6 +9,7 @@ function valuesOf(row: SettingRow): string {
   const kinds: Readonly<Record<string, string>> = {
     text: "text",
     path: "a folder; relative to the working folder, or to the file that names it",
+    file: "a file; relative as a folder is",
     url: "an address without a path",
     duration: "a time: `500ms`, `90s`, `10m`, `1h`, `7d`; a number alone is seconds",
     flag: "`true` or `false`",

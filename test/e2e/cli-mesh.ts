@@ -6,6 +6,8 @@ interface Ready {
   readonly origin: string;
   readonly port: number;
   readonly claim: string;
+  /** Where the plain door listens, if there is one. */
+  readonly chat?: { readonly url: string; readonly port: number };
 }
 
 /** A registry in a process of its own, claimed by `ada`; every command is a process too. */
@@ -27,8 +29,9 @@ export async function startRegistry(
   data: string,
   port = 0,
   cleanUp?: CleanUp,
+  flags: readonly string[] = [],
 ): Promise<{ registry: RunningCommand; ready: Ready }> {
-  const registry = start(["up", "--port", String(port), "--data", data, "--json"], {}, cleanUp);
+  const registry = start(["up", "--port", String(port), "--data", data, "--json", ...flags], {}, cleanUp);
   return { registry, ready: await registry.json<Ready>() };
 }
 

@@ -5,6 +5,19 @@ import { conversationCommands } from "./conversation-commands.ts";
 /** Settings of every command that may make links. */
 const linkSettings = ["link-address", "link-ports", "link-interfaces", "link-policy", "ice-servers"] as const;
 
+/** Settings of the plain door. */
+const doorSettings = [
+  "chat-port",
+  "chat-host",
+  "chat-name",
+  "chat-replay",
+  "chat-rate",
+  "chat-burst",
+  "chat-origin",
+  "tls-cert",
+  "tls-key",
+] as const;
+
 /** What names one message. */
 const deliveryArgument = { name: "message", means: "its id, or what parley delivery list shows of it" };
 
@@ -22,9 +35,10 @@ export const commandTable: readonly CommandRow[] = [
       "metrics",
       "blob-quota",
       "blob-total",
+      ...doorSettings,
       "log",
     ],
-    examples: ["parley up", "parley up --port 9000 --data ./registry"],
+    examples: ["parley up", "parley up --port 9000 --data ./registry", "parley up --chat-port 6667"],
     load: () => import("./commands/up.ts"),
   },
   {
@@ -175,6 +189,29 @@ export const commandTable: readonly CommandRow[] = [
     options: [{ name: "reason", value: "TEXT", means: "why" }],
     examples: ["parley member revoke @librarian --reason 'laptop lost'"],
     load: () => import("./commands/member-revoke.ts"),
+  },
+  {
+    path: ["door-token", "create"],
+    summary: "Makes a door token, by which a program elsewhere comes in through the plain door; shown once",
+    arguments: [{ name: "name", means: "what its holder is called there, for example @sensor" }],
+    settings: ["data"],
+    examples: ["parley door-token create @sensor", "parley door-token create @sensor --data ./registry --json"],
+    load: () => import("./commands/door-token-create.ts"),
+  },
+  {
+    path: ["door-token", "list"],
+    summary: "Lists door tokens, revoked ones included",
+    settings: ["data"],
+    examples: ["parley door-token list"],
+    load: () => import("./commands/door-token-list.ts"),
+  },
+  {
+    path: ["door-token", "revoke"],
+    summary: "Ends a door token; who came in by it is shown out within half a minute",
+    arguments: [{ name: "token", means: "its id, from parley door-token list" }],
+    settings: ["data"],
+    examples: ["parley door-token revoke Yx3mQp0aT5e"],
+    load: () => import("./commands/door-token-revoke.ts"),
   },
   {
     path: ["agents"],

@@ -5,12 +5,12 @@ import { preparePrivateFolder, readPrivateFile, writePrivateFile } from "@parley
 import { createSigner, exportSigner, importSigner, type Signer } from "@parley/core";
 import { ParleyError } from "@parley/protocol";
 
-const keyFile = "node.key";
+export const nodeKeyFile = "node.key";
 
 /** The node's key: read, or made at the first start. Throws `storage_unavailable` when folder or file are not private. */
 export async function nodeKeyOf(folder: string): Promise<Signer> {
   await preparePrivateFolder(folder);
-  const path = join(folder, keyFile);
+  const path = join(folder, nodeKeyFile);
   const stored = await readPrivateFile(path);
   if (stored === undefined) {
     const made = await createSigner("node");

@@ -3,7 +3,7 @@
  * docs/configuration.md is generated from this table.
  */
 export interface SettingRow {
-  readonly kind: "text" | "path" | "url" | "integer" | "duration" | "flag" | "list" | "choice" | "ports";
+  readonly kind: "text" | "path" | "file" | "url" | "integer" | "duration" | "flag" | "list" | "choice" | "ports";
   readonly means: string;
   /** As it would be written; undefined for none. */
   readonly default?: string;
@@ -81,6 +81,63 @@ export const settingTable = {
     means: "Serves /metrics wherever the registry listens; without it only on the loopback, behind no proxy.",
     default: "false",
   },
+  "chat-port": {
+    kind: "integer",
+    value: "N",
+    least: 0,
+    most: 65_535,
+    means: "Opens the plain door: on this port, and at `/chat` of the registry; 0 takes a free port.",
+    defaultMeans: "no plain door",
+  },
+  "chat-host": {
+    kind: "text",
+    value: "ADDRESS",
+    means: "Address on which the plain door listens; guests come in by the loopback only.",
+    default: "127.0.0.1",
+  },
+  "chat-name": {
+    kind: "text",
+    value: "TEXT",
+    means: "What the plain door calls itself in WELCOME.",
+    default: "parley",
+  },
+  "chat-replay": {
+    kind: "integer",
+    value: "N",
+    least: 0,
+    most: 200,
+    means: "How many posts from before a door client gets when it joins a channel.",
+    default: "20",
+  },
+  "chat-rate": {
+    kind: "integer",
+    value: "N",
+    least: 1,
+    most: 1000,
+    means: "Posts and messages a second of one door client.",
+    default: "1",
+  },
+  "chat-burst": {
+    kind: "integer",
+    value: "N",
+    least: 1,
+    most: 10_000,
+    means: "How many posts and messages a door client may send in one go after it was silent.",
+    default: "10",
+  },
+  "chat-origin": {
+    kind: "list",
+    value: "ORIGINS",
+    means: "Origins of web pages that may use the plain door, as `https://chat.example.org`.",
+    defaultMeans: "none",
+  },
+  "tls-cert": {
+    kind: "file",
+    value: "FILE",
+    means: "Certificate of the plain door's port, PEM; with `tls-key` it speaks TLS there.",
+    defaultMeans: "none",
+  },
+  "tls-key": { kind: "file", value: "FILE", means: "Private key of `tls-cert`, PEM.", defaultMeans: "none" },
   "blob-quota": {
     kind: "integer",
     value: "MIB",
@@ -191,6 +248,7 @@ export const commonSettings: readonly SettingName[] = ["home", "json"];
 interface KindValues {
   readonly text: string;
   readonly path: string;
+  readonly file: string;
   readonly url: string;
   readonly integer: number;
   /** Milliseconds. */

@@ -13,7 +13,8 @@ type Reader = (row: SettingRow, text: string, where: string, base: string) => un
 
 const readers: Readonly<Record<SettingRow["kind"], Reader>> = {
   text: readText,
-  path: readPath,
+  path: (_row, text, where, base) => readPath("a folder", text, where, base),
+  file: (_row, text, where, base) => readPath("a file", text, where, base),
   url: (_row, text, where) => readOrigin(text, where),
   integer: readInteger,
   duration: readDuration,
@@ -33,8 +34,8 @@ function readText(_row: SettingRow, text: string, where: string): string {
   return text;
 }
 
-function readPath(_row: SettingRow, text: string, where: string, base: string): string {
-  if (text === "") throw wrong(where, "must name a folder");
+function readPath(what: string, text: string, where: string, base: string): string {
+  if (text === "") throw wrong(where, `must name ${what}`);
   return resolve(base, text.startsWith("~/") ? join(homedir(), text.slice(2)) : text);
 }
 

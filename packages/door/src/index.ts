@@ -3,6 +3,7 @@
  * for its clients with `via`. Not here: the device behind `DoorMesh` (client), where tokens are kept (cli), the registry's
  * HTTP server (registry), which hands over the upgrades of `/chat`.
  */
+export { AwaitedMesh } from "./awaited-mesh.ts";
 export { type DoorBounds, defaultBounds } from "./bounds.ts";
 export { type DoorDevice, DeviceMesh } from "./device-mesh.ts";
 export { Door, type DoorLog, type DoorOptions } from "./door.ts";

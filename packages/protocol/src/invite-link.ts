@@ -10,7 +10,14 @@ import { limits } from "./limits.ts";
 import { labelSchema } from "./names.ts";
 import { decodeJson } from "./session-message.ts";
 
-const claim = z.strictObject({ v: z.literal(1), kind: z.literal("claim"), secret: id16Schema, node: id32Schema });
+const claim = z.strictObject({
+  v: z.literal(1),
+  kind: z.literal("claim"),
+  secret: id16Schema,
+  node: id32Schema,
+  /** Member id of the node's own plain door: whoever claims the mesh lets it in. */
+  door: id32Schema.optional(),
+});
 const invite = z.strictObject({
   v: z.literal(1),
   kind: z.literal("invite"),

@@ -5,7 +5,7 @@
 export { accessTable, type AccessRow, frameRoles } from "./access.ts";
 export { defaultBounds, type RegistryBounds } from "./bounds.ts";
 export { RegistryNode } from "./node.ts";
-export type { IceOptions, LogLevel, NodeOptions, RegistryLog, RegistryOptions } from "./options.ts";
+export type { IceOptions, LogLevel, NodeOptions, RegistryLog, RegistryOptions, UpgradeHandler } from "./options.ts";
 export { createRegistry, type Registry } from "./registry.ts";
 export type { SessionSocket } from "./session-socket.ts";
 export type { Session } from "./session.ts";

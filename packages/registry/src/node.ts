@@ -18,6 +18,9 @@ import { toWireError } from "./wire-error.ts";
 
 type State = "starting" | "ready" | "draining";
 
+/** An edge uses its invite at once. */
+const edgeInviteLifeMs = 60_000;
+
 /** One node of the registry without a listener: services, sessions over any socket, beats and sweeps. */
 export class RegistryNode {
   readonly #parts: NodeParts;
@@ -26,6 +29,7 @@ export class RegistryNode {
   /** What founding a mesh, asking to join it and keeping blobs are answered by. */
   readonly routes: Omit<RouteHandlers, "healthz" | "readyz" | "version" | "openapi" | "metrics" | "node">;
   #state: State = "starting";
+  readonly #whenClaimed = Promise.withResolvers<void>();
   #beats: Timer | undefined;
   #sweeps: Timer | undefined;
 
@@ -67,6 +71,17 @@ export class RegistryNode {
 
   get bounds(): RegistryBounds {
     return this.#parts.bounds;
+  }
+
+  /** Resolves once the mesh is claimed. */
+  get claimed(): Promise<void> {
+    return this.#whenClaimed.promise;
+  }
+
+  /** An invite by this node, for one member. An operator decides about it as about every other. */
+  async inviteEdge(label: string): Promise<string> {
+    const { invites, nodeKey } = this.#parts;
+    return (await invites.create(nodeKey.id, { kind: "link", lifeMs: edgeInviteLifeMs, label })).secret;
   }
 
   get isClaimed(): boolean {
@@ -165,6 +180,7 @@ export class RegistryNode {
     }
     await channels.openFirst(claimed.mesh);
     await channels.remove(await members.revokeListed());
+    this.#whenClaimed.resolve();
   }
 
   #memberChanged(entry: DirectoryEntry): void {

@@ -1,3 +1,6 @@
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+
 import type { Clock, Random, Signer, Stores } from "@parley/core";
 
 import type { RegistryBounds } from "./bounds.ts";
@@ -41,6 +44,9 @@ export interface NodeOptions {
   readonly bounds?: Partial<RegistryBounds>;
 }
 
+/** Takes the upgrade of one request of the registry's HTTP server. */
+export type UpgradeHandler = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+
 export interface RegistryOptions extends NodeOptions {
   /** Address to listen on. Default 127.0.0.1. */
   readonly host?: string;
@@ -52,4 +58,6 @@ export interface RegistryOptions extends NodeOptions {
   readonly allowedOrigins?: readonly string[];
   /** Whether `GET /metrics` is served. Default: only when it listens on loopback and no public origin is set. */
   readonly metrics?: boolean;
+  /** The plain door, which has the upgrades of `/chat` and judges them itself. Default: there is no such address. */
+  readonly plainDoor?: UpgradeHandler;
 }

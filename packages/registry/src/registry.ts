@@ -23,6 +23,10 @@ export interface Registry {
   stop(): Promise<void>;
   /** Secret of the one-time link; undefined before the start and once the mesh is claimed. */
   readonly claimSecret: string | undefined;
+  /** Resolves once the mesh is claimed; at once when it is. Never when that does not happen in this life of the node. */
+  readonly claimed: Promise<void>;
+  /** Opens an invite for an edge of this node, to ask to be let in with like any other member. Its secret is given here only. */
+  inviteEdge(label: string): Promise<string>;
   readonly origin: string;
 }
 
@@ -53,6 +57,14 @@ class HttpRegistry implements Registry {
 
   get claimSecret(): string | undefined {
     return this.#node.claimSecret;
+  }
+
+  get claimed(): Promise<void> {
+    return this.#node.claimed;
+  }
+
+  inviteEdge(label: string): Promise<string> {
+    return this.#node.inviteEdge(label);
   }
 
   get origin(): string {
@@ -101,6 +113,7 @@ class HttpRegistry implements Registry {
       rules,
       checkReady: () => this.#node.checkReady(),
       accept: (socket) => this.#node.accept(socket),
+      plainDoor: this.#options.plainDoor,
       log: this.#log,
     });
     await new Promise<void>((resolve, reject) => {

@@ -13,7 +13,7 @@ import {
 import { WebSocketServer } from "ws";
 
 import { checkHost, checkOrigin, type HostRules } from "./host-check.ts";
-import type { RegistryLog } from "./options.ts";
+import type { RegistryLog, UpgradeHandler } from "./options.ts";
 import { CoalescingSocket, type SessionSocket } from "./session-socket.ts";
 import type { Session } from "./session.ts";
 import { toWireError } from "./wire-error.ts";
@@ -23,13 +23,17 @@ export interface UpgradeOptions {
   /** Throws while no sessions are taken. */
   readonly checkReady: () => void;
   readonly accept: (socket: SessionSocket) => Session;
+  readonly plainDoor: UpgradeHandler | undefined;
   readonly log: RegistryLog;
 }
+
+/** Where the plain door is, as agentchat's clients expect it. */
+const plainDoorPath = "/chat";
 
 /** Larger messages are cut off while they come (close code 1009); smaller ones that pass a limit get the table's code. */
 const mostMessageBytes = 2 * limits.controlBytes;
 
-/** Turns HTTP upgrades of the session path into sessions. Returns what closes the sockets that are left. */
+/** Turns HTTP upgrades of the session path into sessions, and hands those of the plain door to it. Returns what closes the sockets that are left. */
 export function acceptSessions(http: Server, options: UpgradeOptions): WebSocketServer {
   const sockets = new WebSocketServer({
     noServer: true,
@@ -41,6 +45,11 @@ export function acceptSessions(http: Server, options: UpgradeOptions): WebSocket
   http.on("upgrade", (request, wire, head) => {
     wire.on("error", () => wire.destroy());
     try {
+      checkHost(request.headers.host, options.rules());
+      if (options.plainDoor !== undefined && URL.parse(request.url ?? "", "http://door")?.pathname === plainDoorPath) {
+        options.plainDoor(request, wire, head);
+        return;
+      }
       check(request, options);
       sockets.handleUpgrade(request, wire, head, (socket) =>
         openSession(new CoalescingSocket(socket, wire, request.socket.remoteAddress ?? ""), socket, options),
@@ -56,9 +65,7 @@ export function acceptSessions(http: Server, options: UpgradeOptions): WebSocket
 
 function check(request: IncomingMessage, options: UpgradeOptions): void {
   const { headers } = request;
-  const rules = options.rules();
-  checkHost(headers.host, rules);
-  checkOrigin(headers.origin, headers.host, rules);
+  checkOrigin(headers.origin, headers.host, options.rules());
   if (request.url !== sessionPath) throw new ParleyError("not_found");
   const offered = headers["sec-websocket-protocol"]?.split(",").map((name) => name.trim()) ?? [];
   if (!offered.includes(sessionProtocol))

@@ -26,6 +26,7 @@ import {
 
 import type { CommandContext } from "../command-context.ts";
 import type { CommandModule } from "../command.ts";
+import { admitDoor } from "../door/door-admission.ts";
 import { openHome } from "../open-device.ts";
 import { askYesNo, isInteractive } from "../terminal.ts";
 
@@ -49,7 +50,7 @@ async function pairByLink(context: CommandContext, home: Home, text: string): Pr
   if (link.payload.kind === "device") return enrol(context, home, link);
   const draft = await draftOf(context, home);
   const result = await pairWithLink(draft, link, { signal: context.signal });
-  if ("admission" in result) return joined(context, home, result);
+  if ("admission" in result) return joined(context, home, result, link);
   await home.savePending(result, "pending");
   return wait(context, home, result);
 }
@@ -178,8 +179,11 @@ async function wait(context: CommandContext, home: Home, pending: PendingPairing
   return joined(context, home, await awaitAdmission(pending, { signal }));
 }
 
-async function joined({ out }: CommandContext, home: Home, mesh: JoinedMesh): Promise<0> {
+/** `claimed`: the link by which the mesh was claimed. */
+async function joined(context: CommandContext, home: Home, mesh: JoinedMesh, claimed?: InviteLink): Promise<0> {
+  const { out } = context;
   await home.saveJoined(mesh);
+  const door = claimed === undefined ? undefined : await admitDoor(context, claimed);
   const { identity, registry, roles } = mesh;
   const facts = {
     state: "admitted",
@@ -189,9 +193,11 @@ async function joined({ out }: CommandContext, home: Home, mesh: JoinedMesh): Pr
     registry,
     roles,
     home: home.path,
+    ...(door === undefined ? {} : { door }),
   };
   out.result(facts, () => {
     out.line(`@${identity.name} belongs to the mesh at ${registry} (${roles.join(", ")}).`);
+    if (door !== undefined) out.line(`@${door.name}, the registry's plain door, is let in.`);
     if (roles.includes("operator")) out.line("You are its first operator. Next: parley invite create");
     else out.line(identity.kind === "agent" ? "Next: parley run" : "Next: parley agents");
   });

@@ -1,4 +1,5 @@
 import { systemClock, systemRandom } from "@parley/core";
+import type { DoorListener } from "@parley/door";
 import { formatInviteLink, ParleyError } from "@parley/protocol";
 import { createRegistry, type IceOptions, type Registry } from "@parley/registry";
 import { openSqliteStores } from "@parley/store-sqlite";
@@ -6,6 +7,8 @@ import { openSqliteStores } from "@parley/store-sqlite";
 import type { CommandContext } from "../command-context.ts";
 import type { CommandModule } from "../command.ts";
 import type { Configuration } from "../configuration.ts";
+import { printDoorNews } from "../door/door-news.ts";
+import { PlainDoor } from "../door/plain-door.ts";
 import { processLog } from "../log-line.ts";
 import { nodeKeyOf } from "../registry-folder.ts";
 import { untilAborted } from "../until-aborted.ts";
@@ -42,8 +45,11 @@ export const run: CommandModule["run"] = async (context) => {
     onHandlerError: (error) =>
       log("error", "store.handler", { reason: error instanceof Error ? error.message : "unknown" }),
   });
+  let door: PlainDoor | undefined;
   try {
     const origin = settings.get("origin");
+    door = await PlainDoor.open({ settings, log, onNews: (news) => printDoorNews(out, news) });
+    const doorMember = door?.member;
     const registry = createRegistry({
       stores,
       nodeKey,
@@ -53,31 +59,65 @@ export const run: CommandModule["run"] = async (context) => {
       log,
       ...(origin === undefined ? {} : { publicOrigin: origin }),
       ...(settings.get("metrics") ? { metrics: true } : {}),
+      ...(door === undefined ? {} : { plainDoor: door.upgrades, mayVouch: (member) => member === doorMember }),
     });
     const { port } = await registry.start();
     try {
-      announce(context, registry, nodeKey.id, port);
+      const listener = await door?.start(registry, ownAddress(settings.get("host"), port));
+      announce(context, registry, { node: nodeKey.id, port, door: doorMember, listener });
       await untilAborted(signal);
       out.note("stopping: saying goodbye to the devices…");
+      await door?.close();
+      door = undefined;
     } finally {
       await registry.stop();
     }
   } finally {
+    await door?.close();
     await stores.close();
   }
   return 0;
 };
 
-function announce({ settings, out }: CommandContext, registry: Registry, node: string, port: number): void {
+/** How this process itself reaches the registry. */
+function ownAddress(host: string, port: number): string {
+  const near = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
+  return `http://${near.includes(":") ? `[${near}]` : near}:${port}`;
+}
+
+interface Announced {
+  readonly node: string;
+  readonly port: number;
+  /** Member id of the plain door, and where it listens. */
+  readonly door: string | undefined;
+  readonly listener: DoorListener | undefined;
+}
+
+function announce(
+  { settings, out }: CommandContext,
+  registry: Registry,
+  { node, port, door, listener }: Announced,
+): void {
   const { origin, claimSecret } = registry;
+  const payload = { v: 1, kind: "claim", node, ...(door === undefined ? {} : { door }) } as const;
   const claim =
     claimSecret === undefined
       ? undefined
-      : formatInviteLink({ registry: origin, payload: { v: 1, kind: "claim", secret: claimSecret, node } });
+      : formatInviteLink({ registry: origin, payload: { ...payload, secret: claimSecret } });
   const data = settings.get("data");
-  out.result({ event: "ready", origin, port, data, ...(claim === undefined ? {} : { claim }) }, () => {
+  const chat = listener === undefined ? undefined : { url: listener.url, port: listener.port };
+  const facts = {
+    event: "ready",
+    origin,
+    port,
+    data,
+    ...(chat === undefined ? {} : { chat }),
+    ...(claim === undefined ? {} : { claim }),
+  };
+  out.result(facts, () => {
     out.line(`${out.style("bold", "registry")}  ${origin}`);
     out.line(`${out.style("bold", "data")}      ${data}`);
+    if (chat !== undefined) out.line(`${out.style("bold", "door")}      ${chat.url}, and /chat of the registry`);
     out.line();
     if (claim === undefined) {
       out.line("Next, in another terminal of an operator: parley invite create");

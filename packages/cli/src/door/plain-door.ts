@@ -1,0 +1,186 @@
+/** The plain door beside a registry in the same process: its member, its listener, its tokens, and how it gets into the mesh. */
+import { readFile } from "node:fs/promises";
+
+import type { LogLine } from "@parley/client";
+import { fileError } from "@parley/client/node";
+import { AwaitedMesh, DeviceMesh, Door, type DoorListener, isLoopbackHost } from "@parley/door";
+import { ParleyError, toParleyError } from "@parley/protocol";
+import type { UpgradeHandler } from "@parley/registry";
+
+import type { Configuration } from "../configuration.ts";
+import { doorHomeOf, doorTokensOf } from "./door-folder.ts";
+import { type DoorDeviceHandle, DoorMember, type DoorRegistry } from "./door-member.ts";
+import type { DoorNews } from "./door-news.ts";
+
+export interface PlainDoorOptions {
+  readonly settings: Configuration;
+  readonly log: LogLine;
+  readonly onNews: (news: DoorNews) => void;
+}
+
+type Tls = { readonly cert: string; readonly key: string };
+
+const unclaimed = "Nobody has claimed this mesh yet; its first operator opens the link that `parley up` printed.";
+const connecting = "The door is connecting to the mesh; try again in a moment.";
+const mostPemBytes = 1_048_576;
+
+export class PlainDoor {
+  readonly #member: DoorMember;
+  readonly #mesh: AwaitedMesh;
+  readonly #door: Door;
+  readonly #tls: Tls | undefined;
+  readonly #options: PlainDoorOptions;
+  readonly #ending = new AbortController();
+  #handle: DoorDeviceHandle | undefined;
+  #running: Promise<void> = Promise.resolve();
+
+  private constructor(
+    member: DoorMember,
+    mesh: AwaitedMesh,
+    door: Door,
+    tls: Tls | undefined,
+    options: PlainDoorOptions,
+  ) {
+    this.#member = member;
+    this.#mesh = mesh;
+    this.#door = door;
+    this.#tls = tls;
+    this.#options = options;
+  }
+
+  /** Undefined when the settings open no door. Throws `invalid_config`, `device_in_use`, `storage_unavailable`. */
+  static async open(options: PlainDoorOptions): Promise<PlainDoor | undefined> {
+    const { settings, log } = options;
+    if (settings.get("chat-port") === undefined) return undefined;
+    const data = settings.get("data");
+    const origins = settings.get("chat-origin")?.map(originOf);
+    const tls = await tlsOf(settings);
+    const tokens = await doorTokensOf(data);
+    const member = await DoorMember.open({ folder: doorHomeOf(data), log });
+    try {
+      const mesh = new AwaitedMesh({ member: member.member, name: member.name }, unclaimed);
+      const door = new Door({
+        mesh,
+        tokens,
+        name: settings.get("chat-name"),
+        replay: settings.get("chat-replay"),
+        rate: settings.get("chat-rate"),
+        burst: settings.get("chat-burst"),
+        log: (level, event, fields) => log(level, event, fields),
+        ...(origins === undefined ? {} : { allowedOrigins: origins }),
+      });
+      return new PlainDoor(member, mesh, door, tls, options);
+    } catch (error) {
+      member.close();
+      throw error;
+    }
+  }
+
+  /** Id of the member that it is. */
+  get member(): string {
+    return this.#member.member;
+  }
+
+  get name(): string {
+    return this.#member.name;
+  }
+
+  /** For `/chat` of the registry. Guests come in there only when nothing stands before it. */
+  get upgrades(): UpgradeHandler {
+    const { settings } = this.#options;
+    const loopback = isLoopbackHost(settings.get("host")) && settings.get("origin") === undefined;
+    return this.#door.upgradeHandler({ loopback });
+  }
+
+  /** Listens, and gets into the mesh as soon as there is one. Throws `address_in_use` or `invalid_config`. */
+  async start(registry: DoorRegistry, origin: string): Promise<DoorListener> {
+    const { settings } = this.#options;
+    await this.#door.start();
+    const port = settings.get("chat-port");
+    const listener = await this.#door.listen({
+      host: settings.get("chat-host"),
+      ...(port === undefined ? {} : { port }),
+      ...(this.#tls === undefined ? {} : { tls: this.#tls }),
+    });
+    this.#running = this.#run(registry, origin);
+    return listener;
+  }
+
+  async close(): Promise<void> {
+    this.#ending.abort();
+    await this.#door.close();
+    await this.#running;
+    await this.#handle?.close();
+    this.#member.close();
+  }
+
+  async #run(registry: DoorRegistry, origin: string): Promise<void> {
+    const { signal } = this.#ending;
+    try {
+      await Promise.race([registry.claimed, untilEnd(signal)]);
+      signal.throwIfAborted();
+      this.#mesh.lack(connecting);
+      await this.#member.join(registry, origin, () => this.#wait(), signal);
+      this.#mesh.lack(connecting);
+      this.#handle = await this.#member.openDevice(origin, (error) => this.#ended(error));
+      const { device } = this.#handle;
+      await device.start({ signal });
+      this.#mesh.become(new DeviceMesh(device, (error) => this.#failed(error)));
+      this.#tell("admitted");
+    } catch (error) {
+      if (!signal.aborted) this.#ended(toParleyError(error));
+    }
+  }
+
+  #wait(): void {
+    this.#mesh.lack(
+      `This door is not in the mesh yet: it waits for an operator, who runs \`parley member approve ${this.name}\`.`,
+    );
+    this.#tell("pending");
+  }
+
+  #tell(state: "pending" | "admitted"): void {
+    this.#options.onNews({ state, name: this.name, member: this.member });
+  }
+
+  #ended(error: ParleyError): void {
+    if (this.#ending.signal.aborted) return;
+    this.#mesh.lack(`This door is not in the mesh any more (${error.code}); ask an operator.`);
+    this.#options.onNews({ state: "ended", name: this.name, member: this.member, error });
+  }
+
+  #failed(error: unknown): void {
+    this.#options.log("warn", "door.failed", { code: toParleyError(error).code });
+  }
+}
+
+function untilEnd(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+}
+
+function originOf(text: string): string {
+  const url = URL.parse(text);
+  if (url === null || url.origin === "null" || (text !== url.origin && text !== `${url.origin}/`))
+    throw new ParleyError("invalid_config", {
+      message: `chat-origin: ${text} is not an origin like https://chat.example.org.`,
+    });
+  return url.origin;
+}
+
+async function tlsOf(settings: Configuration): Promise<Tls | undefined> {
+  const [cert, key] = [settings.get("tls-cert"), settings.get("tls-key")];
+  if (cert === undefined && key === undefined) return undefined;
+  if (cert === undefined || key === undefined)
+    throw new ParleyError("invalid_config", { message: "tls-cert and tls-key belong together; set both." });
+  return { cert: await pemIn(cert), key: await pemIn(key) };
+}
+
+async function pemIn(path: string): Promise<string> {
+  try {
+    const text = await readFile(path, "utf8");
+    if (text.length <= mostPemBytes) return text;
+  } catch (error) {
+    throw fileError(path, error);
+  }
+  throw new ParleyError("invalid_config", { message: `${path} is larger than a certificate or key in PEM.` });
+}

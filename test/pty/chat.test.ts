@@ -122,11 +122,14 @@ async function play(chat: DemoChat): Promise<string> {
   return `${shown.join("\n\n")}\n`;
 }
 
+/** Dozens of screens on a machine that does much else. */
+const mostMs = 180_000;
+
 describe.each([
   [80, 24],
   [200, 60],
 ])("a terminal of %i columns and %i rows", (columns, rows) => {
-  it("shows what somebody does in a morning, step by step", async () => {
+  it("shows what somebody does in a morning, step by step", { timeout: mostMs }, async () => {
     await using chat = await DemoChat.open({ columns, rows });
     await expect(await play(chat)).toMatchFileSnapshot(`screens/${columns}x${rows}.txt`);
     chat.terminal.type("\u0003");
@@ -135,7 +138,7 @@ describe.each([
   });
 });
 
-it("follows the size of its terminal, with what is written kept", async () => {
+it("follows the size of its terminal, with what is written kept", { timeout: mostMs }, async () => {
   await using chat = await DemoChat.open({ columns: 80, rows: 24 });
   const { terminal } = chat;
   await terminal.until("compare words");

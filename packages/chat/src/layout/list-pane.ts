@@ -51,7 +51,9 @@ function entryLine(conversation: Conversation, state: ChatState, theme: Theme, w
   ];
   const left = [span(isCurrent ? "▸" : " ", theme.strong), sign, span(" "), span(screenLine(name), base)];
   const line = padLine(cutLine(spreadLine(left, right, width), width), width);
-  return line.map((part) => ({ ...part, target, style: { ...part.style, ...whole } }));
+  // Colours of marks would be backgrounds there.
+  const style = unread > 0 ? { ...theme.strong, ...theme.selected } : theme.selected;
+  return line.map((part) => ({ ...part, target, style: isCurrent ? style : part.style }));
 }
 
 const short = (count: number): string => (count > 99 ? "99+" : String(count));

@@ -51,6 +51,8 @@ interface ChannelActs {
   readonly members: (channel: string) => Promise<readonly ChannelPerson[]>;
   readonly post: (channel: string, content: Content, how?: PostHow) => Promise<Sent>;
   readonly typing: (channel: string, writes: boolean) => void;
+  /** Channels that this member is in, as far as is known. */
+  readonly joined: () => Promise<readonly { readonly channel: string }[]>;
   readonly fetchOlder: (channel: string) => Promise<boolean>;
   readonly subscribe: ConversationApi["subscribe"];
 }
@@ -82,8 +84,12 @@ export class ConversationDesk implements ConversationApi {
     return this.#options.conversations.archive;
   }
 
-  conversations(): Promise<readonly ConversationSummary[]> {
-    return this.#archive.conversations();
+  async conversations(): Promise<readonly ConversationSummary[]> {
+    const { channels } = this.#options;
+    const [remembered, joined] = await Promise.all([this.#archive.conversations(), channels.joined()]);
+    const known = new Set(remembered.map(({ conversation }) => conversation));
+    const silent = joined.map(({ channel }) => channelConversation(channel)).filter((id) => !known.has(id));
+    return [...remembered, ...silent.map(emptySummary)];
   }
 
   async messages(query: MessageQuery): Promise<MessagePage> {
@@ -289,3 +295,14 @@ export class ConversationDesk implements ConversationApi {
       throw new ParleyError("conflict", { message: "The message was taken back." });
   }
 }
+
+/** A channel in which nothing was said since this device followed it. */
+const emptySummary = (conversation: string): ConversationSummary => ({
+  conversation,
+  messages: 0,
+  unread: 0,
+  mentions: 0,
+  read: 0,
+  last: undefined,
+  mark: undefined,
+});

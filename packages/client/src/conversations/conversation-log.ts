@@ -49,15 +49,26 @@ export class ConversationLog {
   async #write(): Promise<void> {
     while (this.#waiting.length > 0) {
       const entries = this.#waiting.splice(0, maxArchiveChanges);
-      try {
-        await this.#options.archive.apply(entries.map(({ change }) => change));
-        for (const { done } of entries) done.resolve();
-        await this.#tell(entries);
-      } catch (error) {
-        for (const { done } of entries) done.reject(error);
-      }
+      if (await this.#commit(entries)) continue;
+      // One of them is not to be had: the others do not go with it.
+      for (const entry of entries) await this.#commit([entry]);
     }
     this.#writing = false;
+  }
+
+  /** False when several were refused together, each of which may be taken alone. */
+  async #commit(entries: readonly Entry[]): Promise<boolean> {
+    try {
+      await this.#options.archive.apply(entries.map(({ change }) => change));
+    } catch (error) {
+      const [only] = entries;
+      if (entries.length > 1) return false;
+      only?.done.reject(error);
+      return true;
+    }
+    for (const { done } of entries) done.resolve();
+    await this.#tell(entries);
+    return true;
   }
 
   async #tell(entries: readonly Entry[]): Promise<void> {

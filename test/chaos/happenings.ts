@@ -59,7 +59,8 @@ export class Happenings {
 
   /** The life of a device's process at that time. */
   lifeAt(device: string, at: number): number | undefined {
-    return this.#of(device).find(({ from, to }) => from <= at && at <= (to ?? Infinity))?.life;
+    // A sender dates by the registry's clock as it measured it, which may be ahead of the moment when it was ended.
+    return this.#of(device).findLast(({ from }) => from <= at)?.life;
   }
 
   hasEnded(device: string, life: number): boolean {

@@ -223,6 +223,9 @@ describe("a mailbox", () => {
     const trimmed = await again.nextPush("mailbox.trimmed");
     expect(trimmed).toMatchObject({ to: places[1], reason: "expired" });
     expect(trimmed.from).toBeGreaterThan(places[0] ?? 0);
+    // Its other device was never here.
+    const other = await mesh.open(person, { device: 1 });
+    expect(await other.nextPush("mailbox.trimmed")).toEqual({ from: places[0], to: places[1], reason: "expired" });
     const ada = await mesh.open(agent);
     expect(await ada.nextPush("mailbox.trimmed")).toMatchObject({ reason: "expired" });
     // Whoever took something later was told: it is not said again.

@@ -1,4 +1,6 @@
 import type { Delivery, IncomingMessage } from "@parley/client";
+import { encodeRoutedHeader, FrameWriter, joinRoutedFrame } from "@parley/protocol";
+import { randomId16, testEnvelope } from "@parley/testkit";
 import { describe, expect, test } from "vitest";
 
 import { type Attempt, Checker } from "./checker.ts";
@@ -7,6 +9,10 @@ import { Scheduler } from "./scheduler.ts";
 
 const epoch = "e";
 const listener = { device: "bob-0", member: "bob", kind: "agent" } as const;
+
+const gil = `${"G".repeat(42)}A`;
+const frameEpoch = randomId16();
+const gils = ["gil-0", "gil-1"].map((device) => ({ device, member: gil, kind: "person" as const }));
 
 const delivery = (seq: number, state: Delivery["state"], device?: string): Delivery =>
   ({ id: `${epoch}.${seq}`, state, at: 0, tookMs: 0, path: undefined, device, error: undefined }) as Delivery;
@@ -37,6 +43,29 @@ const attempt = (seq: number, change: Partial<Attempt> = {}): Attempt => ({
   settled: false,
   ...change,
 });
+
+/** A frame in the mailbox of a person that holds one envelope. */
+function stored(seq: number, expires: number, more = false): Uint8Array {
+  const writer = new FrameWriter();
+  writer.data({ class: "durable", epoch: frameEpoch, base: 1, firstSeq: seq }, [testEnvelope("", { more })]);
+  // The simulation's seal leaves what it seals readable, with a tag behind it.
+  const content = new Uint8Array([...writer.finish(), ...new Uint8Array(16)]);
+  const header = encodeRoutedHeader({
+    store: true,
+    suite: 1,
+    toMember: gil,
+    toDevice: undefined,
+    fromMember: gil,
+    fromDevice: gil,
+    frameId: randomId16(),
+    expires,
+    keyId: "AAAAAAAAAAA",
+    bootNonce: undefined,
+    encapsulated: new Uint8Array(32),
+    counter: 0,
+  });
+  return joinRoutedFrame(header, new Uint8Array(64), content);
+}
 
 /** Lets things happen to a checker and gives what it says of them. */
 async function verdict(happen: (checker: Checker) => void): Promise<string> {
@@ -141,5 +170,41 @@ describe("the checker of the simulation", () => {
       expect.stringContaining("order"),
       expect.stringContaining("nothing made up"),
     ]);
+  });
+
+  test("lets a person's device miss what it was told to have expired, each time that it was stored", async () => {
+    const said = await verdict((checker) => {
+      checker.attempts.clear();
+      const change = { to: gil, id: `${frameEpoch}.2` };
+      checker.attempts.set("ada>bob#1", attempt(1, { ...change, settled: true }));
+      const [here, away] = gils;
+      if (here === undefined || away === undefined) throw new Error("two devices");
+      const left = (): number => checker.unfinished(gils).length;
+      const tell = (from: number, to: number): void => checker.onTrimmed(away, { from, to, reason: "expired" }, 100);
+      checker.onAppended(stored(1, 100, true), 5);
+      checker.onAppended(stored(2, 101), 6);
+      checker.onAppended(stored(1, 100, true), 7);
+      checker.onHandling(here, "gil-0.1", { ...message(1), id: change.id });
+      const before = left();
+      tell(5, 5);
+      const once = left();
+      tell(7, 7);
+      expect([before, once, left()]).toEqual([1, 1, 0]);
+      // What nobody handled was not only missed.
+      checker.handled.clear();
+      expect(left()).toBe(1);
+    });
+    expect(said).toBe("");
+  });
+
+  test("refuses what is called expired before its time, or lost", async () => {
+    const early = await verdict((checker) => {
+      checker.onAppended(stored(1, 100), 5);
+      for (const gil of gils) checker.onTrimmed(gil, { from: 5, to: 5, reason: "expired" }, 99);
+    });
+    const lost = await verdict((checker) => {
+      for (const gil of gils) checker.onTrimmed(gil, { from: 5, to: 5, reason: "lost" }, 99);
+    });
+    expect([early, lost]).toEqual([expect.stringContaining("no false gap"), expect.stringContaining("no false gap")]);
   });
 });

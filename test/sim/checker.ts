@@ -1,6 +1,6 @@
 /** Holds everything that was claimed against everything that is so. */
 import type { Delivery, IncomingMessage } from "@parley/client";
-import { decodeFrame, decodeRoutedFrame, envelopeId, type MemberKind } from "@parley/protocol";
+import { decodeFrame, decodeRoutedFrame, envelopeId, type MemberKind, type PushBody } from "@parley/protocol";
 
 import type { Coverage } from "./coverage.ts";
 import { unsealed } from "./fake-subtle.ts";
@@ -54,7 +54,13 @@ export class Checker {
   readonly #devices: ReadonlyMap<string, readonly string[]>;
   readonly attempts = new Map<string, Attempt>();
   readonly #told = new Map<string, Told>();
-  readonly #inMailbox = new Set<string>();
+  /** Where each envelope lies in mailboxes: once for each time that it was stored. */
+  readonly #inMailbox = new Map<string, number[]>();
+  /** Envelopes that do not end a body. */
+  readonly #parts = new Set<string>();
+  /** When each frame of a mailbox expires, and which ones a device was told to have expired. */
+  readonly #expires = new Map<string, number>();
+  readonly #toldExpired = new Map<string, Set<number>>();
   /** Per device and stream, how far its journal got. */
   readonly #committed = new Map<string, number>();
   /** Texts that a handler has seen, by device and by member, over all lives. */
@@ -78,15 +84,33 @@ export class Checker {
       if (attempt.from === device && attempt.outcome === "trying") attempt.outcome = "unknown";
   }
 
-  onAppended(bytes: Uint8Array): void {
+  onAppended(bytes: Uint8Array, offset: number): void {
     const routed = decodeRoutedFrame(bytes);
     if (!routed.ok) return this.#violated("frames", "the mailbox took what is no frame");
     const frame = decodeFrame(unsealed(routed.value.content));
     if (!frame.ok) return this.#violated("frames", "a frame in the mailbox cannot be read");
+    const { toMember, expires } = routed.value;
+    this.#expires.set(`${toMember}/${offset}`, expires);
     for (const section of frame.value) {
       if (section.type !== "data") continue;
-      for (let index = 0; index < section.envelopes.length; index++)
-        this.#inMailbox.add(`${routed.value.toMember}/${envelopeId(section.epoch, section.firstSeq + index)}`);
+      for (const [index, { more }] of section.envelopes.entries()) {
+        const id = `${toMember}/${envelopeId(section.epoch, section.firstSeq + index)}`;
+        this.#inMailbox.set(id, [...(this.#inMailbox.get(id) ?? []), offset]);
+        if (more) this.#parts.add(id);
+      }
+    }
+  }
+
+  /** A device hears that frames of its mailbox are gone. `now`: by the registry's clock, or any that it had. */
+  onTrimmed({ device, member }: Listener, { from, to, reason }: PushBody<"mailbox.trimmed">, now: number): void {
+    this.#coverage.count(`told:${reason}`);
+    if (reason !== "expired") this.#violated("no false gap", `${device} was told ${reason} of ${from} to ${to}`);
+    const told = this.#toldExpired.get(device) ?? new Set();
+    this.#toldExpired.set(device, told);
+    for (let offset = from; offset <= to; offset++) {
+      told.add(offset);
+      if ((this.#expires.get(`${member}/${offset}`) ?? 0) > now)
+        this.#violated("no false gap", `${device} was told that ${offset} expired before its time`);
     }
   }
 
@@ -176,17 +200,32 @@ export class Checker {
       if (state !== undefined && ends.has(state)) continue;
       const own = listeners.filter(({ member }) => member === attempt.to);
       const missing = own.filter(({ device }) => this.handled.get(device)?.has(attempt.text) !== true);
-      const isEnough = missing.length < own.length && (own[0]?.kind === "agent" || attempt.expires !== 0);
-      // What some took before its time may be worth nothing to the others.
-      const isMissing = missing.length > 0 && !isEnough;
-      if (isMissing)
+      const isTaken = missing.length < own.length;
+      // What some took before its time may be worth nothing to the others, or gone before they came; which they know.
+      const isEnough = isTaken && (own[0]?.kind === "agent" || attempt.expires !== 0);
+      const unaware = isTaken ? missing.filter(({ device }) => !this.#isToldExpired(device, attempt)) : missing;
+      if (unaware.length > 0 && !isEnough)
         left.push(
-          `${attempt.text} (${attempt.id}, ${state ?? "accepted"}) was not handled by ${missing.length} devices`,
+          `${attempt.text} (${attempt.id}, ${state ?? "accepted"}) was not handled by ${unaware.length} devices`,
         );
       else if (!attempt.settled && (rank[state ?? ""] ?? 0) < 2)
         left.push(`${attempt.text} (${attempt.id}) was handled and its sender does not know: ${state ?? "accepted"}`);
     }
     return left;
+  }
+
+  /** A part of it expired in the mailbox, each time that it was stored, and the device heard so. */
+  #isToldExpired(device: string, { to, id = "" }: Attempt): boolean {
+    const told = this.#toldExpired.get(device);
+    if (told === undefined) return false;
+    const epoch = id.slice(0, id.lastIndexOf("."));
+    let seq = seqOf(id);
+    do {
+      const places = this.#inMailbox.get(`${to}/${envelopeId(epoch, seq)}`) ?? [];
+      if (places.length > 0 && places.every((offset) => told.has(offset))) return true;
+      seq--;
+    } while (this.#parts.has(`${to}/${envelopeId(epoch, seq)}`));
+    return false;
   }
 
   #isCommitted(to: string, id: string, by?: string): boolean {

@@ -23,6 +23,8 @@ export interface ConnectionOptions {
   /** Buffers are counted as this many times as large, so that small messages fill them. */
   readonly bufferScale: number;
   readonly onText: (text: string, toDevice: boolean) => void;
+  /** A text of the node is with the device. */
+  readonly onHeard: (text: string) => void;
 }
 
 type Side = "device" | "node";
@@ -189,7 +191,10 @@ export class Connection {
     if (this.#over.device) return this.#reset("node");
     if (typeof data === "string") {
       this.#options.onText(data, true);
-      this.down.send("down.text", data.length + frameHeadBytes, () => this.socket.message(data));
+      this.down.send("down.text", data.length + frameHeadBytes, () => {
+        this.#options.onHeard(data);
+        this.socket.message(data);
+      });
     } else {
       const copy = data.slice();
       this.down.send("down.frame", copy.length + frameHeadBytes, () => this.socket.message(copy.buffer));

@@ -1,6 +1,7 @@
 /** The whole simulated mesh: machines, the network between them, and what is done to it. */
 import type { SocketLike } from "@parley/client";
 import type { MemoryFaults } from "@parley/core";
+import type { PushBody } from "@parley/protocol";
 import type { RegistryBounds } from "@parley/registry";
 import { SeededRandom } from "@parley/testkit";
 
@@ -71,7 +72,7 @@ export class SimMesh {
       faults: plan.faults,
       bounds: plan.bounds,
       delay: this.#disk(),
-      onAppended: (bytes) => this.checker.onAppended(bytes),
+      onAppended: (bytes, offset) => this.checker.onAppended(bytes, offset),
     });
     this.linkNet = new LinkNet({
       scheduler,
@@ -228,6 +229,7 @@ export class SimMesh {
         if (!toDevice && text.startsWith('{"type":"proof"')) machine.proofSentAt = scheduler.time;
         this.#onText(life, text, toDevice);
       },
+      onHeard: (text) => this.#onHeard(machine, text),
     });
     this.#connections.add(connection);
     const dial = (tries: number): void => {
@@ -252,6 +254,15 @@ export class SimMesh {
     if (!toDevice || !text.startsWith('{"type":"')) return;
     const type = text.slice(9, text.indexOf('"', 9));
     if (type.includes(".") || type === "presence" || type === "goodbye") this.coverage.count(`push:${type}`);
+  }
+
+  #onHeard({ name }: Machine, text: string): void {
+    if (!text.startsWith('{"type":"mailbox.trimmed"')) return;
+    const device = this.devices.find(({ machine }) => machine.name === name);
+    if (device === undefined) return;
+    const { body } = JSON.parse(text) as { readonly body: PushBody<"mailbox.trimmed"> };
+    const { furthestAhead } = this.registry.machine;
+    this.checker.onTrimmed(device, body, beginning + this.scheduler.time + furthestAhead);
   }
 
   #lost(life: Life, silently: boolean): void {

@@ -1,5 +1,5 @@
 /** The registry's machine: one node after the other on the same stores. */
-import { type MemoryFaults, openMemoryStores, type Stores } from "@parley/core";
+import { type AppendResult, type MemoryFaults, openMemoryStores, type Stores } from "@parley/core";
 import { type RegistryBounds, RegistryNode } from "@parley/registry";
 import type { SeededRandom } from "@parley/testkit";
 
@@ -19,7 +19,7 @@ export interface SimRegistryOptions {
   readonly faults: Omit<MemoryFaults, "random">;
   readonly bounds: Partial<RegistryBounds>;
   readonly delay: () => number;
-  readonly onAppended: (bytes: Uint8Array) => void;
+  readonly onAppended: (bytes: Uint8Array, offset: number) => void;
 }
 
 const encoder = new TextEncoder();
@@ -153,9 +153,9 @@ export class SimRegistry {
     const { coverage, scheduler, onAppended } = this.#options;
     if (typeof args[0] !== "string" || !args[0].startsWith(mailboxPrefix)) return;
     if (name === "append") {
-      const isDuplicate = (result as { readonly duplicate: boolean }).duplicate;
-      coverage.count(isDuplicate ? "mailbox:append again" : "mailbox:append");
-      onAppended(args[1] as Uint8Array);
+      const { duplicate, offset } = result as AppendResult;
+      coverage.count(duplicate ? "mailbox:append again" : "mailbox:append");
+      onAppended(args[1] as Uint8Array, offset);
     } else if (name === "trim") coverage.count("mailbox:trim");
     scheduler.note(`${name} ${args[0].slice(0, 16)} ${typeof args[1] === "number" ? args[1] : ""}`);
   }

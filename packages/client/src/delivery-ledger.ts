@@ -26,6 +26,8 @@ export interface LedgerOptions {
   readonly onDelivery: (delivery: Delivery) => void;
   /** Where facts are written down. */
   readonly page: Pick<OutboxPage, "note">;
+  /** An end was written down. */
+  readonly onClosed: () => void;
 }
 
 export interface AcceptedBody {
@@ -64,6 +66,8 @@ export class DeliveryLedger {
   readonly #entries = new Map<number, Entry>();
   #last = 0;
   #settledCount = 0;
+  /** First numbers of bodies whose end is being written down. */
+  readonly #closing = new Set<number>();
   /** Entries that have a time limit. */
   #expiring = 0;
   #stopped: DeliveryFacts["error"];
@@ -127,16 +131,25 @@ export class DeliveryLedger {
 
   /**
    * One body ends without success: from here on nothing else comes of it. It is told once it is on disk: another start
-   * must not send after all what was said to have ended.
+   * must not send after all what was said to have ended. `onWritten` is called then; never for what came to an end before.
    */
-  end(seq: number, state: EndState, facts: DeliveryFacts = {}): void {
+  end(seq: number, state: EndState, facts: DeliveryFacts = {}, onWritten: () => void = () => {}): void {
     const entry = this.#entries.get(seq);
     if (entry === undefined || entry.isClosing || !mayFollow(entry.newest.state, state)) return;
     entry.isClosing = true;
-    const { page, now } = this.#options;
+    this.#closing.add(entry.firstSeq);
+    const { page, now, onClosed } = this.#options;
     page.note(entry.firstSeq, seq, writtenOf({ ...facts, state, at: now() }), undefined, () => {
+      this.#closing.delete(entry.firstSeq);
+      onWritten();
       if (this.#entries.get(seq) === entry) this.#change(entry, state, facts, now());
+      onClosed();
     });
+  }
+
+  /** Everything up to here may leave the outbox: of what comes after it an end is not on disk yet, and a later start would know none. */
+  get closedUpTo(): number {
+    return this.#closing.size === 0 ? Infinity : Math.min(...this.#closing) - 1;
   }
 
   /** Bodies whose time is over since the last time, and whether a device has them. */

@@ -27,6 +27,8 @@ export interface DeviceLanesOptions {
 interface Lane {
   readonly peer: Carrier;
   readonly position: StreamPosition;
+  /** Highest number that it carried: what is sent again begins below. */
+  carriedUpTo: number;
   /** Monotonic time before which nothing more goes: the device asked for a pause. */
   notBefore: number;
   pauseMs: number;
@@ -62,8 +64,7 @@ export class DeviceLanes {
   /** A device came in sight, or its link opened, was replaced or closed: what it carried goes again. */
   meet(peer: Carrier): void {
     this.#peers.set(peer.device, peer);
-    if (peer.link === undefined) this.drop(peer.device);
-    else this.#lanes.delete(peer.device);
+    this.drop(peer.device);
   }
 
   forget(peer: Carrier): void {
@@ -83,7 +84,7 @@ export class DeviceLanes {
     const lane = this.#lanes.get(device);
     if (lane === undefined) return;
     this.#lanes.delete(device);
-    this.#options.onDropped(lane.position.next - 1);
+    this.#options.onDropped(lane.carriedUpTo);
   }
 
   /** A new session: what went by relay may be lost. */
@@ -109,6 +110,7 @@ export class DeviceLanes {
     if (lane === undefined) return false;
     const before = lane.position.next;
     if (!stream.write(out, lane.position, custody.baseFor(device))) return false;
+    lane.carriedUpTo = Math.max(lane.carriedUpTo, lane.position.next - 1);
     if (before === stream.base) lane.movedAt = monotonic();
     return true;
   }
@@ -169,7 +171,14 @@ export class DeviceLanes {
 
   #open(peer: Carrier): Lane {
     const { stream, monotonic } = this.#options;
-    return { peer, position: { next: stream.base }, notBefore: 0, pauseMs: firstPauseMs, movedAt: monotonic() };
+    return {
+      peer,
+      position: { next: stream.base },
+      carriedUpTo: stream.base - 1,
+      notBefore: 0,
+      pauseMs: firstPauseMs,
+      movedAt: monotonic(),
+    };
   }
 
   /** Devices that take the stream from here without the mailbox. */

@@ -66,6 +66,9 @@ export class DurableStream {
   readonly #lanes: DeviceLanes;
   readonly #mailbox: MailboxLane;
   #stopped = false;
+  /** What the registry will never take is not offered again, nor the rest of a body that began with it kept. */
+  #refusedUpTo = 0;
+  #wastedUpTo = 0;
   #isLearning = false;
   /** The recipient's record cannot be had now: what is tried says why. */
   #isUnknowable = false;
@@ -87,7 +90,7 @@ export class DurableStream {
     this.#page = page;
     this.#room = room;
     this.#intake = new OutboxIntake({ stream, page, room, now, monotonic, onEntered: () => this.flush() });
-    this.#ledger = new DeliveryLedger({ now, monotonic, onDelivery, page });
+    this.#ledger = new DeliveryLedger({ now, monotonic, onDelivery, page, onClosed: () => this.#settleTaken() });
     this.#custody = custody;
     this.#marks = new RedeliveryMarks({ stream, takers, storedUpTo });
     this.#lanes = new DeviceLanes({
@@ -197,12 +200,13 @@ export class DurableStream {
   /** Puts voids in the place of what expired. `now` is monotonic. */
   expire(now: number): void {
     for (const { firstSeq, seq, isDelivered } of this.#ledger.takeDue(now)) {
+      const drop = (): void => {
+        for (let each = firstSeq; each <= seq; each++) this.#page.drop(each);
+      };
+      for (let each = firstSeq; each <= seq; each++) this.stream.replace(each, voidEnvelope(this.#options.now()));
       // Written down before it leaves the outbox, which keeps of what has no other fact nothing at all.
-      if (!isDelivered) this.#ledger.end(seq, "expired");
-      for (let each = firstSeq; each <= seq; each++) {
-        this.stream.replace(each, voidEnvelope(this.#options.now()));
-        this.#page.drop(each);
-      }
+      if (isDelivered) drop();
+      else this.#ledger.end(seq, "expired", {}, drop);
     }
     this.#room.wake();
   }
@@ -309,8 +313,10 @@ export class DurableStream {
 
   /** Lets go of what nobody needs from here any more. */
   #settleTaken(): void {
-    if (this.stream.acknowledge(this.#custody.endsAt) === 0) return;
-    this.#page.settle(this.stream.base - 1);
+    const endsAt = Math.max(this.#custody.endsAt, this.#refusedUpTo);
+    const { closedUpTo } = this.#ledger;
+    if (this.stream.acknowledge(Math.min(endsAt, closedUpTo)) === 0) return;
+    this.#page.settle(Math.max(this.stream.base - 1, Math.min(this.#wastedUpTo, closedUpTo)));
     this.#room.wake();
   }
 
@@ -321,8 +327,8 @@ export class DurableStream {
     for (let seq = this.stream.base; seq <= end; seq++)
       this.#ledger.end(seq, "refused", { error: { code: error.code, message: error.message } });
     for (let seq = upTo + 1; seq <= end; seq++) this.stream.replace(seq, voidEnvelope(this.#options.now()));
-    this.stream.acknowledge(upTo);
-    this.#page.settle(end);
-    this.#room.wake();
+    this.#refusedUpTo = Math.max(this.#refusedUpTo, upTo);
+    this.#wastedUpTo = Math.max(this.#wastedUpTo, end);
+    this.#settleTaken();
   }
 }

@@ -364,6 +364,32 @@ describe("a durable stream", () => {
     stream.stop();
   });
 
+  it("keeps in the outbox what expired until that is written down, whatever is acknowledged meanwhile", async () => {
+    let isBroken = true;
+    const inner = openMemoryJournal();
+    const note = inner.noteOutbox.bind(inner);
+    const journal = Object.assign(inner, {
+      noteOutbox: (...noted: Parameters<Journal["noteOutbox"]>) =>
+        isBroken ? Promise.reject(new ParleyError("storage_unavailable")) : note(...noted),
+    });
+    const scene = new Scene(journal);
+    scene.session.isOpen = false;
+    const stream = await scene.open();
+    await stream.accept({ ...head, ttl: 1000 }, body("late"));
+    scene.clock.advance(1000);
+    stream.expire(scene.clock.monotonic());
+    stream.onAck(1, carrier);
+    await nextTask();
+    expect((await journal.load()).outbox.map(({ seq, state }) => [seq, state])).toEqual([[1, "accepted"]]);
+    isBroken = false;
+    scene.clock.advance(60_000);
+    await nextTask();
+    await nextTask();
+    expect(scene.deliveries.at(-1)).toMatchObject({ state: "expired" });
+    expect((await journal.load()).outbox).toEqual([]);
+    stream.stop();
+  });
+
   it("sends nothing of a body whose beginning the registry refused for good", async () => {
     const scene = new Scene();
     scene.respond = (frame) =>

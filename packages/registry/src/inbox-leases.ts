@@ -72,6 +72,9 @@ interface Inbox {
   sole: boolean;
   /** Monotonic time of the last renewal. */
   renewedAt: number;
+  /** The lease that was in the record last, and the monotonic time since which it stands there. */
+  seen: string | undefined;
+  seenAt: number;
   /** Highest offset pushed in this generation; undefined when this node cannot know. */
   pushed: number | undefined;
   /** Who was asked to give it up. */
@@ -104,8 +107,9 @@ const mostInboxes = 10_000;
 /**
  * Which device of an agent takes its messages: one at a time, fenced by a generation, over all nodes. One record for
  * each agent, changed by compare-and-set. Another device gets it when the holder gave it up, is no longer listed, or
- * was not renewed for the length of a lease; never before. Of devices at other nodes only the record is seen: an idle
- * holder there is not asked to make way.
+ * was not renewed for the length of a lease; never before. Times in the record decide nothing: two nodes, or two starts
+ * of one, need not agree on them. Of devices at other nodes only the record is seen: an idle holder there is not asked
+ * to make way.
  */
 export class InboxLeases {
   readonly #options: InboxLeasesOptions;
@@ -205,6 +209,8 @@ export class InboxLeases {
       expires: 0,
       sole: false,
       renewedAt: 0,
+      seen: undefined,
+      seenAt: 0,
       pushed: undefined,
       asked: undefined,
       releases: [],
@@ -280,10 +286,8 @@ export class InboxLeases {
       const verdict = await this.#judge(entry, inbox, heard, current);
       verdicts.push(verdict);
       if (verdict.do === "hold") return verdict.lease === current ? undefined : verdict.lease;
-      if (current === undefined) return undefined;
-      // A holder that was alone was not renewed, and a clock may have been set back: from now on it has one lease's time.
-      const longest = clock.now() + leaseMs;
-      return current.sole || current.expires > longest ? { ...current, sole: false, expires: longest } : undefined;
+      // A holder that was alone was not renewed: from now on it has one lease's time.
+      return current?.sole === true ? { ...current, sole: false, expires: clock.now() + leaseMs } : undefined;
     });
     const verdict = verdicts.at(-1);
     if (verdict === undefined) return;
@@ -326,14 +330,19 @@ export class InboxLeases {
     return { do: "hold", to: here, lease, pushed };
   }
 
-  /** Milliseconds until another device may have it. By the monotonic clock where this node renewed it itself. */
+  /** Milliseconds until another device may have it: from its renewal here, or since when it stands unchanged. */
   #left(inbox: Inbox, current: Lease): number {
     const { clock, leaseMs } = this.#options;
-    if (current.expires === 0) return 0;
-    if (current.sole) return leaseMs;
-    return isOwn(inbox, current)
-      ? inbox.renewedAt + leaseMs - clock.monotonic()
-      : Math.min(current.expires - clock.now(), leaseMs);
+    const { device, session, generation, expires, sole } = current;
+    const now = clock.monotonic();
+    const seen = [device, session, generation, expires, sole].join();
+    if (inbox.seen !== seen) {
+      inbox.seen = seen;
+      inbox.seenAt = now;
+    }
+    if (expires === 0) return 0;
+    if (sole) return leaseMs;
+    return (isOwn(inbox, current) ? inbox.renewedAt : inbox.seenAt) + leaseMs - now;
   }
 
   async #grantTo(to: InboxCandidate, inbox: Inbox, current: Lease | undefined, sole: boolean): Promise<Verdict> {
@@ -362,7 +371,8 @@ export class InboxLeases {
       inbox.asked = ask;
       ask.inboxAsked(inbox.generation);
     }
-    this.#lookAt(member, inbox, ms);
+    // Its renewals by another node count from when they are seen here.
+    this.#lookAt(member, inbox, Math.min(ms, this.#options.leaseMs / 3));
   }
 
   #apply(member: string, inbox: Inbox, { to, lease, pushed }: Verdict & { readonly do: "hold" }): void {

@@ -13,8 +13,6 @@ export interface MailboxReaderOptions {
   readonly member: string;
   /** Offset up to which the device took everything; undefined to begin where the log begins. */
   readonly cursor: number | undefined;
-  /** Whether what expired before the log begins is told to a device without a cursor: nobody else took it. */
-  readonly tellsEarlierGap: boolean;
   /** What expired at the head, as it is kept for those who were away. */
   readonly gap: () => Promise<MailboxGap | undefined>;
   /** Frames up to this offset are flagged: another device may have had them. */
@@ -138,19 +136,16 @@ export class MailboxReader {
 
   /** The log begins later than this device got: what lay between expired or was lost. Numbers between are no frames. */
   async #explain(first: number): Promise<void> {
-    const { gap, cursor, tellsEarlierGap, onTrimmed } = this.#options;
+    const { gap, cursor, onTrimmed } = this.#options;
     const isStart = !this.#begun && cursor === undefined;
     this.#begun = true;
-    if (first <= this.#next || (isStart && !tellsEarlierGap)) {
-      this.#next = Math.max(this.#next, first);
-      return;
-    }
+    if (first <= this.#next) return;
     const expired = await gap();
     if (this.#stopped) return;
     const from = Math.max(this.#next, expired?.from ?? first);
     const to = Math.min(expired?.to ?? 0, first - 1);
     if (from <= to) onTrimmed(from, to, "expired");
-    // Where an agent's log begins says nothing of what was acknowledged before.
+    // Where the log begins says nothing of what was acknowledged before.
     if (!isStart && to < first - 1) onTrimmed(Math.max(this.#next, to + 1), first - 1, "lost");
     this.#next = first;
   }

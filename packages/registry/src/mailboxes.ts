@@ -80,12 +80,15 @@ export class Mailboxes {
     return entry?.offset === offset ? entry.bytes : undefined;
   }
 
-  /** Offset up to which a person's device took everything; undefined when the log itself says where to begin. */
+  /**
+   * Offset up to which a person's device took everything, or that it has no part in because it was listed later;
+   * undefined when the log itself says where to begin.
+   */
   async cursor(owner: MailboxOwner, device: string): Promise<number | undefined> {
     if (owner.kind === "agent") return undefined;
-    const { epoch } = await this.bounds(owner.member);
+    const { epoch, first } = await this.bounds(owner.member);
     const cursors = await this.#cursors.get(keys.mailboxCursor(owner.member));
-    return cursors?.value.epoch === epoch ? cursors.value.devices[device] : undefined;
+    return cursors?.value.epoch === epoch ? (cursors.value.devices[device] ?? first - 1) : undefined;
   }
 
   /** What expired and was not said to everybody yet. */
@@ -170,18 +173,19 @@ export class Mailboxes {
     await this.#gaps.passed(owner.member, Math.min(upTo, first - 1));
   }
 
-  /** Answers how far all have come. */
+  /** Answers how far all have come. Also those that never took anything: by their cursors they hear of what expires. */
   async #moveCursors(owner: MailboxOwner, taken: ReadonlyMap<string, number>): Promise<number> {
-    const { epoch, last } = await this.bounds(owner.member);
-    const kept = await this.#cursors.change(keys.mailboxCursor(owner.member), (current) => {
-      const before = current?.epoch === epoch ? current.devices : {};
+    const { epoch, first, last } = await this.bounds(owner.member);
+    const kept = await this.#cursors.change(keys.mailboxCursor(owner.member), async (current) => {
+      const isKnown = current?.epoch === epoch;
+      const before = isKnown ? current.devices : {};
+      // A device that is new has no part in what expired; while nothing is known of any, all of them have.
+      const start = (isKnown ? first : ((await this.#gaps.get(owner.member, epoch))?.from ?? first)) - 1;
       const devices: Record<string, number> = {};
-      for (const device of owner.devices) {
-        const offset = Math.max(before[device] ?? -1, Math.min(taken.get(device) ?? -1, last));
-        if (offset >= 0) devices[device] = offset;
-      }
+      for (const device of owner.devices)
+        devices[device] = Math.max(before[device] ?? start, Math.min(taken.get(device) ?? 0, last));
       const isSame =
-        current?.epoch === epoch &&
+        isKnown &&
         Object.keys(before).length === Object.keys(devices).length &&
         Object.entries(devices).every(([device, offset]) => before[device] === offset);
       return isSame ? undefined : { epoch, devices };

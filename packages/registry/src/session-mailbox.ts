@@ -135,7 +135,6 @@ export class SessionMailbox {
       log: store,
       member,
       cursor: this.#cursor,
-      tellsEarlierGap: kind === "agent",
       gap: () => mailboxes.gap(member),
       uncertainTo: this.#grant?.uncertainTo ?? 0,
       now,

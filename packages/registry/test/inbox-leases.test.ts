@@ -262,6 +262,43 @@ describe("the inbox of an agent", () => {
     expect(bea.grant?.generation).toBe(2);
   });
 
+  it("is no other's for the time of a lease, whatever the clock of a node says that starts anew", async () => {
+    for (const skew of [86_400_000, -86_400_000]) {
+      const clock = new FakeClock();
+      const stores = openMemoryStores({ clock });
+      const node = new Node(clock, stores);
+      const ada = await node.open("A");
+      node.leases.stop();
+      clock.skew(skew);
+      const next = new Node(clock, stores);
+      const bea = await next.open("B", 2);
+      await next.run(leaseMs - 1, [bea]);
+      expect([ada.believes, bea.told]).toEqual([false, []]);
+      await next.run(5000, [bea]);
+      expect(bea.grant?.generation).toBe(2);
+    }
+  });
+
+  it("stays with a holder that another node hears, and goes on when that node is gone", async () => {
+    const clock = new FakeClock();
+    const stores = openMemoryStores({ clock });
+    const nodes = [new Node(clock, stores), new Node(clock, stores)] as const;
+    const ada = await nodes[0].open("A");
+    const bea = await nodes[1].open("B", 2);
+    const run = async (ms: number): Promise<void> => {
+      for (let past = 0; past < ms; past += 5000) {
+        await nodes[0].run(5000, [ada]);
+        await nodes[1].run(0, [bea]);
+        bea.heardAt = clock.monotonic();
+      }
+    };
+    await run(120_000);
+    expect([ada.believes, bea.told]).toEqual([true, []]);
+    nodes[0].leases.stop();
+    await run(leaseMs * 2);
+    expect(bea.grant?.generation).toBe(2);
+  });
+
   it("is held by one device at a time over two nodes, whatever comes and goes", async () => {
     for (let seed = 1; seed <= 60; seed++) {
       const random = new SeededRandom(seed);

@@ -54,7 +54,7 @@ describe("the mailbox of a person", () => {
     await mailboxes.devicesChanged(person());
     expect((await log.bounds(stream)).first).toBeLessThanOrEqual(first);
     await mailboxes.devicesChanged(person(id("R")));
-    expect(await mailboxes.cursor(person(id("R")), id("R"))).toBeUndefined();
+    expect(await mailboxes.cursor(person(id("R")), id("R"))).toBe(first - 1);
     expect((await log.bounds(stream)).first).toBeLessThanOrEqual(first);
   });
 
@@ -66,7 +66,28 @@ describe("the mailbox of a person", () => {
     await mailboxes.devicesChanged(person(id("P")));
     expect((await log.bounds(stream)).first).toBeGreaterThan(first);
     // Listed again, it begins with what waits.
-    expect(await mailboxes.cursor(person(id("P"), id("Q")), id("Q"))).toBeUndefined();
+    expect(await mailboxes.cursor(person(id("P"), id("Q")), id("Q"))).toBe(first);
+  });
+
+  it("knows from where on each device has to be told what expired, also one that never took anything", async () => {
+    const { clock, log, mailboxes, put } = setUp();
+    const [first, second] = [await put(clock.now() + 10), await put(clock.now() + 20)];
+    const two = person(id("P"), id("Q"));
+    expect(await mailboxes.cursor(two, id("Q"))).toBeUndefined();
+    await mailboxes.ack(two, id("P"), second);
+    expect(await mailboxes.cursor(two, id("Q"))).toBe(0);
+    clock.advance(10);
+    await mailboxes.sweep();
+    const three = person(id("P"), id("Q"), id("R"));
+    await mailboxes.devicesChanged(three);
+    expect(await mailboxes.gap(member)).toMatchObject({ from: first, to: first });
+    // What expired before it was listed is no loss of a new one.
+    expect([await mailboxes.cursor(three, id("Q")), await mailboxes.cursor(three, id("R"))]).toEqual([0, first]);
+    expect((await log.bounds(stream)).first).toBe(second);
+    clock.advance(10);
+    await mailboxes.sweep();
+    expect(await mailboxes.cursor(three, id("R"))).toBe(first);
+    expect(await mailboxes.gap(member)).toMatchObject({ from: first, to: second });
   });
 });
 

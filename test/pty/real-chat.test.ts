@@ -16,7 +16,7 @@ function sit(mesh: CliMesh, name: string, ...args: readonly string[]): PtyTermin
 }
 
 /** Seven processes start, one after the other. */
-const mostMs = 180_000;
+const mostMs = 300_000;
 
 /** How often a text stands on the screen. */
 const times = (screen: string, text: string): number => screen.split(text).length - 1;

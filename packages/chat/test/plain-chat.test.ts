@@ -4,11 +4,16 @@ import { FakeClock } from "@parley/testkit";
 import { expect, it, vi } from "vitest";
 
 import { runPlainChat } from "../src/index.ts";
+import { timeWords } from "../src/text/words.ts";
 import { general } from "./demo-scene.ts";
 import { FakeDevice, idOf } from "./fake-device.ts";
 
+/** The hour at which all of it happens, as it is shown here. */
+const start = Date.UTC(2026, 10, 20, 9, 0);
+const nine = timeWords(start);
+
 function plainChat(options: { open?: string; interactive?: boolean } = {}) {
-  const clock = new FakeClock(Date.UTC(2026, 10, 20, 9, 0));
+  const clock = new FakeClock(start);
   const device = new FakeDevice({ now: () => clock.now() });
   device.addMember("grace", "person");
   device.contact("grace", { standing: "accepted" });
@@ -32,9 +37,9 @@ it("says lines where they are meant, prints what comes, and ends with its input"
   await type("hello all", '#general "hello all": stored · signed');
   await type("@grace lunch?", '@grace "lunch?": delivered · direct · sealed');
   await device.says("grace", general, "two\nlines \u001B[2J");
-  await until("09:00 #general @grace: two\n  lines \\u{1b}[2J\n");
+  await until(`${nine} #general @grace: two\n  lines \\u{1b}[2J\n`);
   await device.says("grace", `@${idOf("grace")}`, "yes");
-  await until("09:00 @grace: yes\n");
+  await until(`${nine} @grace: yes\n`);
   await type("/nonsense", "! There is no command /nonsense.");
   await type("/leave", "· You left #general.");
   input.end("/channels\n");

@@ -13,6 +13,7 @@ const layers: Readonly<Record<string, readonly string[] | "all">> = {
   chat: ["protocol", "core", "client"],
   door: ["protocol", "core", "client"],
   "bridge-*": ["protocol", "core", "client", "agent"],
+  sdk: "all",
   cli: "all",
 };
 

@@ -1,25 +1,11 @@
 /** How commands reach the home's device: through the process that holds it, else by holding it themselves. */
-import { join } from "node:path";
-import { setTimeout as pause } from "node:timers/promises";
-
 import type { ManifestContent } from "@parley/agent";
-import {
-  checkPairing,
-  Device,
-  type DeviceApi,
-  type DeviceOptions,
-  type Identity,
-  type LinkSettings,
-  type LogLine,
-  MemberDevices,
-  Operator,
-} from "@parley/client";
-import { DeviceLock, Home, type HomeMesh, prepareSocketFolder } from "@parley/client/node";
+import type { DeviceApi, DeviceOptions, LinkSettings, LogLine } from "@parley/client";
+import { Home } from "@parley/client/node";
 import type { IceServer } from "@parley/core";
 import type { NodeLinkFactory } from "@parley/peer/node";
 import { type ExitCode, isParleyError, ParleyError } from "@parley/protocol";
-import { type AttachedDevice, attachDevice, DeviceSocket } from "@parley/sidecar";
-import { openSqliteArchive, openSqliteJournal } from "@parley/store-sqlite";
+import { type HomeDevice, openHomeDevice, settlePairing } from "@parley/sdk";
 
 import type { CommandContext } from "./command-context.ts";
 import { processLog } from "./log-line.ts";
@@ -27,16 +13,7 @@ import { lookOut } from "./network-lookout.ts";
 import { ownIceServers } from "./own-ice-servers.ts";
 
 /** A device that a command may use until it closes it. */
-export interface OpenDevice {
-  readonly device: DeviceApi;
-  readonly home: Home;
-  /** Set when another process holds the device; resolves when that one goes. */
-  readonly holderGone: Promise<ParleyError> | undefined;
-  readonly operator: Operator;
-  /** This member's devices. */
-  readonly devices: MemberDevices;
-  close(): Promise<void>;
-}
+export type OpenDevice = HomeDevice;
 
 export interface OpenDeviceOptions {
   /** Refuses a device that another process holds, as one that serves tasks must. Default false. */
@@ -55,13 +32,8 @@ export interface OpenDeviceOptions {
   readonly quiet?: boolean;
 }
 
-/** A holder opens its socket within this of taking the lock. */
-const attachWaitMs = 5000;
-const attachPauseMs = 50;
 /** Without a session after this the registry counts as not reachable. */
 const connectMs = 10_000;
-/** How long a command that is done goes on for others that wait for a reply through it. */
-const lingerMs = 5000;
 /** What a command that can do without the registry waits for it. */
 export const briefMs = 3000;
 
@@ -83,65 +55,22 @@ export async function openDevice(context: CommandContext, options: OpenDeviceOpt
   }
 }
 
-/** A home that waits for approval asks once what became of it. */
-async function settlePairing(home: Home, signal: AbortSignal): Promise<void> {
-  const { state, registry, trust, identity, pairing } = await home.mesh();
-  if (state === "admitted") return;
-  if (state === "unconfirmed" || pairing === undefined) {
-    throw new ParleyError("not_admitted", {
-      message:
-        "The six words of this pairing were not compared yet; run `parley pair --words '…'` with the operator's.",
-    });
-  }
-  const outcome = await checkPairing({ registry, trust, identity, pairing }, { signal });
-  if (outcome.state === "pending")
-    throw new ParleyError("not_admitted", {
-      message: `An operator has not approved @${identity.name} yet; ask for \`parley member approve ${identity.name}\`.`,
-    });
-  await home.saveJoined(outcome.joined);
+/** Through the process that holds the device, else by holding it with this command's settings. */
+function attachOrHold(home: Home, context: CommandContext, options: OpenDeviceOptions): Promise<OpenDevice> {
+  const { hold = false, stays = hold, serves = true, quiet = false, links: own = {} } = options;
+  const log: LogLine = quiet ? () => undefined : deviceLog(context, hold);
+  let links: HeldLinks | undefined;
+  return openHomeDevice(home, {
+    hold,
+    serves,
+    signal: context.signal,
+    log,
+    ...conversationSettings(context),
+    links: async () => (links = await linkSettings(context, log, own)),
+    beside: (device) =>
+      links === undefined || !stays ? () => undefined : lookOut({ ...links, device, address: links.bindAddress, log }),
+  });
 }
-
-async function attachOrHold(home: Home, context: CommandContext, options: OpenDeviceOptions): Promise<OpenDevice> {
-  const hold = options.hold === true;
-  const deadline = performance.now() + attachWaitMs;
-  for (;;) {
-    const attached = hold ? undefined : await tryAttach(home);
-    if (attached !== undefined) return attachedDevice(home, attached);
-    const lock = DeviceLock.tryTake(home.path);
-    if (lock !== undefined) return holdDevice(home, lock, context, options);
-    if (hold || performance.now() > deadline)
-      throw new ParleyError("device_in_use", {
-        message: `Another process holds the device of ${home.path}; stop it, or use another home folder.`,
-      });
-    await pause(attachPauseMs, undefined, { signal: context.signal });
-  }
-}
-
-async function tryAttach(home: Home): Promise<AttachedDevice | undefined> {
-  try {
-    return await attachDevice(home.socketPath);
-  } catch (error) {
-    if (isParleyError(error) && (error.code === "not_connected" || error.code === "closed")) return undefined;
-    throw error;
-  }
-}
-
-async function attachedDevice(home: Home, device: AttachedDevice): Promise<OpenDevice> {
-  const { registry, identity } = await home.mesh();
-  const trust = async () => (await home.mesh()).trust;
-  return {
-    device,
-    home,
-    holderGone: device.closed,
-    operator: new Operator({ device, root: identity.root, trust, registry }),
-    // The process that holds the device keeps the files up to date.
-    devices: new MemberDevices({ device, identity: async () => (await home.mesh()).identity, trust, registry }),
-    close: () => device.stop(),
-  };
-}
-
-/** What has to be undone, last thing first. */
-type Undo = () => void | Promise<void>;
 
 /** A command that ends by itself reports what went wrong once, as its error. */
 function logLevel({ settings }: CommandContext, long: boolean): string {
@@ -155,93 +84,6 @@ function deviceLog(context: CommandContext, long: boolean): LogLine {
   return (level, event, facts) => {
     if (event !== "session") log(level, event, facts);
   };
-}
-
-async function holdDevice(
-  home: Home,
-  lock: DeviceLock,
-  context: CommandContext,
-  options: OpenDeviceOptions,
-): Promise<OpenDevice> {
-  const undo: Undo[] = [() => lock.release()];
-  const close = async (): Promise<void> => {
-    const results: PromiseSettledResult<void>[] = [];
-    // Each step runs even when one before it failed: the lock comes last.
-    for (const step of undo.splice(0).reverse()) results.push(...(await Promise.allSettled([(async () => step())()])));
-    const failed = results.find((result) => result.status === "rejected");
-    if (failed !== undefined) throw failed.reason;
-  };
-  try {
-    const mesh = await home.heldMesh();
-    undo.push(() => home.flush());
-    const log: LogLine = options.quiet === true ? () => undefined : deviceLog(context, options.hold === true);
-    let { identity } = mesh;
-    const keepIdentity = async (changed: Identity): Promise<void> => {
-      identity = changed;
-      await mesh.keepIdentity(changed);
-    };
-    const device = await openHeld({ ...mesh, keepIdentity }, home, undo, context, log, options);
-    if (options.serves !== false) await serveOthers(home, device, undo);
-    const operator = new Operator({
-      device,
-      root: mesh.identity.root,
-      trust: () => mesh.trust,
-      registry: mesh.registry,
-    });
-    const devices = new MemberDevices({
-      device,
-      identity: () => identity,
-      trust: () => mesh.trust,
-      registry: mesh.registry,
-    });
-    return { device, home, holderGone: undefined, operator, devices, close };
-  } catch (error) {
-    await close();
-    throw error;
-  }
-}
-
-async function serveOthers(home: Home, device: DeviceApi, undo: Undo[]): Promise<void> {
-  await prepareSocketFolder(home.socketPath);
-  const socket = await DeviceSocket.open({ device, path: home.socketPath });
-  undo.push(async () => {
-    await socket.settle(lingerMs);
-    await socket.close();
-  });
-}
-
-async function openHeld(
-  mesh: HomeMesh,
-  home: Home,
-  undo: Undo[],
-  context: CommandContext,
-  log: LogLine,
-  { links: own = {}, hold = false, stays = hold }: OpenDeviceOptions,
-): Promise<DeviceApi> {
-  const folder = join(home.path, "journal");
-  const journal = openSqliteJournal({ dir: folder });
-  undo.push(() => journal.close());
-  const archive = openSqliteArchive(join(folder, "archive.sqlite"));
-  undo.push(() => archive.close());
-  const links = await linkSettings(context, log, own);
-  if (links !== undefined) undo.push(() => links.factory.close());
-  // Takes a moment to load, which a command that goes through another process does not need.
-  const { MlsGroups } = await import("@parley/mls");
-  const device = await Device.open({
-    identity: mesh.identity,
-    registry: mesh.registry,
-    trust: mesh.trust,
-    keepIdentity: mesh.keepIdentity,
-    journal,
-    archive,
-    log,
-    ...conversationSettings(context),
-    groups: (options) => new MlsGroups(options),
-    ...(links === undefined ? {} : { links }),
-  });
-  undo.push(() => device.stop());
-  if (links !== undefined && stays) undo.push(lookOut({ ...links, device, address: links.bindAddress, log }));
-  return device;
 }
 
 /** Whom the device takes messages from, and what it tells of them. */

@@ -1,0 +1,70 @@
+import { homedir } from "node:os";
+
+import { talk, type Talk } from "@parley/client";
+import { findHomePath, Home } from "@parley/client/node";
+import { isParleyError, ParleyError } from "@parley/protocol";
+
+import {
+  type HomeDevice,
+  type HomeDeviceOptions,
+  type HomeLinks,
+  openHomeDevice,
+  settlePairing,
+} from "./home-device.ts";
+
+export interface ConnectOptions extends Pick<HomeDeviceOptions, "strangers" | "tellsRead" | "log"> {
+  /**
+   * Folder of a member that was let in (`parley pair`). Default: `PARLEY_HOME`, else `.parley` beside the nearest `agent.yaml`, else
+   * `~/.parley`.
+   */
+  readonly home?: string;
+  /** Gives up connecting; what is connected stays so. */
+  readonly signal?: AbortSignal;
+  /** Whether a device that this process holds makes direct links. Default true, where the platform has them. */
+  readonly links?: boolean;
+}
+
+/**
+ * A member of the mesh, connected: through the process that holds its device, if there is one, else by holding it. Throws `not_admitted`,
+ * `device_in_use`, `revoked`, ..., and `canceled` on `signal`, which alone ends the wait for a registry that is not there.
+ */
+export async function connect({ home: given, signal, links = true, ...settings }: ConnectOptions = {}): Promise<Talk> {
+  if (signal?.aborted === true) throw new ParleyError("canceled");
+  const { path } = findHomePath({
+    given: given ?? process.env["PARLEY_HOME"],
+    cwd: process.cwd(),
+    homeDirectory: homedir(),
+  });
+  const waits = signal === undefined ? {} : { signal };
+  try {
+    const home = await Home.open(path);
+    await settlePairing(home, signal);
+    return await connected(
+      await openHomeDevice(home, { ...settings, ...waits, ...(links ? { links: nodeLinks } : {}) }),
+      waits,
+    );
+  } catch (cause) {
+    if (signal?.aborted !== true || (isParleyError(cause) && cause.code !== "internal")) throw cause;
+    throw new ParleyError("canceled", { cause });
+  }
+}
+
+async function connected({ device, close }: HomeDevice, waits: { readonly signal?: AbortSignal }): Promise<Talk> {
+  try {
+    await device.start(waits);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return talk(device, { onClose: close });
+}
+
+/** None, and so relay and mailbox only, on a platform without the native library. */
+async function nodeLinks(): Promise<HomeLinks | undefined> {
+  try {
+    const { NodeLinkFactory } = await import("@parley/peer/node");
+    return { factory: new NodeLinkFactory() };
+  } catch {
+    return undefined;
+  }
+}

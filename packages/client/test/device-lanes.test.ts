@@ -26,7 +26,7 @@ function scene(): { lanes: DeviceLanes; dropped: number[]; write: () => void } {
       ]),
     },
   } as unknown as MemberView;
-  const takers = new Takers(() => view, undefined);
+  const takers = new Takers(() => view, undefined, undefined);
   const custody = new Custody({ stream, takers, keptUpTo: () => 0 });
   const dropped: number[] = [];
   const onDropped = (carriedUpTo: number): void => void dropped.push(carriedUpTo);

@@ -73,10 +73,8 @@ class DoorMesh {
   static async open(): Promise<DoorMesh> {
     const mesh = new DoorMesh();
     const claim = await mesh.start();
-    const paired = jsonOf<{ door: { name: string } }>(await mesh.as("ada", ["pair", claim, "--name", "ada"]));
-    expect(paired.door).toMatchObject({ name: "door" });
-    expect(await mesh.doorState()).toMatchObject({ event: "door", state: "pending", name: "door" });
-    expect(await mesh.doorState()).toMatchObject({ event: "door", state: "admitted", name: "door" });
+    jsonOf(await mesh.as("ada", ["pair", claim, "--name", "ada"]));
+    while ((await mesh.doorState()).state !== "admitted");
     return mesh;
   }
 

@@ -155,7 +155,7 @@ describe("the ten lines of docs/sdk.md", () => {
       expect(await bob.messages().next()).toMatchObject({
         value: { text: "I am, thank you", from: { name: "tenlines" } },
       });
-      expect(await ended, said).toEqual([0, null]);
+      expect({ ended: await ended, said }).toMatchObject({ ended: [0, null] });
     } finally {
       running.kill();
       await rm(folder, { recursive: true, force: true });

@@ -5,6 +5,7 @@ import { BrowserLinkFactory } from "@parley/peer/browser";
 import { isParleyError, ParleyError } from "@parley/protocol";
 import { openIndexedDbArchive, openIndexedDbJournal } from "@parley/store-indexeddb";
 
+import { connectError } from "./connect-error.ts";
 import { Endings } from "./endings.ts";
 
 export { isParleyError, ParleyError };
@@ -43,10 +44,9 @@ export async function connect({ journal, archive, signal, links = true, ...mesh 
     endings.add(() => device.stop());
     await device.start(signal === undefined ? {} : { signal });
     return talk(device, { onClose: endings.run });
-  } catch (cause) {
+  } catch (error) {
     await endings.run();
-    if (signal?.aborted !== true || (isParleyError(cause) && cause.code !== "internal")) throw cause;
-    throw new ParleyError("canceled", { cause });
+    throw connectError(error, signal);
   }
 }
 

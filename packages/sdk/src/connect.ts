@@ -2,8 +2,9 @@ import { homedir } from "node:os";
 
 import { talk, type Talk } from "@parley/client";
 import { findHomePath, Home } from "@parley/client/node";
-import { isParleyError, ParleyError } from "@parley/protocol";
+import { ParleyError } from "@parley/protocol";
 
+import { connectError } from "./connect-error.ts";
 import {
   type HomeDevice,
   type HomeDeviceOptions,
@@ -43,20 +44,19 @@ export async function connect({ home: given, signal, links = true, ...settings }
       await openHomeDevice(home, { ...settings, ...waits, ...(links ? { links: nodeLinks } : {}) }),
       waits,
     );
-  } catch (cause) {
-    if (signal?.aborted !== true || (isParleyError(cause) && cause.code !== "internal")) throw cause;
-    throw new ParleyError("canceled", { cause });
+  } catch (error) {
+    throw connectError(error, signal);
   }
 }
 
-async function connected({ device, close }: HomeDevice, waits: { readonly signal?: AbortSignal }): Promise<Talk> {
+async function connected(opened: HomeDevice, waits: { readonly signal?: AbortSignal }): Promise<Talk> {
   try {
-    await device.start(waits);
+    await opened.device.start(waits);
   } catch (error) {
-    await close();
+    await opened.close();
     throw error;
   }
-  return talk(device, { onClose: close });
+  return talk(opened.device, { onClose: () => opened.close() });
 }
 
 /** None, and so relay and mailbox only, on a platform without the native library. */

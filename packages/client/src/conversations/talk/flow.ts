@@ -5,7 +5,7 @@
 import { ParleyError, toParleyError } from "@parley/protocol";
 
 /** Told once what became of an item: nothing when it was dealt with, `canceled` when it was given back. */
-export type Settle = (error?: ParleyError) => void;
+type Settle = (error?: ParleyError) => void;
 
 /** Begins to give items; answers, now or later, with the way to end that. */
 export type FlowSource<Item> = (give: (item: Item, settle: Settle) => void) => (() => void) | Promise<() => void>;

@@ -3,10 +3,15 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { beforeAll, expect, it } from "vitest";
+import { Home } from "@parley/client/node";
+import { attachDevice } from "@parley/sidecar";
+import { beforeAll, expect, it, vi } from "vitest";
 
 import { type CliMesh, shareMesh } from "./cli-mesh.ts";
 import { errorOf, jsonOf, parley, type RunningCommand, start } from "./cli-process.ts";
+
+// Each of these is dozens of processes, one after the other.
+vi.setConfig({ testTimeout: 240_000 });
 
 let mesh: CliMesh;
 beforeAll(() => shareMesh((shared) => (mesh = shared)));
@@ -30,7 +35,13 @@ const listen = (name: string, ...rest: string[]): RunningCommand => start(["list
 /** The same, once it holds the device: other commands go through it. */
 async function holding(name: string, ...rest: string[]): Promise<RunningCommand> {
   const listening = listen(name, ...rest);
-  await expect.poll(async () => (await parley(["metrics", ...at(name)])).code, { timeout: 30_000 }).toBe(0);
+  const { socketPath } = await Home.open(mesh.home(name));
+  const isHeld = (): Promise<boolean> =>
+    attachDevice(socketPath).then(
+      async (device) => device.stop().then(() => device.state === "connected"),
+      () => false,
+    );
+  await expect.poll(isHeld, { timeout: 60_000 }).toBe(true);
   return listening;
 }
 

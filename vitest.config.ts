@@ -1,7 +1,7 @@
 import { defineConfig } from "vitest/config";
 
 /** Real processes, WebRTC and browsers take their time on small machines; a unit test that does is a bug. */
-const slowTestMs = 120_000;
+const slowTestMs = 60_000;
 /** End-to-end tests that need rights to make networks. */
 const networkTests = "test/e2e/*networks.test.ts";
 

@@ -22,7 +22,7 @@ export interface Attempt {
   readonly class: "durable" | "live";
   readonly from: string;
   readonly to: string;
-  /** Milliseconds since 1970 by the sender's clock when it is worth nothing any more; 0 never. */
+  /** Milliseconds since 1970, by a clock that is right, when it is worth nothing any more; 0 never. */
   readonly expires: number;
   id: string | undefined;
   /** `trying`: the call has not returned. `unknown`: the process died before it did. */

@@ -15,7 +15,7 @@ import { type Cast, type CastMember, skill } from "./cast.ts";
 import type { Attempt, Checker, Listener } from "./checker.ts";
 import type { Coverage } from "./coverage.ts";
 import { type DiskTrouble, Gate } from "./gate.ts";
-import { type Machine, makeMachine, noteWelcome, SimClock } from "./machine.ts";
+import { beginning, type Machine, makeMachine, noteWelcome, SimClock } from "./machine.ts";
 import { Life, type Scheduler } from "./scheduler.ts";
 import { openSimJournal } from "./sim-journal.ts";
 
@@ -169,12 +169,12 @@ export class SimDevice implements Listener {
     const device = this.#device;
     const life = this.#life;
     if (device === undefined || life === undefined) return;
-    const { checker, coverage } = this.#options;
+    const { checker, coverage, scheduler } = this.#options;
     const place = (this.#places.get(to.member) ?? 0) + 1;
     this.#places.set(to.member, place);
     const text = `${this.machine.name}>${to.name}#${place}`;
     const padded = text + " ".repeat(options.size);
-    const expires = options.ttlMs === 0 ? 0 : this.#clock(life).now() + options.ttlMs;
+    const expires = options.ttlMs === 0 ? 0 : beginning + scheduler.time + options.ttlMs;
     const attempt: Attempt = {
       text,
       class: options.class,

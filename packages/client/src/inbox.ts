@@ -151,7 +151,7 @@ export class Inbox {
       forgetHalf(incoming);
       if (before > 0) this.#noteGap(incoming, before + 1, section.base - 1);
     }
-    let ready = incoming.stream.receive(section);
+    let ready = incoming.stream.receive(arrival.redelivered ? marked(section) : section);
     const upTo = section.firstSeq + section.envelopes.length - 1;
     if (this.#maySkip(incoming, arrival)) {
       const missing = incoming.stream.received + 1;
@@ -338,12 +338,12 @@ export class Inbox {
     return true;
   }
 
-  #entry(seq: number, envelope: Envelope, { path, redelivered }: Arrival): ReceivedEntry {
+  #entry(seq: number, envelope: Envelope, { path }: Arrival): ReceivedEntry {
     return {
       seq,
       receivedAt: this.#options.clock.now(),
       path,
-      redelivered: redelivered || envelope.redelivered === true,
+      redelivered: envelope.redelivered === true,
       envelope,
     };
   }
@@ -447,6 +447,11 @@ export class Inbox {
       return;
     }
   }
+}
+
+/** What the node says of a frame holds for all in it, also for what is kept until what is missing has come. */
+function marked(section: DataSection): DataSection {
+  return { ...section, envelopes: section.envelopes.map((envelope) => ({ ...envelope, redelivered: true })) };
 }
 
 function refuse({ source, epoch }: Incoming, seq: number, code: FinalRefusal): void {

@@ -19,20 +19,25 @@ const source: Source = {
 };
 const message = testEnvelope("hello");
 
-/** The flag with which a message is handed out that came so. */
-async function flagOf(envelope: Envelope, arrival: Partial<Arrival>): Promise<boolean> {
+type Came = readonly [envelope: Envelope, arrival: Partial<Arrival>, firstSeq?: number];
+
+/** The flags with which messages are handed out that came so, one frame each. */
+async function flagsOf(...came: readonly Came[]): Promise<readonly boolean[]> {
   const journal = openMemoryJournal();
   const onError = (error: unknown): never => {
     throw error;
   };
-  const handed = Promise.withResolvers<InboxEntry>();
+  const handed: InboxEntry[] = [];
+  const all = Promise.withResolvers<void>();
   const clock = new FakeClock();
   const writes = new WriteAgain({ clock, random: new SeededRandom(1), onError });
   const lanes = new InboxLanes({
     journal,
     writes,
     now: () => 1,
-    handle: (entry) => Promise.resolve(handed.resolve(entry)),
+    handle: async (entry) => {
+      if (handed.push(entry) === came.length) all.resolve();
+    },
     onEnd: () => undefined,
     onError,
   });
@@ -56,22 +61,24 @@ async function flagOf(envelope: Envelope, arrival: Partial<Arrival>): Promise<bo
     [],
   );
   lanes.read();
-  const section: DataSection = {
-    type: "data",
-    class: "durable",
-    epoch: "AAAAAAAAAAAAAAAAAAAAAA",
-    base: 1,
-    firstSeq: 1,
-    envelopes: [envelope],
-  };
-  await inbox.receive(source, section, { path: "relay", redelivered: false, fromMailbox: false, ...arrival });
-  return (await handed.promise).redelivered;
+  for (const [index, [envelope, arrival, firstSeq = index + 1]] of came.entries()) {
+    const epoch = "AAAAAAAAAAAAAAAAAAAAAA";
+    const section: DataSection = { type: "data", class: "durable", epoch, base: 1, firstSeq, envelopes: [envelope] };
+    await inbox.receive(source, section, { path: "relay", redelivered: false, fromMailbox: false, ...arrival });
+  }
+  await all.promise;
+  return handed.map(({ redelivered }) => redelivered);
 }
 
 describe("a message that another instance may have had", () => {
   it("is handed out with its flag, whether the node or the sender says so", async () => {
-    expect(await flagOf(message, {})).toBe(false);
-    expect(await flagOf(message, { redelivered: true })).toBe(true);
-    expect(await flagOf({ ...message, redelivered: true }, {})).toBe(true);
+    expect(await flagsOf([message, {}])).toEqual([false]);
+    expect(await flagsOf([message, { redelivered: true }])).toEqual([true]);
+    expect(await flagsOf([{ ...message, redelivered: true }, {}])).toEqual([true]);
+  });
+
+  it("keeps its flag while it waits for what is missing, and lends it to nothing else", async () => {
+    expect(await flagsOf([message, { redelivered: true }, 2], [message, {}, 1])).toEqual([false, true]);
+    expect(await flagsOf([message, {}, 2], [message, { redelivered: true }, 1])).toEqual([true, false]);
   });
 });

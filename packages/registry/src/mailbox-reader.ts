@@ -46,6 +46,8 @@ export class MailboxReader {
   /** Pushed and not acknowledged, in order. */
   #ahead: Pushed[] = [];
   #aheadBytes = 0;
+  /** Offset up to which the device acknowledged in this session, some of it pushed in an earlier one. */
+  #taken = 0;
   #begun = false;
   #running = false;
   #again = false;
@@ -82,6 +84,7 @@ export class MailboxReader {
 
   /** The device took everything up to an offset: it has room for more. */
   acknowledged(offset: number): void {
+    this.#taken = Math.max(this.#taken, offset);
     const wasFull = this.#isOut;
     const left = this.#ahead.findIndex((pushed) => pushed.offset > offset);
     for (const { bytes } of this.#ahead.splice(0, left === -1 ? this.#ahead.length : left)) this.#aheadBytes -= bytes;
@@ -142,11 +145,14 @@ export class MailboxReader {
     if (first <= this.#next) return;
     const expired = await gap();
     if (this.#stopped) return;
+    // What the device took and acknowledged while this was read is no gap, though it left the log.
+    this.#next = Math.max(this.#next, Math.min(this.#taken + 1, first));
     const from = Math.max(this.#next, expired?.from ?? first);
     const to = Math.min(expired?.to ?? 0, first - 1);
     if (from <= to) onTrimmed(from, to, "expired");
     // Where the log begins says nothing of what was acknowledged before.
-    if (!isStart && to < first - 1) onTrimmed(Math.max(this.#next, to + 1), first - 1, "lost");
+    const lost = Math.max(this.#next, to + 1);
+    if (!isStart && lost < first) onTrimmed(lost, first - 1, "lost");
     this.#next = first;
   }
 }

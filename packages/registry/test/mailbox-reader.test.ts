@@ -142,4 +142,25 @@ describe("what reads a mailbox to a device", () => {
     await clock.run(0);
     expect([trimmed, pushed]).toEqual([["expired 2-4"], [6]]);
   });
+
+  it("does not call lost what the device acknowledged, and so let go, between two reads", async () => {
+    const { clock, log, put, pushed, trimmed, reader } = setUp();
+    await put(0, 0, 0, 0);
+    await log.trim(`mailbox/${id("M")}`, 1);
+    let reads = 0;
+    const halting: Pick<Log, "read"> = {
+      read: async (stream, options) => {
+        const page = await log.read(stream, options);
+        if (reads++ > 0) return page;
+        // A page may hold less than there is. The device took these in its last session and says so only now.
+        await log.trim(`mailbox/${id("M")}`, 3);
+        reading.acknowledged(3);
+        return { ...page, entries: [], next: page.first, complete: false };
+      },
+    };
+    const reading = reader({ log: halting });
+    reading.kick();
+    await clock.run(0);
+    expect([trimmed, pushed]).toEqual([[], [4]]);
+  });
 });

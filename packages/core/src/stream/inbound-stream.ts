@@ -66,8 +66,9 @@ export class InboundStream {
       const envelope = section.envelopes[index];
       if (envelope === undefined) break;
       this.#received++;
-      if (this.#held.size > 0) this.#drop(this.#received);
-      ready.push({ seq: this.#received, envelope });
+      const held = this.#held.get(this.#received);
+      if (held !== undefined) this.#drop(this.#received);
+      ready.push({ seq: this.#received, envelope: held === undefined ? envelope : withMark(envelope, held) });
     }
   }
 
@@ -81,7 +82,11 @@ export class InboundStream {
   #hold(section: DataSection): void {
     for (const [index, envelope] of section.envelopes.entries()) {
       const seq = section.firstSeq + index;
-      if (this.#held.has(seq)) continue;
+      const held = this.#held.get(seq);
+      if (held !== undefined) {
+        this.#held.set(seq, withMark(held, envelope));
+        continue;
+      }
       if (this.#held.size >= this.#mostHeld || this.#heldBytes + envelope.body.length > this.#mostHeldBytes) return;
       this.#held.set(seq, { ...envelope, body: envelope.body.slice(), trace: envelope.trace?.slice() });
       this.#heldBytes += envelope.body.length;
@@ -104,4 +109,9 @@ export class InboundStream {
     this.#heldBytes -= this.#held.get(seq)?.body.length ?? 0;
     this.#held.delete(seq);
   }
+}
+
+/** One of two copies: what either says of an earlier delivery holds for both. */
+function withMark(envelope: Envelope, copy: Envelope): Envelope {
+  return copy.redelivered === true ? { ...envelope, redelivered: true } : envelope;
 }

@@ -1,4 +1,5 @@
 import { InboundStream } from "@parley/core";
+import type { DataSection } from "@parley/protocol";
 import { describe, expect, it } from "vitest";
 
 import { envelopeOf, epoch, sectionOf, textOf } from "./envelopes.ts";
@@ -21,6 +22,19 @@ describe("the receiving half of a stream", () => {
     expect(seqsOf(stream.receive(sectionOf(1, 2)))).toEqual([1, 2, 3, 4]);
     expect(seqsOf(stream.receive(sectionOf(5, 1)))).toEqual([5, 6]);
     expect(stream.heldCount).toBe(0);
+  });
+
+  it("keeps the mark of either of two copies", () => {
+    const stream = new InboundStream();
+    const again = (firstSeq: number, count: number): DataSection => {
+      const section = sectionOf(firstSeq, count);
+      return { ...section, envelopes: section.envelopes.map((envelope) => ({ ...envelope, redelivered: true })) };
+    };
+    stream.receive(again(2, 1));
+    stream.receive(sectionOf(3, 2));
+    stream.receive(again(4, 1));
+    const ready = stream.receive(sectionOf(1, 3));
+    expect(ready.map(({ envelope }) => envelope.redelivered === true)).toEqual([false, true, false, true]);
   });
 
   it("goes on where an earlier life stopped", () => {

@@ -91,6 +91,30 @@ describe("a conversation of two members", () => {
     await expect(ada.device.conversations.say("@alice", { text: "no" })).rejects.toMatchObject({ code: "blocked" });
   });
 
+  it("is refused in the same words by the registry as by the device of whom blocked it", async () => {
+    await using scope = await MeshScope.start();
+    const alice = await scope.join("alice");
+    const bob = await scope.join("bob");
+    await (
+      await alice.device.conversations.say("@bob", { text: "over a link, in the end" })
+    ).settled;
+    await alice.events.link("open");
+    await bob.device.conversations.block("@alice");
+    const byDevice = await (await alice.device.conversations.say("@bob", { text: "by the link" })).settled;
+    const byRegistry = await (
+      await alice.device.conversations.say("@bob", { text: "by the registry" }, { paths: ["relay", "mailbox"] })
+    ).settled;
+    expect(byRegistry).toMatchObject({ state: "refused", error: { code: "blocked" } });
+    const told = ({ state, device, error, path }: typeof byDevice): unknown => ({ state, device, error, path });
+    expect(told(byDevice)).toEqual(told(byRegistry));
+    await until(async () => (await said(alice.device, "@bob")).at(-1)?.state === "refused");
+    await until(async () => (await alice.journal.load()).outbox.length === 0);
+    await bob.device.conversations.unblock("@alice");
+    const welcome = await alice.device.conversations.say("@bob", { text: "friends" }, { paths: ["relay", "mailbox"] });
+    expect(await welcome.settled).toMatchObject({ state: "delivered" });
+    expect(textsOf(await said(bob.device, "@alice"))).toEqual(["over a link, in the end", "friends"]);
+  });
+
   it("is protected by a shared secret, shows what it cannot open, and takes nothing without the secret any more", async () => {
     await using scope = await MeshScope.start();
     const alice = await scope.join("alice");

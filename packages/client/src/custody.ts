@@ -18,6 +18,8 @@ export class Custody {
   readonly #options: CustodyOptions;
   /** Highest number that each device acknowledged in this life of the process. */
   readonly #acked = new Map<string, number>();
+  /** Ranges that nobody needs whatever is acknowledged, in order, from the lowest that is not settled. */
+  #letGo: { readonly from: number; readonly to: number }[] = [];
 
   constructor(options: CustodyOptions) {
     this.#options = options;
@@ -50,8 +52,28 @@ export class Custody {
     return takers.share ? Math.min((this.#acked.get(device) ?? 0) + 1, stream.base) : stream.base;
   }
 
+  /** Nobody needs these from here: they ended, or the recipient's other devices will not take them. */
+  letGo(from: number, to: number): void {
+    const { base } = this.#options.stream;
+    const ranges = [...this.#letGo.filter((range) => range.to >= base), { from, to }].toSorted(
+      (a, b) => a.from - b.from,
+    );
+    this.#letGo = ranges.reduce<typeof ranges>((joined, range) => {
+      const last = joined.at(-1);
+      if (last === undefined || range.from > last.to + 1) return [...joined, range];
+      return [...joined.slice(0, -1), { from: last.from, to: Math.max(last.to, range.to) }];
+    }, []);
+  }
+
   /** Nobody needs anything up to here from this device any more. */
   get endsAt(): number {
+    let upTo = Math.max(this.#takenUpTo, this.#options.stream.base - 1);
+    for (const { from, to } of this.#letGo) if (from <= upTo + 1) upTo = Math.max(upTo, to);
+    return upTo;
+  }
+
+  /** What its devices have, or will find in the mailbox. */
+  get #takenUpTo(): number {
     const { takers, keptUpTo } = this.#options;
     if (takers.areNone) return this.#options.stream.nextSeq - 1;
     const listed = takers.ofPerson;

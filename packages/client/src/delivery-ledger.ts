@@ -147,6 +147,13 @@ export class DeliveryLedger {
     });
   }
 
+  /** What is known of the body with this last number: `open` while nobody has it, `taken` once a device does, else `ended`. */
+  standing(seq: number): "open" | "taken" | "ended" {
+    const entry = this.#entries.get(seq);
+    if (entry === undefined || entry.isClosing) return "ended";
+    return isSettled(entry.newest.state) ? "taken" : "open";
+  }
+
   /** Everything up to here may leave the outbox: of what comes after it an end is not on disk yet, and a later start would know none. */
   get closedUpTo(): number {
     return this.#closing.size === 0 ? Infinity : Math.min(...this.#closing) - 1;

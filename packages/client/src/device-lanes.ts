@@ -48,6 +48,8 @@ export class DeviceLanes {
   readonly #peers = new Map<string, Carrier>();
   readonly #lanes = new Map<string, Lane>();
   #retryMs = firstRetryMs;
+  /** Highest number that ever left over a link. */
+  #linkedUpTo = 0;
 
   constructor(options: DeviceLanesOptions) {
     this.#options = options;
@@ -55,6 +57,11 @@ export class DeviceLanes {
 
   get isEmpty(): boolean {
     return this.#lanes.size === 0;
+  }
+
+  /** Up to here a device may have what left over its link. */
+  get linkedUpTo(): number {
+    return this.#linkedUpTo;
   }
 
   has(device: string): boolean {
@@ -111,6 +118,7 @@ export class DeviceLanes {
     const before = lane.position.next;
     if (!stream.write(out, lane.position, custody.baseFor(device))) return false;
     lane.carriedUpTo = Math.max(lane.carriedUpTo, lane.position.next - 1);
+    if (lane.peer.link !== undefined) this.#linkedUpTo = Math.max(this.#linkedUpTo, lane.position.next - 1);
     if (before === stream.base) lane.movedAt = monotonic();
     return true;
   }

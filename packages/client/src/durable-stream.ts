@@ -13,6 +13,7 @@ import {
   type ReceiptState,
 } from "@parley/protocol";
 
+import { BlockedBodies } from "./blocked-bodies.ts";
 import { Custody } from "./custody.ts";
 import { type DeliveryFacts, DeliveryLedger } from "./delivery-ledger.ts";
 import type { AllowedPaths, Delivery, Sent } from "./delivery.ts";
@@ -64,6 +65,7 @@ export class DurableStream {
   readonly #custody: Custody;
   readonly #marks: RedeliveryMarks;
   readonly #lanes: DeviceLanes;
+  readonly #blocked: BlockedBodies;
   readonly #mailbox: MailboxLane;
   #stopped = false;
   /** What the registry will never take is not offered again, nor the rest of a body that began with it kept. */
@@ -100,6 +102,7 @@ export class DurableStream {
       monotonic,
       onDropped: (carriedUpTo) => this.#marks.onDropped(carriedUpTo),
     });
+    this.#blocked = new BlockedBodies({ stream, ledger: this.#ledger, custody, lanes: this.#lanes, page, now });
     this.#mailbox = this.#makeMailbox();
     this.#followLeftover(leftover);
   }
@@ -183,7 +186,9 @@ export class DurableStream {
       this.#mailbox.flush();
     } else if (isRetryable(error.code)) this.#lanes.pause(device);
     else {
-      const facts = { device, error: { code: error.code, message: error.message } };
+      // Its member blocked this one, with all its devices: nothing else is said than when the registry refuses.
+      const by = error.code === "blocked" ? undefined : device;
+      const facts = { device: by, error: { code: error.code, message: error.message } };
       this.#ledger.end(seq, error.code === "expired" ? "expired" : "refused", facts);
     }
   }
@@ -273,6 +278,11 @@ export class DurableStream {
       },
       onAgain: (upTo) => this.#marks.onAgain(upTo),
       onRefused: (upTo, error) => this.#refuseUpTo(upTo, error),
+      onBlocked: (from, upTo, maybeUpTo, error) => {
+        const isDecided = this.#blocked.refuse(from, upTo, maybeUpTo, error);
+        this.#settleTaken();
+        return isDecided;
+      },
     });
   }
 

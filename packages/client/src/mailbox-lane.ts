@@ -25,6 +25,11 @@ export interface MailboxLaneOptions {
   readonly onAgain: (upTo: number) => void;
   /** The registry will never take these. */
   readonly onRefused: (upTo: number, error: ParleyError) => void;
+  /**
+   * The recipient blocked this member. Of these numbers the mailbox may have those up to `maybeUpTo`, from before. False while
+   * something among them waits for another answer.
+   */
+  readonly onBlocked: (from: number, upTo: number, maybeUpTo: number, error: ParleyError) => boolean;
   readonly onError: (error: unknown) => void;
 }
 
@@ -56,7 +61,11 @@ export class MailboxLane {
   readonly #position: StreamPosition;
   readonly #writer = new FrameWriter();
   #underWay: UnderWay[] = [];
+  /** Frames without a result, also those that were sent again meanwhile. */
+  readonly #unanswered = new Set<UnderWay>();
   #storedUpTo: number;
+  /** Highest number that the mailbox took, or may have taken. */
+  #maybeUpTo = 0;
   /** By the registry's clock: from here on some of what was stored and nobody took may be gone. */
   #keptUntil = Infinity;
   #pauseMs = firstPauseMs;
@@ -176,13 +185,14 @@ export class MailboxLane {
       const frame: UnderWay = { from, upTo: this.#position.next - 1, path: path(), expires: Infinity, stored: false };
       this.lastPath = frame.path;
       this.#underWay.push(frame);
+      this.#unanswered.add(frame);
       this.#sending++;
       void this.#store(this.#writer.finish().slice(), frame);
     }
   }
 
   async #store(bytes: Uint8Array, frame: UnderWay): Promise<void> {
-    const { recipient, relay, session, onError, onRefused } = this.#options;
+    const { recipient, relay, session, onError } = this.#options;
     try {
       const { member, encryption } = await recipient();
       // The same for all, so that the mailbox loses nothing from the middle of a stream: shorter lives end at the reader.
@@ -194,21 +204,50 @@ export class MailboxLane {
       this.#onStored(frame);
     } catch (error) {
       const refused = toParleyError(error);
-      if (openVerdicts.includes(refused.code)) this.#options.onAgain(frame.upTo);
-      // Anything but a final verdict, such as a record that cannot be believed now, leaves what was accepted waiting.
-      if (finalVerdicts.includes(refused.code)) onRefused(frame.upTo, refused);
-      else if (this.#underWay.includes(frame)) this.#pause();
+      this.#onFailed(frame, refused);
       if (session.isOpen) onError(refused);
     } finally {
+      this.#unanswered.delete(frame);
       this.#sending--;
     }
     if (session.isOpen) this.flush();
   }
 
+  #onFailed(frame: UnderWay, refused: ParleyError): void {
+    const { onAgain, onRefused } = this.#options;
+    if (openVerdicts.includes(refused.code)) {
+      this.#maybeUpTo = Math.max(this.#maybeUpTo, frame.upTo);
+      onAgain(frame.upTo);
+    }
+    // Anything but a final verdict, such as a record that cannot be believed now, leaves what was accepted waiting.
+    if (finalVerdicts.includes(refused.code)) onRefused(frame.upTo, refused);
+    else if (refused.code === "blocked" && this.#isBlocked(frame, refused)) this.#passOver(frame);
+    else if (this.#underWay.includes(frame)) this.#pause();
+  }
+
+  #isBlocked(frame: UnderWay, error: ParleyError): boolean {
+    let maybeUpTo = this.#maybeUpTo;
+    for (const other of this.#unanswered)
+      if (other !== frame && other.from <= frame.upTo) maybeUpTo = Math.max(maybeUpTo, other.upTo);
+    return this.#options.onBlocked(frame.from, frame.upTo, maybeUpTo, error);
+  }
+
+  /** Nothing in it needs to be stored any more: what comes behind it counts. */
+  #passOver(frame: UnderWay): void {
+    this.#underWay = this.#underWay.filter((each) => each !== frame);
+    this.#pauseMs = firstPauseMs;
+    this.#countStored();
+  }
+
   /** What is stored behind a frame that is not could not be read: it does not count yet. */
   #onStored(frame: UnderWay): void {
     frame.stored = true;
+    this.#maybeUpTo = Math.max(this.#maybeUpTo, frame.upTo);
     this.#pauseMs = firstPauseMs;
+    this.#countStored();
+  }
+
+  #countStored(): void {
     for (let first = this.#underWay[0]; first?.stored === true; first = this.#underWay[0]) {
       this.#underWay.shift();
       // Of what was stored before, somebody took everything.

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
@@ -9,7 +9,6 @@ import { PlainClient, type Said } from "../../packages/door/test/plain-client.ts
 import { startRegistry } from "./cli-mesh.ts";
 import { errorOf, jsonOf, parley, type RunningCommand, start, temporaryFolder } from "./cli-process.ts";
 
-const page = readFileSync(join(import.meta.dirname, "../../docs/plain-door.md"), "utf8");
 const greeterFile = join(import.meta.dirname, "greeter-agent.ts");
 
 interface Heard {
@@ -89,22 +88,64 @@ class DoorMesh {
   }
 }
 
-/** A sample of docs/plain-door.md as it stands there, in `#general`. */
-function runSample(mesh: DoorMesh, language: "bash" | "python", program: string, name: string): ChildProcess {
-  const file = join(mesh.folder, `sample.${language}`);
-  writeFileSync(file, new RegExp(`^\`\`\`${language}\n([^]*?)^\`\`\`$`, "m").exec(page)?.[1] ?? "");
-  const child = spawn(program, [file, "127.0.0.1", String(mesh.chatPort), name, "#general"], { detached: true });
-  onTestFinished(() => {
-    // Its own children too.
-    if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, "SIGKILL");
-  });
-  return child;
+/** A program that prints lines, and is typed to. */
+class Talker {
+  readonly #child: ChildProcess;
+  readonly #lines: string[] = [];
+  readonly #waiting = new Set<() => void>();
+  #isOver = false;
+
+  constructor(program: string, args: readonly string[]) {
+    // A group of its own, for what it starts.
+    this.#child = spawn(program, args, { detached: true, stdio: ["pipe", "pipe", "inherit"] });
+    const { stdout } = this.#child;
+    if (stdout === null) throw new Error("no standard output");
+    const told = (): void => this.#waiting.forEach((look) => look());
+    const lines = createInterface({ input: stdout });
+    lines.on("line", (line) => {
+      this.#lines.push(line);
+      told();
+    });
+    lines.on("close", () => {
+      this.#isOver = true;
+      told();
+    });
+    onTestFinished(() => {
+      if (this.#child.pid !== undefined && this.#child.exitCode === null) process.kill(-this.#child.pid, "SIGKILL");
+    });
+  }
+
+  type(line: string): void {
+    this.#child.stdin?.write(`${line}\n`);
+  }
+
+  /** The first line with this in it, as soon as there is one. */
+  lineWith(text: string): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const look = (): void => {
+        const line = this.#lines.find((each) => each.includes(text));
+        if (line === undefined && !this.#isOver) return;
+        this.#waiting.delete(look);
+        if (line === undefined) reject(new Error(`It ended without ${text}: ${this.#lines.slice(-5).join(" | ")}`));
+        else resolve(line);
+      };
+      this.#waiting.add(look);
+      look();
+    });
+  }
 }
 
-async function lineWith(child: ChildProcess, text: string): Promise<string> {
-  if (child.stdout === null) throw new Error("no standard output");
-  for await (const line of createInterface({ input: child.stdout })) if (line.includes(text)) return line;
-  throw new Error(`It ended before it printed ${text}.`);
+/** A file of examples/plain-door as it stands there, in `#general`. */
+function runExample(mesh: DoorMesh, program: string, file: string, name: string): Talker {
+  const path = join(import.meta.dirname, "../../examples/plain-door", file);
+  return new Talker(program, [path, "127.0.0.1", String(mesh.chatPort), name, "#general"]);
+}
+
+/** A person before `parley chat`, in `#general`. */
+function openChat(mesh: DoorMesh, name: string): Talker {
+  const main = join(import.meta.dirname, "../../packages/cli/src/main.ts");
+  const command = ["--disable-warning=ExperimentalWarning", main, "chat", "#general", "--plain"];
+  return new Talker(process.execPath, [...command, "--home", mesh.home(name)]);
 }
 
 /** The next post with this text. */
@@ -143,30 +184,53 @@ describe("the plain door of parley up", () => {
       expect(agents).toContain("@greeter");
       if (!(agents as string[]).includes("@ada")) await watcher.next("AGENT_JOINED", isOf("@ada"));
 
-      const shell = runSample(mesh, "bash", "bash", "sam");
-      await watcher.next("AGENT_JOINED");
-      const printed = lineWith(shell, "good day, sam");
-      shell.stdin?.write("greeter, are you there?\n");
+      const chat = openChat(mesh, "ada");
+      await chat.lineWith("you are in #general");
+      const python = runExample(mesh, "python3", "greet.py", "pia");
+      const pia = String((await watcher.next("AGENT_JOINED"))["agent"]);
+      const shell = runExample(mesh, "bash", "talk.sh", "sam-of-pia");
+      const sam = String((await watcher.next("AGENT_JOINED"))["agent"]);
+
+      // Each is heard by all the others: the agent answers the shell, Python the agent and the person.
+      shell.type("greeter, are you there?");
       expect(await heard(listener, "greeter, are you there?")).toMatchObject({
         from: { name: "door" },
-        via: { name: "sam", standing: "keyless" },
+        via: { name: "sam-of-pia", standing: "keyless" },
         protection: "door",
       });
-      expect(await heard(listener, "good day, sam")).toMatchObject({ from: { name: "greeter" }, protection: "signed" });
-      expect(JSON.parse(await printed)).toMatchObject({ from: "@greeter", from_name: "greeter", standing: "member" });
-
-      runSample(mesh, "python", "python3", "pia");
-      await watcher.next("AGENT_JOINED");
-      jsonOf(await mesh.as("ada", ["send", "#general", "good morning, pia"]));
+      expect(await heard(listener, "good day, sam-of-pia")).toMatchObject({
+        from: { name: "greeter" },
+        protection: "signed",
+      });
+      expect(await heard(listener, "hello @greeter")).toMatchObject({ from: { name: "door" }, via: { name: "pia" } });
+      expect(await chat.lineWith("greeter, are you there?")).toMatch(/#general sam-of-pia \(.*door.*\): greeter/);
+      expect(await chat.lineWith("good day, sam-of-pia")).toContain("#general @greeter: good day");
+      expect(await chat.lineWith("hello @greeter")).toMatch(/#general pia \(.*door.*\): hello/);
+      chat.type("good morning, pia");
       expect(await heard(listener, "hello @ada")).toMatchObject({ from: { name: "door" }, via: { name: "pia" } });
+      await chat.lineWith('#general "good morning, pia": stored · signed');
+      await chat.lineWith("hello @ada");
+      for (const [said, from, standing] of [
+        ["good day, sam-of-pia", "@greeter", "member"],
+        ["hello @greeter", pia, "keyless"],
+        ["good morning, pia", "@ada", "member"],
+        ["hello @ada", pia, "keyless"],
+      ] as const)
+        expect(JSON.parse(await shell.lineWith(`"content":"${said}"`))).toMatchObject({ from, standing });
+      expect(JSON.parse(await shell.lineWith('"content":"greeter, are you there?"'))).toMatchObject({ from: sam });
 
       const before = await replayOf(mesh.chatUrl);
       expect(before.map(({ content }) => content)).toEqual([
         "greeter, are you there?",
-        "good day, sam",
+        "good day, sam-of-pia",
+        "hello @greeter",
         "good morning, pia",
         "hello @ada",
       ]);
+      const { messages: ofAgent } = jsonOf<{ messages: readonly Heard[] }>(
+        await mesh.as("greeter", ["history", "#general"]),
+      );
+      expect(ofAgent.map(({ text }) => text)).toEqual(before.map(({ content }) => content));
 
       await mesh.registry.stop("SIGKILL");
       await mesh.start();
@@ -177,7 +241,9 @@ describe("the plain door of parley up", () => {
       later.send({ type: "MSG", to: "#general", content: "greeter, still there?" });
       await heard(listener, "good day, late");
       await mesh.join("bob");
-      const { messages } = jsonOf<{ messages: { text: string }[] }>(await listenFromStart(mesh, "bob", 6));
+      const { messages } = jsonOf<{ messages: { text: string }[] }>(
+        await listenFromStart(mesh, "bob", before.length + 2),
+      );
       expect(messages.map(({ text }) => text)).toEqual([
         ...before.map(({ content }) => content),
         "greeter, still there?",
@@ -219,8 +285,10 @@ describe("the plain door of parley up", () => {
 
     expect((await mesh.registry.stop()).code).toBe(0);
     await mesh.start(["--origin", "https://mesh.example.org"]);
-    const behindProxy = await PlainClient.open(atRegistry);
-    expect(await behindProxy.refused({ type: "IDENTIFY", name: "guest" })).toBe("AUTH_REQUIRED");
+    for (const url of [mesh.chatUrl, atRegistry]) {
+      const behindProxy = await PlainClient.open(url);
+      expect(await behindProxy.refused({ type: "IDENTIFY", name: "guest" })).toBe("AUTH_REQUIRED");
+    }
   });
 
   it("tells its clients why it is shut until an operator lets it in", { timeout: 240_000 }, async () => {

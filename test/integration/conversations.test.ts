@@ -138,6 +138,35 @@ describe("a conversation of two members", () => {
     expect(await bare.settled).toMatchObject({ state: "refused", error: { code: "secret_required" } });
   });
 
+  it("does what was changed under a secret that was not known yet once it is", async () => {
+    await using scope = await MeshScope.start();
+    const alice = await scope.join("alice");
+    const bob = await scope.join("bob");
+    const first = await alice.device.conversations.say("@bob", { text: "frist" });
+    const second = await alice.device.conversations.say("@bob", { text: "oops" });
+    const third = await alice.device.conversations.say("@bob", { text: "dinner?" });
+    const secret = await alice.device.conversations.newSecret("@bob");
+    await alice.device.conversations.edit("@bob", first.id, "first");
+    await alice.device.conversations.retract("@bob", second.id);
+    await alice.device.conversations.react("@bob", third.id, "🍕");
+    await until(async () => (await said(bob.device, "@alice")).length === 6);
+    expect((await said(bob.device, "@alice")).map(({ unreadable }) => unreadable).slice(3)).toEqual([
+      "no-secret",
+      "no-secret",
+      "no-secret",
+    ]);
+    const changed = bob.events.first("message-changed", ({ message }) => message.id === third.id);
+    await bob.device.conversations.setSecret("@alice", secret);
+    await until(async () => (await said(bob.device, "@alice")).length === 3);
+    const [one, two, three] = await said(bob.device, "@alice");
+    expect([textContent(one?.content)?.text, two?.content.type, three?.reactions]).toEqual([
+      "first",
+      "retract",
+      { "🍕": [alice.device.member] },
+    ]);
+    expect((await changed).message.reactions).toEqual({ "🍕": [alice.device.member] });
+  });
+
   it("shows both the same words, and warns when somebody else has the name", async () => {
     await using scope = await MeshScope.start();
     const alice = await scope.join("alice");

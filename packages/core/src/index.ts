@@ -5,11 +5,13 @@
 export { Backoff, type BackoffOptions } from "./backoff.ts";
 export {
   changedMessage,
+  contentChange,
   idOfChange,
   jsonBytes,
   mayWait,
   type MessageChange,
   messageBytes,
+  openedChange,
   threadOf,
   type WaitingChange,
   withWaiting,

@@ -2,7 +2,7 @@ import type { ConversationApi, DeviceEvent } from "@parley/client";
 import { expect, it } from "vitest";
 
 import { attachDevice, lineBytes } from "../src/index.ts";
-import { channel, contact, person, postOf, said, summary } from "./fake-conversations.ts";
+import { channel, contact, pendingPost, person, postOf, said, summary, via } from "./fake-conversations.ts";
 import { openSocket, until } from "./open-socket.ts";
 import { RawCaller } from "./raw-caller.ts";
 
@@ -45,6 +45,20 @@ it("answers about conversations, contacts and channels as the held device does",
     channel,
     [person],
   ]);
+});
+
+it("tells of posts that are not in the history yet as the held device does, with whom they are posted for", async () => {
+  const [pending = []] = await onBoth(async (conversations) => [await conversations.pending("#general")]);
+  expect(pending).toMatchObject([pendingPost, { state: "stored" }]);
+});
+
+it("posts for whom an edge speaks as the held device does, and says of each message for whom it was posted", async () => {
+  const { path, device } = await openSocket();
+  device.conversations.page = { messages: [{ ...said("sss"), protection: "door", via }], more: false };
+  const { conversations } = await attachDevice(path);
+  await conversations.say("#general", { text: "sss", via });
+  expect(device.asked).toEqual([["say", "#general", { text: "sss", via }, {}]]);
+  expect((await conversations.messages({ conversation: "#general" })).messages).toMatchObject([{ via }]);
 });
 
 it("changes contacts, secrets and channels as the held device does", async () => {
@@ -190,6 +204,8 @@ it.each([
   ["a text that is none", "say", { conversation: "@bob", text: 1 }],
   ["a topic with control characters", "createChannel", { name: "x", kind: "public", topic: "\u0007" }],
   ["an offset below zero", "subscribe", { channel: "#x", since: -1 }],
+  ["a mark of nobody", "say", { conversation: "#x", text: "x", via: { edge: "door" } }],
+  ["posts of no conversation", "pending", {}],
   ["an unknown standing", "contacts", { standing: "friend" }],
 ])("answers %s with a code and goes on", async (_, op, body) => {
   const { path } = await openSocket();

@@ -1,4 +1,12 @@
-import type { ChannelPerson, ChannelView, ContactView, ConversationApi, IncomingPost, Sent } from "@parley/client";
+import type {
+  ChannelPerson,
+  ChannelView,
+  ContactView,
+  ConversationApi,
+  IncomingPost,
+  PendingPost,
+  Sent,
+} from "@parley/client";
 import type { ArchivedMessage, ConversationSummary, MessagePage, MessageQuery } from "@parley/core";
 import { type ChannelMember, ParleyError } from "@parley/protocol";
 
@@ -23,6 +31,17 @@ export const said = (text: string): ArchivedMessage => ({
   reactions: { "👍": [id] },
   replies: 2,
 });
+
+/** Of a post through the plain door. */
+export const via = { edge: "door", id: "py", name: "snake", standing: "keyless" } as const;
+
+export const pendingPost: PendingPost = {
+  id: "A".repeat(22),
+  created: 5,
+  content: { type: "text", text: "not there yet" },
+  state: "accepted",
+  via,
+};
 
 export const summary: ConversationSummary = {
   conversation: `@${id}`,
@@ -105,6 +124,12 @@ export class FakeConversations implements ConversationApi {
   async fetchOlder(name: string): Promise<boolean> {
     this.#note("fetchOlder", name);
     return true;
+  }
+
+  async pending(conversation: string): Promise<readonly PendingPost[]> {
+    this.#note("pending", conversation);
+    const { via: _, ...plain } = pendingPost;
+    return [pendingPost, { ...plain, state: "stored" }];
   }
 
   async search(query: unknown): Promise<readonly ArchivedMessage[]> {

@@ -21,6 +21,7 @@ import {
   isListed,
   maxConversations,
   mayWait,
+  openedChange,
   pageOf,
   recountMentioned,
   summaryOf,
@@ -222,6 +223,11 @@ class IndexedDbArchive implements ArchiveParts {
   async #change(transaction: Transaction, change: MessageChange): Promise<void> {
     const row = await this.#conversations.take(transaction, change.conversation);
     const known = row && (await this.#messages.get(transaction, row.number, idOfChange(change)));
+    const turned = known && openedChange(known.message, change);
+    if (known !== undefined && turned !== undefined) {
+      await this.#drop(transaction, known.place);
+      return this.#change(transaction, turned);
+    }
     const next = known === undefined ? "waits" : changedMessage(known.message, change);
     if (next === "waits") {
       if (!mayWait(change)) return;

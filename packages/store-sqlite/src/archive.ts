@@ -20,6 +20,7 @@ import {
   idOfChange,
   maxConversations,
   mayWait,
+  openedChange,
   pageOf,
   recountMentioned,
   summaryOf,
@@ -185,6 +186,11 @@ class SqliteArchive implements ArchiveParts {
     if (row === undefined || known === undefined) {
       if (mayWait(change)) this.#waiting.add(this.#conversations.takeOrMake(change.conversation).number, change);
       return;
+    }
+    const turned = openedChange(known.message, change);
+    if (turned !== undefined) {
+      this.#drop(known.place);
+      return this.#change(turned);
     }
     const next = changedMessage(known.message, change);
     if (next === known.message) return;

@@ -88,8 +88,7 @@ export class PlainDoor {
   /** For `/chat` of the registry. Guests come in there only when nothing stands before it. */
   get upgrades(): UpgradeHandler {
     const { settings } = this.#options;
-    const loopback = isLoopbackHost(settings.get("host")) && settings.get("origin") === undefined;
-    return this.#door.upgradeHandler({ loopback });
+    return this.#door.upgradeHandler({ loopback: isLoopbackHost(settings.get("host")) && !isPublic(settings) });
   }
 
   /** Listens, and gets into the mesh as soon as there is one. Throws `address_in_use` or `invalid_config`. */
@@ -99,6 +98,7 @@ export class PlainDoor {
     const port = settings.get("chat-port");
     const listener = await this.#door.listen({
       host: settings.get("chat-host"),
+      guests: !isPublic(settings),
       ...(port === undefined ? {} : { port }),
       ...(this.#tls === undefined ? {} : { tls: this.#tls }),
     });
@@ -152,6 +152,12 @@ export class PlainDoor {
   #failed(error: unknown): void {
     this.#options.log("warn", "door.failed", { code: toParleyError(error).code });
   }
+}
+
+/** Whether the mesh has an address elsewhere: a proxy or a tunnel, which need not say so in a header, may end at this machine. */
+function isPublic(settings: Configuration): boolean {
+  const origin = settings.get("origin");
+  return origin !== undefined && !isLoopbackHost(URL.parse(origin)?.hostname ?? "");
 }
 
 function untilEnd(signal: AbortSignal): Promise<void> {

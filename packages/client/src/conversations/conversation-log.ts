@@ -1,6 +1,6 @@
 /** What is said, as this device remembers it: every change goes into the archive, and then out as an event. */
 import type { Archive, ArchiveChange, ArchivedMessage } from "@parley/core";
-import { maxArchiveChanges } from "@parley/core";
+import { contentChange, maxArchiveChanges } from "@parley/core";
 
 import type { Notices } from "../notices.ts";
 
@@ -97,8 +97,12 @@ export class ConversationLog {
       case "reaction":
         return archive.message(change.conversation, change.of);
       case "state":
-      case "opened":
         return archive.message(change.conversation, change.id);
+      case "opened": {
+        // Of what was no message of its own, what it changed is told.
+        const turned = contentChange(change.content, change.conversation, "", 0);
+        return archive.message(change.conversation, turned?.of ?? change.id);
+      }
       case "read":
       case "mark":
         return Promise.resolve(undefined);

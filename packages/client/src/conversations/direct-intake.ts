@@ -2,7 +2,7 @@
  * Direct messages as they come: whether they are taken at all, opened when a shared secret protects them, and remembered,
  * in the order in which they were committed, whether or not a program reads them now.
  */
-import type { NewMessage, VerifiedMember } from "@parley/core";
+import { contentChange, type NewMessage, type VerifiedMember } from "@parley/core";
 import {
   type AnyContent,
   anyContentSchema,
@@ -142,7 +142,7 @@ export class DirectIntake {
     const { content, protection, unreadable } = opened;
     if (content === undefined) return { content, protection, request: false };
     const conversation = directConversation(sender.member);
-    const change = changeOf(content, conversation, sender.member, created);
+    const change = contentChange(content, conversation, sender.member, created);
     if (change !== undefined) {
       await log.apply(change);
       return { content, protection, request: false };
@@ -190,28 +190,6 @@ export function contentIn(body: Uint8Array): AnyContent | undefined {
     return content.ok ? content.value : undefined;
   } catch {
     return undefined;
-  }
-}
-
-/** An edit, retraction or reaction as a change of what is remembered; undefined for what is a message of its own. */
-export function changeOf(
-  content: AnyContent,
-  conversation: string,
-  by: string,
-  at: number,
-): Parameters<ConversationLog["apply"]>[0] | undefined {
-  const known = knownContent(content);
-  switch (known?.type) {
-    case "edit":
-      return { type: "edit", conversation, of: known.of, by, at, text: known.text };
-    case "retract":
-      return { type: "retract", conversation, of: known.of, by, at };
-    case "reaction":
-      return { type: "reaction", conversation, of: known.of, by, reaction: known.reaction, on: known.on };
-    case "text":
-    case "sealed":
-    case undefined:
-      return undefined;
   }
 }
 

@@ -1,5 +1,5 @@
 /** Direct messages as they are said: sealed with the secret that the two share, accepted, and remembered. */
-import type { Random } from "@parley/core";
+import { contentChange, type Random } from "@parley/core";
 import { type Content, contentSchema, issueOf, limits, ParleyError, type Sync } from "@parley/protocol";
 
 import { bodyOf } from "../body.ts";
@@ -7,7 +7,6 @@ import type { SendOptions, Sent } from "../delivery.ts";
 import type { MemberView } from "../member-view.ts";
 import type { Contacts } from "./contacts.ts";
 import { type ConversationLog, directConversation } from "./conversation-log.ts";
-import { changeOf } from "./direct-intake.ts";
 import { sealContent } from "./shared-secret.ts";
 
 export interface DirectSpeechOptions {
@@ -90,7 +89,7 @@ export class DirectSpeech {
     const { own, log, sync } = this.#options;
     const conversation = directConversation(member);
     sync({ type: "sent", to: member, id: sent.id, created, content, secret });
-    const change = changeOf(content, conversation, own.member, created);
+    const change = contentChange(content, conversation, own.member, created);
     if (change !== undefined) return log.apply(change);
     await log.apply({
       type: "message",

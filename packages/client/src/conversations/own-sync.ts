@@ -2,7 +2,7 @@
  * What one device of a person tells the others, so that each knows all that was said: a durable stream to the own member,
  * which every other device takes.
  */
-import type { NewMessage } from "@parley/core";
+import { contentChange, type NewMessage } from "@parley/core";
 import {
   decodeJson,
   type Envelope,
@@ -19,7 +19,6 @@ import type { DurableStreams } from "../durable-streams.ts";
 import type { OwnDevices } from "../own-devices.ts";
 import type { Contacts } from "./contacts.ts";
 import { type ConversationLog, directConversation } from "./conversation-log.ts";
-import { changeOf } from "./direct-intake.ts";
 
 export interface OwnSyncOptions {
   readonly own: OwnDevices;
@@ -89,7 +88,7 @@ export class OwnSync {
     const { own, log, now } = this.#options;
     const { member, name } = own.identity;
     const conversation = directConversation(to);
-    const change = changeOf(content, conversation, member, created);
+    const change = contentChange(content, conversation, member, created);
     if (change !== undefined) return log.apply(change);
     const message: NewMessage = {
       conversation,

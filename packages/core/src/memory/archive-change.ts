@@ -35,6 +35,37 @@ export const idOfChange = (change: MessageChange): string => ("of" in change ? c
 export const mayWait = (change: MessageChange): change is WaitingChange =>
   change.type === "edit" || change.type === "retract" || change.type === "reaction";
 
+/**
+ * What a message that can be opened turns out to be when it is none of its own: a change of another one, by the same author.
+ * It goes, and this is applied.
+ */
+export function openedChange(message: ArchivedMessage, change: MessageChange): WaitingChange | undefined {
+  if (change.type !== "opened" || message.retracted !== undefined || !isClosed(message)) return undefined;
+  return contentChange(change.content, message.conversation, message.author, message.created);
+}
+
+/** An edit, retraction or reaction as the change that it is; undefined for what is a message of its own. */
+export function contentChange(
+  content: AnyContent | undefined,
+  conversation: string,
+  by: string,
+  at: number,
+): WaitingChange | undefined {
+  const known = knownContent(content);
+  switch (known?.type) {
+    case "edit":
+      return { type: "edit", conversation, of: known.of, by, at, text: known.text };
+    case "retract":
+      return { type: "retract", conversation, of: known.of, by, at };
+    case "reaction":
+      return { type: "reaction", conversation, of: known.of, by, reaction: known.reaction, on: known.on };
+    case "text":
+    case "sealed":
+    case undefined:
+      return undefined;
+  }
+}
+
 /** What a change makes of a message: another one, the very same, or nothing yet because it could not be opened so far. */
 export function changedMessage(message: ArchivedMessage, change: MessageChange): ArchivedMessage | "waits" {
   if (message.retracted !== undefined && change.type !== "state") return message;

@@ -21,7 +21,7 @@ import {
   maxSort,
 } from "../ports/archive.ts";
 import { checkText, checkWhole } from "../ports/arguments.ts";
-import { jsonBytes, messageBytes } from "./archive-change.ts";
+import { contentChange, jsonBytes, messageBytes } from "./archive-change.ts";
 import { searchWords } from "./archive-words.ts";
 
 const refused = (message: string): ParleyError => new ParleyError("invalid_argument", { message });
@@ -60,9 +60,12 @@ function checkChange(change: ArchiveChange): number {
       checkMessageId(change.id);
       if (!deliveryStates.includes(change.state)) throw refused("This is no state.");
       return changeBytes;
-    case "opened":
+    case "opened": {
       checkMessageId(change.id);
+      const turned = contentChange(change.content, change.conversation, change.id, 0);
+      if (turned !== undefined) checkByMember(turned);
       return changeBytes + checkCarried(change.content, undefined);
+    }
     case "edit":
     case "retract":
     case "reaction":

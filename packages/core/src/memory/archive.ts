@@ -11,7 +11,7 @@ import type {
 } from "../ports/archive.ts";
 import { defaultArchiveBytes, defaultArchiveMessages, maxConversations } from "../ports/archive.ts";
 import type { MessageChange } from "./archive-change.ts";
-import { changedMessage, idOfChange, mayWait, messageBytes, threadOf } from "./archive-change.ts";
+import { changedMessage, idOfChange, mayWait, messageBytes, openedChange, threadOf } from "./archive-change.ts";
 import type { MessagePlan, SearchPlan } from "./archive-checks.ts";
 import { PageFiller, pageOf } from "./archive-checks.ts";
 import { countMessage, isListed, newConversation, recountMentioned, summaryOf } from "./archive-conversation.ts";
@@ -130,6 +130,11 @@ class MemoryArchive implements ArchiveParts {
       return;
     }
     const conversation = this.#conversation(change.conversation);
+    const turned = openedChange(known.message, change);
+    if (turned !== undefined) {
+      this.#drop(known);
+      return this.#change(turned);
+    }
     const next = changedMessage(known.message, change);
     if (next === "waits") {
       if (mayWait(change)) conversation.addWaiting(change);
@@ -165,11 +170,15 @@ class MemoryArchive implements ArchiveParts {
   #trim(): void {
     for (const entry of this.#entries) {
       if (!this.#holdings.isOver) return;
-      const conversation = this.#conversations.get(entry.message.conversation);
-      conversation?.delete(entry);
-      if (conversation !== undefined) countMessage(conversation.counts, entry.message, -1);
-      this.#uncount(entry);
+      this.#drop(entry);
     }
+  }
+
+  #drop(entry: Entry): void {
+    const conversation = this.#conversations.get(entry.message.conversation);
+    conversation?.delete(entry);
+    if (conversation !== undefined) countMessage(conversation.counts, entry.message, -1);
+    this.#uncount(entry);
   }
 
   #uncount(entry: Entry): void {

@@ -72,7 +72,10 @@ export type ArchiveChange =
       readonly state: DeliveryState;
       readonly path?: Path;
     }
-  /** What was sealed with a secret, or to a group, or unreadable, could be opened after all: takes the place of the content. */
+  /**
+   * What was sealed with a secret, or to a group, or unreadable, could be opened after all: takes the place of the content. An edit, a
+   * retraction or a reaction is no message: it is applied, by the author and at the time of the message, which is forgotten.
+   */
   | {
       readonly type: "opened";
       readonly conversation: string;

@@ -1,6 +1,6 @@
 import type { Archive, ArchiveChange } from "@parley/core";
 import { maxReactionMembers, maxReactions, maxWaitingBytes, maxWaitingChanges } from "@parley/core";
-import type { DeliveryState } from "@parley/protocol";
+import type { AnyContent, DeliveryState } from "@parley/protocol";
 import { limits } from "@parley/protocol";
 import { expect, it } from "vitest";
 
@@ -49,6 +49,7 @@ export function describeArchiveChanges(bench: Bench<Archive>): void {
   describeReactions(bench);
   describeStates(bench);
   describeOpened(bench);
+  describeOpenedChanges(bench);
   describeWaiting(bench);
 }
 
@@ -178,6 +179,48 @@ function describeOpened(bench: Bench<Archive>): void {
     expect([(await shown(archive))?.content, (await shown(archive))?.reactions]).toEqual([sealed, { "+": [mate] }]);
     await archive.apply([opened("a", "inside"), edit("b", "never"), retract("b"), opened("b", "inside")]);
     expect(await textsOf(archive)).toEqual(["a: second", "b: retract"]);
+  });
+}
+
+function describeOpenedChanges(bench: Bench<Archive>): void {
+  const turnedOut = (id: string, content: AnyContent): ArchiveChange => ({
+    type: "opened",
+    conversation: channel,
+    id,
+    content,
+  });
+
+  it("does what an edit, a retraction or a reaction says that could be opened after all, and keeps no message of it", async () => {
+    const { port: archive } = await bench.open();
+    await archive.apply([said("a"), said("b"), said("c"), closed("1"), closed("2"), closed("3"), closed("4")]);
+    expect(await archive.conversations()).toMatchObject([{ messages: 7, unread: 7 }]);
+    await archive.apply([
+      turnedOut("1", { type: "edit", of: "a", text: "mended" }),
+      turnedOut("2", { type: "retract", of: "b" }),
+      turnedOut("3", { type: "reaction", of: "c", reaction: "+", on: true }),
+      turnedOut("4", { type: "edit", of: "later", text: "waited" }),
+    ]);
+    expect(await textsOf(archive)).toEqual(["a: mended", "b: retract", "c: text of c"]);
+    expect(await shown(archive)).toMatchObject({ edited: (await shown(archive, "c"))?.created });
+    expect((await shown(archive, "c"))?.reactions).toEqual({ "+": [mate] });
+    const [summary] = await archive.conversations();
+    expect(summary).toMatchObject({ messages: 3, unread: 3, last: { id: "c" } });
+    expect((await archive.search({ text: "mended" })).map(({ id }) => id)).toEqual(["a"]);
+    await archive.apply([said("later"), turnedOut("1", { type: "retract", of: "a" })]);
+    expect(await textsOf(archive)).toEqual(["a: mended", "b: retract", "c: text of c", "later: waited"]);
+  });
+
+  it("believes of what could be opened only what its author may change, and refuses what is not of the form", async () => {
+    const { port: archive } = await bench.open();
+    await archive.apply([said("a", { author: "somebody" }), closed("1"), closed("2"), said("plain")]);
+    await archive.apply([
+      turnedOut("1", { type: "retract", of: "a" }),
+      turnedOut("plain", { type: "retract", of: "a" }),
+    ]);
+    expect(await textsOf(archive)).toEqual(["a: text of a", "2: sealed", "plain: text of plain"]);
+    await expect(archive.apply([turnedOut("2", { type: "retract", of: "x".repeat(65) })])).rejects.toMatchObject({
+      code: "invalid_argument",
+    });
   });
 }
 

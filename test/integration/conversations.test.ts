@@ -214,6 +214,32 @@ describe("a person's devices", () => {
     await until(async () => (await phone.journal.load()).outbox.length === 0);
   });
 
+  it("passes what was said on to a new one, whatever was posted between, which finds posts in their channels", async () => {
+    await using scope = await MeshScope.start();
+    const ada = await scope.join("ada", { kind: "person" });
+    const bob = await scope.join("bob");
+    await ada.device.conversations.joinChannel("#general");
+    await bob.device.conversations.joinChannel("#general");
+    await (
+      await ada.device.conversations.say("#general", { text: "to all" })
+    ).settled;
+    await (
+      await ada.device.conversations.say("@bob", { text: "to bob" })
+    ).settled;
+    await (
+      await bob.device.conversations.say("#general", { text: "from bob" })
+    ).settled;
+    await until(async () => (await ada.journal.load()).outbox.length === 0);
+    expect((await ada.device.deliveries({ direction: "out" })).records.map(({ text }) => text)).toContain("to all");
+    const phone = await another(scope, ada);
+    await phone.events.first("history", ({ done }) => done);
+    const texts = (await phone.device.deliveries({ direction: "out" })).records.map(({ text }) => text);
+    expect(texts).toEqual(["to bob"]);
+    await until(async () => (await said(phone.device, "#general")).length === 2);
+    expect(textsOf(await said(phone.device, "#general"))).toEqual(["to all", "from bob"]);
+    expect((await said(phone.device, "#general"))[0]).toMatchObject({ own: true });
+  });
+
   it("hears on the one that was away what the other one sent meanwhile", async () => {
     await using scope = await MeshScope.start();
     const ada = await scope.join("ada", { kind: "person" });

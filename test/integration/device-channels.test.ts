@@ -20,6 +20,9 @@ async function said(device: Device, channel: string): Promise<readonly ArchivedM
   }
 }
 
+const idOf = async (device: Device, name: string): Promise<string> =>
+  (await device.conversations.channel(name)).channel;
+
 const textsOf = (messages: readonly ArchivedMessage[]): readonly (string | undefined)[] =>
   messages.map(({ content }) => textContent(content)?.text);
 
@@ -144,6 +147,41 @@ describe("a device that ends in the middle of posting", () => {
     expect((await said(again.device, "#general")).map(({ id }) => id)).toEqual(ids);
     await again.device.stop();
     await Promise.all([second.journal.close(), second.archive.close()]);
+  });
+});
+
+describe("a post that ended without success", () => {
+  it("is found among what was sent, and is posted again on demand, as a new one", async () => {
+    await using scope = await MeshScope.start();
+    const alice = await scope.join("alice", { links: false });
+    const kept = { archive: openMemoryArchive(), journal: openMemoryJournal() };
+    const bob = await scope.join("bob", { links: false, ...kept });
+    await alice.device.conversations.createChannel({ name: "den", kind: "public" });
+    for (const channel of ["#den", "#general"]) await bob.device.conversations.joinChannel(channel);
+    await scope.mesh.stopRegistry();
+    await bob.device.conversations.say("#general", { text: "in time" });
+    await bob.device.conversations.say("#den", { text: "too late" });
+    await bob.device.stop();
+    await scope.startRegistry();
+    await until(() => alice.device.state === "connected");
+    await alice.device.conversations.kickFrom("#den", "@bob");
+    const again = await scope.restart(bob.joined, { links: false, ...kept });
+    const { delivery } = await again.events.first("delivery", (event) => event.delivery.state === "refused");
+    expect(delivery.error).toMatchObject({ code: "not_in_channel" });
+    await until(async () => (await again.device.deliveries({ states: ["refused"] })).records.length === 1);
+    const [failed] = (await again.device.deliveries({ states: ["refused"] })).records;
+    expect(failed).toMatchObject({ direction: "out", member: `#${await idOf(alice.device, "den")}`, text: "too late" });
+    const id = failed?.id ?? "";
+    expect((await again.device.deliveries({ id })).records).toHaveLength(1);
+    await expect(again.device.redeliver(id)).rejects.toMatchObject({ code: "not_in_channel" });
+    await again.device.conversations.joinChannel("#den");
+    const posted = await again.device.redeliver(id);
+    await until(async () => (await said(alice.device, "#den")).some((message) => message.id === posted));
+    expect(textsOf(await said(alice.device, "#den"))).toEqual(["too late"]);
+    await until(async () => textsOf(await said(again.device, "#general")).includes("in time"));
+    const all = (await again.device.deliveries({ direction: "out" })).records;
+    expect(new Set(all.map((record) => record.id)).size).toBe(all.length);
+    expect(all.find(({ id: other }) => other === id)?.name).toBe("#den");
   });
 });
 

@@ -1,15 +1,17 @@
 /** Everything that this device sent and received and still remembers, found by id, member or state, and acted on. */
 import { type DeliveryFact, type DeliveryQuery, type DeliveryRecord, type Journal, maxDeliveries } from "@parley/core";
 import {
+  type AnyContent,
   type DeliveryState,
   envelopeKinds,
   isEndState,
-  limits,
   ParleyError,
   textContent,
   toBase64url,
+  type Via,
 } from "@parley/protocol";
 
+import { channelOfRecipient, isPostRecipient, postOfBody } from "./conversations/channels/post-page.ts";
 import { contentIn } from "./conversations/direct-intake.ts";
 import type { InboxLanes } from "./inbox-lanes.ts";
 
@@ -22,7 +24,7 @@ export interface DeliveryView {
   readonly epoch: string;
   readonly seq: number;
   readonly direction: "in" | "out";
-  /** Member id of the other side, and the name that it had when it was last met. */
+  /** Member id of the other side, and the name that it had when it was last met. Of a post `#<channel id>`, and the name with its `#`. */
   readonly member: string;
   readonly name: string | undefined;
   /** Device that sent it; undefined for what this member sent. */
@@ -63,6 +65,8 @@ export interface DeliveriesOptions {
   readonly nameOf: (member: string) => Promise<string | undefined>;
   /** Sends a body again, as a new message; resolves with its id. */
   readonly send: (member: string, body: Uint8Array) => Promise<string>;
+  /** Posts once more, as a new post; resolves with its id. */
+  readonly post: (channel: string, content: AnyContent, via: Via | undefined) => Promise<string>;
 }
 
 export class Deliveries {
@@ -79,10 +83,11 @@ export class Deliveries {
 
   /**
    * Tries once more what ended without success. A dead letter that was received is handed out again, under its id; what
-   * was sent goes out as a new message, whose id is given. Throws `not_found`, or `conflict` for what has not ended so.
+   * was sent or posted goes out as a new message, whose id is given. Throws `not_found`, or `conflict` for what has not ended so,
+   * and what stands in the way of a new one, such as `not_in_channel`.
    */
   async redeliver(id: string): Promise<string> {
-    const { journal, lanes, send } = this.#options;
+    const { journal, lanes } = this.#options;
     const { records } = await journal.deliveries({ id });
     const failed = records.find(({ state, pending }) => isEndState(state) && !pending);
     if (records.length === 0) throw new ParleyError("not_found", { message: `No message has the id ${id}.` });
@@ -90,9 +95,18 @@ export class Deliveries {
       throw new ParleyError("conflict", {
         message: `The message is ${records[0]?.state}; only what failed is tried again.`,
       });
-    if (failed.direction === "out") return send(failed.peer, failed.body);
+    if (failed.direction === "out") return this.#sendAgain(failed);
     lanes.again(await journal.reopenInbox(failed.place));
     return id;
+  }
+
+  #sendAgain({ peer, body }: DeliveryRecord): Promise<string> {
+    const { send, post } = this.#options;
+    if (!isPostRecipient(peer)) return send(peer, body);
+    const said = postOfBody(body);
+    if (said === undefined)
+      throw new ParleyError("invalid_argument", { message: "The post cannot be read any more; post it anew." });
+    return post(channelOfRecipient(peer), said.content, said.via);
   }
 
   /** Removes from this device's memory what fits and is not pending; returns how many. */
@@ -152,6 +166,7 @@ export class Deliveries {
 }
 
 function textIn({ kind, body }: DeliveryRecord): string | undefined {
+  if (kind === envelopeKinds.post) return textContent(postOfBody(body)?.content)?.text;
   if (kind !== envelopeKinds.message) return undefined;
   return textContent(contentIn(body))?.text;
 }

@@ -3,11 +3,12 @@
  * their history. A new sort of exchange is one more part here, with a row for each kind of envelope that it takes.
  */
 import { type Clock, type Journal, type JournalState, type MeshTrust, type Random, splitBody } from "@parley/core";
-import { envelopeKinds } from "@parley/protocol";
+import { envelopeKinds, knownContent, ParleyError } from "@parley/protocol";
 
 import { Attachments } from "./blobs/attachments.ts";
 import { bodyOf } from "./body.ts";
 import { Channels } from "./conversations/channels/channels.ts";
+import { isPostRecipient } from "./conversations/channels/post-page.ts";
 import type { ContactBook } from "./conversations/contact-book.ts";
 import { ConversationDesk } from "./conversations/conversation-desk.ts";
 import { Conversations } from "./conversations/conversations.ts";
@@ -220,8 +221,14 @@ export class Exchanges {
     return new Deliveries({
       journal,
       lanes: intake.lanes,
-      nameOf: async (member) => directory.known(member)?.name ?? names.of(member),
+      nameOf: async (to) =>
+        isPostRecipient(to) ? this.channels.labelOf(to) : (directory.known(to)?.name ?? names.of(to)),
       send: async (member, body) => (await this.messages.sendBody(await recipients.member(member), body)).id,
+      post: async (channel, content, via) => {
+        const known = knownContent(content);
+        if (known === undefined) throw new ParleyError("unsupported_kind");
+        return (await this.channels.post(channel, known, { via })).id;
+      },
     });
   }
 

@@ -86,6 +86,7 @@ export type {
   ConversationEvent,
   Draft,
   IncomingPost,
+  PendingPost,
   SafetyWords,
   SayOptions,
 } from "./conversations/conversation-api.ts";

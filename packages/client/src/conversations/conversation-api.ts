@@ -1,6 +1,17 @@
 /** What a device can do in conversations: direct messages and channels alike. Part of `DeviceApi`. */
 import type { ArchivedMessage, ConversationSummary, MessagePage, MessageQuery, SearchQuery } from "@parley/core";
-import type { BlobRef, Channel, ChannelMember, ErrorCode, Mention, Path, Retention, Via } from "@parley/protocol";
+import type {
+  AnyContent,
+  BlobRef,
+  Channel,
+  ChannelMember,
+  DeliveryState,
+  ErrorCode,
+  Mention,
+  Path,
+  Retention,
+  Via,
+} from "@parley/protocol";
 
 import type { Sent } from "../delivery.ts";
 
@@ -83,6 +94,17 @@ export interface ChannelPerson extends ChannelMember {
   readonly kind: "agent" | "person" | undefined;
 }
 
+/** A post of this device that is not in its channel's history yet. */
+export interface PendingPost {
+  readonly id: string;
+  /** By this device's clock, ms since 1970. */
+  readonly created: number;
+  readonly content: AnyContent;
+  /** `accepted`, and `stored` until it came back from the registry. */
+  readonly state: DeliveryState;
+  readonly via?: Via;
+}
+
 /** A post handed to a program, once, in order. */
 export interface IncomingPost {
   readonly channel: string;
@@ -105,6 +127,8 @@ export interface ConversationApi {
   /** Older posts of a channel than this device has, from the registry. False when there are none. */
   fetchOlder(channel: string): Promise<boolean>;
   search(query: SearchQuery): Promise<readonly ArchivedMessage[]>;
+  /** What this device accepted and is not in a channel's history yet, in order. None of a member: a direct message is there at once. */
+  pending(conversation: string): Promise<readonly PendingPost[]>;
 
   /** Says something. Resolves when it is accepted. Throws `key_changed`, `blocked`, `not_in_channel`, `archived`, ... */
   say(conversation: string, draft: Draft, options?: SayOptions): Promise<Sent>;

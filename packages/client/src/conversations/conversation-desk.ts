@@ -23,6 +23,7 @@ import type {
   ConversationApi,
   Draft,
   IncomingPost,
+  PendingPost,
   SafetyWords,
   SayOptions,
 } from "./conversation-api.ts";
@@ -50,6 +51,7 @@ interface ChannelActs {
   readonly kick: (channel: string, member: MemberView) => Promise<void>;
   readonly members: (channel: string) => Promise<readonly ChannelPerson[]>;
   readonly post: (channel: string, content: Content, how?: PostHow) => Promise<Sent>;
+  readonly pending: (channel: string) => readonly PendingPost[];
   readonly typing: (channel: string, writes: boolean) => void;
   /** Channels that this member is in, as far as is known. */
   readonly joined: () => Promise<readonly { readonly channel: string }[]>;
@@ -103,6 +105,11 @@ export class ConversationDesk implements ConversationApi {
   async search(query: SearchQuery): Promise<readonly ArchivedMessage[]> {
     if (query.conversation === undefined) return this.#archive.search(query);
     return this.#archive.search({ ...query, conversation: await this.#conversation(query.conversation) });
+  }
+
+  async pending(conversation: string): Promise<readonly PendingPost[]> {
+    const id = await this.#conversation(conversation);
+    return id.startsWith("#") ? this.#options.channels.pending(id.slice(1)) : [];
   }
 
   say(conversation: string, draft: Draft, options: SayOptions = {}): Promise<Sent> {

@@ -30,7 +30,6 @@ import { ChannelSubscriptions, type SubscribeOptions } from "./channel-subscript
 import { ChannelTyping } from "./channel-typing.ts";
 import { KnownChannels } from "./known-channels.ts";
 import { callingsOf, mentionsOf } from "./mentions.ts";
-import type { PendingPost } from "./post-lane.ts";
 import { PostOutbox } from "./post-outbox.ts";
 import { PostReader } from "./post-reader.ts";
 
@@ -233,6 +232,11 @@ export class Channels {
       throw new ParleyError("unsupported_operation", { message: "An edge speaks for others in public channels only." });
     const called = content.type === "text" ? await this.#called(channel, content) : content;
     return this.#outbox.accept(channel, called, via);
+  }
+
+  /** The name of a channel with its `#`, by `#<channel id>`; without one that is known, the same again. */
+  labelOf(conversation: string): string {
+    return this.#book.labelOf(conversation.slice(1));
   }
 
   /** What this device accepted and is not in the channel's history yet, in order. */

@@ -15,20 +15,13 @@ import {
 
 import type { Delivery, Sent } from "../../delivery.ts";
 import type { Session } from "../../session.ts";
+import type { PendingPost } from "../conversation-api.ts";
 import type { ChannelCipher } from "./channel-cipher.ts";
 import type { KeptPost, LeftPost, PostPage } from "./post-page.ts";
 import { PostProgress } from "./post-progress.ts";
 import { checkPostSize, type PostWriter } from "./post-writer.ts";
 
 export type PostResult = PushBody<"post.results">["results"][number];
-
-/** A post that is not in the history yet. */
-export interface PendingPost {
-  readonly id: string;
-  readonly created: number;
-  readonly content: AnyContent;
-  readonly state: Delivery["state"];
-}
 
 export interface PostLaneOptions {
   readonly channel: string;
@@ -119,11 +112,12 @@ export class PostLane {
   }
 
   pending(): readonly PendingPost[] {
-    return [...this.#entries.values()].map(({ id, created, content, progress }) => ({
+    return [...this.#entries.values()].map(({ id, created, content, via, progress }) => ({
       id,
       created,
       content,
       state: progress.state,
+      ...(via === undefined ? {} : { via }),
     }));
   }
 

@@ -52,10 +52,16 @@ export const channelOfRecipient = (recipient: string): string => recipient.slice
 
 /** What an earlier start left; undefined for what cannot be read. */
 export function postIn({ seq, envelope, state }: OutboxEntry): LeftPost | undefined {
+  const post = postOfBody(envelope.body);
+  return post === undefined ? undefined : { seq, state, ...post };
+}
+
+/** A post as the journal remembers it; undefined for what cannot be read. */
+export function postOfBody(bytes: Uint8Array): Omit<KeptPost, "seq"> | undefined {
   try {
-    const json = parseJson(textOf(envelope.body), limits.envelopeBytes);
+    const json = parseJson(textOf(bytes), limits.envelopeBytes);
     const body = json.ok ? bodySchema.safeParse(json.value) : undefined;
-    return body?.success === true ? { seq, state, ...body.data } : undefined;
+    return body?.success === true ? body.data : undefined;
   } catch {
     return undefined;
   }
@@ -75,7 +81,8 @@ export class PostPage {
     const { journal, now } = this.#options;
     const head = { kind: envelopeKinds.post, critical: true, more: false, created: post.created, ttl: 0, hops: 0 };
     const envelope = { ...head, trace: undefined, origin: undefined, body: bodyOf(post) };
-    return journal.appendOutbox({ recipient: this.#recipient, seq, at: now(), envelope });
+    // Numbers begin anew in each channel: with its own id as epoch, no two posts are remembered under one id.
+    return journal.appendOutbox({ recipient: this.#recipient, seq, epoch: post.id, at: now(), envelope });
   }
 
   noteStored(seq: number): void {

@@ -7,6 +7,7 @@ import type {
   ConversationApi,
   Draft,
   IncomingPost,
+  PendingPost,
   SayOptions,
 } from "../conversation-api.ts";
 import type { Flow, FlowSource } from "./flow.ts";
@@ -107,6 +108,11 @@ export class ChannelConversation extends Conversation {
   /** As `say`. */
   post(what: string | Draft, options?: SayOptions): Promise<Sent> {
     return this.say(what, options);
+  }
+
+  /** What this program, or another one of this device, posted and is not in the history yet. */
+  pending(): Promise<readonly PendingPost[]> {
+    return this.api.pending(this.name);
   }
 
   /** As in any conversation; what this device does not have comes from the registry. */

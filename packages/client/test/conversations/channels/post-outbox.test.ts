@@ -53,11 +53,16 @@ describe("what is posted to a channel", () => {
     const life = await following(node);
     node.disconnect();
     const sent = await say(life, "later");
-    expect(life.channels.pending(channelId)).toMatchObject([{ id: sent.id, state: "accepted" }]);
+    const via = { edge: "door", id: "py", name: "snake", standing: "keyless" } as const;
+    const through = await life.channels.post(channelId, { type: "text", text: "for another" }, { via });
+    expect(life.channels.pending(channelId)).toMatchObject([
+      { id: sent.id, state: "accepted" },
+      { id: through.id, state: "accepted", via },
+    ]);
     expect(life.channels.isStored).toBe(false);
     node.connect(life.channels);
     expect((await sent.settled).state).toBe("stored");
-    await life.until(async () => (await life.messages()).length === 1);
+    await life.until(async () => (await life.messages()).length === 2);
     expect(life.channels.pending(channelId)).toEqual([]);
   });
 

@@ -4,11 +4,13 @@ import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { awaitAdmission, createIdentityDraft, type IncomingPost, Operator, pairWithLink, talk } from "@parley/client";
-import { Home } from "@parley/client/node";
+import { DeviceLock, Home, prepareSocketFolder } from "@parley/client/node";
 import { parseInviteLink, textContent } from "@parley/protocol";
 import { connect } from "@parley/sdk";
+import { DeviceSocket } from "@parley/sidecar";
 import { describe, expect, it } from "vitest";
 
+import { FakeDevice } from "../../packages/sidecar/test/fake-device.ts";
 import { MeshScope, until } from "./device-fixture.ts";
 
 const root = join(import.meta.dirname, "..", "..");
@@ -110,6 +112,25 @@ describe("connect", () => {
     await bob.send("@ada", "again");
     expect(await third.messages().next()).toMatchObject({ value: { text: "again", redelivered: false } });
     await Promise.all([second.close(), third.close()]);
+  });
+
+  it("goes on when the process that it connects through goes, and holds the device itself", async () => {
+    await using scope = await MeshScope.start();
+    const path = await homeOf(scope, "ada");
+    const { socketPath } = await Home.open(path);
+    await prepareSocketFolder(socketPath);
+    const lock = DeviceLock.tryTake(path);
+    const device = new FakeDevice();
+    device.state = "connecting";
+    const socket = await DeviceSocket.open({ device, path: socketPath });
+    const connecting = connect({ home: path, links: false });
+    await until(() => device.watchers === 1);
+    await socket.close();
+    lock?.release();
+    const ada = await connecting;
+    expect(ada.me.name).toBe("ada");
+    expect(DeviceLock.tryTake(path)).toBeUndefined();
+    await ada.close();
   });
 
   it("refuses a home that never paired, and gives up on its signal", async () => {

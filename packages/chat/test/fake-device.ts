@@ -325,6 +325,7 @@ function fakeConversations(device: FakeDevice): ConversationApi {
           return { ...one, unread, mentions, last };
         });
     },
+    pending: async () => [],
     channel: async (name) => channelOf(name),
     createChannel: async ({ name, kind }: ChannelDraft) => device.addChannel(name, { kind }, [device.name]),
     joinChannel: async (name) => {

@@ -5,7 +5,7 @@ import { Home } from "@parley/client/node";
 import type { IceServer } from "@parley/core";
 import type { NodeLinkFactory } from "@parley/peer/node";
 import { type ExitCode, isParleyError, ParleyError } from "@parley/protocol";
-import { type HomeDevice, openHomeDevice, settlePairing } from "@parley/sdk";
+import { beginHomeDevice, type HomeDevice, settlePairing } from "@parley/sdk";
 
 import type { CommandContext } from "./command-context.ts";
 import { processLog } from "./log-line.ts";
@@ -43,33 +43,37 @@ export const openHome = (context: CommandContext): Promise<Home> => Home.open(co
 export async function openDevice(context: CommandContext, options: OpenDeviceOptions = {}): Promise<OpenDevice> {
   const home = await openHome(context);
   await settlePairing(home, context.signal);
-  const opened = await attachOrHold(home, context, options);
-  try {
-    if (options.atOnce !== true) await connect(opened.device, context, options.patienceMs);
+  let timeout: AbortSignal | undefined;
+  return attachOrHold(home, context, options, async (device) => {
+    // One time limit, however often the holder changes meanwhile.
+    timeout ??= AbortSignal.timeout(options.patienceMs ?? connectMs);
+    if (options.atOnce !== true) await connect(device, context, timeout, options.patienceMs);
     // Whether it is connected, and why not, is told by its events.
-    else opened.device.start({ signal: context.signal }).catch(() => undefined);
-    return opened;
-  } catch (error) {
-    await opened.close();
-    throw error;
-  }
+    else device.start({ signal: context.signal }).catch(() => undefined);
+  });
 }
 
 /** Through the process that holds the device, else by holding it with this command's settings. */
-function attachOrHold(home: Home, context: CommandContext, options: OpenDeviceOptions): Promise<OpenDevice> {
+function attachOrHold(
+  home: Home,
+  context: CommandContext,
+  options: OpenDeviceOptions,
+  begin: (device: DeviceApi) => Promise<void> = async () => undefined,
+): Promise<OpenDevice> {
   const { hold = false, stays = hold, serves = true, quiet = false, links: own = {} } = options;
   const log: LogLine = quiet ? () => undefined : deviceLog(context, hold);
   let links: HeldLinks | undefined;
-  return openHomeDevice(home, {
+  const settings = {
     hold,
     serves,
     signal: context.signal,
     log,
     ...conversationSettings(context),
     links: async () => (links = await linkSettings(context, log, own)),
-    beside: (device) =>
+    beside: (device: DeviceApi) =>
       links === undefined || !stays ? () => undefined : lookOut({ ...links, device, address: links.bindAddress, log }),
-  });
+  };
+  return beginHomeDevice(home, settings, begin);
 }
 
 /** A command that ends by itself reports what went wrong once, as its error. */
@@ -125,7 +129,12 @@ async function linkSettings(
   }
 }
 
-async function connect(device: DeviceApi, context: CommandContext, patienceMs?: number): Promise<void> {
+async function connect(
+  device: DeviceApi,
+  context: CommandContext,
+  timeout: AbortSignal,
+  patienceMs?: number,
+): Promise<void> {
   if (device.state === "connected") return;
   let last: { code: ParleyError["code"]; message: string } | undefined;
   const unwatch = device.watch((event) => {
@@ -134,7 +143,6 @@ async function connect(device: DeviceApi, context: CommandContext, patienceMs?: 
       context.out.note(`${event.error.message} Trying for ${connectMs / 1000} s.`);
     last = event.error;
   });
-  const timeout = AbortSignal.timeout(patienceMs ?? connectMs);
   try {
     context.out.progress("connecting to the registry…");
     await device.start({ signal: AbortSignal.any([context.signal, timeout]) });

@@ -5,13 +5,7 @@ import { findHomePath, Home } from "@parley/client/node";
 import { ParleyError } from "@parley/protocol";
 
 import { connectError } from "./connect-error.ts";
-import {
-  type HomeDevice,
-  type HomeDeviceOptions,
-  type HomeLinks,
-  openHomeDevice,
-  settlePairing,
-} from "./home-device.ts";
+import { beginHomeDevice, type HomeDeviceOptions, type HomeLinks, settlePairing } from "./home-device.ts";
 
 export interface ConnectOptions extends Pick<HomeDeviceOptions, "strangers" | "tellsRead" | "log"> {
   /**
@@ -40,23 +34,12 @@ export async function connect({ home: given, signal, links = true, ...settings }
   try {
     const home = await Home.open(path);
     await settlePairing(home, signal);
-    return await connected(
-      await openHomeDevice(home, { ...settings, ...waits, ...(links ? { links: nodeLinks } : {}) }),
-      waits,
-    );
+    const options = { ...settings, ...waits, ...(links ? { links: nodeLinks } : {}) };
+    const opened = await beginHomeDevice(home, options, (device) => device.start(waits));
+    return talk(opened.device, { onClose: () => opened.close() });
   } catch (error) {
     throw connectError(error, signal);
   }
-}
-
-async function connected(opened: HomeDevice, waits: { readonly signal?: AbortSignal }): Promise<Talk> {
-  try {
-    await opened.device.start(waits);
-  } catch (error) {
-    await opened.close();
-    throw error;
-  }
-  return talk(opened.device, { onClose: () => opened.close() });
 }
 
 /** None, and so relay and mailbox only, on a platform without the native library. */

@@ -47,8 +47,8 @@ export interface HomeDeviceOptions extends Pick<DeviceOptions, "strangers" | "te
   readonly beside?: (device: DeviceApi) => () => void;
 }
 
-/** A holder opens its socket within this of taking the lock. */
-const attachWaitMs = 5000;
+/** A holder opens its socket within this of taking the lock, and lets go of it when it ends: `lingerMs`, and what it has to write. */
+const attachWaitMs = 15_000;
 const attachPauseMs = 50;
 /** How long a process that is done goes on for others that wait for a reply through it. */
 const lingerMs = 5000;
@@ -85,6 +85,28 @@ export async function openHomeDevice(home: Home, options: HomeDeviceOptions = {}
         message: `Another process holds the device of ${home.path}; stop it, or use another home folder.`,
       });
     await pause(attachPauseMs, undefined, signal === undefined ? {} : { signal });
+  }
+}
+
+/**
+ * Opens the home's device and begins with it. When the process that holds it goes meanwhile, it begins again, through the next holder or
+ * by holding the device. What `begin` throws otherwise closes the device.
+ */
+export async function beginHomeDevice(
+  home: Home,
+  options: HomeDeviceOptions,
+  begin: (device: DeviceApi) => Promise<void>,
+): Promise<HomeDevice> {
+  for (;;) {
+    const opened = await openHomeDevice(home, options);
+    try {
+      await begin(opened.device);
+      return opened;
+    } catch (error) {
+      await opened.close();
+      const holderWent = opened.holderGone !== undefined && isParleyError(error) && error.code === "closed";
+      if (!holderWent || options.signal?.aborted === true) throw error;
+    }
   }
 }
 

@@ -4,6 +4,7 @@
  */
 export { connect, type ConnectOptions } from "./connect.ts";
 export {
+  beginHomeDevice,
   type HomeDevice,
   type HomeDeviceOptions,
   type HomeLinks,

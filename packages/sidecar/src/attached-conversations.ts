@@ -9,6 +9,7 @@ import type {
   ConversationApi,
   Draft,
   IncomingPost,
+  PendingPost,
   SafetyWords,
   SayOptions,
   Sent,
@@ -52,8 +53,14 @@ export class AttachedConversations implements ConversationApi {
     return found;
   }
 
+  async pending(conversation: string): Promise<readonly PendingPost[]> {
+    const found: PendingPost[] = [];
+    await this.#calls.call("pending", { conversation }, { onEvent: (post) => void found.push(post) });
+    return found;
+  }
+
   say(conversation: string, draft: Draft, options: SayOptions = {}): Promise<Sent> {
-    const { text, attachments, thread, answers, mentions } = draft;
+    const { text, attachments, thread, answers, mentions, via } = draft;
     const { paths, ttlMs, signal } = options;
     const body = {
       conversation,
@@ -62,6 +69,7 @@ export class AttachedConversations implements ConversationApi {
       ...(thread === undefined ? {} : { thread }),
       ...(answers === undefined ? {} : { answers }),
       ...(mentions === undefined ? {} : { mentions: [...mentions] }),
+      ...(via === undefined ? {} : { via }),
       ...(paths === undefined ? {} : { paths: [...paths] }),
       ...(ttlMs === undefined ? {} : { ttlMs }),
     };

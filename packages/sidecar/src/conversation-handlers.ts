@@ -1,5 +1,5 @@
 /** What the operations about conversations do with the device of this process. */
-import type { ChannelView, DeviceEvent, IncomingPost } from "@parley/client";
+import type { ChannelView, DeviceEvent, IncomingPost, PendingPost } from "@parley/client";
 import type { ArchivedMessage, ConversationSummary } from "@parley/core";
 import { toParleyError } from "@parley/protocol";
 
@@ -14,6 +14,11 @@ const messageBytes = lineBytes - 4096;
 export function fittingMessage(message: ArchivedMessage): ArchivedMessage {
   if (Buffer.byteLength(JSON.stringify(message)) <= messageBytes) return message;
   return { ...message, content: { type: "omitted" }, unreadable: "unknown" };
+}
+
+/** The same of a post that is not in the history yet. */
+function fittingPending(post: PendingPost): PendingPost {
+  return Buffer.byteLength(JSON.stringify(post)) <= messageBytes ? post : { ...post, content: { type: "omitted" } };
 }
 
 const fittingLast = <View extends ConversationSummary | ChannelView>(view: View): View => ({
@@ -51,6 +56,11 @@ export const conversationHandlers: Handlers<keyof typeof conversationOperations>
 
   async search({ device, body, emit }) {
     await emitEach((await device.conversations.search(body)).map(fittingMessage), emit);
+    return {};
+  },
+
+  async pending({ device, body, emit }) {
+    await emitEach((await device.conversations.pending(body.conversation)).map(fittingPending), emit);
     return {};
   },
 

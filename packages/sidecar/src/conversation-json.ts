@@ -46,6 +46,14 @@ export const archivedMessageSchema = z.object({
   replies: z.number(),
 });
 
+export const pendingPostSchema = z.object({
+  id: z.string(),
+  created: z.number(),
+  content: anyContentSchema,
+  state: z.enum(deliveryStates as readonly [DeliveryState, ...DeliveryState[]]),
+  via: z.exactOptional(viaSchema),
+});
+
 export const conversationSummarySchema = z.object({
   conversation: z.string(),
   messages: z.number(),

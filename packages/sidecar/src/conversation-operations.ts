@@ -1,5 +1,5 @@
 /** The operations of the local socket about conversations: a part of the one table. */
-import { blobRefSchema, limits, mentionSchema } from "@parley/protocol";
+import { blobRefSchema, limits, mentionSchema, viaSchema } from "@parley/protocol";
 import { z } from "zod";
 
 import {
@@ -14,6 +14,7 @@ import {
   incomingPostSchema,
   messageName,
   messageQuerySchema,
+  pendingPostSchema,
   safetyWordsSchema,
   searchQuerySchema,
   secretKindSchema,
@@ -46,6 +47,12 @@ export const conversationOperations = {
     none,
   ),
   search: operation("Streams messages with these words.", searchQuerySchema, empty, archivedMessageSchema),
+  pending: operation(
+    "Streams posts of this device that are not in a channel's history yet, in order.",
+    z.strictObject({ conversation: conversationName }),
+    empty,
+    pendingPostSchema,
+  ),
   say: operation(
     "Says something: `sent` when accepted, then facts; the reply is the last one. Cancelling stops the wait.",
     z.strictObject({
@@ -55,6 +62,7 @@ export const conversationOperations = {
       thread: z.exactOptional(messageName),
       answers: z.exactOptional(messageName),
       mentions: z.exactOptional(z.array(mentionSchema).max(limits.mentions)),
+      via: z.exactOptional(viaSchema),
       paths,
       ttlMs,
     }),

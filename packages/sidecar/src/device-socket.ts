@@ -19,6 +19,7 @@ export class DeviceSocket {
   readonly #callers = new Set<LocalCaller>();
   readonly #options: DeviceSocketOptions;
   readonly #since = Date.now();
+  #left: Promise<void> | undefined;
 
   private constructor(options: DeviceSocketOptions) {
     this.#options = options;
@@ -51,20 +52,29 @@ export class DeviceSocket {
     return [...this.#callers].some((caller) => caller.busy);
   }
 
-  /** Waits, at most `ms`, until no other program waits for a reply. */
+  /** Lets nobody in any more, and waits, at most `ms`, until no other program waits for a reply. */
   async settle(ms: number): Promise<void> {
+    void this.#leaveOff();
     const deadline = Date.now() + ms;
-    while (this.busy && Date.now() < deadline)
-      await Promise.race([...this.#callers].map((caller) => caller.settled(deadline - Date.now())));
+    while (this.busy && Date.now() < deadline) {
+      const waiting = [...this.#callers].filter((caller) => caller.busy);
+      await Promise.race(waiting.map((caller) => caller.settled(deadline - Date.now())));
+    }
   }
 
   async close(): Promise<void> {
-    const closed = new Promise<void>((resolve) => {
-      this.#listener.close(() => resolve());
-    });
+    const closed = this.#leaveOff();
     for (const caller of this.#callers) caller.close();
     await closed;
     await rm(this.#options.path, { force: true });
+  }
+
+  /** Resolves when the last connection is gone. */
+  #leaveOff(): Promise<void> {
+    this.#left ??= new Promise((resolve) => {
+      this.#listener.close(() => resolve());
+    });
+    return this.#left;
   }
 
   #accept(socket: Socket): void {

@@ -6,6 +6,7 @@ import { decodeJson, issueOf, limits, ParleyError, toParleyError, type WireError
 import { LineConnection } from "./line-connection.ts";
 import {
   callerLineSchema,
+  freshMs,
   helloMs,
   helloSchema,
   idleMs,
@@ -41,7 +42,10 @@ export class LocalCaller {
   readonly #since: number;
   readonly #running = new Map<number, Running>();
   readonly #waiting = new Set<() => void>();
+  readonly #freshUntil = performance.now() + freshMs;
   #greeted = false;
+  /** Asked for more than how the device stands. */
+  #asked = false;
   #timer: NodeJS.Timeout;
 
   constructor(socket: Socket, device: DeviceApi, since: number, onClosed: () => void) {
@@ -60,22 +64,29 @@ export class LocalCaller {
     });
   }
 
+  /** Its program waits for a reply, or has just come and is about to ask for one. */
   get busy(): boolean {
-    return !this.#connection.isClosed && [...this.#running.values()].some(({ op }) => !endlessOperations.includes(op));
+    if (this.#connection.isClosed) return false;
+    return this.#freshForMs > 0 || [...this.#running.values()].some(({ op }) => !endlessOperations.includes(op));
   }
 
-  /** Resolves at the next change of what runs, or after `ms`. */
+  /** Resolves at the next change of what runs, or after `ms`; at once when it is not busy. */
   settled(ms: number): Promise<void> {
+    const mostMs = this.#freshForMs > 0 ? Math.min(ms, this.#freshForMs) : ms;
     return new Promise((resolve) => {
       const done = (): void => {
         clearTimeout(timer);
         this.#waiting.delete(done);
         resolve();
       };
-      const timer = setTimeout(done, ms);
+      const timer = setTimeout(done, mostMs);
       if (this.busy) this.#waiting.add(done);
       else done();
     });
+  }
+
+  get #freshForMs(): number {
+    return this.#asked ? 0 : Math.max(0, this.#freshUntil - performance.now());
   }
 
   close(): void {
@@ -138,6 +149,8 @@ export class LocalCaller {
     const running: Running = { op: name, abort: new AbortController(), events: 0, acks: new Map() };
     this.#running.set(id, running);
     clearTimeout(this.#timer);
+    this.#asked ||= name !== "watch";
+    this.#wake();
     try {
       const reply = await this.#handle(id, name, body, running);
       await this.#connection.send({ re: id, body: reply });

@@ -17,6 +17,8 @@ export const mostRequests = 256;
 export const mostBufferedBytes = 8 * 1024 * 1024;
 /** From the connection to the end of the handshake. */
 export const helloMs = 10_000;
+/** A program that has just come is waited for this long: it is about to ask something. */
+export const freshMs = 1000;
 /** A connection with no request under way is closed after this. */
 export const idleMs = 600_000;
 

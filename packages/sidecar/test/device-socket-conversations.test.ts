@@ -48,7 +48,7 @@ it("answers about conversations, contacts and channels as the held device does",
 });
 
 it("tells of posts that are not in the history yet as the held device does, with whom they are posted for", async () => {
-  const [pending = []] = await onBoth(async (conversations) => [await conversations.pending("#general")]);
+  const [pending] = await onBoth(async (conversations) => [await conversations.pending("#general")]);
   expect(pending).toMatchObject([pendingPost, { state: "stored" }]);
 });
 

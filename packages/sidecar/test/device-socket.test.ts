@@ -332,3 +332,32 @@ it("goes on for a waiting program before it closes", async () => {
   expect(socket.busy).toBe(false);
   expect((await sent.settled).state).toBe("delivered");
 });
+
+it("goes on for a waiting program beside one that waits for nothing", async () => {
+  const { path, device, socket } = await openSocket();
+  const idle = await attachDevice(path);
+  idle.onMessage(() => undefined);
+  await until(() => device.handlers === 1);
+  const sent = await (await attachDevice(path)).send("@bob", "hello");
+  const settled = socket.settle(60_000);
+  setImmediate(() => device.delivered());
+  await settled;
+  expect((await sent.settled).state).toBe("delivered");
+});
+
+it("lets nobody in while it ends, and first hears what a program that had just come asks", async () => {
+  const { path, device, socket } = await openSocket();
+  const attached = await attachDevice(path);
+  const settled = socket.settle(60_000);
+  await expect(attachDevice(path)).rejects.toMatchObject({ code: "not_connected" });
+  expect(await attached.memberOf("bob")).toEqual(bob);
+  await settled;
+  expect(device.watchers).toBe(1);
+});
+
+it("does not wait long for a program that asks nothing", async () => {
+  const { path, socket } = await openSocket();
+  await attachDevice(path);
+  await socket.settle(60_000);
+  expect(socket.busy).toBe(false);
+});

@@ -1,4 +1,4 @@
-import { ParleyError } from "@parley/protocol";
+import { isParleyError, ParleyError } from "@parley/protocol";
 
 import type { CommandContext } from "../command-context.ts";
 import type { CommandModule } from "../command.ts";
@@ -46,6 +46,9 @@ async function chatOnce(context: CommandContext, plain: boolean, open: string | 
     }
     await runPlainChat({ ...options, input: stdin, output: stdout, interactive: stdout.isTTY });
     return { handedOver: gone.signal.aborted, open: undefined };
+  } catch (error) {
+    if (holderGone === undefined || !isParleyError(error) || error.code !== "closed") throw error;
+    return { handedOver: true, open };
   } finally {
     await opened.close();
   }

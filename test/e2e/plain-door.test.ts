@@ -31,6 +31,7 @@ class DoorMesh {
   #registry: RunningCommand | undefined;
   port = 0;
   chatPort = 0;
+  chatUrl = "";
 
   get registry(): RunningCommand {
     if (this.#registry === undefined) throw new Error("not started");
@@ -45,10 +46,6 @@ class DoorMesh {
     return `http://127.0.0.1:${this.port}`;
   }
 
-  get chatUrl(): string {
-    return `ws://127.0.0.1:${this.chatPort}`;
-  }
-
   home(name: string): string {
     return join(this.folder, name);
   }
@@ -60,6 +57,7 @@ class DoorMesh {
     this.#registry = registry;
     this.port = ready.port;
     this.chatPort = ready.chat?.port ?? 0;
+    this.chatUrl = ready.chat?.url ?? "";
     return ready.claim;
   }
 
@@ -186,7 +184,7 @@ describe("the plain door of parley up", () => {
 
       const chat = openChat(mesh, "ada");
       await chat.lineWith("you are in #general");
-      const python = runExample(mesh, "python3", "greet.py", "pia");
+      runExample(mesh, "python3", "greet.py", "pia");
       const pia = String((await watcher.next("AGENT_JOINED"))["agent"]);
       const shell = runExample(mesh, "bash", "talk.sh", "sam-of-pia");
       const sam = String((await watcher.next("AGENT_JOINED"))["agent"]);
@@ -227,10 +225,10 @@ describe("the plain door of parley up", () => {
         "good morning, pia",
         "hello @ada",
       ]);
-      const { messages: ofAgent } = jsonOf<{ messages: readonly Heard[] }>(
+      const { messages: ofAgent } = jsonOf<{ messages: readonly { readonly content: { readonly text: string } }[] }>(
         await mesh.as("greeter", ["history", "#general"]),
       );
-      expect(ofAgent.map(({ text }) => text)).toEqual(before.map(({ content }) => content));
+      expect(ofAgent.map(({ content }) => content.text)).toEqual(before.map(({ content }) => content));
 
       await mesh.registry.stop("SIGKILL");
       await mesh.start();
@@ -289,6 +287,19 @@ describe("the plain door of parley up", () => {
       const behindProxy = await PlainClient.open(url);
       expect(await behindProxy.refused({ type: "IDENTIFY", name: "guest" })).toBe("AUTH_REQUIRED");
     }
+  });
+
+  it("listens at the port that is set, on this machine alone unless told, and says its name", async () => {
+    const mesh = new DoorMesh();
+    await mesh.start(["--chat-name", "nook"]);
+    expect(mesh.chatUrl).toBe(`ws://127.0.0.1:${mesh.chatPort}`);
+    const client = await PlainClient.come(mesh.chatUrl);
+    expect(client.all).toMatchObject([{ type: "WELCOME", server: "nook" }]);
+    await mesh.registry.stop();
+    // At the same port as before.
+    await mesh.start(["--chat-host", "0.0.0.0"]);
+    const elsewhere = await PlainClient.open(`ws://127.0.0.1:${mesh.chatPort}`);
+    expect(await elsewhere.refused({ type: "IDENTIFY", name: "guest" })).toBe("AUTH_REQUIRED");
   });
 
   it("tells its clients why it is shut until an operator lets it in", { timeout: 240_000 }, async () => {

@@ -1,3 +1,4 @@
+import { createSigner } from "@parley/core";
 import { Door, DeviceMesh } from "@parley/door";
 import { textContent } from "@parley/protocol";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -74,6 +75,21 @@ describe("the plain door of a mesh", () => {
     expect(await client.refused({ type: "JOIN", channel: "#den" })).toBe("CHANNEL_NOT_FOUND");
     client.send({ type: "LIST_CHANNELS" });
     expect(JSON.stringify(await client.next("CHANNELS"))).not.toContain("den");
+  });
+
+  it("knows the keys of its members from all others", async () => {
+    await using scope = await MeshScope.start();
+    const alice = await scope.join("alice");
+    const keeper = await scope.join("door");
+    const mesh = new DeviceMesh(keeper.device);
+    expect(await mesh.isMember(alice.identity.rootKey)).toBe(true);
+    const stranger = await createSigner("member");
+    expect(await mesh.isMember(stranger.publicKey)).toBe(false);
+    // The key of a device is not its member's.
+    expect(await mesh.isMember(alice.identity.device.publicKey)).toBe(false);
+    await scope.mesh.revoke("alice");
+    await until(async () => !(await mesh.isMember(alice.identity.rootKey)));
+    mesh.close();
   });
 
   it("is believed by the registry alone to speak for others", async () => {

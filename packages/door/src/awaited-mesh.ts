@@ -71,6 +71,10 @@ export class AwaitedMesh implements DoorMesh {
     return this.#there.direct(name, text, via);
   }
 
+  async isMember(publicKey: string): Promise<boolean> {
+    return this.#there.isMember(publicKey);
+  }
+
   onDirect(handler: DirectHandler): () => void {
     this.#handlers.set(handler, this.#mesh?.onDirect(handler));
     return () => {

@@ -42,7 +42,7 @@ export interface DoorBounds {
   readonly actsPerSecond: number;
   readonly actsBurst: number;
   readonly channelsPerClient: number;
-  /** Channels that one connection may make: proven, and as a guest. */
+  /** Channels that one connection may make: with a door token or a member's key from elsewhere, and as a guest. */
   readonly channelsMade: number;
   readonly channelsMadeByGuest: number;
   /** Channels made a minute by all clients together. */
@@ -62,6 +62,9 @@ export interface DoorBounds {
   readonly noticesPerClient: number;
   readonly noticedClients: number;
   readonly knownKeys: number;
+  /** Keys of newcomers from elsewhere that the mesh is asked about a second, of all together, and their burst. */
+  readonly keysAskedPerSecond: number;
+  readonly keysAskedBurst: number;
   /** Failed door tokens a minute of one address. */
   readonly tokenFailures: number;
   readonly pingMs: number;
@@ -107,6 +110,8 @@ export const defaultBounds: DoorBounds = {
   noticesPerClient: 50,
   noticedClients: 1000,
   knownKeys: 10_000,
+  keysAskedPerSecond: 10,
+  keysAskedBurst: 100,
   tokenFailures: 5,
   pingMs: 30_000,
   deadMs: 70_000,

@@ -106,7 +106,7 @@ export class Channels {
   async create(client: DoorClient, message: ClientMessageOf<"CREATE_CHANNEL">): Promise<void> {
     const { bounds, clock, mesh } = this.#options;
     const name = message.channel.slice(1);
-    const most = client.standing === "proven" ? bounds.channelsMade : bounds.channelsMadeByGuest;
+    const most = client.isAdmitted ? bounds.channelsMade : bounds.channelsMadeByGuest;
     if (client.channelsMade >= most || client.channels.size >= bounds.channelsPerClient)
       throw new Refusal("LIMIT_REACHED", `You may make ${most} channels and be in ${bounds.channelsPerClient}.`);
     const isTaken =

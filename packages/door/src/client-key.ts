@@ -8,6 +8,8 @@ export interface ClientKey {
   readonly hash: string;
   /** SPKI, base64. */
   readonly spki: string;
+  /** The key's 32 bytes, base64url: as the mesh writes keys. */
+  readonly raw: string;
   readonly key: KeyObject;
 }
 
@@ -40,6 +42,7 @@ export function readClientKey(text: string): ClientKey {
   return {
     hash: createHash("sha256").update(canonical).digest("hex"),
     spki,
+    raw: der.toString("base64url", spkiBytes - 32),
     key: createPublicKey({ key: der, format: "der", type: "spki" }),
   };
 }

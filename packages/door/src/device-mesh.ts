@@ -1,7 +1,7 @@
 /** The mesh as the door needs it, over the device of the member that the door is. */
 import type { DeviceApi, DeviceEvent, IncomingPost } from "@parley/client";
-import type { ArchivedMessage } from "@parley/core";
-import { type AnyContent, ParleyError, textContent, type Via } from "@parley/protocol";
+import { type ArchivedMessage, idOfKey } from "@parley/core";
+import { type AnyContent, isParleyError, ParleyError, textContent, type Via } from "@parley/protocol";
 
 import { isClientId } from "./address.ts";
 import type { DoorMesh, MeshChannel, MeshChannelListener, MeshDirect, MeshPost } from "./door-mesh.ts";
@@ -97,6 +97,17 @@ export class DeviceMesh implements DoorMesh {
   async direct(name: string, text: string, via: Via | undefined): Promise<string> {
     const said = via === undefined ? text : `@${via.id} (${via.name}, ${via.standing}): ${text}`;
     return (await this.#device.conversations.say(`@${name}`, { text: said })).id;
+  }
+
+  async isMember(publicKey: string): Promise<boolean> {
+    try {
+      // A member is found by its first key, and may have another one by now.
+      const { verified } = await this.#device.memberOf(await idOfKey("member", publicKey));
+      return verified.rootKey === publicKey;
+    } catch (error) {
+      if (isParleyError(error) && (error.code === "unknown_member" || error.code === "revoked")) return false;
+      throw error;
+    }
   }
 
   onDirect(handler: (message: MeshDirect) => void | Promise<void>): () => void {

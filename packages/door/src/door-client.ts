@@ -50,6 +50,8 @@ export class DoorClient {
   standing: Via["standing"] = "keyless";
   /** Id of the door token that it came in with. */
   token: string | undefined;
+  /** Its proven key is a member's. Asked of those from elsewhere who have no door token. */
+  isMember = false;
   challenge: Challenge | undefined;
   /** It has sent IDENTIFY, and waits to get its id. */
   isPending = false;
@@ -94,6 +96,16 @@ export class DoorClient {
     return this.id !== "";
   }
 
+  /** It comes from elsewhere, and has no door token: a key has to be its word. */
+  get needsMemberKey(): boolean {
+    return !this.isLocal && this.token === undefined;
+  }
+
+  /** It came in by the mesh's word, not just because it is at this machine. */
+  get isAdmitted(): boolean {
+    return this.token !== undefined || this.isMember;
+  }
+
   get isOpen(): boolean {
     return this.#socket.readyState === this.#socket.OPEN;
   }
@@ -127,14 +139,13 @@ export class DoorClient {
     this.sendText(encodeServerMessage(message, this.#settings.clock.now()));
   }
 
-  /** Sends what was encoded. Whoever does not read what it gets is cut off. */
+  /** Sends what was encoded. */
   sendText(text: string): void {
-    if (!this.isOpen) return;
-    if (this.#socket.bufferedAmount > this.#settings.bounds.unsentBytes) {
-      this.#socket.terminate();
-      return;
-    }
-    this.#socket.send(text, ignore);
+    if (this.#hasRoom()) this.#socket.send(text, ignore);
+  }
+
+  pong(data: Buffer): void {
+    if (this.#hasRoom()) this.#socket.pong(data, false, ignore);
   }
 
   /** Says why something was not done. Ends the connection when the refusal says so, or after too many. */
@@ -164,6 +175,14 @@ export class DoorClient {
   ping(now: number): void {
     this.#pinged = now;
     if (this.isOpen) this.#socket.ping(undefined, undefined, ignore);
+  }
+
+  /** Whether something may be sent. Whoever does not read what it gets is cut off. */
+  #hasRoom(): boolean {
+    if (!this.isOpen) return false;
+    if (this.#socket.bufferedAmount <= this.#settings.bounds.unsentBytes) return true;
+    this.#socket.terminate();
+    return false;
   }
 
   async #after(earlier: Promise<void>, work: () => Promise<void>): Promise<void> {

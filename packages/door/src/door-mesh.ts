@@ -67,6 +67,8 @@ export interface DoorMesh {
   post(channel: string, text: string, via: Via): Promise<void>;
   /** Resolves with the message's id. Without `via` the door speaks for itself. */
   direct(name: string, text: string, via: Via | undefined): Promise<string>;
+  /** Whether this Ed25519 key, 32 bytes in base64url, is the root key of a member who is not revoked. */
+  isMember(publicKey: string): Promise<boolean>;
   /** Hands over direct messages to the door; returns the way out. */
   onDirect(handler: (message: MeshDirect) => void | Promise<void>): () => void;
 }

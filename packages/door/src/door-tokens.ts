@@ -87,7 +87,7 @@ export class DoorTokens {
     const valid = (await this.#store.list()).filter(({ revoked }) => revoked === undefined);
     if (valid.length >= mostTokens)
       throw new ParleyError("limit_reached", { message: `There are ${mostTokens} door tokens; revoke some.` });
-    const id = toBase64url(this.#random.bytes(idBytes));
+    const id = newId(this.#random);
     const secret = toBase64url(this.#random.bytes(secretBytes));
     const salt = toBase64url(this.#random.bytes(saltBytes));
     const record: DoorTokenRecord = {
@@ -162,6 +162,12 @@ export class DoorTokens {
     }
     this.#running++;
   }
+}
+
+/** Begins with a letter: a command line would take a `-` for the beginning of an option. */
+function newId(random: Random): string {
+  const [first = 0, ...rest] = random.bytes(idBytes);
+  return toBase64url(Uint8Array.of(first & 0x7f, ...rest));
 }
 
 /** An unknown id is hashed with a salt too, always the same one. */

@@ -18,6 +18,7 @@ import { bearerOf, isOriginAllowed, mayBeGuest } from "./guest-check.ts";
 import { Identification } from "./identification.ts";
 import { type DoorListener, listen, type ListenOptions, type UpgradeHandler } from "./listener.ts";
 import { LiveClients } from "./live-clients.ts";
+import { MemberKeys } from "./member-keys.ts";
 import { Messages } from "./messages.ts";
 import { ProposalActs } from "./proposal-acts.ts";
 import { Proposals, type ProposalStore } from "./proposals.ts";
@@ -46,8 +47,6 @@ export interface DoorOptions {
   readonly burst?: number;
   /** Origins of web pages that may connect. Default: none. */
   readonly allowedOrigins?: readonly string[];
-  /** Which proven keys may come in from elsewhere than this machine, by id. Default: every one. */
-  readonly admitKey?: (id: string) => boolean;
   readonly clock?: Clock;
   readonly random?: Random;
   readonly log?: DoorLog;
@@ -64,6 +63,7 @@ export class Door {
   readonly #options: DoorOptions;
   readonly #log: DoorLog;
   readonly #live: LiveClients;
+  readonly #memberKeys: MemberKeys;
   readonly #identification: Identification;
   readonly #channels: Channels;
   readonly #messages: Messages;
@@ -74,7 +74,7 @@ export class Door {
   readonly #listeners = new Set<DoorListener>();
   #beat: Timer | undefined;
   #unwatch: (() => void) | undefined;
-  #lastTokenCheck = 0;
+  #lastCheck = 0;
 
   /** Throws `invalid_config`. */
   constructor(options: DoorOptions) {
@@ -102,6 +102,7 @@ export class Door {
       ...(options.proposals === undefined ? {} : { store: options.proposals }),
     });
     this.#acts = new ProposalActs({ clock, bounds, live, proposals: this.#proposals });
+    this.#memberKeys = new MemberKeys({ clock, bounds, mesh });
     this.#identification = new Identification({
       clock,
       random,
@@ -109,7 +110,7 @@ export class Door {
       live,
       ids,
       tokens: options.tokens,
-      admitKey: options.admitKey ?? (() => true),
+      memberKeys: this.#memberKeys,
       serverName: options.name ?? "parley",
       onIn: (client) => this.#came(client),
       onOut: (client) => this.#went(client),
@@ -126,6 +127,8 @@ export class Door {
       perMessageDeflate: false,
       maxPayload: bounds.cutBytes,
       clientTracking: false,
+      // Pings are counted like messages before they are answered.
+      autoPong: false,
       WebSocket: TellingSocket,
     });
   }
@@ -147,7 +150,8 @@ export class Door {
 
   /** Opens a listener of the door's own. Throws `address_in_use` or `invalid_config`. */
   async listen(options: ListenOptions): Promise<DoorListener> {
-    const listener = await listen(options, (loopback) => this.upgradeHandler({ loopback }));
+    const { guests = true } = options;
+    const listener = await listen(options, (loopback) => this.upgradeHandler({ loopback: loopback && guests }));
     this.#listeners.add(listener);
     this.#log("info", "door.listening", { port: listener.port, tls: options.tls !== undefined });
     return listener;
@@ -206,6 +210,7 @@ export class Door {
       this.#identification.forget(client);
       this.#live.remove(client);
     });
+    socket.on("ping", (data: Buffer) => this.#answerPing(client, data));
     // What is wrong with a socket shows as its close.
     socket.on("error", (error) => this.#log("debug", "door.socket", { error: error.message }));
   }
@@ -227,6 +232,16 @@ export class Door {
           this.#refuse(client, error);
         }
       });
+    } catch (error) {
+      this.#refuse(client, error);
+    }
+  }
+
+  #answerPing(client: DoorClient, data: Buffer): void {
+    if (!client.isOpen) return;
+    try {
+      client.admit();
+      client.pong(data);
     } catch (error) {
       this.#refuse(client, error);
     }
@@ -266,9 +281,10 @@ export class Door {
     }
     await this.#acts.beat();
     await this.#channels.beat(now);
-    if (now - this.#lastTokenCheck < this.#bounds.pingMs) return;
-    this.#lastTokenCheck = now;
+    if (now - this.#lastCheck < this.#bounds.pingMs) return;
+    this.#lastCheck = now;
     for (const client of this.#live.all) await this.#checkToken(client);
+    await this.#checkMembers();
   }
 
   /** A door token may be revoked while its holder is connected. */
@@ -276,5 +292,17 @@ export class Door {
     const { token } = client;
     if (token === undefined || (await this.#options.tokens?.isValid(token)) === true) return;
     client.refuse(new Refusal("AUTH_REQUIRED", "Your door token was revoked.", { closes: true }));
+  }
+
+  /** A member may be revoked while a program with its key is connected. When the mesh cannot say, it is asked another time. */
+  async #checkMembers(): Promise<void> {
+    for (const client of this.#live.all) {
+      const { key, isMember } = client;
+      if (key === undefined || !isMember) continue;
+      const isStill = await this.#memberKeys.stillHolds(key);
+      if (isStill === undefined) return;
+      if (!isStill)
+        client.refuse(new Refusal("AUTH_REQUIRED", "The member whose key this is was revoked.", { closes: true }));
+    }
   }
 }

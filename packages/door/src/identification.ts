@@ -8,6 +8,7 @@ import type { ClientMessageOf } from "./client-message.ts";
 import type { DoorClient } from "./door-client.ts";
 import type { DoorTokenRecord, DoorTokens } from "./door-tokens.ts";
 import type { LiveClients } from "./live-clients.ts";
+import type { MemberKeys } from "./member-keys.ts";
 import { Rate } from "./rate.ts";
 import { Refusal } from "./refusal.ts";
 import { textOfProof } from "./signed-text.ts";
@@ -19,8 +20,8 @@ export interface IdentificationOptions {
   readonly live: LiveClients;
   readonly ids: ClientIds;
   readonly tokens: DoorTokens | undefined;
-  /** Whether a proven key may come in from elsewhere. */
-  readonly admitKey: (id: string) => boolean;
+  /** Whose proven key may come in from elsewhere. */
+  readonly memberKeys: MemberKeys;
   /** The name in WELCOME. */
   readonly serverName: string;
   /** It has its id now, or has proven it. */
@@ -30,7 +31,7 @@ export interface IdentificationOptions {
 
 /** What somebody who is not let in can do about it. */
 export const howToComeIn =
-  "From elsewhere than this machine, bring a door token (made by `parley door-token create @name`) in the header `Authorization: Bearer` or in IDENTIFY's `token`, or show an Ed25519 `pubkey` and answer the CHALLENGE.";
+  "From elsewhere than this machine, bring a door token (made by `parley door-token create @name`) in the header `Authorization: Bearer` or in IDENTIFY's `token`, or show a member's key as `pubkey` and answer the CHALLENGE.";
 
 const mostAddresses = 10_000;
 
@@ -63,7 +64,7 @@ export class Identification {
     client.standing = "unproven";
     client.isPending = true;
     const id = ids.ofKey(key);
-    if (!client.isLocal && holder === undefined) this.#challenge(client);
+    if (client.needsMemberKey) this.#challenge(client);
     else if (this.#options.live.holds(id)) this.#contest(client, id);
     else {
       this.#letIn(client, id);
@@ -71,10 +72,10 @@ export class Identification {
     }
   }
 
-  verify(client: DoorClient, message: ClientMessageOf<"VERIFY_IDENTITY">): void {
+  async verify(client: DoorClient, message: ClientMessageOf<"VERIFY_IDENTITY">): Promise<void> {
     const { clock, ids, live } = this.#options;
     const { challenge, key } = client;
-    const closes = !client.isIn && !client.isLocal && client.token === undefined;
+    const closes = !client.isIn && client.needsMemberKey;
     if (challenge === undefined || key === undefined)
       throw new Refusal("VERIFICATION_FAILED", "There is no CHALLENGE to answer; IDENTIFY with a `pubkey` brings one.");
     // One answer to one challenge.
@@ -88,10 +89,12 @@ export class Identification {
         { closes },
       );
     const id = ids.ofKey(key);
-    if (!client.isLocal && client.token === undefined && !this.#options.admitKey(id))
-      throw new Refusal("AUTH_REQUIRED", "This key may not come in from elsewhere; ask an operator for a door token.", {
-        closes: true,
-      });
+    if (client.needsMemberKey) {
+      client.isMember = await this.#options.memberKeys.holds(key);
+      if (!client.isOpen) return;
+      if (!client.isMember)
+        throw new Refusal("AUTH_REQUIRED", `This key is no member's of the mesh. ${howToComeIn}`, { closes: true });
+    }
     ids.markProven(key);
     client.standing = "proven";
     if (!client.isIn) this.#claim(client, id, live.holder(id));
@@ -147,7 +150,7 @@ export class Identification {
       client.key = undefined;
       client.challenge = undefined;
       client.standing = "keyless";
-      const closes = !client.isLocal && client.token === undefined;
+      const closes = client.needsMemberKey;
       client.refuse(new Refusal("INVALID_MSG", `Identity ${id} is connected already; no takeover.`, { closes }));
     });
     this.#contests.set(client, timer);

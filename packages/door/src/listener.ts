@@ -15,6 +15,8 @@ export interface ListenOptions {
   readonly port?: number;
   /** Default 127.0.0.1. Elsewhere no guests are taken. */
   readonly host?: string;
+  /** False takes no guests even where only this machine can connect, as where a proxy may stand before it. Default true. */
+  readonly guests?: boolean;
   /** Certificate and key as PEM text, read once. */
   readonly tls?: { readonly cert: string; readonly key: string };
 }

@@ -90,10 +90,19 @@ export type ServerMessage =
       readonly sig: string;
     };
 
+/** Control and format characters, the bidirectional ones among them: a terminal may obey them. */
+const unprintable = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+
+const escaped = (character: string): string =>
+  Array.from(
+    { length: character.length },
+    (_, index) => `\\u${character.charCodeAt(index).toString(16).padStart(4, "0")}`,
+  ).join("");
+
 /**
  * A message as it goes out; made once, however many read it. It begins with `ts` and ends with a newline, so that a program that reads
- * lines finds it in the bytes of the connection.
+ * lines finds it in the bytes of the connection; what must not reach a terminal as it is, is written as a JSON escape.
  */
 export function encodeServerMessage(message: ServerMessage, now: number): string {
-  return `${JSON.stringify({ ts: now, ...message })}\n`;
+  return `${JSON.stringify({ ts: now, ...message }).replace(unprintable, escaped)}\n`;
 }

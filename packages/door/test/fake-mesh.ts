@@ -21,11 +21,13 @@ export class FakeMesh implements DoorMesh {
   readonly self = { member: "id-of-door", name: "door" };
   readonly written: WrittenDirect[] = [];
   readonly invited: { readonly channel: string; readonly name: string }[] = [];
+  /** Keys of members, base64url. */
+  readonly memberKeys = new Set<string>();
   readonly known = new Set(["librarian", "deadbeef"]);
   readonly #channels = new Map<string, FakeChannel>();
   #direct: ((message: MeshDirect) => void | Promise<void>) | undefined;
   #number = 0;
-  /** What the next post is refused with. */
+  /** What posts, and questions whose key one is, are refused with. */
   trouble: unknown;
   /** Posts are not answered. */
   isSilent = false;
@@ -76,6 +78,12 @@ export class FakeMesh implements DoorMesh {
     const id = `dm.${++this.#number}`;
     this.written.push({ id, name, text, via });
     return id;
+  }
+
+  async isMember(publicKey: string): Promise<boolean> {
+    this.asked++;
+    if (this.trouble !== undefined) throw this.trouble as Error;
+    return this.memberKeys.has(publicKey);
   }
 
   onDirect(handler: (message: MeshDirect) => void | Promise<void>): () => void {

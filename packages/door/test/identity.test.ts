@@ -1,7 +1,9 @@
 import { request } from "node:http";
 
+import { FakeClock, SeededRandom } from "@parley/testkit";
 import { describe, expect, it } from "vitest";
 
+import { DoorTokens, MemoryDoorTokens } from "../src/index.ts";
 import { openDoor, type Scene } from "./door-fixture.ts";
 import { PlainClient, PlainKey, type Said } from "./plain-client.ts";
 
@@ -207,6 +209,14 @@ describe("a guest", () => {
     await client.closed;
   });
 
+  it("is refused on this machine's listener too when that is told to take none", async () => {
+    const { door } = await openDoor();
+    const listener = await door.listen({ port: 0, guests: false });
+    const client = await PlainClient.open(listener.url);
+    expect(await client.refused({ type: "IDENTIFY", name: "guest" })).toBe("AUTH_REQUIRED");
+    await client.closed;
+  });
+
   it("is let in on this machine's listener under any of its names", async () => {
     const { url } = await openDoor();
     await PlainClient.come(url.replace("127.0.0.1", "localhost"));
@@ -214,10 +224,19 @@ describe("a guest", () => {
   });
 });
 
+/** From elsewhere, with a key, as far as the CHALLENGE that was answered. */
+async function proveFromElsewhere({ url }: Scene, key: PlainKey): Promise<PlainClient> {
+  const client = await PlainClient.open(url, proxied);
+  client.send({ type: "IDENTIFY", name: "far", pubkey: key.pubkey });
+  client.send(answer(key, await client.next("CHALLENGE")));
+  return client;
+}
+
 describe("somebody from elsewhere", () => {
-  it("with a key comes in once it is proven, and not before", async () => {
+  it("with a member's key comes in once it is proven, and not before", async () => {
     const scene = await openDoor();
     const key = new PlainKey();
+    scene.mesh.memberKeys.add(key.raw);
     const client = await PlainClient.open(scene.url, proxied);
     client.send({ type: "IDENTIFY", name: "far", pubkey: key.pubkey });
     const challenge = await client.next("CHALLENGE");
@@ -228,9 +247,10 @@ describe("somebody from elsewhere", () => {
     await client.join("#general");
   });
 
-  it("with a key that is not proven, or not in time, is refused and closed", async () => {
+  it("with a key that is not proven, or not in time, is refused and closed, member's or not", async () => {
     const scene = await openDoor();
     const key = new PlainKey();
+    scene.mesh.memberKeys.add(key.raw);
     const wrong = await PlainClient.open(scene.url, proxied);
     wrong.send({ type: "IDENTIFY", name: "far", pubkey: key.pubkey });
     wrong.send(answer(key, await wrong.next("CHALLENGE"), "x"));
@@ -244,13 +264,78 @@ describe("somebody from elsewhere", () => {
     await late.closed;
   });
 
-  it("with a proven key that is not among the admitted ones is refused", async () => {
+  it("with a proven key that is no member's is refused with what to do, and nobody hears of it", async () => {
+    const scene = await openDoor();
+    const here = await PlainClient.come(scene.url);
+    await here.join("#general");
+    const stranger = await proveFromElsewhere(scene, new PlainKey());
+    const refusal = await stranger.next("ERROR");
+    expect(refusal).toMatchObject({ code: "AUTH_REQUIRED", message: expect.stringContaining("door-token create") });
+    expect(await stranger.closed).toBe(1008);
+    expect(stranger.all.map(({ type }) => type)).toEqual(["CHALLENGE", "ERROR"]);
+    expect(await here.rest()).toEqual([]);
+  });
+
+  it("with a proven key comes in by a door token, whoever's key it is", async () => {
+    const { url, tokens } = await openDoor();
+    const { token } = await tokens.create("thermo");
     const key = new PlainKey();
-    const scene = await openDoor({ admitKey: (id) => id !== key.id });
-    const client = await PlainClient.open(scene.url, proxied);
-    client.send({ type: "IDENTIFY", name: "far", pubkey: key.pubkey });
-    client.send(answer(key, await client.next("CHALLENGE")));
+    const client = await PlainClient.come(url, { pubkey: key.pubkey, token }, proxied);
+    await prove(client, key);
+    expect(client.id).toBe(`@${key.id}`);
+    await client.join("#general");
+  });
+
+  it("with a member's key goes when the member is revoked, and stays while nobody can say", async () => {
+    const scene = await openDoor();
+    const key = new PlainKey();
+    scene.mesh.memberKeys.add(key.raw);
+    const client = await proveFromElsewhere(scene, key);
+    await client.next("VERIFIED");
+    scene.mesh.trouble = new Error("away");
+    scene.clock.advance(31_000);
+    await client.rest();
+    scene.mesh.trouble = undefined;
+    scene.mesh.memberKeys.clear();
+    scene.clock.advance(31_000);
     expect(await client.refusal()).toBe("AUTH_REQUIRED");
+    expect(await client.closed).toBe(1008);
+  });
+
+  it("is refused while the mesh cannot say whose key it is", async () => {
+    const scene = await openDoor();
+    const key = new PlainKey();
+    scene.mesh.memberKeys.add(key.raw);
+    scene.mesh.trouble = new Error("away");
+    const client = await proveFromElsewhere(scene, key);
+    expect(await client.refusal()).toBe("UNAVAILABLE");
+    expect(await client.closed).toBe(1008);
+  });
+
+  it("in a crowd with new keys does not make the door ask the mesh without end", async () => {
+    const scene = await openDoor({ bounds: { keysAskedPerSecond: 1, keysAskedBurst: 3 } });
+    const codes: string[] = [];
+    for (let number = 0; number < 5; number++)
+      codes.push(await (await proveFromElsewhere(scene, new PlainKey())).refusal());
+    expect(codes).toEqual(["AUTH_REQUIRED", "AUTH_REQUIRED", "AUTH_REQUIRED", "RATE_LIMITED", "RATE_LIMITED"]);
+    expect(scene.mesh.asked).toBe(3);
+  });
+});
+
+describe("a key that is proven on this machine and no member's", () => {
+  it("gives its id and the mark, and no more than a guest's rights", async () => {
+    const scene = await openDoor({ bounds: { channelsMade: 2, channelsMadeByGuest: 1 } });
+    const key = new PlainKey();
+    const client = await come(scene, key);
+    await prove(client, key);
+    client.send({ type: "CREATE_CHANNEL", channel: "#one" });
+    await client.next("JOINED");
+    expect(await client.refused({ type: "CREATE_CHANNEL", channel: "#two" })).toBe("LIMIT_REACHED");
+    const { token } = await scene.tokens.create("thermo");
+    const holder = await PlainClient.come(scene.url, { token });
+    holder.send({ type: "CREATE_CHANNEL", channel: "#three" });
+    holder.send({ type: "CREATE_CHANNEL", channel: "#four" });
+    await holder.next("JOINED", ({ channel }) => channel === "#four");
   });
 });
 
@@ -290,6 +375,20 @@ describe("a door token", () => {
       expect(mesh.postsOf("general")[0]?.via).toMatchObject({ name: "thermo", standing: "keyless" });
     },
   );
+
+  it("has an id that no command line takes for an option", async () => {
+    const tokens = new DoorTokens({
+      store: new MemoryDoorTokens(),
+      clock: new FakeClock(),
+      random: new SeededRandom(11),
+      cost: 16,
+    });
+    for (let number = 0; number < 500; number++) {
+      const { record, token } = await tokens.create("thermo");
+      expect(record.id).toMatch(/^[A-Za-z][A-Za-z0-9_-]{10}$/);
+      expect(await tokens.check(token)).toMatchObject({ id: record.id });
+    }
+  });
 
   it("keeps its id from one connection to the next; a second one beside it has another", async () => {
     const { url, tokens } = await openDoor();

@@ -1,3 +1,5 @@
+import type { Socket } from "node:net";
+
 import { describe, expect, it } from "vitest";
 
 import { openDoor, openPair } from "./door-fixture.ts";
@@ -69,6 +71,54 @@ describe("messages", () => {
 });
 
 describe("a flood", () => {
+  it("of pings from one that reads no answers ends with the connection, and holds no memory until then", async () => {
+    const { url, a, b, door } = await openPair({ bounds: { messagesBurst: 50, refusalsBurst: 50 } });
+    const flooder = await PlainClient.come(url);
+    flooder.socket.pause();
+    const ping = Buffer.alloc(125);
+    for (let number = 0; number < 5000; number++) flooder.socket.ping(ping);
+    flooder.socket.resume();
+    let answers = 0;
+    flooder.socket.on("pong", () => answers++);
+    expect(await flooder.closed).toBe(1008);
+    expect(answers).toBeLessThanOrEqual(50);
+    expect(flooder.all.filter(({ type }) => type === "ERROR").length).toBeLessThanOrEqual(52);
+    await expect.poll(() => door.counts.connections).toBe(2);
+    a.send(say("still here"));
+    expect(await b.next("MSG")).toMatchObject({ content: "still here" });
+  });
+
+  it("from many connections at once, of all that is wrong and of what is right, leaves the others what is theirs", async () => {
+    const { url, a, b, mesh } = await openPair({
+      burst: 2,
+      bounds: { actsBurst: 2, messagesBurst: 60, refusalsBurst: 40 },
+    });
+    const flooders = await Promise.all(Array.from({ length: 30 }, () => PlainClient.come(url)));
+    const wrong = ["null", "[", `{"type":${"[".repeat(5000)}`, '{"type":"NOPE"}', "x".repeat(70_000), "\u0000\u202e"];
+    for (const flooder of flooders) {
+      flooder.send({ type: "JOIN", channel: "#general" });
+      for (let round = 0; round < 12; round++) {
+        for (const text of wrong) flooder.sendText(text);
+        flooder.send(say("flood"));
+        flooder.send({ type: "JOIN", channel: `#none${round}` });
+        flooder.send({ type: "LEAVE", channel: "#general" });
+      }
+    }
+    a.send(say("do you hear me?"));
+    const heard = await b.next("MSG", ({ content }) => content === "do you hear me?");
+    expect(heard).toMatchObject({ from: a.id });
+    expect(await Promise.all(flooders.map(({ closed }) => closed))).toEqual(flooders.map(() => 1008));
+    b.send(say("I do"));
+    await a.next("MSG", ({ content }) => content === "I do");
+    await Promise.all([a.rest(), b.rest()]);
+    // Two MSGs of each, one JOIN and one way out.
+    expect(mesh.postsOf("general").filter(({ text }) => text === "flood").length).toBeLessThanOrEqual(60);
+    for (const each of [a, b]) {
+      expect(each.all.filter(({ type }) => type === "AGENT_JOINED").length).toBeLessThanOrEqual(31);
+      expect(each.all.filter(({ type }) => type === "ERROR")).toEqual([]);
+    }
+  });
+
   it("of refused messages ends with the connection, and others notice nothing", async () => {
     const { a, b } = await openPair({ bounds: { refusalsBurst: 20 } });
     for (let number = 0; number < 50; number++) a.sendText("null");
@@ -115,6 +165,24 @@ describe("a flood", () => {
     await PlainClient.open(url);
     await PlainClient.open(url);
     await expect(PlainClient.open(url)).rejects.toThrow("429");
+  });
+});
+
+describe("frames that are no messages", () => {
+  it.each([
+    ["text that is no UTF-8", Buffer.of(0x81, 0x82, 0, 0, 0, 0, 0xc3, 0x28), 1007],
+    ["an unknown kind of frame", Buffer.of(0x83, 0x80, 0, 0, 0, 0), 1002],
+    ["a compressed one", Buffer.of(0xc1, 0x81, 0, 0, 0, 0, 0x41), 1002],
+    ["one without a mask", Buffer.of(0x81, 0x01, 0x41), 1002],
+    ["a length beyond all bounds", Buffer.of(0x81, 0xff, 0, 0, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0), 1009],
+  ])("end the connection with a reason, and nobody else's: %s", async (_what, bytes, code) => {
+    const { url, a, b } = await openPair();
+    const client = await PlainClient.come(url);
+    (client.socket as unknown as { readonly _socket: Socket })._socket.write(bytes);
+    expect(await client.refusal()).toBe("INVALID_MSG");
+    expect(await client.closed).toBe(code);
+    a.send(say("still here"));
+    expect(await b.next("MSG")).toMatchObject({ content: "still here" });
   });
 });
 

@@ -1,4 +1,4 @@
-import { createHash, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import { createHash, createPublicKey, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 
 import { type ClientOptions, WebSocket } from "ws";
 
@@ -23,6 +23,11 @@ export class PlainKey {
   /** As agentchat computes it: over the PEM text. */
   get id(): string {
     return createHash("sha256").update(this.pubkey).digest("hex").slice(0, 8);
+  }
+
+  /** Its 32 bytes, in base64url. */
+  get raw(): string {
+    return createPublicKey(this.#key).export({ type: "spki", format: "der" }).subarray(-32).toString("base64url");
   }
 
   sign(text: string): string {

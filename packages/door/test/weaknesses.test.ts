@@ -117,6 +117,17 @@ describe("the door, unlike agentchat 0.3", () => {
     expect(await a.rest()).toEqual([]);
   });
 
+  it("passes on control and bidirectional characters only as JSON escapes, so that what comes can be printed", async () => {
+    const { a, b } = await openPair();
+    const content = "a\u0007\u001b[2J\u007f\u009b31m\u061c\u200e\u202eb\u2066\u2028\ufeff\u{e0041} ä\u{1f600}\n";
+    const raw = new Promise<string>((resolve) => b.socket.once("message", (data: Buffer) => resolve(data.toString())));
+    a.send({ type: "MSG", to: b.id, content });
+    const text = await raw;
+    expect(text.trimEnd()).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
+    expect(text).toContain("ä\u{1f600}");
+    expect(await b.next("MSG")).toMatchObject({ content });
+  });
+
   it("lets nobody speak in its name or in another's", async () => {
     const { a, b } = await openPair();
     a.send({ type: "MSG", to: b.id, content: "x", from: "@door", from_name: "door", standing: "member" });

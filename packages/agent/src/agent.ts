@@ -4,6 +4,7 @@ import { dirname, join, resolve } from "node:path";
 import type { IncomingMessage } from "@parley/client";
 import { limits, ParleyError } from "@parley/protocol";
 
+import type { Mention } from "./agent-channels.ts";
 import { type Environment, loadEnvFile, requireVariables } from "./env-file.ts";
 import { type ManifestContent, type ManifestInput, manifestSchema } from "./manifest-schema.ts";
 import { loadManifest, type Manifest } from "./manifest.ts";
@@ -17,6 +18,12 @@ const brand = Symbol.for("parley.agent");
 /** Handles a direct message. What it throws is logged by code, and the message counts as handled. */
 export type MessageHandler = (message: IncomingMessage, mesh: Mesh) => void | Promise<void>;
 
+/**
+ * Handles a post that calls this agent, in a channel that it is in; those of one channel one after the other. One that it throws on comes
+ * again a little later, five times at most.
+ */
+export type MentionHandler = (mention: Mention, mesh: Mesh) => void | Promise<void>;
+
 /** An agent that is ready to run on a device. */
 export interface Agent {
   readonly [brand]: true;
@@ -25,6 +32,7 @@ export interface Agent {
   /** Text of AGENT.md. */
   readonly instructions: string | undefined;
   readonly onMessage: MessageHandler | undefined;
+  readonly onMention: MentionHandler | undefined;
 }
 
 /** An agent in one file: what agent.yaml would say, and the skills themselves. */
@@ -32,6 +40,7 @@ export interface AgentDefinition extends Omit<ManifestInput, "skills"> {
   readonly skills: readonly AnySkill[];
   readonly instructions?: string;
   readonly onMessage?: MessageHandler;
+  readonly onMention?: MentionHandler;
 }
 
 /** Characters of AGENT.md. */
@@ -42,7 +51,7 @@ const maxInstructions = 64 * 1024;
  * `invalid_manifest`.
  */
 export function createAgent(definition: AgentDefinition): Agent {
-  const { skills, instructions, onMessage, ...rest } = definition;
+  const { skills, instructions, onMessage, onMention, ...rest } = definition;
   const parsed = manifestSchema.safeParse(rest);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
@@ -52,7 +61,7 @@ export function createAgent(definition: AgentDefinition): Agent {
   const twice = ids.find((id, index) => ids.indexOf(id) !== index);
   if (twice !== undefined) throw invalid(`createAgent: two skills have the id ${twice}.`);
   if (skills.length > limits.skills) throw invalid(`createAgent: more than ${limits.skills} skills.`);
-  return { [brand]: true, manifest: parsed.data, skills, instructions, onMessage };
+  return { [brand]: true, manifest: parsed.data, skills, instructions, onMessage, onMention };
 }
 
 /**
@@ -75,6 +84,7 @@ export async function agentOf(manifest: Manifest, env: Environment = process.env
     skills: await loadSkills(manifest),
     instructions: await readInstructions(join(manifest.folder, "AGENT.md")),
     onMessage: undefined,
+    onMention: undefined,
   };
 }
 

@@ -2,8 +2,17 @@
  * Agents: what an author writes (skills, agent.yaml), and what runs it on a device. Not here: homes, pairing and the
  * choice of adapters (cli), sessions and links (client).
  */
-export { type Agent, type AgentDefinition, agentOf, createAgent, loadAgent, type MessageHandler } from "./agent.ts";
+export {
+  type Agent,
+  type AgentDefinition,
+  agentOf,
+  createAgent,
+  loadAgent,
+  type MentionHandler,
+  type MessageHandler,
+} from "./agent.ts";
 export { cardOf, type CardOwner } from "./agent-card.ts";
+export { type Mention } from "./agent-channels.ts";
 export { call, callAny } from "./call.ts";
 export { type Environment, loadEnvFile, maxEnvFileBytes } from "./env-file.ts";
 export { initAgent, type InitAgentOptions, type InitAgentResult } from "./init-agent.ts";
@@ -23,6 +32,7 @@ export {
   type MeshOptions,
   progressOf,
 } from "./mesh.ts";
+export { type MeshChannel, type PostOptions } from "./mesh-channel.ts";
 export { meshSkills } from "./mesh-skills.ts";
 export { provideModules } from "./module-resolution.ts";
 export { runAgent, type RunAgentOptions, type RunningAgent } from "./running-agent.ts";

@@ -1,4 +1,4 @@
-import { errorTable, labelSchema, limits, nameSchema, skillIdSchema } from "@parley/protocol";
+import { errorTable, labelSchema, limits, nameSchema, parseChannelName, skillIdSchema } from "@parley/protocol";
 import { z } from "zod";
 
 const name = z.string().refine((text) => nameSchema.safeParse(text).success, errorTable.invalid_name.says);
@@ -9,11 +9,17 @@ const label = z
     `has 1-${limits.labelCharacters} characters, none of them control characters`,
   );
 const skillId = z.string().refine((text) => skillIdSchema.safeParse(text).success, "is not a skill's id");
+const channel = z
+  .string()
+  .refine((text) => parseChannelName(text) !== undefined, "is not the name of a channel, for example #general");
 const variable = z
   .string()
   .regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, "is not a name of an environment variable, for example OPENAI_API_KEY");
 const registry = z.url({ protocol: /^https?$/, error: "is not an address such as http://127.0.0.1:8080" }).max(2048);
 const port = z.int().min(1).max(65_535);
+
+/** Channels of one manifest. */
+const maxChannels = 64;
 
 /** `skills: folder` is short for `skills: { folder: folder }`. */
 const skills = z.preprocess(
@@ -55,6 +61,8 @@ export const manifestSchema = z.strictObject({
   tags: z.array(label).max(8).default([]),
   registry: registry.optional(),
   skills: skills.prefault({}),
+  /** Joined at the start. */
+  channels: z.array(channel).max(maxChannels).default([]),
   /** Environment variables without which the agent does not start. */
   env: z.array(variable).max(64).default([]),
   limits: bounds.prefault({}),

@@ -11,6 +11,7 @@ import type {
 import { type ErrorCode, limits, ParleyError, type Path, toParleyError } from "@parley/protocol";
 
 import { knownWithin } from "./delivery-wait.ts";
+import { channelOf, type MeshChannel } from "./mesh-channel.ts";
 import type { AnySkill, SkillInput, SkillOutput } from "./skill.ts";
 
 /** A member as a skill or a model chooses among them. */
@@ -93,10 +94,12 @@ export interface Mesh {
     text: string,
     options?: { readonly waitMs?: number; readonly kind?: "agent" | "person" },
   ): Promise<readonly BroadcastState[]>;
+  /** A channel by `#name`, name or `#<id>`: post, read back, follow. Nobody is asked before something is done with it. */
+  channel(name: string): MeshChannel;
 }
 
 export interface MeshOptions {
-  /** Ends every delegation with it. */
+  /** Ends every delegation with it, and every loop over posts. */
   readonly signal?: AbortSignal;
   /** Milliseconds since 1970 by which delegations have to be done. */
   readonly deadline?: number;
@@ -127,6 +130,7 @@ export function createMesh(device: DeviceApi, options: MeshOptions = {}): Mesh {
       return sent.state();
     },
     broadcast: (text, { waitMs = settleMs, kind } = {}) => broadcast(device, text, waitMs, kind),
+    channel: (name) => channelOf(device, name, options.signal),
   };
 }
 

@@ -3,6 +3,7 @@ import { type Clock, systemClock } from "@parley/core";
 import { type AgentCard, isParleyError, type Part, ParleyError, toParleyError } from "@parley/protocol";
 
 import { cardOf } from "./agent-card.ts";
+import { AgentChannels, type Mention } from "./agent-channels.ts";
 import type { Agent } from "./agent.ts";
 import { createMesh } from "./mesh.ts";
 import { checkInput, checkOutput } from "./skill-check.ts";
@@ -44,17 +45,26 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
   );
   const leave = device.onMessage((message) => runtime.receive(message));
   await publish(card, options);
+  const channels = new AgentChannels({
+    device,
+    wanted: agent.manifest.channels,
+    onMention: agent.onMention && ((mention) => runtime.called(mention)),
+    log,
+  });
+  await channels.begin();
   log("info", "agent.ready", { name: device.name, skills: agent.skills.map(({ id }) => id) });
   let stopping: Promise<void> | undefined;
   return {
     get tasks() {
       return runtime.tasks;
     },
-    stop: () =>
-      (stopping ??= runtime.stop().then((ended) => {
+    stop: () => {
+      channels.stop();
+      return (stopping ??= runtime.stop().then((ended) => {
         leave();
         log("info", "agent.stopped", { ended });
-      })),
+      }));
+    },
   };
 }
 
@@ -130,6 +140,19 @@ class AgentRuntime {
     } catch (thrown) {
       log("error", "message.handler-threw", { ...facts, error: stackOf(thrown) });
       // It becomes a dead letter, which can be handed out again.
+      throw thrown;
+    }
+  }
+
+  async called(mention: Mention): Promise<void> {
+    const { agent, device, log } = this.#options;
+    const { channelName: channel, from, text, post, redelivered } = mention;
+    const facts = { id: post.message.id, channel, from: from.name, characters: text.length };
+    log("info", "mention.received", redelivered ? { ...facts, redelivered } : facts);
+    try {
+      await agent.onMention?.(mention, createMesh(device));
+    } catch (thrown) {
+      log("error", "mention.handler-threw", { ...facts, error: stackOf(thrown) });
       throw thrown;
     }
   }

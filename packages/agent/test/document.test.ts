@@ -34,10 +34,18 @@ describe("docs/agents.md", () => {
     const [manifest = ""] = blocks("yaml");
     const folder = agentFolder({ ...files, "agent.yaml": manifest, ".env": "GREETING=hello" });
     expect(await loadInNode([folder])).toEqual({
-      results: [{ name: "my-agent", skills: ["average", "divide"] }],
+      results: [{ name: "my-agent", skills: ["average", "digest", "divide"] }],
       stderr: "",
     });
     expect(readManifest(manifest)).toMatchObject({ ok: true });
+  });
+
+  it("shows an agent that answers who calls it, and it loads", async () => {
+    const folder = agentFolder(files);
+    expect(await loadInNode([join(folder, "greeter.ts")])).toEqual({
+      results: [{ name: "greeter", skills: ["digest"] }],
+      stderr: "",
+    });
   });
 
   it("names every key of the manifest", () => {

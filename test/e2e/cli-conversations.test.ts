@@ -178,11 +178,22 @@ it("listens to channels from where it stopped, however it stopped, without gap o
   await first.stop("SIGKILL");
   const second = await post("two");
   await post("three, @eva");
-  const rest = (await listen("eva", "general", "--max", "2", "--timeout", "30s").ended).stdout.trimEnd().split("\n");
-  expect(rest.map((line) => JSON.parse(line) as object)).toMatchObject([
-    { text: "two", id: second, mentioned: false },
-    { text: "three, @eva", mentioned: true, from: { name: "ada" }, protection: "signed" },
-  ]);
+  const rest = listen("eva", "general");
+  const heard = (): Promise<{ text: string; redelivered: boolean }> => rest.json();
+  let next = await heard();
+  // Killed between printing it and writing down that it was printed: it may come again, and then says so.
+  if (next.text === "one") {
+    expect(next.redelivered).toBe(true);
+    next = await heard();
+  }
+  expect(next).toMatchObject({ text: "two", id: second, mentioned: false });
+  expect(await heard()).toMatchObject({
+    text: "three, @eva",
+    mentioned: true,
+    from: { name: "ada" },
+    protection: "signed",
+  });
+  await rest.stop();
   expect((await listen("eva", "general", "--max", "1", "--timeout", "2s").ended).code).toBe(1);
   const all = (await listen("eva", "general", "--since", "0", "--max", "3").ended).stdout.trimEnd().split("\n");
   expect(all.map((line) => (JSON.parse(line) as { text: string }).text)).toEqual(["one", "two", "three, @eva"]);
@@ -195,14 +206,19 @@ it("leaves to the next listener what the reader of a pipe did not take", async (
   const post = async (text: string): Promise<void> =>
     void jsonOf(await parley(["send", "#general", text, ...at("ada")]));
   jsonOf(await parley(["channel", "join", "general", ...at("ada")]));
-  expect((await listen("fay", "general", "--max", "1", "--timeout", "1s").ended).code).toBe(1);
   await post("four");
   await post("five");
   // The reader goes after one line: the other one is for the next.
   const main = join(import.meta.dirname, "..", "..", "packages", "cli", "src", "main.ts");
   const pipe = spawn(
     "sh",
-    ["-c", '"$0" "$1" listen general --json --home "$2" | head -n 1', process.execPath, main, mesh.home("fay")],
+    [
+      "-c",
+      '"$0" "$1" listen general --replay 2 --json --home "$2" | head -n 1',
+      process.execPath,
+      main,
+      mesh.home("fay"),
+    ],
     {
       stdio: ["ignore", "pipe", "ignore"],
     },

@@ -37,6 +37,8 @@ export interface ChannelFeedOptions {
   readonly onTaken: () => void;
   /** Everything that the node had when it was asked has been taken. */
   readonly onCaughtUp: () => void;
+  /** The node pushes from now on; what it has in this moment lies up to this place in the archive. */
+  readonly onFollowed: (sort: number) => void;
   /** Undefined when there is none any more. */
   readonly onTrouble: (code: ErrorCode | undefined) => void;
   readonly onError: (error: unknown) => void;
@@ -187,7 +189,7 @@ export class ChannelFeed {
   }
 
   async #follow(): Promise<void> {
-    const { prepare, follow, onTrouble } = this.#options;
+    const { prepare, follow, onFollowed, onTrouble } = this.#options;
     const run = this.#run;
     await prepare();
     if (this.#mark === undefined) await this.#begin(firstPages, 0);
@@ -202,6 +204,7 @@ export class ChannelFeed {
     this.#isBehind ||= bounds.first > this.#markHere.offset + 1;
     this.#isFollowed = true;
     this.#target = bounds.last;
+    onFollowed(this.#markHere.base + bounds.last);
     onTrouble(undefined);
   }
 

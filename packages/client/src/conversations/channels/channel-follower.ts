@@ -44,6 +44,9 @@ export class ChannelFollower {
   readonly #followed = new Map<string, ChannelFeed>();
   /** Where an earlier start stood. */
   readonly #marks = new Map<string, ChannelMark>();
+  /** Where each channel's history ended when this session began to follow it, as a place in the archive. */
+  readonly #starts = new Map<string, number>();
+  readonly #waiting = new Map<string, (() => void)[]>();
   #asked: Asked[] = [];
   #stopped = false;
 
@@ -61,6 +64,7 @@ export class ChannelFollower {
 
   /** The session is over. */
   suspend(): void {
+    this.#starts.clear();
     for (const feed of this.#followed.values()) feed.suspend();
   }
 
@@ -74,15 +78,30 @@ export class ChannelFollower {
     if (this.#stopped) return;
     let feed = this.#followed.get(channel);
     if (feed === undefined) {
-      if (this.#followed.size >= limits.channelsPerMember) return;
+      if (this.#followed.size >= limits.channelsPerMember) return this.#release(channel);
       feed = this.#make(channel);
       this.#followed.set(channel, feed);
     }
     feed.begin();
   }
 
+  /**
+   * Waits until a channel of this member is followed, unless it cannot be now. Gives the place in the archive up to which its history
+   * went in that moment: what comes after it is new.
+   */
+  async followed(channel: string): Promise<number> {
+    const { session, book } = this.#options;
+    if (!this.#starts.has(channel) && session.isOpen && !this.#stopped && book.isJoined(channel))
+      await new Promise<void>((resolve) => {
+        this.#waiting.set(channel, [...(this.#waiting.get(channel) ?? []), resolve]);
+      });
+    return this.#starts.get(channel) ?? 0;
+  }
+
   unfollow(channel: string): void {
     const { session } = this.#options;
+    this.#starts.delete(channel);
+    this.#release(channel);
     const feed = this.#followed.get(channel);
     if (feed === undefined) return;
     feed.stop();
@@ -122,6 +141,12 @@ export class ChannelFollower {
   stop(): void {
     this.#stopped = true;
     for (const feed of this.#followed.values()) feed.stop();
+    for (const channel of this.#waiting.keys()) this.#release(channel);
+  }
+
+  #release(channel: string): void {
+    for (const resolve of this.#waiting.get(channel) ?? []) resolve();
+    this.#waiting.delete(channel);
   }
 
   #takerOf(channel: string): PostTaker {
@@ -168,7 +193,13 @@ export class ChannelFollower {
       onGap: (gap) => this.#options.emit({ type: "channel-gap", channel, ...gap }),
       onTaken: () => this.#options.onTaken(channel),
       onCaughtUp: () => this.#options.onCaughtUp(channel),
+      onFollowed: (sort) => {
+        this.#starts.set(channel, sort);
+        this.#release(channel);
+      },
       onTrouble: (code) => {
+        // Nobody waits for what may never be.
+        this.#release(channel);
         if (code !== undefined && lostCodes.has(code)) book.leave(channel);
         else book.setTrouble(channel, code);
       },

@@ -23,6 +23,8 @@ export interface ChannelSubscriptionOptions {
   readonly name: string;
   readonly since: number | undefined;
   readonly replay: number;
+  /** Up to here nothing is new, also what is not in the archive yet. */
+  readonly end: number;
   readonly own: boolean;
   /** This device's id. */
   readonly device: string;
@@ -74,10 +76,10 @@ export class ChannelSubscription {
 
   /** Finds its place. Nothing is handed out before. */
   async open(): Promise<void> {
-    const { channel, name, since, replay, archive, journal } = this.#options;
+    const { channel, name, since, replay, end, archive, journal } = this.#options;
     const conversation = channelConversation(channel);
     const { messages } = await archive.messages({ conversation, limit: 1 });
-    this.#end = messages.at(-1)?.sort ?? 0;
+    this.#end = Math.max(end, messages.at(-1)?.sort ?? 0);
     const kept = placeIn(await journal.getState(placeKey(channel, name)));
     if (since !== undefined) this.#place = { upTo: since };
     else if (kept !== undefined) {

@@ -25,6 +25,11 @@ export interface SubscribeOptions {
   readonly own?: boolean;
 }
 
+interface Begin extends SubscribeOptions {
+  /** Place in the archive up to which the channel's history is known to go, also where it is not here yet. Default 0. */
+  readonly end?: number;
+}
+
 /** Handlers in one process. */
 const mostSubscriptions = 1000;
 /** Posts from before that a new place begins with, at most: one page of the archive. */
@@ -43,9 +48,9 @@ export class ChannelSubscriptions {
   async subscribe(
     channel: string,
     handler: (post: IncomingPost) => void | Promise<void>,
-    options: SubscribeOptions = {},
+    options: Begin = {},
   ): Promise<() => void> {
-    const { name = "default", since, replay = 0, own = false } = options;
+    const { name = "default", since, replay = 0, own = false, end: historyEnd = 0 } = options;
     const { nameOf, ...parts } = this.#options;
     if (!namePattern.test(name))
       throw new ParleyError("invalid_argument", {
@@ -62,6 +67,7 @@ export class ChannelSubscriptions {
       channel,
       name,
       since,
+      end: historyEnd,
       replay: Math.min(replay, mostReplayed),
       own,
       handler,

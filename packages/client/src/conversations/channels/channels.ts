@@ -191,7 +191,10 @@ export class Channels {
 
   async join(name: string): Promise<ChannelView> {
     await this.open();
-    return this.#view(await this.#membership.join(name));
+    const joined = await this.#membership.join(name);
+    // Whoever listens next begins here.
+    await this.#follower.followed(joined.channel);
+    return this.#view(joined);
   }
 
   async leave(channel: string): Promise<void> {
@@ -259,7 +262,7 @@ export class Channels {
     options: SubscribeOptions = {},
   ): Promise<() => void> {
     await this.open();
-    return this.#subscriptions.subscribe(channel, handler, options);
+    return this.#subscriptions.subscribe(channel, handler, { ...options, end: await this.#follower.followed(channel) });
   }
 
   #makeFollower(): ChannelFollower {

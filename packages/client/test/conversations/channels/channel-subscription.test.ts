@@ -60,6 +60,24 @@ describe("a handler of a channel's posts", () => {
     expect(since.map(textOf)).toEqual(["b", "c", "d", "e"]);
   });
 
+  it("begins with what comes after it, also in a channel that this device has not read yet", async () => {
+    const node = new FakeNode();
+    node.append(...(await postsOf("long ago", "before")));
+    const life = await Life.begin(node, self, [ada]);
+    node.connect(life.channels);
+    await life.channels.join("#general");
+    const [seen, replayed]: IncomingPost[][] = [[], []];
+    await life.channels.subscribe(channelId, (post) => void seen?.push(post));
+    await life.channels.subscribe(channelId, (post) => void replayed?.push(post), { name: "replay", replay: 1 });
+    node.append(...(await postsOf("after")));
+    await life.until(() => [seen, replayed].every((posts) => posts?.some((post) => textOf(post) === "after")));
+    expect(seen?.map(textOf)).toEqual(["after"]);
+    expect(replayed?.map((post) => [textOf(post), post.replay])).toEqual([
+      ["before", true],
+      ["after", false],
+    ]);
+  });
+
   it("goes on after a restart where it stood; only what it may have had is marked as redelivered", async () => {
     const node = new FakeNode();
     const [archive, journal] = [openMemoryArchive(), openMemoryJournal()];

@@ -42,8 +42,8 @@ export async function fetchOlder({ device, isConnected }: ArchiveAccess, convers
   try {
     return await device.conversations.fetchOlder(conversation);
   } catch (error) {
-    // Who left a channel keeps what it had.
-    if (isParleyError(error) && error.code === "not_in_channel") return false;
+    // Who left a channel keeps what it had, also where the registry does not tell of it any more.
+    if (isParleyError(error) && (error.code === "not_in_channel" || error.code === "unknown_channel")) return false;
     throw error;
   }
 }

@@ -16,7 +16,7 @@ const retentionText = ({ posts, bytes, ageMs }: Retention): string =>
   `the last ${posts} posts, ${formatBytes(bytes)}, ${formatDuration(ageMs)}`;
 
 /** Why a channel's posts cannot be read or written at present. */
-export const troubleText = (code: ErrorCode): string =>
+const troubleText = (code: ErrorCode): string =>
   code === "unsupported_operation" ? "This device has no keys for encrypted channels." : errorTable[code].says;
 
 export const kindText = ({ kind, encrypted, archived }: ChannelView): string =>

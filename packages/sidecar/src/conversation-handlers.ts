@@ -11,7 +11,7 @@ import { followSent, type Handlers, untilAborted } from "./request-context.ts";
 const messageBytes = lineBytes - 4096;
 
 /** One that fills a line alone goes without its content, as what cannot be shown. */
-export function fittingMessage(message: ArchivedMessage): ArchivedMessage {
+function fittingMessage(message: ArchivedMessage): ArchivedMessage {
   if (Buffer.byteLength(JSON.stringify(message)) <= messageBytes) return message;
   return { ...message, content: { type: "omitted" }, unreadable: "unknown" };
 }

@@ -41,6 +41,8 @@ export interface PostHow {
 interface ChannelActs {
   /** The id of a channel, by its name or `#<channel id>`. Throws `unknown_channel`. */
   readonly idOf: (name: string) => Promise<string>;
+  /** The same for reading what is remembered: a channel that was left goes by its last known name. Throws `invalid_argument` in doubt. */
+  readonly remembered: (name: string) => Promise<string>;
   readonly list: ConversationApi["channels"];
   readonly view: (name: string) => Promise<ChannelView>;
   readonly create: (draft: ChannelDraft) => Promise<ChannelView>;
@@ -274,7 +276,7 @@ export class ConversationDesk implements ConversationApi {
   async #conversation(name: string): Promise<string> {
     // What is remembered can be read whoever is asked, and whether or not anybody can be asked now.
     if (exactly.test(name)) return name;
-    if (name.startsWith("#")) return channelConversation(await this.#channel(name));
+    if (name.startsWith("#")) return channelConversation(await this.#options.channels.remembered(name));
     return directConversation((await this.#member(name)).member);
   }
 

@@ -3,6 +3,7 @@ import {
   type Channel,
   type ErrorCode,
   id32Schema,
+  isParleyError,
   limits,
   parseChannelName,
   ParleyError,
@@ -24,12 +25,19 @@ export interface ChannelBookOptions {
 /** Channels that are remembered without being one's own: the longest not asked for give way. */
 const mostSeen: number = limits.channels;
 
+/** Channels that were left and keep their names: those left longest ago give way. */
+const mostLeft = 256;
+/** Channels that an error names. */
+const mostNamed = 8;
+
 const isId = (text: string): boolean => id32Schema.safeParse(text).success;
 
 export class ChannelBook {
   readonly #options: ChannelBookOptions;
   readonly #channels = new Map<string, Channel>();
   readonly #byName = new Map<string, string>();
+  /** Ids of channels that this member was in, in the order in which it left. */
+  readonly #left = new Set<string>();
   /** Why posts of a channel cannot be read or written at present. */
   readonly #troubles = new Map<string, ErrorCode>();
 
@@ -39,7 +47,11 @@ export class ChannelBook {
 
   /** Takes up what an earlier start knew. */
   async open(): Promise<void> {
-    for (const channel of await this.#options.kept.load()) if (!this.#channels.has(channel.channel)) this.#put(channel);
+    for (const channel of await this.#options.kept.load()) {
+      if (this.#channels.has(channel.channel)) continue;
+      this.#put(channel);
+      if (!channel.joined) this.#left.add(channel.channel);
+    }
   }
 
   /** By id, without asking. */
@@ -78,6 +90,32 @@ export class ChannelBook {
     return this.note(channel);
   }
 
+  /**
+   * As `find`, for reading what is remembered: a channel that this member left goes by its last known name too. Throws `invalid_argument`
+   * where several had that name.
+   */
+  async recall(text: string): Promise<Channel> {
+    const wanted = wantedOf(text);
+    const known = this.#knownAs(wanted);
+    if (known?.joined === true) return known;
+    // Whether it could be entered again is the registry's to say.
+    const left = this.#leftAs(wanted).map((channel) => ({ ...channel, open: false }));
+    const present = await this.find(text).catch((error: unknown) => {
+      if (left.length > 0 && isParleyError(error) && error.code === "unknown_channel") return undefined;
+      throw error;
+    });
+    const fitting =
+      present === undefined ? left : [...left.filter(({ channel }) => channel !== present.channel), present];
+    const [first, second] = fitting;
+    if (first === undefined) throw new ParleyError("unknown_channel");
+    if (second === undefined) return first;
+    const candidates = fitting.slice(0, mostNamed).map(({ channel }) => `#${channel}`);
+    throw new ParleyError("invalid_argument", {
+      message: `Several channels had the name #${first.name}; give the id of one of them: ${candidates.join(", ")}.`,
+      data: { candidates },
+    });
+  }
+
   /** The newest that the registry says of one channel. */
   async refresh(channel: string): Promise<Channel> {
     const reply = await this.#options.session.request("channel.get", { channel });
@@ -109,7 +147,7 @@ export class ChannelBook {
     const channel = before?.encrypted === true && !told.encrypted ? { ...told, encrypted: true } : told;
     this.#put(channel);
     if (channel.joined !== (before?.joined ?? false)) this.#moved(channel);
-    else if (channel.joined) this.#options.kept.keep(channel.channel, this.joined);
+    else if (channel.joined) this.#keep(channel.channel);
     return channel;
   }
 
@@ -128,8 +166,17 @@ export class ChannelBook {
     if (before !== undefined) this.#channels.set(channel, { ...before, members: Math.max(0, before.members + by) });
   }
 
+  #keep(channel: string): void {
+    const left = [...this.#left].flatMap((id) => this.#channels.get(id) ?? []);
+    this.#options.kept.keep(channel, [...this.joined, ...left]);
+  }
+
   #moved(channel: Channel): void {
-    this.#options.kept.keep(channel.channel, this.joined);
+    this.#left.delete(channel.channel);
+    if (!channel.joined) this.#left.add(channel.channel);
+    const [oldest] = this.#left;
+    if (this.#left.size > mostLeft && oldest !== undefined) this.#left.delete(oldest);
+    this.#keep(channel.channel);
     this.setTrouble(channel.channel, undefined);
     if (channel.joined) this.#options.onJoined(channel);
     else this.#options.onLeft(channel.channel);
@@ -141,16 +188,23 @@ export class ChannelBook {
     this.#channels.delete(channel.channel);
     if (this.#channels.size >= mostSeen) this.#forgetOne();
     this.#channels.set(channel.channel, channel);
-    this.#byName.set(channel.name, channel.channel);
+    // The one that this member is in goes before one that it left.
+    if (channel.joined || !this.isJoined(this.#byName.get(channel.name) ?? ""))
+      this.#byName.set(channel.name, channel.channel);
   }
 
   #forgetOne(): void {
     for (const { channel, name, joined } of this.#channels.values()) {
-      if (joined) continue;
+      if (joined || this.#left.has(channel)) continue;
       this.#channels.delete(channel);
       if (this.#byName.get(name) === channel) this.#byName.delete(name);
       return;
     }
+  }
+
+  #leftAs(wanted: { readonly name: string } | { readonly channel: string }): readonly Channel[] {
+    const left = [...this.#left].flatMap((id) => this.#channels.get(id) ?? []);
+    return left.filter((each) => ("channel" in wanted ? each.channel === wanted.channel : each.name === wanted.name));
   }
 
   #knownAs(wanted: { readonly name: string } | { readonly channel: string }): Channel | undefined {

@@ -175,13 +175,19 @@ export class Channels {
   async view(name: string): Promise<ChannelView> {
     await this.open();
     const { session } = this.#options;
-    const known = await this.#book.find(name);
+    const known = await this.#book.recall(name);
     return this.#view(known.joined && session.isOpen ? await this.#book.refresh(known.channel) : known);
   }
 
   async idOf(name: string): Promise<string> {
     await this.open();
     return (await this.#book.find(name)).channel;
+  }
+
+  /** The id of a channel to read what this device remembers of it: one that was left, too. */
+  async remembered(name: string): Promise<string> {
+    await this.open();
+    return (await this.#book.recall(name)).channel;
   }
 
   async create(draft: ChannelDraft): Promise<ChannelView> {

@@ -1,4 +1,7 @@
-/** The channels that this member is in, as last heard of: kept, so that they have names while the registry is away. */
+/**
+ * The channels that this member is in, or was in, as last heard of: kept, so that they have names while the registry is away, or does not
+ * tell of them any more.
+ */
 import type { Journal } from "@parley/core";
 import { type Channel, channelSchema, fromBase64url, parseJson } from "@parley/protocol";
 import { z } from "zod";
@@ -31,7 +34,7 @@ export class KnownChannels {
     return values.flatMap(channelsIn);
   }
 
-  /** Something of this channel changed; `all` are those that the member is in now. Nobody waits for it. */
+  /** Something of this channel changed; `all` are those to be kept. Nobody waits for it. */
   keep(channel: string, all: Iterable<Channel>): void {
     const shard = shardOf(channel);
     const of = [...all].filter((each) => shardOf(each.channel) === shard);

@@ -97,6 +97,8 @@ export class FakeNode {
   last = 0;
   channel: Channel;
   joined = true;
+  /** It is not this member's to see. */
+  hidden = false;
   readonly asked: RequestType[] = [];
   /** Statements as they came, in order. */
   readonly received: string[] = [];
@@ -204,6 +206,8 @@ export class FakeNode {
       case "channel.list":
         return { channels: this.joined ? [channel] : [] };
       case "channel.get":
+        if (this.hidden) throw new ParleyError("unknown_channel");
+        return { channel, bounds: this.bounds };
       case "channel.join":
         return { channel, bounds: this.bounds };
       case "channel.read":

@@ -15,6 +15,7 @@ import type {
   ChannelView,
   ConversationEvent,
   IncomingPost,
+  PendingPost,
 } from "../conversation-api.ts";
 import type { PostHow } from "../conversation-desk.ts";
 import { channelConversation, type ConversationLog } from "../conversation-log.ts";

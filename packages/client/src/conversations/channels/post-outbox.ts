@@ -4,6 +4,7 @@ import { type AnyContent, isEndState, limits, type PushBody, type Via } from "@p
 
 import type { Delivery, Sent } from "../../delivery.ts";
 import type { WriteAgain } from "../../write-again.ts";
+import type { PendingPost } from "../conversation-api.ts";
 import type { ChannelBook } from "./channel-book.ts";
 import { PostLane, type PostLaneOptions } from "./post-lane.ts";
 import { channelOfRecipient, isPostRecipient, type LeftPost, PostPage, postIn } from "./post-page.ts";

@@ -53,7 +53,7 @@ const channelCommands: readonly CommandRow[] = [
     path: ["channel", "leave"],
     summary: "Leaves a channel; what this device remembers of it stays",
     arguments: [channel],
-    examples: ["parley channel leave general", "parley history '#general'"],
+    examples: ["parley channel leave general"],
     load: () => import("./commands/channel-leave.ts"),
   },
   {

@@ -26,6 +26,7 @@ const groupSummaries: Readonly<Record<string, string>> = {
   delivery: "Find messages, see what became of them, try again, forget",
   device: "Add, list and take away devices of this member",
   turn: "Configure a TURN server",
+  "door-token": "Let programs without a key come in through the plain door",
   attachment: "Fetch what is attached to messages",
   invite: "Open, list and cancel invites",
   member: "Let members in, turn them away, revoke them",

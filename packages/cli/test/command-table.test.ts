@@ -87,6 +87,13 @@ describe("a command line", () => {
     expect(parse("help", "send")).toMatchObject({ text: expect.stringContaining("parley send @ada") });
   });
 
+  it("says what each group of commands is for", () => {
+    const help = parse("--help");
+    const text = "text" in help ? help.text : "";
+    for (const group of new Set(commandTable.filter(({ path }) => path.length > 1).map(({ path }) => path[0])))
+      expect(text).toMatch(new RegExp(`^  ${group} {2,}[A-Z]`, "m"));
+  });
+
   it("prints with the help of a group an example of each of its commands", () => {
     for (const group of ["delivery", "invite"]) {
       const parsed = parse(group, "--help");

@@ -20,11 +20,12 @@ async function leaving(kept: Parameters<typeof Life.begin>[3] = {}): Promise<Lif
   return life;
 }
 
-async function leave({ node, channels, settle }: Life): Promise<void> {
+async function leave(life: Life): Promise<void> {
+  const { node, channels } = life;
   await channels.leave(node.channel.channel);
   node.joined = false;
   node.hidden = true;
-  await settle();
+  await life.settle();
 }
 
 /** The next channel of the same name. */

@@ -13,6 +13,14 @@ interface Awaited {
   readonly expires: number;
 }
 
+/** What is known of a record. */
+interface Known<Value> {
+  readonly revision: number;
+  readonly expires: number;
+  /** Only while something may still come: what was decided is asked of the store, and there may be much of it. */
+  readonly value: Value | undefined;
+}
+
 export interface AwaitedRecordsOptions<Value extends Awaited> {
   readonly records: Records;
   readonly schema: z.ZodType<Value>;
@@ -34,7 +42,7 @@ export class AwaitedRecords<Value extends Awaited> {
   readonly #options: AwaitedRecordsOptions<Value>;
   readonly #records: JsonRecords<Value>;
   /** A projection of the records, kept by watching. */
-  readonly #known = new Map<string, { readonly revision: number; readonly value: Value }>();
+  readonly #known = new Map<string, Known<Value>>();
   readonly #waiters = new Map<string, Set<() => void>>();
   #waiting = 0;
 
@@ -61,7 +69,9 @@ export class AwaitedRecords<Value extends Awaited> {
 
   /** The pending ones that are known here. */
   pending(): readonly { readonly id: string; readonly value: Value }[] {
-    return [...this.#known].map(([id, { value }]) => ({ id, value })).filter(({ value }) => this.isPending(value));
+    return [...this.#known].flatMap(([id, { value }]) =>
+      value !== undefined && this.isPending(value) ? [{ id, value }] : [],
+    );
   }
 
   async get(id: string): Promise<Value | undefined> {
@@ -86,9 +96,10 @@ export class AwaitedRecords<Value extends Awaited> {
   /** Forgets what has run out, once `before` is done with it. */
   async sweep(before: (id: string, value: Value) => Promise<void> = () => Promise.resolve()): Promise<void> {
     const now = this.#options.clock.now();
-    for (const [id, { value }] of this.#known) {
-      if (value.expires > now) continue;
-      await before(id, value);
+    for (const [id, { expires }] of this.#known) {
+      if (expires > now) continue;
+      const value = await this.get(id);
+      if (value !== undefined) await before(id, value);
       await this.#records.deleteIf(this.#key(id), (current) => current.expires <= now);
       this.#known.delete(id);
     }
@@ -109,7 +120,8 @@ export class AwaitedRecords<Value extends Awaited> {
   #take(id: string, value: Value, revision: number): boolean {
     const before = this.#known.get(id);
     if (before !== undefined && before.revision >= revision) return false;
-    this.#known.set(id, { value, revision });
+    const isOpen = this.#options.pending.includes(value.state);
+    this.#known.set(id, { revision, expires: value.expires, value: isOpen ? value : undefined });
     if (!this.isPending(value)) for (const wake of this.#waiters.get(id) ?? []) wake();
     return true;
   }
@@ -129,7 +141,7 @@ export class AwaitedRecords<Value extends Awaited> {
       waiters.add(wake);
       // News may have come between the read and now.
       const known = this.#known.get(id);
-      if (known !== undefined && !this.isPending(known.value)) resolve();
+      if (known !== undefined && (known.value === undefined || !this.isPending(known.value))) resolve();
     });
     timer?.cancel();
     waiters.delete(wake);

@@ -55,7 +55,8 @@ export class Session implements PresenceWatcher, InboxCandidate, FeedReader {
   readonly catchUp: CatchUp<Session>;
   readonly #socket: SessionSocket;
   readonly #services: SessionServices;
-  readonly #challenge: string;
+  /** Empty once it was answered. */
+  #challenge: string;
   readonly #pulse: SessionPulse;
   readonly #requests: SessionRequests;
   readonly #frames: SessionFrames;
@@ -253,10 +254,9 @@ export class Session implements PresenceWatcher, InboxCandidate, FeedReader {
     this.#posts.sendResults();
     this.#posts.close();
     this.#phase = "closed";
-    this.#handshakeTimer?.cancel();
+    this.#endHandshake();
     this.#mailbox?.close(why === "closed" && !gaveUp);
     this.catchUp.end(true);
-    table.removeUnproven(this);
     presence.unwatch(this);
     channelFeed.remove(this);
     const identity = this.#identity;
@@ -279,8 +279,10 @@ export class Session implements PresenceWatcher, InboxCandidate, FeedReader {
 
   async #prove(text: string): Promise<void> {
     this.#phase = "verifying";
+    const challenge = this.#challenge;
+    this.#challenge = "";
     try {
-      const proven = await verifyProof(text, this.#challenge, this.#services);
+      const proven = await verifyProof(text, challenge, this.#services);
       this.#open(proven, await makeWelcome(proven, this.#services));
     } catch (error) {
       this.#fail(error);
@@ -293,8 +295,7 @@ export class Session implements PresenceWatcher, InboxCandidate, FeedReader {
     const { member, device, boot } = proven;
     const older = table.ofDevice(device);
     if (older !== undefined && older.generation > generation) return this.end("superseded");
-    this.#handshakeTimer?.cancel();
-    table.removeUnproven(this);
+    this.#endHandshake();
     this.#generation = generation;
     this.#identity = {
       member: member.member,
@@ -322,6 +323,13 @@ export class Session implements PresenceWatcher, InboxCandidate, FeedReader {
     else this.#mailbox.changed();
     this.deviceBoxChanged();
     log("info", "session.opened", { member: member.member, device, generation });
+  }
+
+  /** What only the handshake needs is not kept for as long as the session lives. */
+  #endHandshake(): void {
+    this.#handshakeTimer?.cancel();
+    this.#handshakeTimer = undefined;
+    this.#services.table.removeUnproven(this);
   }
 
   #send(text: string): void {

@@ -43,7 +43,7 @@ export function acceptSessions(http: Server, options: UpgradeOptions): WebSocket
     handleProtocols: () => sessionProtocol,
   });
   http.on("upgrade", (request, wire, head) => {
-    wire.on("error", () => wire.destroy());
+    wire.on("error", destroy);
     try {
       checkHost(request.headers.host, options.rules());
       if (options.plainDoor !== undefined && URL.parse(request.url ?? "", "http://door")?.pathname === plainDoorPath) {
@@ -61,6 +61,11 @@ export function acceptSessions(http: Server, options: UpgradeOptions): WebSocket
     }
   });
   return sockets;
+}
+
+/** Made once: a listener made where the request is at hand would keep the request for as long as the socket lives. */
+function destroy(this: Duplex): void {
+  this.destroy();
 }
 
 function check(request: IncomingMessage, options: UpgradeOptions): void {

@@ -32,6 +32,8 @@ export interface Bench {
   readonly record: (row: Row) => void;
   /** An invariant broke: something was lost, came twice or out of order. */
   readonly broken: (what: string) => void;
+  /** Something cannot be measured on this machine. */
+  readonly leftOut: (what: string) => void;
 }
 
 /** One part of the bench, chosen by `--only`. */

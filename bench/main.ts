@@ -4,17 +4,31 @@ import { parseArgs } from "node:util";
 import { Child } from "./child.ts";
 import type { Bench, Measure, Row } from "./figures.ts";
 import { calls } from "./measures/calls.ts";
+import { channelMembers } from "./measures/channel-members.ts";
 import { drain } from "./measures/drain.ts";
 import { durable } from "./measures/durable.ts";
 import { fanOut } from "./measures/fan-out.ts";
 import { firstContact } from "./measures/first-contact.ts";
+import { firstPage } from "./measures/first-page.ts";
 import { memory } from "./measures/memory.ts";
 import { messages } from "./measures/messages.ts";
 import { mls } from "./measures/mls.ts";
 import { ready } from "./measures/ready.ts";
 import { jsonOf, surroundings, table } from "./report.ts";
 
-const measures: readonly Measure[] = [messages, durable, drain, calls, firstContact, memory, ready, mls, fanOut];
+const measures: readonly Measure[] = [
+  messages,
+  durable,
+  drain,
+  calls,
+  firstContact,
+  memory,
+  ready,
+  mls,
+  fanOut,
+  channelMembers,
+  firstPage,
+];
 const names = measures.map(({ name }) => name).join(", ");
 const usage = `npm run bench -- [options]
   --seconds N    bound on each single measurement (default 2)
@@ -78,6 +92,7 @@ function progress(text: string): void {
 async function run({ seconds, rounds, chosen, json }: Settings): Promise<boolean> {
   const rows: Row[] = [];
   const broken: string[] = [];
+  const leftOut: string[] = [];
   const before = surroundings();
   const started = performance.now();
   const bench: Bench = {
@@ -86,6 +101,7 @@ async function run({ seconds, rounds, chosen, json }: Settings): Promise<boolean
     progress,
     record: (row) => void rows.push(row),
     broken: (what) => void broken.push(what),
+    leftOut: (what) => void leftOut.push(what),
   };
   for (const measure of chosen) {
     try {
@@ -97,9 +113,12 @@ async function run({ seconds, rounds, chosen, json }: Settings): Promise<boolean
   if (process.stderr.isTTY) process.stderr.write("\r\u001b[K");
   const took = Math.round((performance.now() - started) / 1000);
   process.stdout.write(`${table(rows)}\n\nmedians; ${rounds} rounds of ${seconds} s; took ${took} s\n`);
+  for (const what of leftOut) process.stdout.write(`left out: ${what}\n`);
   for (const what of broken) process.stdout.write(`broken: ${what}\n`);
   if (json) {
-    process.stdout.write(`${jsonOf(rows, { seconds, rounds, tookSeconds: took, broken, surroundings: before })}\n`);
+    process.stdout.write(
+      `${jsonOf(rows, { seconds, rounds, tookSeconds: took, broken, leftOut, surroundings: before })}\n`,
+    );
   }
   return broken.length === 0;
 }

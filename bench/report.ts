@@ -50,6 +50,7 @@ export function surroundings() {
     nodeDatachannel: versionOf("node-datachannel"),
     a2aSdk: versionOf("@a2a-js/sdk"),
     express: versionOf("express"),
+    natsClient: versionOf("@nats-io/transport-node"),
     kernel: release(),
     cpu: cpus()[0]?.model.trim() ?? "unknown",
     cores: availableParallelism(),

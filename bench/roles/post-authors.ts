@@ -1,23 +1,35 @@
-/** The members of a channel that post, each with so many posts on their way at once; and the same to a plain server. */
+import { connect as natsConnect } from "@nats-io/transport-node";
+/** The members of a channel that post, each with so many posts on their way at once; and the same to what keeps nothing. */
 import { signStatement } from "@parley/core";
 import { decodePostBatch, encodePost } from "@parley/protocol";
 import { callRegistry, randomId16, TestIdentity } from "@parley/testkit";
 import { WebSocket } from "ws";
 
 import { PostSession } from "../post-session.ts";
+import { postsOf } from "../post-subjects.ts";
 import { answerCommands } from "../role.ts";
 import { percentile } from "../spread.ts";
 
 const inFlight = 100;
 const text = "Every reader checks these bytes as they were signed, one by one.";
 
+/** An author's connection to what keeps nothing: what it sends comes back to it as to everybody. */
+interface EchoLine {
+  readonly send: (statement: Uint8Array) => void;
+  onEcho: (statement: Uint8Array) => void;
+}
+
 const identities: TestIdentity[] = [];
 let sessions: PostSession[] = [];
-let plain: WebSocket[] = [];
+let lines: EchoLine[] = [];
 let statements: Uint8Array<ArrayBuffer>[][] = [];
-/** Those of the plain server stand for nothing. */
+/** Without a registry they stand for nothing. */
 let channel = "A".repeat(43);
 let mesh = "A".repeat(43);
+
+/** Tells posts apart: the signature at their end. */
+const signatureOf = (statement: Uint8Array): string =>
+  Buffer.from(statement.buffer, statement.byteOffset, statement.byteLength).toString("latin1", statement.length - 86);
 
 const now = (): number => performance.timeOrigin + performance.now();
 
@@ -95,11 +107,29 @@ const commands = {
     for (const session of sessions) await session.request("channel.join", { channel });
   },
   async connect(url: string): Promise<void> {
-    plain = await Promise.all(
+    lines = await Promise.all(
       identities.map(async () => {
         const socket = new WebSocket(url, { perMessageDeflate: false });
         await new Promise((resolve) => socket.once("open", resolve));
-        return socket;
+        const line: EchoLine = { send: (statement) => socket.send(statement), onEcho: () => undefined };
+        socket.on("message", (data) => line.onEcho(data as Buffer));
+        return line;
+      }),
+    );
+  },
+  /** As `connect`, to `nats-server`: an author subscribes to its own posts only. */
+  async connectNats(url: string): Promise<void> {
+    lines = await Promise.all(
+      identities.map(async (_, index) => {
+        const connection = await natsConnect({ servers: url, reconnect: false });
+        const subject = postsOf(index);
+        const line: EchoLine = {
+          send: (statement) => connection.publish(subject, statement),
+          onEcho: () => undefined,
+        };
+        connection.subscribe(subject, { callback: (_error, { data }) => line.onEcho(data) });
+        await connection.flush();
+        return line;
       }),
     );
   },
@@ -143,25 +173,24 @@ const commands = {
     );
     return began;
   },
-  /** The same bytes to the plain server; an author goes on when it has its own ones back. */
+  /** The same bytes to what keeps nothing; an author goes on when it has its own ones back. */
   async broadcast(): Promise<number> {
     const began = now();
     await Promise.all(
-      plain.map((socket, index) => {
-        const own = new Set(
-          (statements[index] ?? []).map((bytes) => Buffer.from(bytes.subarray(-86)).toString("latin1")),
-        );
+      lines.map((line, index) => {
+        const queue = statements[index] ?? [];
+        const own = new Set(queue.map(signatureOf));
         return sendAll(
-          statements[index] ?? [],
-          (bytes) => socket.send(bytes.subarray(1)),
+          queue,
+          (bytes) => line.send(bytes.subarray(1)),
           (run) =>
-            void socket.on("message", (data) => {
-              if (own.delete((data as Buffer).subarray(-86).toString("latin1"))) run();
+            (line.onEcho = (statement) => {
+              if (own.delete(signatureOf(statement))) run();
             }),
         );
       }),
     );
-    for (const socket of plain) socket.removeAllListeners("message");
+    for (const line of lines) line.onEcho = () => undefined;
     return began;
   },
   /** Milliseconds from posting to having the post back as a follower, at a rate: p50 and p99. */
@@ -184,15 +213,15 @@ const commands = {
     return { p50: percentile(took, 0.5), p99: percentile(took, 0.99) };
   },
   async broadcastPaced(perSecond: number): Promise<{ p50: number; p99: number }> {
-    const [socket] = plain;
-    if (socket === undefined) throw new Error("no author");
+    const [line] = lines;
+    if (line === undefined) throw new Error("no author");
     const took = await pace(
       statements[0] ?? [],
       perSecond,
-      (bytes) => socket.send(bytes.subarray(1)),
-      (run) => void socket.on("message", () => run()),
+      (bytes) => line.send(bytes.subarray(1)),
+      (run) => (line.onEcho = run),
     );
-    socket.removeAllListeners("message");
+    line.onEcho = () => undefined;
     return { p50: percentile(took, 0.5), p99: percentile(took, 0.99) };
   },
 };

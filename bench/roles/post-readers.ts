@@ -1,23 +1,33 @@
 /** The members of a channel that read: each checks every byte, and one in a thousand signatures. */
 import { createPublicKey, type KeyObject, verify } from "node:crypto";
 
+import { connect } from "@nats-io/transport-node";
 import { decodePostBatch } from "@parley/protocol";
 import { type TestIdentity, WireMesh } from "@parley/testkit";
 import { WebSocket } from "ws";
 
 import { PostSession } from "../post-session.ts";
+import { allPosts, authorOf } from "../post-subjects.ts";
 import { answerCommands } from "../role.ts";
 
 const verifyEvery = 1000;
+
+/** What came in one order. */
+interface Order {
+  readonly seen: Buffer[];
+  /** How far each reader got. */
+  readonly places: number[];
+}
 
 /** What everybody has to have got: the first reader to come to a place says what it is, the others compare. */
 class Round {
   readonly #expected: number;
   readonly #readers: number;
-  readonly #seen: Buffer[] = [];
-  readonly #places: number[];
+  /** One for all authors, or one for each where their posts come in no order among each other. */
+  readonly #orders: Order[] = [];
   readonly done: Promise<void>;
   #finish: () => void = () => undefined;
+  fail: (error: Error) => void = () => undefined;
   deliveries = 0;
   faults = 0;
   verified = 0;
@@ -25,15 +35,20 @@ class Round {
   constructor(readers: number, expected: number) {
     this.#readers = readers;
     this.#expected = expected;
-    this.#places = Array.from({ length: readers }, () => 0);
-    this.done = new Promise((resolve) => (this.#finish = resolve));
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.done = promise;
+    this.#finish = resolve;
+    this.fail = reject;
+    // It may fail before anybody waits.
+    promise.catch(() => undefined);
   }
 
-  take(reader: number, statement: Buffer): void {
-    const place = this.#places[reader] ?? 0;
-    this.#places[reader] = place + 1;
-    const first = this.#seen[place];
-    if (first === undefined) this.#seen[place] = Buffer.from(statement);
+  take(reader: number, statement: Buffer, order = 0): void {
+    const { seen, places } = (this.#orders[order] ??= { seen: [], places: [] });
+    const place = places[reader] ?? 0;
+    places[reader] = place + 1;
+    const first = seen[place];
+    if (first === undefined) seen[place] = Buffer.from(statement);
     else if (!first.equals(statement)) this.faults++;
     if (++this.deliveries % verifyEvery === 0) this.#verify(statement);
     if (this.deliveries === this.#expected * this.#readers) this.#finish();
@@ -103,6 +118,21 @@ const commands = {
       await new Promise((resolve) => socket.once("open", resolve));
       socket.on("message", (data) => round.take(reader, data as Buffer));
       sockets.push(socket);
+    }
+  },
+  /** So many readers of `nats-server`, each with a connection and a subscription of its own. */
+  async subscribe({ url, readers }: { url: string; readers: number }): Promise<void> {
+    for (let reader = 0; reader < readers; reader++) {
+      const connection = await connect({ servers: url, reconnect: false });
+      connection.subscribe(allPosts, {
+        callback: (error, { data, subject }) => {
+          if (error !== null) throw error;
+          round.take(reader, Buffer.from(data.buffer, data.byteOffset, data.byteLength), authorOf(subject));
+        },
+      });
+      await connection.flush();
+      // One that is cut off for being slow would wait for ever.
+      void connection.closed().then((why) => round.fail(why ?? new Error("the connection was closed")));
     }
   },
   expect({ readers, posts }: { readers: number; posts: number }): void {

@@ -9,12 +9,14 @@ import { formatInviteLink, parseInviteLink } from "@parley/protocol";
 import { createRegistry, type Registry } from "@parley/registry";
 import { openSqliteStores } from "@parley/store-sqlite";
 
-import { answerCommands, processorSeconds, residentKiB } from "../role.ts";
+import { answerCommands, liveKiB, processorSeconds, residentKiB } from "../role.ts";
 
 /** The bench lets many members in at once, and its authors post as fast as the registry takes it. */
 const generous = {
   pairingTriesPerMinute: 10_000,
   pairingTriesTotalPerMinute: 10_000,
+  requestsPerSecond: 10_000,
+  handshakeMs: 60_000,
   postsPerSecond: 1_000_000,
   postsBurst: 1_000_000,
 };
@@ -64,6 +66,7 @@ const commands = {
     await acting().approve(await acting().pendingOf(pairing));
   },
   memory: (): number => residentKiB(),
+  live: (): number => liveKiB(),
   processor: (): number => processorSeconds(),
 };
 

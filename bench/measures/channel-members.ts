@@ -17,9 +17,14 @@ interface Memory {
   readonly live: number;
 }
 
+const calm = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, calmMs));
+
+/** What a collection empties is given back to the system a while after it. */
 async function memoryOf(registry: Child<RegistryCommands>): Promise<Memory> {
-  await new Promise((resolve) => setTimeout(resolve, calmMs));
-  return { live: await registry.ask("live"), resident: await registry.ask("memory") };
+  await calm();
+  const live = await registry.ask("live");
+  await calm();
+  return { live, resident: await registry.ask("memory") };
 }
 
 /** Memory of a registry that started when all these members were in its channel: while they are away, and with all of them there. */

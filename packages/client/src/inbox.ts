@@ -217,7 +217,6 @@ export class Inbox {
       const whole = this.#join(incoming, envelope);
       if (incoming.joiner.isOpen) continue;
       upTo = seq;
-      // Nobody vouches for what was refused.
       if (this.#sort(incoming, seq, whole, arrival, entries)) addRange(came, incoming.bodyStart, seq);
       incoming.bodyStart = undefined;
     }
@@ -286,7 +285,7 @@ export class Inbox {
     }
   }
 
-  /** Where a whole body belongs. False when it was refused; one that could not be joined is undefined. */
+  /** Where a whole body belongs. False when there is nothing to vouch for; one that could not be joined is undefined. */
   #sort(
     incoming: Incoming,
     seq: number,
@@ -301,6 +300,8 @@ export class Inbox {
     };
     if (envelope === undefined) return end("too_large");
     const { kind, critical, created, ttl, body } = envelope;
+    // A void stands for what its sender withdrew: nobody vouches for that either.
+    if (kind === envelopeKinds.void) return false;
     if (!handledKinds.has(kind)) return critical && envelopeKindOf(kind) === undefined ? end("unsupported_kind") : true;
     if (ttl > 0 && created + ttl <= this.#options.registryTime()) return end("expired");
     incoming.pendingBytes += body.length;

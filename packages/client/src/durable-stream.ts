@@ -202,16 +202,22 @@ export class DurableStream {
     this.#page.note(from, upTo, { state, at, device }, receipt);
   }
 
-  /** Puts voids in the place of what expired. `now` is monotonic. */
+  /**
+   * Puts voids in the place of what expired, once that is written down: a later start must not take for delivered what
+   * was acknowledged as a void. Until then its recipient refuses it. `now` is monotonic.
+   */
   expire(now: number): void {
     for (const { firstSeq, seq, isDelivered } of this.#ledger.takeDue(now)) {
-      const drop = (): void => {
-        for (let each = firstSeq; each <= seq; each++) this.#page.drop(each);
-      };
-      for (let each = firstSeq; each <= seq; each++) this.stream.replace(each, voidEnvelope(this.#options.now()));
-      // Written down before it leaves the outbox, which keeps of what has no other fact nothing at all.
-      if (isDelivered) drop();
-      else this.#ledger.end(seq, "expired", {}, drop);
+      const leave = (): void => this.#leave(firstSeq, seq);
+      if (isDelivered) leave();
+      else this.#ledger.end(seq, "expired", {}, leave);
+    }
+  }
+
+  #leave(firstSeq: number, seq: number): void {
+    for (let each = firstSeq; each <= seq; each++) {
+      this.stream.replace(each, voidEnvelope(this.#options.now()));
+      this.#page.drop(each);
     }
     this.#room.wake();
   }

@@ -237,7 +237,6 @@ export class Inbox {
       const whole = this.#join(incoming, envelope);
       if (incoming.joiner.isOpen) continue;
       upTo = seq;
-      // Nobody vouches for what was refused.
       if (this.#sort(incoming, seq, whole, arrival, entries, syncs)) addRange(came, incoming.bodyStart, seq);
       incoming.bodyStart = undefined;
     }
@@ -309,7 +308,7 @@ export class Inbox {
     }
   }
 
-  /** Where a whole body belongs. False when it was refused; one that could not be joined is undefined. */
+  /** Where a whole body belongs. False when there is nothing to vouch for; one that could not be joined is undefined. */
   #sort(
     incoming: Incoming,
     seq: number,
@@ -329,6 +328,8 @@ export class Inbox {
       if (this.#options.isOwn(incoming.source.member.member)) syncs.push({ ...envelope, body: body.slice() });
       return true;
     }
+    // A void stands for what its sender withdrew: nobody vouches for that either.
+    if (kind === envelopeKinds.void) return false;
     if (!handledKinds.has(kind)) return critical && envelopeKindOf(kind) === undefined ? end("unsupported_kind") : true;
     if (ttl > 0 && created + ttl <= this.#options.registryTime()) return end("expired");
     const refusal = this.#options.messages.refusalOf(incoming.source.member.member, envelope);

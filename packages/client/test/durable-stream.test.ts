@@ -274,12 +274,15 @@ describe("a durable stream", () => {
     stream.onAck(1, carrier);
     await nextTask();
     expect((await journal.load()).outbox.map(({ seq, state }) => [seq, state])).toEqual([[1, "accepted"]]);
+    // Another start would send it, and be told by its recipient that it was too late: a void would pass for it.
+    expect(stream.stream.at(1)?.kind).toBe(envelopeKinds.message);
     isBroken = false;
     scene.clock.advance(60_000);
     await nextTask();
     await nextTask();
     expect(scene.deliveries.at(-1)).toMatchObject({ state: "expired" });
     expect((await journal.load()).outbox).toEqual([]);
+    expect(stream.stream.at(1)?.kind).toBe(envelopeKinds.void);
     stream.stop();
   });
 

@@ -1,7 +1,7 @@
 import { setImmediate as nextTask } from "node:timers/promises";
 
 import { type InboxEntry, type Journal, openMemoryJournal } from "@parley/core";
-import { type AckSection, type DataSection, type Envelope, limits, ParleyError } from "@parley/protocol";
+import { type AckSection, type DataSection, type Envelope, envelopeKinds, limits, ParleyError } from "@parley/protocol";
 import { FakeClock, SeededRandom, testEnvelope } from "@parley/testkit";
 import { describe, expect, it } from "vitest";
 
@@ -318,17 +318,21 @@ describe("an inbox", () => {
     ]);
   });
 
-  it("vouches for nothing that it refused", async () => {
+  it("vouches for nothing that it refused, and for nothing that was withdrawn", async () => {
     const scene = new Scene();
     const late = { ...envelope("b"), ttl: 1 };
+    const withdrawn = { ...envelope(""), kind: envelopeKinds.void };
     scene.registryTime = 1000;
-    await scene.inbox.receive(scene.source(), section(1, envelope("a"), late, envelope("c")), by("direct"));
-    expect([scene.vouched, scene.refusals]).toEqual([
+    const came = section(1, envelope("a"), late, envelope("c"), withdrawn, envelope("e"));
+    await scene.inbox.receive(scene.source(), came, by("direct"));
+    expect([scene.vouched, scene.refusals, scene.acks.at(-1)]).toEqual([
       [
         [1, 1],
         [3, 3],
+        [5, 5],
       ],
       ["2 expired"],
+      5,
     ]);
   });
 

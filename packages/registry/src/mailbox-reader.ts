@@ -15,6 +15,8 @@ export interface MailboxReaderOptions {
   readonly cursor: number | undefined;
   /** What expired at the head, as it is kept for those who were away. */
   readonly gap: () => Promise<MailboxGap | undefined>;
+  /** Offset up to which everything was acknowledged by now, maybe in an earlier session. */
+  readonly taken: () => Promise<number>;
   /** Frames up to this offset are flagged: another device may have had them. */
   readonly uncertainTo: number;
   readonly now: () => number;
@@ -46,8 +48,6 @@ export class MailboxReader {
   /** Pushed and not acknowledged, in order. */
   #ahead: Pushed[] = [];
   #aheadBytes = 0;
-  /** Offset up to which the device acknowledged in this session, some of it pushed in an earlier one. */
-  #taken = 0;
   #begun = false;
   #running = false;
   #again = false;
@@ -84,7 +84,6 @@ export class MailboxReader {
 
   /** The device took everything up to an offset: it has room for more. */
   acknowledged(offset: number): void {
-    this.#taken = Math.max(this.#taken, offset);
     const wasFull = this.#isOut;
     const left = this.#ahead.findIndex((pushed) => pushed.offset > offset);
     for (const { bytes } of this.#ahead.splice(0, left === -1 ? this.#ahead.length : left)) this.#aheadBytes -= bytes;
@@ -139,14 +138,14 @@ export class MailboxReader {
 
   /** The log begins later than this device got: what lay between expired or was lost. Numbers between are no frames. */
   async #explain(first: number): Promise<void> {
-    const { gap, cursor, onTrimmed } = this.#options;
+    const { gap, taken, cursor, onTrimmed } = this.#options;
     const isStart = !this.#begun && cursor === undefined;
     this.#begun = true;
     if (first <= this.#next) return;
     const expired = await gap();
+    // What was acknowledged while this was read is no gap, though it left the log.
+    this.#next = Math.max(this.#next, Math.min((await taken()) + 1, first));
     if (this.#stopped) return;
-    // What the device took and acknowledged while this was read is no gap, though it left the log.
-    this.#next = Math.max(this.#next, Math.min(this.#taken + 1, first));
     const from = Math.max(this.#next, expired?.from ?? first);
     const to = Math.min(expired?.to ?? 0, first - 1);
     if (from <= to) onTrimmed(from, to, "expired");

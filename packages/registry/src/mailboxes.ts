@@ -38,6 +38,8 @@ export class Mailboxes {
   readonly #gaps: MailboxGaps;
   readonly #boxes = new Map<string, Promise<MailboxQuota>>();
   readonly #acks = new Map<string, Acks>();
+  /** Offset up to which an agent's frames were dropped because its holders took them. */
+  readonly #agentTook = new Map<string, number>();
 
   constructor(options: MailboxesOptions) {
     this.#options = options;
@@ -91,6 +93,12 @@ export class Mailboxes {
     return cursors?.value.epoch === epoch ? (cursors.value.devices[device] ?? first - 1) : undefined;
   }
 
+  /** Offset up to which a device has taken everything by now; of an agent, its holders at this node. */
+  async taken(owner: MailboxOwner, device: string): Promise<number> {
+    if (owner.kind === "agent") return this.#agentTook.get(owner.member) ?? 0;
+    return (await this.cursor(owner, device)) ?? 0;
+  }
+
   /** What expired and was not said to everybody yet. */
   async gap(member: string): Promise<MailboxGap | undefined> {
     const { epoch } = await this.bounds(member);
@@ -137,6 +145,7 @@ export class Mailboxes {
   /** Drops the frames of a member that was revoked. */
   async remove(member: string): Promise<void> {
     this.#boxes.delete(member);
+    this.#agentTook.delete(member);
     await this.#options.log.remove(keys.mailbox(member));
     await this.#gaps.remove(member);
     await this.#options.records.delete(keys.mailboxCursor(member));
@@ -166,11 +175,19 @@ export class Mailboxes {
     acks.isChanged = false;
     // A member without devices keeps its mailbox for the next one.
     if (owner.devices.length === 0) return;
-    const upTo = owner.kind === "agent" ? Math.max(0, ...taken.values()) : await this.#moveCursors(owner, taken);
+    const upTo = owner.kind === "agent" ? this.#noteTaken(owner, taken) : await this.#moveCursors(owner, taken);
     const { first } = await this.#options.log.trim(keys.mailbox(owner.member), upTo);
     const box = await this.#boxes.get(owner.member);
     box?.release(first);
     await this.#gaps.passed(owner.member, Math.min(upTo, first - 1));
+  }
+
+  #noteTaken({ member }: MailboxOwner, taken: ReadonlyMap<string, number>): number {
+    const upTo = Math.max(0, ...taken.values());
+    if (!this.#agentTook.has(member) && this.#agentTook.size >= mostBoxes)
+      this.#agentTook.delete(this.#agentTook.keys().next().value ?? "");
+    this.#agentTook.set(member, Math.max(upTo, this.#agentTook.get(member) ?? 0));
+    return upTo;
   }
 
   /** Answers how far all have come. Also those that never took anything: by their cursors they hear of what expires. */

@@ -129,13 +129,15 @@ export class SessionMailbox {
   async #open(): Promise<void> {
     await this.#takeOutStuck();
     if (this.#closed || this.#reader !== undefined) return;
-    const { store, mailboxes, bounds, now, member, kind, deliver, onTrimmed, isFull, onceDrained } = this.#options;
+    const { store, mailboxes, bounds, now, member, kind, device, owner, deliver, onTrimmed, isFull, onceDrained } =
+      this.#options;
     if (kind === "agent" && this.#grant === undefined) return;
     this.#reader = new MailboxReader({
       log: store,
       member,
       cursor: this.#cursor,
       gap: () => mailboxes.gap(member),
+      taken: () => mailboxes.taken(owner(), device),
       uncertainTo: this.#grant?.uncertainTo ?? 0,
       now,
       deliver,

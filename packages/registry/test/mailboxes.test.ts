@@ -69,6 +69,19 @@ describe("the mailbox of a person", () => {
     expect(await mailboxes.cursor(person(id("P"), id("Q")), id("Q"))).toBe(first);
   });
 
+  it("knows what each device took by now, and what the holders of an agent's did", async () => {
+    const { mailboxes, put } = setUp();
+    const [first, second] = [await put(), await put()];
+    const owner = person(id("P"), id("Q"));
+    await mailboxes.ack(owner, id("P"), first);
+    expect([await mailboxes.taken(owner, id("P")), await mailboxes.taken(owner, id("Q"))]).toEqual([first, first - 1]);
+    const agent = { ...owner, kind: "agent" as const };
+    expect(await mailboxes.taken(agent, id("Q"))).toBe(0);
+    await mailboxes.ack(agent, id("P"), second);
+    await mailboxes.ack(agent, id("P"), first);
+    expect(await mailboxes.taken(agent, id("Q"))).toBe(second);
+  });
+
   it("knows from where on each device has to be told what expired, also one that never took anything", async () => {
     const { clock, log, mailboxes, put } = setUp();
     const [first, second] = [await put(clock.now() + 10), await put(clock.now() + 20)];

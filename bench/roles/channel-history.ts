@@ -1,7 +1,7 @@
 /** A channel with so many posts, and a member that comes in later and asks for its newest page. */
 import { signStatement } from "@parley/core";
 import { encodePost, limits } from "@parley/protocol";
-import { randomId16, TestIdentity, WireMesh } from "@parley/testkit";
+import { randomId16, type TestIdentity, WireMesh } from "@parley/testkit";
 
 import { type LoadFigures, repeatCall } from "../load.ts";
 import { PostSession } from "../post-session.ts";

@@ -1,10 +1,10 @@
-import { connect as natsConnect } from "@nats-io/transport-node";
 /** The members of a channel that post, each with so many posts on their way at once; and the same to what keeps nothing. */
 import { signStatement } from "@parley/core";
 import { decodePostBatch, encodePost } from "@parley/protocol";
 import { callRegistry, randomId16, TestIdentity } from "@parley/testkit";
 import { WebSocket } from "ws";
 
+import { connectNats } from "../nats-client.ts";
 import { PostSession } from "../post-session.ts";
 import { postsOf } from "../post-subjects.ts";
 import { answerCommands } from "../role.ts";
@@ -121,7 +121,7 @@ const commands = {
   async connectNats(url: string): Promise<void> {
     lines = await Promise.all(
       identities.map(async (_, index) => {
-        const connection = await natsConnect({ servers: url, reconnect: false });
+        const connection = await connectNats(url);
         const subject = postsOf(index);
         const line: EchoLine = {
           send: (statement) => connection.publish(subject, statement),

@@ -1,11 +1,11 @@
 /** The members of a channel that read: each checks every byte, and one in a thousand signatures. */
 import { createPublicKey, type KeyObject, verify } from "node:crypto";
 
-import { connect } from "@nats-io/transport-node";
 import { decodePostBatch } from "@parley/protocol";
 import { type TestIdentity, WireMesh } from "@parley/testkit";
 import { WebSocket } from "ws";
 
+import { connectNats } from "../nats-client.ts";
 import { PostSession } from "../post-session.ts";
 import { allPosts, authorOf } from "../post-subjects.ts";
 import { answerCommands } from "../role.ts";
@@ -123,7 +123,7 @@ const commands = {
   /** So many readers of `nats-server`, each with a connection and a subscription of its own. */
   async subscribe({ url, readers }: { url: string; readers: number }): Promise<void> {
     for (let reader = 0; reader < readers; reader++) {
-      const connection = await connect({ servers: url, reconnect: false });
+      const connection = await connectNats(url);
       connection.subscribe(allPosts, {
         callback: (error, { data, subject }) => {
           if (error !== null) throw error;

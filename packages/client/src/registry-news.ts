@@ -85,7 +85,12 @@ export class RegistryNews {
       case "inbox.lease":
         return intake.holder.onLease(push.body);
       case "goodbye":
-        notices.log("info", "goodbye", { code: push.body.error.code });
+        return notices.log("info", "goodbye", { code: push.body.error.code });
+      // Taken above.
+      case "channel.event":
+      case "channel.invited":
+      case "group.changed":
+      case "post.results":
     }
   }
 

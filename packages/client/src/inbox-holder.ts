@@ -18,6 +18,8 @@ export interface InboxHolderOptions {
   readonly listed: () => number;
   /** Resolves when what was taken is acknowledged, or that takes too long; undefined when nothing waits for it. */
   readonly settle: () => Promise<void> | undefined;
+  /** A generation begins: what came under an earlier one may have been taken by others, and comes again if not. */
+  readonly onGeneration: () => void;
   /** The inbox is another instance's from now on. */
   readonly onLost: () => void;
   readonly onError: (error: unknown) => void;
@@ -81,7 +83,10 @@ export class InboxHolder {
     const { clock, session } = this.#options;
     const isGivenUp = generation <= this.#givenUp;
     if (isGivenUp && lifeMs === 0) return;
-    if (generation !== this.#generation) this.#sureUntil = 0;
+    if (generation !== this.#generation) {
+      this.#sureUntil = 0;
+      this.#options.onGeneration();
+    }
     this.#generation = generation;
     this.#isAsked = lifeMs === 0;
     if (isGivenUp) return this.#giveUp();

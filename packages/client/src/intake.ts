@@ -63,6 +63,7 @@ export class Intake {
       kind,
       listed: () => own.listed,
       settle: () => options.ending.acknowledged(),
+      onGeneration: () => this.acks.letGo(),
       onLost: () => {
         this.acks.letGo();
         this.lanes.handOver();

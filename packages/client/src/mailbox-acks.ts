@@ -102,8 +102,11 @@ export class MailboxAcks {
 
   /** A frame came; undefined when it is in hand already, or more are than the window allows. */
   arrived(place: MailboxFrame["place"], bytes: Uint8Array): MailboxFrame | undefined {
-    // The node begins anew, with the first one that is not acknowledged.
-    if (place.previous === 0) this.#letGoAt = Infinity;
+    // The node begins anew, with the first one that is not acknowledged: what was let go of comes again, and did not come yet.
+    if (place.previous === 0) {
+      this.#seen = Math.min(this.#seen, this.#letGoAt - 1);
+      this.#letGoAt = Infinity;
+    }
     if (this.#open.has(place.offset)) return undefined;
     if (this.#open.size >= limits.mailboxAheadFrames * 2) {
       this.#letGoAt = Math.min(this.#letGoAt, place.offset);
@@ -115,9 +118,14 @@ export class MailboxAcks {
     return frame;
   }
 
+  /** It was not let go of since it came. */
+  isInHand(frame: MailboxFrame): boolean {
+    return this.#open.get(frame.place.offset) === frame;
+  }
+
   /** What it holds is on disk, or was before. */
   taken(frame: MailboxFrame): void {
-    if (this.#open.get(frame.place.offset) !== frame) return;
+    if (!this.isInHand(frame)) return;
     this.#open.delete(frame.place.offset);
     this.#failed.delete(frame);
     if (this.#failed.size === 0) this.#backoff.reset();
@@ -144,13 +152,13 @@ export class MailboxAcks {
   /** It is tried with the next of those that failed. */
   postpone(frame: MailboxFrame): void {
     this.#retried.delete(frame);
-    if (this.#open.get(frame.place.offset) === frame) this.#tryLater(frame);
+    if (this.isInHand(frame)) this.#tryLater(frame);
   }
 
   /** It could not be taken. */
   failed(frame: MailboxFrame, error: ParleyError): void {
     this.#retried.delete(frame);
-    if (this.#open.get(frame.place.offset) !== frame) return;
+    if (!this.isInHand(frame)) return;
     frame.tries++;
     // Another instance's from now on: its node hands it out there.
     if (error.code === "not_holder") this.#leave(frame);
@@ -191,7 +199,7 @@ export class MailboxAcks {
     } catch (error) {
       const refused = toParleyError(error);
       this.#options.onError(refused);
-      if (this.#open.get(frame.place.offset) !== frame) return;
+      if (!this.isInHand(frame)) return;
       if (refused.code === "not_holder") this.#leave(frame);
       else if (refused.retryable) this.#tryLater(frame);
       // Gone already.

@@ -92,6 +92,8 @@ export class Relay {
     try {
       const opened = await opening;
       if (mailbox !== undefined) {
+        // While it was opened another instance had its turn: it comes again, or was taken there.
+        if (!this.#options.acks.isInHand(mailbox)) return;
         if (this.#options.acks.mustWait(mailbox)) return this.#options.acks.postpone(mailbox);
         this.#options.acks.begun(mailbox);
       }

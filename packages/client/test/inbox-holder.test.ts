@@ -12,6 +12,8 @@ class Scene {
   readonly errors: unknown[] = [];
   listed = 2;
   lost = 0;
+  /** Times that a generation began. */
+  begun = 0;
   refusal: ParleyError | undefined;
   settling: PromiseWithResolvers<void> | undefined;
   /** Monotonic time of the newest question that the node answered; always now while it answers at once. */
@@ -23,6 +25,7 @@ class Scene {
     kind: "agent",
     listed: () => this.listed,
     settle: () => this.settling?.promise,
+    onGeneration: () => void this.begun++,
     onLost: () => void this.lost++,
     onError: (error) => void this.errors.push(error),
   });
@@ -80,6 +83,16 @@ describe("a device of an agent with several", () => {
     scene.holder.onLease({ generation: 1, lifeMs: 0 });
     scene.holder.onLease({ generation: 2, lifeMs: 1000 });
     expect([scene.holder.holds, scene.released.length]).toEqual([true, 2]);
+  });
+
+  it("lets go of what came under an earlier generation, once for each and never for a renewal", () => {
+    const scene = new Scene();
+    scene.holder.onLease({ generation: 1, lifeMs: 1000 });
+    scene.holder.onLease({ generation: 1, lifeMs: 1000 });
+    expect(scene.begun).toBe(1);
+    scene.holder.onLease({ generation: 3, lifeMs: 1000 });
+    scene.holder.onLease({ generation: 2, lifeMs: 1000 });
+    expect(scene.begun).toBe(2);
   });
 
   it("takes nothing once it was asked, and gives the inbox up when what it took is acknowledged", async () => {

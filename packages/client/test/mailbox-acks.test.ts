@@ -70,6 +70,19 @@ describe("the acknowledgement of a mailbox", () => {
     expect(await scene.settle()).toEqual(["ack 3"]);
   });
 
+  it("does not cover what it let go of and has not got again, though a later frame came before", async () => {
+    const scene = new Scene();
+    scene.take(1);
+    scene.push(2);
+    scene.push(3);
+    expect(await scene.settle()).toEqual(["ack 1"]);
+    scene.acks.letGo();
+    scene.take(2, true);
+    expect(await scene.settle()).toEqual(["ack 2"]);
+    scene.take(3);
+    expect(await scene.settle()).toEqual(["ack 3"]);
+  });
+
   it("never covers what was in hand when the inbox went to another instance", async () => {
     const scene = new Scene();
     scene.take(1);

@@ -88,8 +88,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a redelivered flag dropped on arrival",
     file: "packages/client/src/inbox.ts",
-    search: "redelivered: redelivered || envelope.redelivered === true,",
-    replace: "redelivered: redelivered && false,",
+    search: "arrival.redelivered ? marked(section) : section",
+    replace: "section",
     tests: unit("packages/client/test/inbox-redelivered.test.ts"),
   },
   {
@@ -165,8 +165,29 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a gap of the mailbox passed over as if nothing was lost",
     file: "packages/registry/src/mailbox-reader.ts",
-    search: 'if (!isStart && to < first - 1) onTrimmed(Math.max(this.#next, to + 1), first - 1, "lost");',
+    search: 'if (!isStart && lost < first) onTrimmed(lost, first - 1, "lost");',
     replace: "",
     tests: unit("packages/registry/test/mailbox-reader.test.ts"),
+  },
+  {
+    name: "what was acknowledged meanwhile called lost",
+    file: "packages/registry/src/mailbox-reader.ts",
+    search: "Math.min((await taken()) + 1, first)",
+    replace: "0",
+    tests: unit("packages/registry/test/mailbox-reader.test.ts"),
+  },
+  {
+    name: "frames of an earlier inbox lease kept in hand",
+    file: "packages/client/src/relay.ts",
+    search: "if (!this.#options.acks.isInHand(mailbox)) return;",
+    replace: "",
+    tests: unit("packages/client/test/relay.test.ts"),
+  },
+  {
+    name: "a void in the place of what expired before that is written down",
+    file: "packages/client/src/durable-stream.ts",
+    search: 'else this.#ledger.end(seq, "expired", {}, leave);',
+    replace: 'else [leave(), this.#ledger.end(seq, "expired")];',
+    tests: unit("packages/client/test/durable-stream.test.ts"),
   },
 ];

@@ -14,8 +14,8 @@ export interface RelayedFrame extends OpenedFrame {
 
 export interface RelayOptions {
   readonly session: Pick<Session, "sendFrame">;
-  readonly sealer: FrameSealer;
-  readonly opener: FrameOpener;
+  readonly sealer: Pick<FrameSealer, "seal">;
+  readonly opener: Pick<FrameOpener, "open">;
   readonly acks: MailboxAcks;
   readonly traffic: Traffic;
   /** Whether this very device sent a frame of the mailbox: for the others of its member, and nothing to it. */

@@ -45,14 +45,14 @@ describe("a frame of the mailbox", () => {
       session: {
         sendFrame: () => Promise.reject(new ParleyError("unreachable")),
       },
-      sealer: {} as RelayOptions["sealer"],
+      sealer: { seal: () => Promise.reject(new ParleyError("unreachable")) },
       opener: {
         open: () => {
           const next = Promise.withResolvers<typeof opened>();
           opening.push(next);
           return next.promise;
         },
-      } as RelayOptions["opener"],
+      },
       acks,
       traffic: {} as RelayOptions["traffic"],
       onFrame: ({ mailbox }) => void offsets.push(mailbox?.offset),

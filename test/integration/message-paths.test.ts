@@ -109,6 +109,7 @@ describe("a stream whose path changes", () => {
     const sent = await Promise.all(numbered("m", 500).map((text) => alice.device.send("@bob", text)));
     await bob.device.connect("@alice");
     for (const one of sent) expect(await one.settled).toMatchObject({ state: "delivered", path: "direct" });
+    await messages.count(500);
     expect(messages.texts).toEqual(numbered("m", 500));
     const reasons = alice.events.seen.flatMap((event) => (event.type === "link" ? [event.reason] : []));
     expect(reasons).not.toContainEqual(expect.stringContaining("unanswered"));

@@ -56,6 +56,7 @@ describe("trouble at the recipient", () => {
     disk.full = false;
     const third = await alice.device.send("@bob", "three");
     for (const sent of [first, second, third]) expect((await sent.settled).state).toBe("delivered");
+    await messages.count(4);
     expect(messages.texts).toEqual(["before", "one", "two", "three"]);
   });
 
@@ -73,6 +74,7 @@ describe("trouble at the recipient", () => {
     disk.full = false;
     const second = await alice.device.send("@bob", "two");
     for (const sent of [first, second]) expect((await sent.settled).state).toBe("delivered");
+    await messages.count(2);
     expect(messages.texts).toEqual(["one", "two"]);
   });
 

@@ -54,6 +54,7 @@ describe("a frame of the mailbox", () => {
         },
       },
       acks,
+      isOwn: () => false,
       traffic: {} as RelayOptions["traffic"],
       onFrame: ({ mailbox }) => void offsets.push(mailbox?.offset),
       onRefused: () => undefined,

@@ -47,9 +47,10 @@ export class PtyTerminal implements AsyncDisposable {
     this.#terminal = new headless.Terminal({ cols: columns, rows, allowProposedApi: true, scrollback: 100 });
     this.#terminal.loadAddon(new Unicode11Addon());
     this.#terminal.unicode.activeVersion = "11";
-    const python = process.env["PARLEY_PYTHON3"] ?? "python3";
+    // Where Python is is no setting of the program that runs in the terminal.
+    const { PARLEY_PYTHON3: python = "python3", ...inherited } = process.env;
     const child = spawn(python, [bridge, String(columns), String(rows), ...command], {
-      env: { ...process.env, TERM: "xterm-256color", TZ: "UTC", LANG: "C.UTF-8", ...env },
+      env: { ...inherited, TERM: "xterm-256color", TZ: "UTC", LANG: "C.UTF-8", ...env },
       stdio: ["pipe", "pipe", "pipe"],
     });
     this.#child = child;

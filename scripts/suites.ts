@@ -4,7 +4,7 @@ import { join } from "node:path";
 
 import { describeCheck, runChecks } from "./checks.ts";
 import { root, runChild, toolPath } from "./child.ts";
-import { countVitest, type Counts } from "./counts.ts";
+import { countCommand, countVitest, type Counts } from "./counts.ts";
 import { namespaceRights } from "./network-namespaces.ts";
 import { findProgram, type SystemProgramName } from "./system-programs.ts";
 
@@ -93,8 +93,8 @@ export function reasonToLeaveOut(suite: Suite): string | undefined {
 
 async function runCheckSuite(): Promise<Counts> {
   const results = await runChecks((result) => process.stdout.write(describeCheck(result)));
-  const passed = results.filter((result) => result.ok).length;
-  return { passed, failed: results.length - passed, skipped: 0 };
+  const failures = results.filter((result) => !result.ok).map((result) => result.name);
+  return { passed: results.length - failures.length, failed: failures.length, skipped: 0, failures };
 }
 
 /** One project of vitest.config.ts. The paths of the programs it needs are in the environment: `PARLEY_CHROMIUM`. */
@@ -120,23 +120,23 @@ async function runChaosSuite(): Promise<Counts> {
   const main = join(root, "test", "chaos", "main.ts");
   const bounds = ["--minutes", String(chaosSeconds / 60), "--rate", "100", "--every", "1.5"];
   const child = await runChild(process.execPath, [main, ...bounds], { timeoutMs: suiteLimitMs });
-  return child.code === 0 ? { passed: 1, failed: 0, skipped: 0 } : { passed: 0, failed: 1, skipped: 0 };
+  return countCommand(child.code);
 }
 
 async function runSimSuite(): Promise<Counts> {
   const main = join(root, "test", "sim", "main.ts");
   const child = await runChild(process.execPath, [main, "--seeds", String(simSeeds)], { timeoutMs: suiteLimitMs });
-  return child.code === 0 ? { passed: 1, failed: 0, skipped: 0 } : { passed: 0, failed: 1, skipped: 0 };
+  return countCommand(child.code);
 }
 
 async function runFuzzSuite(): Promise<Counts> {
   const main = join(root, "test", "fuzz", "main.ts");
   const child = await runChild(process.execPath, [main, "--seconds", String(fuzzSeconds)], { timeoutMs: suiteLimitMs });
-  return child.code === 0 ? { passed: 1, failed: 0, skipped: 0 } : { passed: 0, failed: 1, skipped: 0 };
+  return countCommand(child.code);
 }
 
 async function runLabSuite(): Promise<Counts> {
   const main = join(root, "test", "lab", "main.ts");
   const child = await runChild(process.execPath, [main, "--untimed"], { timeoutMs: suiteLimitMs });
-  return child.code === 0 ? { passed: 1, failed: 0, skipped: 0 } : { passed: 0, failed: 1, skipped: 0 };
+  return countCommand(child.code);
 }

@@ -1,7 +1,8 @@
 /**
  * `npm test`: every suite in order, or the named ones (`npm test -- unit browser`). Installs missing system packages by apt
  * when run as root, or through sudo with `--install`; otherwise prints the line that does. A suite that cannot run is left
- * out, named with its reason and counted as one skipped test. The last line is the count; the exit code is 1 if anything failed.
+ * out, named with its reason and counted as one skipped test. What failed is named once more at the end. The last line is the
+ * count; the exit code is 1 if anything failed.
  */
 import { parseArgs } from "node:util";
 
@@ -26,12 +27,13 @@ for (const suite of chosen) {
   const reason = reasonToLeaveOut(suite);
   if (reason !== undefined) process.stdout.write(`left out: ${reason}\n`);
   const started = performance.now();
-  const result = reason === undefined ? await suite.run() : { passed: 0, failed: 0, skipped: 1 };
+  const result = reason === undefined ? await suite.run() : { passed: 0, failed: 0, skipped: 1, failures: [] };
   counts.push(result);
   summary.push(describeSuite(suite, result, reason, (performance.now() - started) / 1000));
 }
 const total = addCounts(counts);
 process.stdout.write(`\n${summary.join("\n")}\n\n`);
+if (total.failures.length > 0) process.stdout.write(`Failed:\n${total.failures.join("\n")}\n\n`);
 process.stdout.write(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped\n`);
 process.exitCode = total.failed === 0 ? 0 : 1;
 

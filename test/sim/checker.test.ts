@@ -1,6 +1,6 @@
 import type { Delivery, IncomingMessage } from "@parley/client";
-import { encodeRoutedHeader, FrameWriter, joinRoutedFrame } from "@parley/protocol";
-import { randomId16, testEnvelope } from "@parley/testkit";
+import { FrameWriter } from "@parley/protocol";
+import { randomId16, testEnvelope, testId, testRoutedFrame } from "@parley/testkit";
 import { describe, expect, test } from "vitest";
 
 import { type Attempt, Checker } from "./checker.ts";
@@ -10,7 +10,7 @@ import { Scheduler } from "./scheduler.ts";
 const epoch = "e";
 const listener = { device: "bob-0", member: "bob", kind: "agent" } as const;
 
-const gil = `${"G".repeat(42)}A`;
+const gil = testId("G");
 const frameEpoch = randomId16();
 const gils = ["gil-0", "gil-1"].map((device) => ({ device, member: gil, kind: "person" as const }));
 
@@ -50,21 +50,7 @@ function stored(seq: number, expires: number, more = false): Uint8Array {
   writer.data({ class: "durable", epoch: frameEpoch, base: 1, firstSeq: seq }, [testEnvelope("", { more })]);
   // The simulation's seal leaves what it seals readable, with a tag behind it.
   const content = new Uint8Array([...writer.finish(), ...new Uint8Array(16)]);
-  const header = encodeRoutedHeader({
-    store: true,
-    suite: 1,
-    toMember: gil,
-    toDevice: undefined,
-    fromMember: gil,
-    fromDevice: gil,
-    frameId: randomId16(),
-    expires,
-    keyId: "AAAAAAAAAAA",
-    bootNonce: undefined,
-    encapsulated: new Uint8Array(32),
-    counter: 0,
-  });
-  return joinRoutedFrame(header, new Uint8Array(64), content);
+  return testRoutedFrame({ toMember: gil, fromMember: gil, fromDevice: gil, expires }, content);
 }
 
 /** Lets things happen to a checker and gives what it says of them. */

@@ -1,32 +1,16 @@
 import { setImmediate as nextTask } from "node:timers/promises";
 
-import { ParleyError, encodeDelivery, encodeRoutedHeader, joinRoutedFrame } from "@parley/protocol";
-import { FakeClock, SeededRandom, randomId16 } from "@parley/testkit";
+import { ParleyError, encodeDelivery } from "@parley/protocol";
+import { FakeClock, SeededRandom, testRoutedFrame } from "@parley/testkit";
 import { describe, expect, it } from "vitest";
 
 import { MailboxAcks } from "../src/mailbox-acks.ts";
 import { Relay, type RelayOptions } from "../src/relay.ts";
 
-const id = (letter: string): string => `${letter.repeat(42)}A`;
 const opened = {} as Awaited<ReturnType<RelayOptions["opener"]["open"]>>;
 
 function fromMailbox(offset: number, previous: number): Uint8Array {
-  const header = encodeRoutedHeader({
-    store: true,
-    suite: 1,
-    toMember: id("M"),
-    toDevice: undefined,
-    fromMember: id("B"),
-    fromDevice: id("D"),
-    frameId: randomId16(),
-    expires: 0,
-    keyId: "AAAAAAAAAAA",
-    bootNonce: undefined,
-    encapsulated: new Uint8Array(32),
-    counter: 0,
-  });
-  const frame = joinRoutedFrame(header, new Uint8Array(64), new Uint8Array(1));
-  return encodeDelivery({ mailbox: { offset, previous, redelivered: false }, frame });
+  return encodeDelivery({ mailbox: { offset, previous, redelivered: false }, frame: testRoutedFrame() });
 }
 
 describe("a frame of the mailbox", () => {

@@ -1,31 +1,12 @@
 import { type Log, openMemoryStores } from "@parley/core";
-import { decodeDelivery, encodeRoutedHeader, joinRoutedFrame } from "@parley/protocol";
-import { FakeClock } from "@parley/testkit";
+import { decodeDelivery } from "@parley/protocol";
+import { FakeClock, testId, testRoutedFrame } from "@parley/testkit";
 import { describe, expect, it } from "vitest";
 
 import type { MailboxGap } from "../src/mailbox-gaps.ts";
 import { MailboxReader, type MailboxReaderOptions } from "../src/mailbox-reader.ts";
 
-const id = (letter: string, length = 43): string => `${letter.repeat(length - 1)}A`;
-const frame = (expires: number, size = 1): Uint8Array =>
-  joinRoutedFrame(
-    encodeRoutedHeader({
-      store: true,
-      suite: 1,
-      toMember: id("M"),
-      toDevice: undefined,
-      fromMember: id("B"),
-      fromDevice: id("D"),
-      frameId: id("F", 22),
-      expires,
-      keyId: "AAAAAAAAAAA",
-      bootNonce: undefined,
-      encapsulated: new Uint8Array(32),
-      counter: 0,
-    }),
-    new Uint8Array(64),
-    new Uint8Array(size),
-  );
+const frame = (expires: number, size = 1): Uint8Array => testRoutedFrame({ expires }, new Uint8Array(size));
 
 interface Scene {
   readonly clock: FakeClock;
@@ -46,12 +27,12 @@ function setUp(gap?: MailboxGap): Scene {
     clock,
     log,
     put: async (...expiries) => {
-      for (const expires of expiries) await log.append(`mailbox/${id("M")}`, frame(expires));
+      for (const expires of expiries) await log.append(`mailbox/${testId("M")}`, frame(expires));
     },
     reader: (change) =>
       new MailboxReader({
         log,
-        member: id("M"),
+        member: testId("M"),
         cursor: undefined,
         gap: async () => gap,
         taken: async () => 0,
@@ -129,7 +110,7 @@ describe("what reads a mailbox to a device", () => {
   it("tells a device what expired or was lost above its cursor, and nothing below it", async () => {
     const { clock, log, put, trimmed, reader } = setUp({ from: 2, to: 4 });
     await put(0, 0, 0, 0, 0, 0);
-    await log.trim(`mailbox/${id("M")}`, 5);
+    await log.trim(`mailbox/${testId("M")}`, 5);
     reader({ cursor: 3 }).kick();
     await clock.run(0);
     expect(trimmed).toEqual(["expired 4-4", "lost 5-5"]);
@@ -138,7 +119,7 @@ describe("what reads a mailbox to a device", () => {
   it("tells a device without a cursor what expired, and of the rest before the log nothing", async () => {
     const { clock, log, put, pushed, trimmed, reader } = setUp({ from: 2, to: 4 });
     await put(0, 0, 0, 0, 0, 0);
-    await log.trim(`mailbox/${id("M")}`, 5);
+    await log.trim(`mailbox/${testId("M")}`, 5);
     reader().kick();
     await clock.run(0);
     expect([trimmed, pushed]).toEqual([["expired 2-4"], [6]]);
@@ -147,14 +128,14 @@ describe("what reads a mailbox to a device", () => {
   it("does not call lost what was acknowledged, and so let go, between two reads", async () => {
     const { clock, log, put, pushed, trimmed, reader } = setUp();
     await put(0, 0, 0, 0);
-    await log.trim(`mailbox/${id("M")}`, 1);
+    await log.trim(`mailbox/${testId("M")}`, 1);
     let reads = 0;
     const halting: Pick<Log, "read"> = {
       read: async (stream, options) => {
         const page = await log.read(stream, options);
         if (reads++ > 0) return page;
         // A page may hold less than there is. What the device took in its last session is written down only now.
-        await log.trim(`mailbox/${id("M")}`, 3);
+        await log.trim(`mailbox/${testId("M")}`, 3);
         return { ...page, entries: [], next: page.first, complete: false };
       },
     };

@@ -1,33 +1,14 @@
 import { openMemoryStores } from "@parley/core";
-import { decodeRoutedFrame, encodeRoutedHeader, joinRoutedFrame } from "@parley/protocol";
-import { FakeClock, randomId16 } from "@parley/testkit";
+import { decodeRoutedFrame } from "@parley/protocol";
+import { FakeClock, testId as id, testRoutedFrame } from "@parley/testkit";
 import { describe, expect, it } from "vitest";
 
 import { defaultBounds } from "../src/bounds.ts";
 import { DeadLetters } from "../src/dead-letters.ts";
 import { Mailboxes, type MailboxOwner } from "../src/mailboxes.ts";
 
-const id = (letter: string): string => `${letter.repeat(42)}A`;
 const member = id("M");
 const stream = `mailbox/${member}`;
-
-function frame(expires: number): Uint8Array {
-  const header = encodeRoutedHeader({
-    store: true,
-    suite: 1,
-    toMember: member,
-    toDevice: undefined,
-    fromMember: id("B"),
-    fromDevice: id("D"),
-    frameId: randomId16(),
-    expires,
-    keyId: "AAAAAAAAAAA",
-    bootNonce: undefined,
-    encapsulated: new Uint8Array(32),
-    counter: 0,
-  });
-  return joinRoutedFrame(header, new Uint8Array(64), new Uint8Array(1));
-}
 
 function setUp() {
   const clock = new FakeClock();
@@ -35,7 +16,7 @@ function setUp() {
   const open = (): Mailboxes => new Mailboxes({ log, records, clock, bounds: defaultBounds });
   const mailboxes = open();
   const put = async (expires = 0): Promise<number> => {
-    const bytes = frame(expires);
+    const bytes = testRoutedFrame({ expires });
     const decoded = decodeRoutedFrame(bytes);
     if (!decoded.ok) throw new Error(decoded.message);
     return mailboxes.append(decoded.value, bytes);
@@ -138,8 +119,8 @@ describe("a sweep", () => {
     const { clock, records } = setUp();
     const letters = new DeadLetters(records, clock, 1000);
     for (let offset = 1; offset <= 100; offset++)
-      await letters.bury(member, offset, frame(clock.now() + 10), id("P"), "cannot_open");
-    await letters.bury(member, 101, frame(0), id("P"), "cannot_open");
+      await letters.bury(member, offset, testRoutedFrame({ expires: clock.now() + 10 }), id("P"), "cannot_open");
+    await letters.bury(member, 101, testRoutedFrame(), id("P"), "cannot_open");
     clock.advance(10);
     // A node that counted none of them yet.
     const fresh = new DeadLetters(records, clock, 1000);

@@ -8,5 +8,6 @@ export { testCard } from "./test-card.ts";
 export { testEnvelope } from "./test-envelope.ts";
 export { type OpenOptions, type PostResult, TestDevice } from "./test-device.ts";
 export { randomId16, TestIdentity, type TestIdentityOptions } from "./test-identity.ts";
+export { testId, testRoutedFrame } from "./test-routed-frame.ts";
 export { type SocketClose, type SocketEvent, TestSocket } from "./test-socket.ts";
 export { callRegistry, type JoinOptions, WireMesh } from "./wire-mesh.ts";

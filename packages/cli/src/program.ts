@@ -3,6 +3,7 @@ import { Command, CommanderError, Option } from "commander";
 
 import type { OptionValue } from "./command-context.ts";
 import type { CommandRow } from "./command.ts";
+import { markDashedId, unmarkDashedIds } from "./dashed-id.ts";
 import { commonSettings, type SettingName, type SettingRow, settingTable } from "./setting-table.ts";
 
 /** A command as it was typed. */
@@ -81,8 +82,9 @@ const camel = (name: string): string => name.replaceAll(/-([a-z])/g, (_, letter:
 function optionOf(values: Readonly<Record<string, unknown>>, name: string): OptionValue | undefined {
   if (name.startsWith("no-")) return values[camel(name.slice(3))] === false;
   const value = values[camel(name)];
-  if (Array.isArray(value)) return value.map(String);
-  return typeof value === "string" || typeof value === "boolean" ? value : undefined;
+  if (Array.isArray(value)) return value.map((one) => unmarkDashedIds(String(one)));
+  if (typeof value === "string") return unmarkDashedIds(value);
+  return typeof value === "boolean" ? value : undefined;
 }
 
 function invocationOf(row: CommandRow, command: Command): Invocation {
@@ -90,7 +92,7 @@ function invocationOf(row: CommandRow, command: Command): Invocation {
   const args = new Map<string, string>();
   for (const [index, { name }] of (row.arguments ?? []).entries()) {
     const value = command.args[index];
-    if (value !== undefined) args.set(name, value);
+    if (value !== undefined) args.set(name, unmarkDashedIds(value));
   }
   const options = new Map<string, OptionValue>();
   for (const { name } of row.options ?? []) {
@@ -100,9 +102,9 @@ function invocationOf(row: CommandRow, command: Command): Invocation {
   const flags = new Map<SettingName, string>();
   for (const name of [...commonSettings, ...(row.settings ?? [])]) {
     const value = values[camel(name)];
-    if (typeof value === "string" || typeof value === "boolean") flags.set(name, String(value));
+    if (typeof value === "string" || typeof value === "boolean") flags.set(name, unmarkDashedIds(String(value)));
   }
-  return { row, arguments: args, options, rest: command.args.slice(args.size), flags };
+  return { row, arguments: args, options, rest: command.args.slice(args.size).map(unmarkDashedIds), flags };
 }
 
 /** Parses a command line against the table. */
@@ -144,12 +146,13 @@ export function parseCommandLine(rows: readonly CommandRow[], argv: readonly str
   }
   program.helpCommand("help [command]", "prints help for a command");
   if (argv.length === 0) return { text: program.helpInformation() };
+  const shorts = new Set(rows.flatMap(({ options = [] }) => options.flatMap(({ short }) => short ?? [])));
   try {
-    program.parse(["node", "parley", ...argv]);
+    program.parse(["node", "parley", ...argv.map((word) => markDashedId(word, shorts))]);
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return { text };
-    return { usage: sentenceOf(problem) };
+    return { usage: sentenceOf(unmarkDashedIds(problem)) };
   }
   return invocation === undefined ? { text } : { invocation };
 }

@@ -55,6 +55,35 @@ describe("the table of commands", () => {
 });
 
 describe("a command line", () => {
+  it.each([
+    ["-BcdefghijklmnopqrstuA.17", ["delivery", "show"], "message"],
+    ["--cdefghijklmnopqrstuA", ["invite", "cancel"], "invite"],
+    ["-_cdefghijklmnopqrstuvwxyz0123456789ABCDEFG", ["device", "remove"], "device"],
+  ])("takes the id %s for an argument, though it begins like an option", (id, path, name) => {
+    const parsed = parse(...path, id, "--json");
+    if (!("invocation" in parsed)) throw new Error(JSON.stringify(parsed));
+    expect(parsed.invocation.arguments.get(name)).toBe(id);
+    expect(parsed.invocation.flags.get("json")).toBe("true");
+  });
+
+  it("takes such an id for the value of an option too, and names it as it was typed", () => {
+    const id = "-BcdefghijklmnopqrstuA";
+    const parsed = parse("delivery", "list", "--with", id);
+    if (!("invocation" in parsed)) throw new Error(JSON.stringify(parsed));
+    expect(parsed.invocation.options.get("with")).toBe(id);
+    const attached = parse("init", "-dBcdefghijklmnopqrstu");
+    if (!("invocation" in attached)) throw new Error(JSON.stringify(attached));
+    expect(attached.invocation.options.get("dir")).toBe("Bcdefghijklmnopqrstu");
+    expect(parse(id)).toEqual({ usage: expect.stringContaining(`\`${id}\``) });
+  });
+
+  it.each(["-x", "--unknown-option-of-22c", "-Bcdefghijklmnopqrstu", "-BcdefghijklmnopqrstuAB"])(
+    "refuses %s, which is no option and no id",
+    (word) => {
+      expect(parse("delivery", "show", word)).toEqual({ usage: expect.stringContaining("nknown option") });
+    },
+  );
+
   it("gives arguments, options and flags by name", () => {
     const parsed = parse("send", "@ada", "hello", "--no-wait", "--timeout", "5s", "--home", "h", "--log", "info");
     if (!("invocation" in parsed)) throw new Error("no invocation");

@@ -5,6 +5,9 @@ import { type DevicePresence, limits, type MemberEntry, ParleyError, parseName, 
 import type { FindQuery, FoundMembers, MemberView } from "./member-view.ts";
 import type { Session } from "./session.ts";
 
+/** Times that one question is asked while its answers are overtaken by what the member itself says. */
+export const directoryTries = 3;
+
 const idPattern = /^[A-Za-z0-9_-]{43}$/;
 const presenceOrder = { connected: 0, stale: 1, offline: 2 } as const;
 
@@ -91,9 +94,27 @@ export class Directory {
     return this.#ask(undefined, member);
   }
 
+  /** An answer may be overtaken: a member passes its newest device list on over its links, too. Then it is asked again. */
   async #ask(name: string | undefined, who: string): Promise<MemberView> {
+    const expect = name === undefined ? { member: who } : { name };
+    for (let tries = 1; ; tries++) {
+      const before = this.known(who)?.verified;
+      const entry = await this.#request(name, who);
+      try {
+        return await this.#accept(entry, expect);
+      } catch (error) {
+        const refused = toParleyError(error);
+        const isOvertaken = refused.code === "stale_statement" && this.known(who)?.verified !== before;
+        if (isOvertaken && tries < directoryTries) continue;
+        this.#onRefused(refused);
+        throw error;
+      }
+    }
+  }
+
+  async #request(name: string | undefined, who: string): Promise<MemberEntry> {
     const asked = this.#session.request("directory.get", name === undefined ? { member: who } : { name });
-    const entry = await asked.catch((error: unknown) => {
+    return asked.catch((error: unknown) => {
       // The registry forgets whoever is revoked; this device does not.
       const member = name === undefined ? who : this.#byName.get(name);
       const isRevoked =
@@ -104,15 +125,19 @@ export class Directory {
           })
         : error;
     });
-    return this.#accept(entry, name === undefined ? { member: who } : { name });
   }
 
   async #accept(entry: MemberEntry, expect: { name?: string; member?: string }): Promise<MemberView> {
+    const view = viewOf(await this.#trust.acceptMember(entry.record, expect), entry, this.#session.registryTime);
+    this.#remember(view);
+    this.#onMember(view);
+    return view;
+  }
+
+  /** Takes an entry that nobody waits for, or names it as refused. */
+  async #acceptOrTell(entry: MemberEntry, expect: { name?: string; member?: string } = {}): Promise<MemberView> {
     try {
-      const view = viewOf(await this.#trust.acceptMember(entry.record, expect), entry, this.#session.registryTime);
-      this.#remember(view);
-      this.#onMember(view);
-      return view;
+      return await this.#accept(entry, expect);
     } catch (error) {
       this.#onRefused(toParleyError(error));
       throw error;
@@ -126,7 +151,7 @@ export class Directory {
     const refused: { code: string; message: string }[] = [];
     for (const entry of entries) {
       try {
-        const view = await this.#accept(entry, {});
+        const view = await this.#acceptOrTell(entry);
         const skill = query.skill;
         if (skill !== undefined && view.card?.skills.some(({ id }) => id === skill) !== true) {
           const error = new ParleyError("card_mismatch", {
@@ -185,7 +210,7 @@ export class Directory {
   /** Takes newer statements of a watched member. */
   async onChanged(member: string, record: MemberEntry["record"]): Promise<MemberView> {
     const before = this.#known.get(member);
-    return this.#accept({ record, devices: [...(before?.devices ?? [])] }, { member });
+    return this.#acceptOrTell({ record, devices: [...(before?.devices ?? [])] }, { member });
   }
 
   /**

@@ -1,3 +1,4 @@
+import { limits } from "@parley/protocol";
 import type { TestDevice, WireMesh } from "@parley/testkit";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 
@@ -184,6 +185,25 @@ describe("the group of an encrypted channel", () => {
     const rest = await alice.request("group.commits", { channel, from: 10 });
     expect(rest.commits.map(({ epoch }) => epoch)).toEqual([10, 11]);
     expect((await alice.request("group.commits", { channel, from: 12 })).commits).toEqual([]);
+  });
+
+  it("counts what speaks for newcomers into a page, which is one control message", async () => {
+    const invitation = `${"A".repeat(8000)}.B.C`;
+    const [large, info] = ["x".repeat(16 * 1024), bytes("info")];
+    for (let epoch = 0; epoch < 5; epoch++)
+      await alice.request("group.commit", {
+        channel,
+        epoch,
+        commit: bytes(`${epoch} ${large}`),
+        invitation,
+        info,
+        devices: [alice.device],
+      });
+    for (const from of [0, 3]) {
+      const page = await alice.request("group.commits", { channel, from });
+      expect(page.commits.map(({ epoch }) => epoch)).toEqual(from === 0 ? [0, 1, 2] : [3, 4]);
+      expect(JSON.stringify(page).length).toBeLessThan(limits.controlBytes - 1024);
+    }
   });
 
   it("gives large commits page by page", async () => {

@@ -41,6 +41,7 @@ for (const background of ["dark", "light"] as const) {
     await draw(terminal, `${size}-selected`);
     terminal.type("t");
     await terminal.until("Thread");
+    await chat.settled();
     await draw(terminal, `${size}-thread`);
     terminal.type("\u001B");
     await terminal.until((screen) => !screen.includes("Esc closes"));

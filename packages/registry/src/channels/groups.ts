@@ -206,10 +206,10 @@ function present(stored: Stored | undefined): Stored {
 }
 
 /** The first that fit into one control message, at least one. */
-function inOnePage<Commit extends { readonly commit: string }>(commits: readonly Commit[]): Commit[] {
+function inOnePage<Commit extends object>(commits: readonly Commit[]): Commit[] {
   let characters = 0;
-  const most = commits.findIndex(({ commit }, index) => {
-    characters += commit.length + 128;
+  const most = commits.findIndex((commit, index) => {
+    characters += JSON.stringify(commit).length + 1;
     return index > 0 && (characters > mostGroupCharacters || index >= limits.pageSize);
   });
   return commits.slice(0, most === -1 ? commits.length : most);

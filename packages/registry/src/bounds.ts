@@ -66,6 +66,7 @@ export const defaultBounds = {
   channels: limits.channels,
   channelsPerMember: limits.channelsPerMember,
   channelsCreated: limits.channelsCreated,
+  channelsMade: limits.channelsMade,
   channelMembers: limits.channelMembers,
   channelInvited: limits.channelInvited,
   /** What a channel keeps that says nothing else: posts, their bytes, and the age of the oldest. */

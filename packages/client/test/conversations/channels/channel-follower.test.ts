@@ -116,6 +116,25 @@ describe("a channel that is followed", () => {
     expect(life.errors).toEqual([]);
   });
 
+  it("begins anew, too, where the registry has less than this device under the same epoch", async () => {
+    const node = new FakeNode();
+    node.append(...(await postsOf(numbered(3))), ...(await postsOf(["lost 4", "lost 5"])));
+    const life = await Life.begin(node, self, [ada]);
+    node.connect(life.channels);
+    await life.until(async () => (await life.messages()).length === 5);
+    node.disconnect();
+    node.posts = node.posts.slice(0, 3);
+    node.last = 3;
+    node.append(...(await postsOf(["new 4"])));
+    node.connect(life.channels);
+    await life.until(async () => (await life.messages()).length === 6);
+    node.append(...(await postsOf(["new 5", "new 6"])));
+    await life.until(async () => (await life.messages()).length === 8);
+    expect(await life.texts()).toEqual([...numbered(3), "lost 4", "lost 5", "new 4", "new 5", "new 6"]);
+    expect(life.gaps()).toMatchObject([{ reason: "restored", to: 5 }]);
+    expect(life.errors).toEqual([]);
+  });
+
   it("shows at its place that a post is not signed by its author, and takes the real one that it hides", async () => {
     const node = new FakeNode();
     const [one = "", two = "", three = ""] = await postsOf(numbered(3));
@@ -150,6 +169,16 @@ describe("a channel that is followed", () => {
     await life.untilLater(async () => (await life.messages()).length === 3);
     expect(await life.texts()).toEqual(["one", "two", "three"]);
     expect((await life.channels.list())[0]?.trouble).toBeUndefined();
+  });
+
+  it("keeps nobody waiting who wants to hear of a channel that cannot be followed in this session", async () => {
+    const node = new FakeNode();
+    node.refusal = "forbidden";
+    const life = await Life.begin(node, self, []);
+    node.connect(life.channels);
+    await life.until(async () => (await life.channels.list())[0]?.trouble === "forbidden");
+    const end = await life.channels.subscribe(node.channel.channel, () => undefined);
+    end();
   });
 
   it("lets nobody but its author change or take back a post", async () => {

@@ -173,6 +173,20 @@ describe("what is posted to a channel", () => {
     await expect(say(life, "one more")).rejects.toMatchObject({ code: "limit_reached" });
   });
 
+  it("is not accepted when it is not of the documented form", async () => {
+    const node = new FakeNode();
+    const life = await following(node);
+    const wrong: readonly Content[] = [
+      { type: "text", text: "" },
+      { type: "text", text: "x", thread: "no id!" },
+      { type: "reaction", of: "AAAA", reaction: "two words", on: true },
+    ];
+    for (const content of wrong)
+      await expect(life.channels.post(channelId, content)).rejects.toMatchObject({ code: "invalid_argument" });
+    expect(life.channels.pending(channelId)).toEqual([]);
+    expect(node.received).toEqual([]);
+  });
+
   it("is refused when this member is in the channel no more, or was never", async () => {
     const node = new FakeNode();
     const life = await following(node);

@@ -89,8 +89,8 @@ export const defaultBounds = {
   feedCacheBytes: 16_777_216,
   /** Pages that those who are behind get in one turn of the event loop. */
   feedPagesPerTurn: 8,
-  /** Events of one channel told in one turn of the event loop; beyond that, that it changed. */
-  channelEventsPerTurn: 32,
+  /** Events of one channel told in a second, with a burst of twice that; beyond it, once a second, that it changed. */
+  channelEventsPerSecond: 20,
   /** Members of a channel up to which presence and typing are told. */
   presenceMembers: 500,
   typingPerSecond: 2,

@@ -107,7 +107,17 @@ export class Channels {
       nameOf: (channel) => book.known(channel)?.name ?? channel,
       onError,
     });
-    this.#news = new ChannelNews({ member, session, directory, book, people: this.#people, cipher, emit, onError });
+    this.#news = new ChannelNews({
+      member,
+      clock,
+      session,
+      directory,
+      book,
+      people: this.#people,
+      cipher,
+      emit,
+      onError,
+    });
     this.#session = new ChannelSession({
       clock,
       random,
@@ -161,6 +171,7 @@ export class Channels {
 
   stop(): void {
     this.#session.stop();
+    this.#news.stop();
     this.#follower.stop();
     this.#outbox.stop();
     this.#subscriptions.stop();

@@ -198,6 +198,21 @@ describe("what is posted to a channel", () => {
     await expect(say(life, "again")).rejects.toMatchObject({ code: "not_in_channel" });
   });
 
+  it("is not said to be missing from a channel when it may have got there before this member was out", async () => {
+    const node = new FakeNode();
+    const life = await following(node);
+    node.onPost = () => "store silently";
+    node.mute = true;
+    const sent = await say(life, "stored, and nobody said so");
+    await life.until(() => node.last === 1);
+    node.disconnect();
+    const after = await say(life, "never sent");
+    node.joined = false;
+    node.connect(life.channels);
+    expect((await sent.settled).error?.message).toContain("may have");
+    expect((await after.settled).error?.message).not.toContain("may have");
+  });
+
   it("is not taken by an archived channel", async () => {
     const node = new FakeNode();
     node.channel = { ...node.channel, archived: 5 };

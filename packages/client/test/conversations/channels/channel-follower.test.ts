@@ -49,6 +49,24 @@ describe("a channel that is followed", () => {
     expect((await life.archive.conversations())[0]?.messages).toBe(250);
   });
 
+  it("shows no reaction that was withdrawn, whichever of the posts comes first", async () => {
+    const node = new FakeNode();
+    const id = mesh16(6);
+    const react = (on: boolean, iat: number): Promise<string> =>
+      ben.post({ type: "reaction", of: id, reaction: "👍", on }, { iat });
+    node.append(await ada.post(text("old"), { id }), await react(true, 2000));
+    node.append(...(await postsOf(numbered(100))), await react(false, 3000));
+    const life = await Life.begin(node, self, [ada, ben]);
+    node.connect(life.channels);
+    await life.until(async () => (await life.messages()).length === 99);
+    expect(await life.channels.fetchOlder(node.channel.channel)).toBe(true);
+    const oldest = async () =>
+      (await life.archive.messages({ conversation: `#${node.channel.channel}`, after: 0 })).messages[0];
+    expect([(await oldest())?.id, (await oldest())?.reactions]).toEqual([id, {}]);
+    node.append(await react(true, 4000));
+    await life.until(async () => Object.keys((await oldest())?.reactions ?? {}).length === 1);
+  });
+
   it("asks for what a batch shows to be missing", async () => {
     const node = new FakeNode();
     const life = await Life.begin(node, self, [ada]);

@@ -13,7 +13,7 @@ let bob: TestDevice;
 let channel: string;
 
 beforeAll(async () => {
-  registry = await startRegistry({ bounds: { channelEventsPerTurn: 4, presenceMembers: 4 } });
+  registry = await startRegistry({ bounds: { presenceMembers: 4 } });
   mesh = await registry.claim();
   [alice, bob] = [await mesh.join("alice"), await mesh.join("bob")];
   ({ channel } = (await alice.request("channel.create", { name: "talk", kind: "public" })).channel);
@@ -78,7 +78,7 @@ describe("what happens in a channel", () => {
     expect(await outcomeOf(carol.request("channel.typing", { channel, writes: true }))).toBe("not_in_channel");
   });
 
-  it("is told in one word when it is much at once", async () => {
+  it("leaves who is here out where too many are in it", async () => {
     const many = await Promise.all(Array.from({ length: 8 }, (_, index) => mesh.join(`many-${index}`)));
     const { channel: crowd } = (await alice.request("channel.create", { name: "crowd", kind: "public" })).channel;
     await Promise.all(many.map((device) => device.request("channel.join", { channel: crowd })));
@@ -91,5 +91,23 @@ describe("what happens in a channel", () => {
     while (events.at(-1)?.what !== "changed" || events.at(-1)?.by === undefined)
       events.push(await alice.nextPush("channel.event"));
     expect(events.filter(({ what }) => what === "absent")).toEqual([]);
+  });
+});
+
+describe("a member that comes and goes in a loop", () => {
+  it("is told of so often, then in one word, and hears itself what becomes of it", async () => {
+    await using crowded = await startRegistry({ bounds: { channelEventsPerSecond: 2 } });
+    const own = await crowded.claim();
+    const [ann, pest] = [await own.join("ann"), await own.join("pest")];
+    const { channel: id } = (await ann.request("channel.create", { name: "door", kind: "public" })).channel;
+    const rounds = 50;
+    for (let round = 0; round < rounds; round++) {
+      await pest.request("channel.join", { channel: id });
+      await pest.request("channel.leave", { channel: id });
+    }
+    await next(ann, "changed", id);
+    expect(ann.waitingPushes("channel.event")).toBeLessThan(rounds / 2);
+    expect((await ann.request("channel.get", { channel: id })).channel.members).toBe(1);
+    for (let round = 0; round < rounds; round++) await next(pest, "left", id);
   });
 });

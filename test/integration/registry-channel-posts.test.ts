@@ -179,6 +179,18 @@ describe("an author", () => {
       ann.socket.send(encodePost([head, text(payload), signature].join(".")));
       expect(await ann.nextPostResult()).toMatchObject({ channel, id, error: { code: "invalid_argument" } });
     }
+    // What pages could not carry: another signature than base64url, none, and parts too many.
+    const good = text({ ...payloadOf(await ann.makePost(channel)), id });
+    for (const spelling of [
+      `${head}.${good}.@@@@`,
+      `${head}.${good}.`,
+      `${head}.${good}.a.b.c`,
+      ` ${head}.${good}.AA`,
+    ]) {
+      ann.socket.send(encodePost(spelling));
+      expect(await ann.nextPostResult()).toMatchObject({ channel, id, error: { code: "invalid_argument" } });
+    }
+    expect((await ann.request("channel.read", { channel })).posts).toEqual([]);
     const large = { channel, id, content: { type: "text", text: "x".repeat(limits.statementBytes) } };
     ann.socket.send(encodePost([head, text(large), signature].join(".")));
     expect(await ann.nextPostResult()).toMatchObject({ id, error: { code: "too_large" } });

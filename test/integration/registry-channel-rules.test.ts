@@ -11,7 +11,7 @@ let carol: TestDevice;
 
 beforeAll(async () => {
   registry = await startRegistry({
-    bounds: { channels: 60, channelsCreated: 4, channelsPerMember: 6, channelMembers: 3 },
+    bounds: { channels: 60, channelsCreated: 4, channelsMade: 8, channelsPerMember: 6, channelMembers: 3 },
   });
   mesh = await registry.claim();
   alice = await mesh.join("alice");
@@ -181,6 +181,17 @@ describe("the bounds of channels", () => {
     await bob.request("channel.join", { channel: crowded });
     await carol.request("channel.join", { channel: crowded });
     expect(await outcomeOf(alice.request("channel.join", { channel: crowded }))).toBe("limit_reached");
+  });
+
+  it("hold for channels that a member made and archived, so that nobody uses up those of the mesh", async () => {
+    const flora = await mesh.join("flora");
+    for (let number = 1; number <= 8; number++) {
+      const channel = await make(flora, `f${number}`);
+      await flora.request("channel.set", { channel, archived: true });
+      await flora.request("channel.leave", { channel });
+    }
+    expect(await outcomeOf(make(flora, "f9"))).toBe("limit_reached");
+    expect(await outcomeOf(make(bob, "f9"))).toBe("done");
   });
 
   it("hold for pages of a list", async () => {

@@ -2,7 +2,7 @@
  * What people and agents say to each other: the body of a `message` envelope, and the content of a channel's post. The
  * same forms in both, so that a conversation looks the same wherever it is held.
  *
- * A reader keeps what it does not know (a `type` of a later version) and shows that it cannot show it.
+ * A reader keeps what it does not know (a `type` of a later version, nested at most 16 levels) and shows that it cannot show it.
  */
 import { z } from "zod";
 
@@ -86,10 +86,19 @@ export type ContentType = Content["type"];
 
 const knownTypes: ReadonlySet<string> = new Set(contentSchema.options.map(({ shape }) => shape.type.value));
 
+/** Levels of content that this version does not know: what it is wrapped in on its way has a bound (`limits.jsonDepth`) as well. */
+const mostLevels = limits.jsonDepth / 2;
+
+const fitsInto = (levels: number, value: unknown): boolean =>
+  typeof value !== "object" ||
+  value === null ||
+  (levels > 0 && Object.values(value).every((part) => fitsInto(levels - 1, part)));
+
 /** Content of a type that this version does not know: kept, and shown as what cannot be shown. */
 const laterContentSchema = z
   .looseObject({ type: z.string().min(1).max(64) })
-  .refine(({ type }) => !knownTypes.has(type), "is not of the documented form");
+  .refine(({ type }) => !knownTypes.has(type), "is not of the documented form")
+  .refine((content) => fitsInto(mostLevels, content), "is nested too deep");
 
 /** Content as it may stand in a post: known and of its form, or of a later version. */
 export const anyContentSchema = z.union([contentSchema, laterContentSchema]);

@@ -238,6 +238,7 @@ const table = {
     unit: "bytes",
     means: "one MLS commit, or what a newcomer needs to join by itself",
   },
+  channelsMade: { value: 200, unit: "count", means: "channels that one member created, archived ones included" },
 } as const satisfies Record<string, Limit>;
 
 /** Name of a bound. */

@@ -66,6 +66,7 @@ export const defaultBounds = {
   channels: limits.channels,
   channelsPerMember: limits.channelsPerMember,
   channelsCreated: limits.channelsCreated,
+  channelsMade: limits.channelsMade,
   channelMembers: limits.channelMembers,
   channelInvited: limits.channelInvited,
   /** What a channel keeps that says nothing else: posts, their bytes, and the age of the oldest. */
@@ -88,8 +89,8 @@ export const defaultBounds = {
   feedCacheBytes: 16_777_216,
   /** Pages that those who are behind get in one turn of the event loop. */
   feedPagesPerTurn: 8,
-  /** Events of one channel told in one turn of the event loop; beyond that, that it changed. */
-  channelEventsPerTurn: 32,
+  /** Events of one channel told in a second, with a burst of twice that; beyond it, once a second, that it changed. */
+  channelEventsPerSecond: 20,
   /** Members of a channel up to which presence and typing are told. */
   presenceMembers: 500,
   typingPerSecond: 2,

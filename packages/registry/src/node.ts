@@ -156,12 +156,13 @@ export class RegistryNode {
     this.#state = "draining";
     this.#beats?.cancel();
     this.#sweeps?.cancel();
-    const { table, inboxes } = this.#parts;
+    const { table, inboxes, channelEvents } = this.#parts;
     const error = toWireError(new ParleyError("draining"));
     for (const session of table.proven()) session.push("goodbye", { error });
     await this.#idle();
     inboxes.stop();
     for (const session of table.everyone()) session.end("draining");
+    channelEvents.stop();
     this.#ending.abort();
     return true;
   }

@@ -1,4 +1,5 @@
 import type { ConversationApi, DeviceEvent } from "@parley/client";
+import { anyContentSchema } from "@parley/protocol";
 import { expect, it } from "vitest";
 
 import { attachDevice, lineBytes } from "../src/index.ts";
@@ -194,6 +195,21 @@ it("passes a message that fills a line alone on as one that cannot be shown", as
   device.conversations.page = { messages: [said("x".repeat(lineBytes)), said("fits")], more: false };
   const { messages } = await conversations.messages({ conversation: "@bob" });
   expect(messages).toEqual([{ ...said(""), content: { type: "omitted" }, unreadable: "unknown" }, said("fits")]);
+});
+
+it("passes on content of a type that nobody knows, as deep as a member may make it", async () => {
+  const { path, device } = await openSocket();
+  const { conversations } = await attachDevice(path);
+  let inside: unknown = "x";
+  for (let level = 1; level < 16; level++) inside = [inside];
+  const content = anyContentSchema.parse({ type: "later", inside });
+  device.conversations.page = { messages: [{ ...said(""), content, unreadable: "unknown" }], more: false };
+  const { messages } = await conversations.messages({ conversation: "#general" });
+  expect(messages).toEqual(device.conversations.page.messages);
+  const seen: unknown[] = [];
+  await conversations.subscribe("#general", (post) => void seen.push(post.message.content));
+  await device.conversations.receive({ ...postOf(""), message: { ...said(""), content } });
+  expect(seen).toEqual([content]);
 });
 
 it.each([

@@ -58,7 +58,7 @@ export function contentChange(
     case "retract":
       return { type: "retract", conversation, of: known.of, by, at };
     case "reaction":
-      return { type: "reaction", conversation, of: known.of, by, reaction: known.reaction, on: known.on };
+      return { type: "reaction", conversation, of: known.of, by, reaction: known.reaction, on: known.on, at };
     case "text":
     case "sealed":
     case undefined:
@@ -90,14 +90,15 @@ export function changedMessage(message: ArchivedMessage, change: MessageChange):
   }
 }
 
-/** A new message after what waited for it; `left` goes on waiting. */
+/** A new message after what waited for it, in the order in which it was made; `left` goes on waiting. */
 export function withWaiting(
   message: ArchivedMessage,
   waiting: readonly WaitingChange[],
 ): { readonly message: ArchivedMessage; readonly left: readonly number[] } {
   let now = message;
   const left: number[] = [];
-  for (const [index, change] of waiting.entries()) {
+  const inOrder = [...waiting.entries()].sort(([, one], [, other]) => (one.at ?? 0) - (other.at ?? 0));
+  for (const [index, change] of inOrder) {
     const next = changedMessage(now, change);
     if (next === "waits") left.push(index);
     else now = next;

@@ -85,6 +85,7 @@ function checkByMember(change: Extract<ArchiveChange, { of: string }>): number {
       checkWhole("time", change.at, 0);
       return changeBytes;
     case "reaction":
+      if (change.at !== undefined) checkWhole("time", change.at, 0);
       checkText("reaction", change.reaction, limits.reactionCharacters);
       return changeBytes;
   }

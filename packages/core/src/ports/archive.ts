@@ -63,6 +63,8 @@ export type ArchiveChange =
       readonly by: string;
       readonly reaction: string;
       readonly on: boolean;
+      /** As of an edit, for those that wait: they may come in another order than they were made. Default 0. */
+      readonly at?: number;
     }
   /** What became of a message that was sent from here. One that may not follow (`mayFollow`) changes nothing. */
   | {

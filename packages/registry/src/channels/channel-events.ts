@@ -1,4 +1,4 @@
-import type { Clock } from "@parley/core";
+import type { Clock, Timer } from "@parley/core";
 import { ParleyError, type PushBody } from "@parley/protocol";
 
 import type { RegistryBounds } from "../bounds.ts";
@@ -16,15 +16,25 @@ type What = ChannelEvent["what"];
 export interface ChannelEventsOptions {
   readonly sessions: SessionTable;
   readonly table: ChannelTable;
-  readonly clock: Pick<Clock, "now" | "monotonic" | "soon">;
-  readonly bounds: Pick<RegistryBounds, "channelEventsPerTurn" | "presenceMembers" | "typingPerSecond">;
+  readonly clock: Pick<Clock, "now" | "monotonic" | "soon" | "setTimer">;
+  readonly bounds: Pick<RegistryBounds, "channelEventsPerSecond" | "presenceMembers" | "typingPerSecond">;
 }
 
-/** Tells the members of channels that are connected here what happens in them and is no post. Nothing of it is kept. */
+/** What of a channel was too much is told in one word after this. */
+const summaryMs = 1000;
+
+/**
+ * Tells the members of channels that are connected here what happens in them and is no post. Nothing of it is kept. Each goes to all
+ * of a channel, so that whoever comes and goes in a loop is told of so often, and then in one word.
+ */
 export class ChannelEvents {
   readonly #options: ChannelEventsOptions;
   readonly #tick: Tick;
   readonly #typing = new WeakMap<Session, TokenBucket>();
+  /** By channel. */
+  readonly #rates = new Map<string, TokenBucket>();
+  /** Channels of which something was left out. */
+  readonly #summaries = new Map<string, Timer>();
   #waiting = new Map<string, ChannelEvent[]>();
 
   constructor(options: ChannelEventsOptions) {
@@ -74,15 +84,47 @@ export class ChannelEvents {
     if (channel.joined <= bounds.presenceMembers) this.#add(channel.id, { what: writes ? "typing" : "quiet", member });
   }
 
+  stop(): void {
+    for (const timer of this.#summaries.values()) timer.cancel();
+    this.#summaries.clear();
+  }
+
   #add(channel: string, event: Omit<ChannelEvent, "channel" | "at">): void {
-    const { clock, bounds } = this.#options;
+    const { clock, sessions } = this.#options;
+    if (sessions.size === 0) return;
     const full = { channel, ...event, at: clock.now() };
-    const waiting = this.#waiting.get(channel) ?? [];
-    this.#waiting.set(channel, waiting);
-    if (waiting.length < bounds.channelEventsPerTurn) waiting.push(full);
-    // Too much at once to tell one by one: that it is not as it was says to ask.
-    else waiting[bounds.channelEventsPerTurn] = { channel, what: "changed", at: full.at };
+    if (this.#rateOf(channel).take(clock.monotonic())) return this.#queue(full);
+    // Who has to go hears of it whatever the others are told.
+    for (const session of this.#goneBy(full)) session.push("channel.event", full);
+    if (event.what !== "typing" && event.what !== "quiet") this.#summarise(channel);
+  }
+
+  /** Too much to tell one by one: that it is not as it was says to ask. */
+  #summarise(channel: string): void {
+    if (this.#summaries.has(channel)) return;
+    const { clock } = this.#options;
+    const timer = clock.setTimer(summaryMs, () => {
+      this.#summaries.delete(channel);
+      this.#queue({ channel, what: "changed", at: clock.now() });
+    });
+    this.#summaries.set(channel, timer);
+  }
+
+  #queue(event: ChannelEvent): void {
+    const waiting = this.#waiting.get(event.channel) ?? [];
+    waiting.push(event);
+    this.#waiting.set(event.channel, waiting);
     this.#tick.schedule();
+  }
+
+  #rateOf(channel: string): TokenBucket {
+    const { clock, bounds } = this.#options;
+    const known = this.#rates.get(channel);
+    if (known !== undefined) return known;
+    const { channelEventsPerSecond: rate } = bounds;
+    const bucket = new TokenBucket(rate, rate * 2, clock.monotonic());
+    this.#rates.set(channel, bucket);
+    return bucket;
   }
 
   #tell(): void {

@@ -20,7 +20,7 @@ export interface ChannelFeedOptions {
   readonly log: ChannelLog;
   readonly batches: PostBatches;
   readonly bus: Bus;
-  readonly clock: Pick<Clock, "soon">;
+  readonly clock: Pick<Clock, "soon" | "setTimer">;
   /** Id of this node, by which it knows its own hints. */
   readonly node: string;
   readonly bounds: Pick<RegistryBounds, "feedAheadBytes" | "feedPagesPerTurn">;
@@ -46,13 +46,16 @@ interface Standing {
   offset: number;
 }
 
-/** What one reader is behind in. */
+/** What one reader is behind in. It stays while it waits, so that a reader waits for one thing at a time, whatever it asks for meanwhile. */
 interface Backlog {
   /** Channels, the next one first. */
   readonly channels: Set<string>;
-  /** A page is on its way, or its socket is too full. */
+  /** A page is on its way, or its socket is too full, or the store did not answer. */
   waiting: boolean;
 }
+
+/** The store is asked again after an error. */
+const againMs = 1000;
 
 /**
  * Pushes the posts of channels to those who follow them. What comes in one turn of the event loop is read and encoded
@@ -136,6 +139,7 @@ export class ChannelFeed {
   /** The reader is gone. */
   remove(reader: FeedReader): void {
     for (const channel of this.#following.get(reader) ?? []) this.unfollow(reader, channel);
+    this.#backlogs.delete(reader);
   }
 
   /** Looks for posts whose hints were lost. */
@@ -184,7 +188,10 @@ export class ChannelFeed {
     if (stream.reading) return;
     stream.reading = true;
     this.#readLive(stream)
-      .catch(this.#options.onError)
+      .catch((error: unknown) => {
+        this.#options.onError(error);
+        this.#options.clock.setTimer(againMs, () => this.#changed(stream.channel));
+      })
       .finally(() => {
         stream.reading = false;
         if (stream.again && this.#streams.get(stream.channel) === stream) stream.tick.schedule();
@@ -256,18 +263,25 @@ export class ChannelFeed {
   #startPage(reader: FeedReader, backlog: Backlog): void {
     this.#pages++;
     this.#page(reader, backlog)
-      .catch(this.#options.onError)
+      .then(
+        () => this.#next(reader, backlog),
+        (error: unknown) => {
+          this.#options.onError(error);
+          this.#options.clock.setTimer(againMs, () => this.#next(reader, backlog));
+        },
+      )
       .finally(() => {
         this.#pages--;
-        this.#next(reader, backlog);
         this.#turn.schedule();
       });
   }
 
   /** Puts a reader at the end of the row, if it is still behind. */
   #next(reader: FeedReader, backlog: Backlog): void {
+    if (this.#backlogs.get(reader) !== backlog) return;
     backlog.waiting = false;
-    if (this.#backlogs.get(reader) === backlog) this.#queue(reader);
+    if (backlog.channels.size > 0) this.#queue(reader);
+    else this.#backlogs.delete(reader);
   }
 
   async #page(reader: FeedReader, backlog: Backlog): Promise<void> {
@@ -283,6 +297,8 @@ export class ChannelFeed {
       if (stream.behind.get(reader) !== standing) return;
       standing.offset = batch.last;
       if (batch.posts > 0) this.#deliver(reader, batch);
+      // It may have been too much for it, so that it is gone.
+      if (stream.behind.get(reader) !== standing) return;
     }
     if (standing.offset >= stream.last) this.#join(stream, reader, backlog, standing.offset);
   }
@@ -303,7 +319,7 @@ export class ChannelFeed {
 
   #caughtUp(reader: FeedReader, backlog: Backlog, channel: string): void {
     backlog.channels.delete(channel);
-    if (backlog.channels.size > 0) return;
+    if (backlog.channels.size > 0 || backlog.waiting) return;
     this.#backlogs.delete(reader);
     this.#ready.delete(reader);
   }

@@ -125,6 +125,7 @@ export class Channels {
     if (table.size >= bounds.channels)
       throw new ParleyError("limit_reached", { message: "The mesh has as many channels as it can." });
     this.#checkCreated(caller.member);
+    this.#checkMade(caller.member);
     this.#checkOwnChannels(caller.member);
     const id = await this.#reserveName(name, caller.member);
     await this.#changeMember(id, caller.member, (current) =>
@@ -326,6 +327,17 @@ export class Channels {
     for (const { record } of table.all()) if (record.createdBy === member && record.archived === undefined) created++;
     if (created >= bounds.channelsCreated)
       throw new ParleyError("limit_reached", { message: "The member made as many channels as it can; archive one." });
+  }
+
+  /** An archived channel keeps its place in the mesh: nobody gets all of them by making and archiving. */
+  #checkMade(member: string): void {
+    const { table, bounds } = this.#options;
+    let made = 0;
+    for (const { record } of table.all()) if (record.createdBy === member) made++;
+    if (made >= bounds.channelsMade)
+      throw new ParleyError("limit_reached", {
+        message: "The member made as many channels as it ever can; bring back an archived one, or ask another member.",
+      });
   }
 
   #checkOwnChannels(member: string): void {

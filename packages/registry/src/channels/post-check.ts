@@ -1,5 +1,6 @@
 import { peekStatement } from "@parley/core";
 import {
+  compactSchema,
   decodePost,
   fromBase64url,
   id16Schema,
@@ -41,6 +42,9 @@ export function readPost(bytes: Uint8Array): IncomingPost | UnreadablePost {
   const decoded = decodePost(bytes);
   try {
     if (!decoded.ok) throw new ParleyError(decoded.code, { message: decoded.message });
+    // Pages give it as a statement: another spelling would make the whole page one that no reader takes.
+    if (!compactSchema.safeParse(decoded.value).success)
+      throw new ParleyError("invalid_argument", { message: "A post is one statement in compact form." });
     const post = peekStatement("post", decoded.value);
     return { channel: post.channel, id: post.id, bytes: bytes.subarray(1), post };
   } catch (cause) {

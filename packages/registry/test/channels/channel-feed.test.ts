@@ -1,5 +1,5 @@
-import { openMemoryStores, type Stores } from "@parley/core";
-import { decodePostBatch, encodePostBatch } from "@parley/protocol";
+import { type Log, openMemoryStores, type Stores } from "@parley/core";
+import { decodePostBatch, encodePostBatch, ParleyError } from "@parley/protocol";
 import { FakeClock, SeededRandom } from "@parley/testkit";
 import { beforeEach, describe, expect, it } from "vitest";
 
@@ -95,11 +95,26 @@ async function post(feed: ChannelFeed | undefined, count: number, to = channel, 
 const follow = async (feed: ChannelFeed, reader: FeedReader, after = 0, of = channel): Promise<void> =>
   feed.follow(reader, of, after, await log.bounds(of));
 
+async function pass(turns: number): Promise<void> {
+  for (let turn = 0; turn < turns; turn++) await new Promise<void>((resolve) => setImmediate(resolve));
+}
+
 /** Until nothing moves any more. */
 async function settle(): Promise<void> {
-  for (let turn = 0; turn < 400; turn++) await new Promise<void>((resolve) => setImmediate(resolve));
+  await pass(400);
   expect(errors).toEqual([]);
 }
+
+/** A log that cannot be read while `isBroken` says so. */
+const breakable = (store: Log, isBroken: () => boolean): Log => ({
+  append: (...wanted) => store.append(...wanted),
+  read: (...wanted) => (isBroken() ? Promise.reject(new ParleyError("storage_unavailable")) : store.read(...wanted)),
+  trim: (...wanted) => store.trim(...wanted),
+  bounds: (...wanted) => store.bounds(...wanted),
+  remove: (...wanted) => store.remove(...wanted),
+  streams: (...wanted) => store.streams(...wanted),
+  newEpoch: () => store.newEpoch(),
+});
 
 describe("the feed of a channel", () => {
   it("gives everybody who stands at the same place the same buffer, read once", async () => {
@@ -234,6 +249,62 @@ describe("the feed of a channel", () => {
     await here.sweep();
     await settle();
     expect(reader.got(channel)).toEqual({ offsets, chained: true });
+  });
+
+  it("asks a store that does not answer again after a while, for those who are behind and for all", async () => {
+    let isBroken = false;
+    log = new ChannelLog(
+      breakable(stores.log, () => isBroken),
+      () => clock.now(),
+    );
+    const feed = makeFeed();
+    const offsets = await post(undefined, 5);
+    const [behind, live] = [new FakeReader(), new FakeReader()];
+    await follow(feed, live, offsets.at(-1));
+    isBroken = true;
+    await follow(feed, behind);
+    const news = await post(feed, 1);
+    await pass(200);
+    expect(errors.length).toBeLessThan(5);
+    isBroken = false;
+    await pass(200);
+    expect([behind.batches, live.batches]).toEqual([[], []]);
+    clock.advance(1000);
+    await pass(200);
+    expect(behind.got(channel)).toEqual({ offsets: [...offsets, ...news], chained: true });
+    expect(live.got(channel, offsets.at(-1))).toEqual({ offsets: news, chained: true });
+  });
+
+  it("waits once for a full socket, however often its reader begins again", async () => {
+    const feed = makeFeed();
+    const reader = new FakeReader();
+    const offsets = await post(undefined, 20);
+    reader.bufferedBytes = bounds.feedAheadBytes + 1;
+    for (let time = 0; time < 20; time++) {
+      await follow(feed, reader);
+      await pass(3);
+      feed.unfollow(reader, channel);
+    }
+    await follow(feed, reader);
+    await pass(3);
+    expect(reader.waits).toBe(1);
+    reader.drain();
+    await settle();
+    expect(reader.got(channel)).toEqual({ offsets, chained: true });
+  });
+
+  it("does not keep a reader that what it was given was too much for", async () => {
+    const feed = makeFeed();
+    await post(undefined, 3);
+    const [reader, another] = [new FakeReader(), new FakeReader()];
+    reader.deliver = () => feed.remove(reader);
+    for (const each of [another, reader]) await follow(feed, each);
+    await settle();
+    expect(feed.size).toBe(1);
+    const given = counters.postsDelivered;
+    await post(feed, 1);
+    await settle();
+    expect(counters.postsDelivered - given).toBe(1);
   });
 
   it("survives whatever readers and authors do at the same time", async () => {

@@ -236,6 +236,23 @@ function describeWaiting(bench: Bench<Archive>): void {
     expect((await archive.search({ text: "mended" })).map(({ id }) => id)).toEqual(["a"]);
   });
 
+  it("applies those with a time in the order of it, whichever came first", async () => {
+    const { port: archive } = await bench.open();
+    const made = (of: string, at: number, on: boolean): ArchiveChange => ({
+      type: "reaction",
+      conversation: channel,
+      of,
+      by: mate,
+      reaction: "+",
+      on,
+      at,
+    });
+    await archive.apply([made("a", 3, false), made("b", 2, true)]);
+    await archive.apply([made("a", 1, true), made("b", 1, false), said("a"), said("b")]);
+    expect((await shown(archive))?.reactions).toEqual({});
+    expect((await shown(archive, "b"))?.reactions).toEqual({ "+": [mate] });
+  });
+
   it("keeps so many of them in a conversation, the newest", async () => {
     const { port: archive } = await bench.open();
     const waiting = (from: number, to: number): ArchiveChange[] =>

@@ -197,7 +197,8 @@ export class ChannelFeed {
     if (reply.error !== undefined) throw new ParleyError(reply.error.code, { message: reply.error.message });
     const { bounds, after = 0 } = reply;
     if (bounds === undefined) throw new ParleyError("malformed_frame", { message: "A channel has no bounds." });
-    if (bounds.epoch !== this.#markHere.epoch) return this.#restore();
+    // A history that ends before what was taken of it is another one, too: somebody put an older copy in its place.
+    if (bounds.epoch !== this.#markHere.epoch || bounds.last < this.#markHere.offset) return this.#restore();
     if (run !== this.#run) return;
     // What a newcomer may not read is no gap.
     if (after > this.#markHere.offset) this.#move({ ...this.#markHere, offset: after });
@@ -212,7 +213,8 @@ export class ChannelFeed {
   async #restore(): Promise<void> {
     const { epoch, offset } = this.#markHere;
     await this.#begin(mostPagesBack, await this.#options.lastSort());
-    if (epoch !== this.#markHere.epoch) this.#options.onGap({ from: 1, to: Math.max(1, offset), reason: "restored" });
+    if (epoch !== this.#markHere.epoch || offset > this.#markHere.offset)
+      this.#options.onGap({ from: 1, to: Math.max(1, offset), reason: "restored" });
     // The node pushes from where its history begins: it is asked once more.
     this.#isFollowed = false;
     this.#waiting = [];

@@ -91,7 +91,8 @@ export class ChannelFollower {
    */
   async followed(channel: string): Promise<number> {
     const { session, book } = this.#options;
-    if (!this.#starts.has(channel) && session.isOpen && !this.#stopped && book.isJoined(channel))
+    const mayCome = session.isOpen && !this.#stopped && book.isJoined(channel) && book.troubleOf(channel) === undefined;
+    if (mayCome && !this.#starts.has(channel))
       await new Promise<void>((resolve) => {
         this.#waiting.set(channel, [...(this.#waiting.get(channel) ?? []), resolve]);
       });

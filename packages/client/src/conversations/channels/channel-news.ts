@@ -1,4 +1,5 @@
 /** What the registry tells of channels besides their posts: who came and went, who writes, what was changed. */
+import type { Clock, Timer } from "@parley/core";
 import type { ChannelMember, PushBody, PushMessage } from "@parley/protocol";
 
 import type { Directory } from "../../directory.ts";
@@ -12,6 +13,7 @@ import type { ChannelPeople } from "./channel-people.ts";
 export interface ChannelNewsOptions {
   /** The own member's id. */
   readonly member: string;
+  readonly clock: Pick<Clock, "now" | "setTimer">;
   readonly session: Pick<Session, "isOpen">;
   readonly directory: Pick<Directory, "known" | "get">;
   readonly book: ChannelBook;
@@ -22,13 +24,26 @@ export interface ChannelNewsOptions {
 }
 
 type Told = PushBody<"channel.event">;
+/** What is told on as an event of the channel. */
+type News = Told & { readonly what: Exclude<Told["what"], "typing" | "quiet"> };
+
+/** A channel that was asked for just now, and what was told of it since. */
+interface Fresh {
+  readonly timer: Timer;
+  last: News | undefined;
+}
 
 /** Writers whose names are being asked for; more are not shown. */
 const mostAsked = 16;
+/** A channel that changes again and again is asked for so often at most: what it came to is what counts. */
+const askAgainMs = 1000;
+/** Channels that were asked for within that time. */
+const mostFresh = 256;
 
 export class ChannelNews {
   readonly #options: ChannelNewsOptions;
   #asked = 0;
+  readonly #fresh = new Map<string, Fresh>();
 
   constructor(options: ChannelNewsOptions) {
     this.#options = options;
@@ -52,29 +67,54 @@ export class ChannelNews {
     }
   }
 
+  stop(): void {
+    for (const { timer } of this.#fresh.values()) timer.cancel();
+    this.#fresh.clear();
+  }
+
   #onInvited({ channel, by }: PushBody<"channel.invited">): void {
-    const { member, emit, book } = this.#options;
+    const { member, clock, emit, book } = this.#options;
     book.note(channel);
     const name = this.#nameOf(member);
-    emit({ type: "channel", channel: channel.channel, what: "invited", member, name, by, at: channel.created });
+    emit({ type: "channel", channel: channel.channel, what: "invited", member, name, by, at: clock.now() });
   }
 
   async #onEvent({ channel, what, member, by, at }: Told): Promise<void> {
-    const { book, people, emit } = this.#options;
+    const { book, people } = this.#options;
     if (what === "typing" || what === "quiet") return this.#onTyping(channel, member, what === "typing");
     if (what !== "present" && what !== "absent") people.changed(channel);
+    if (what === "changed") return this.#onChanged({ channel, what, member, by, at });
     if (member === this.#options.member) await this.#onOwn(channel, what);
-    else if (what === "changed") await book.refresh(channel);
     else if (what === "joined") book.count(channel, 1);
     else if (what === "left" || what === "kicked" || what === "removed") book.count(channel, -1);
-    emit({ type: "channel", channel, what, member, name: this.#nameOf(member), by, at });
+    this.#tell({ channel, what, member, by, at });
   }
 
-  /** Another device of this member, or somebody else, changed where the member is. */
+  #tell({ channel, what, member, by, at }: News): void {
+    this.#options.emit({ type: "channel", channel, what, member, name: this.#nameOf(member), by, at });
+  }
+
+  async #onChanged(told: News): Promise<void> {
+    const { clock, session, book, onError } = this.#options;
+    const { channel } = told;
+    const fresh = this.#fresh.get(channel);
+    if (fresh !== undefined) fresh.last = told;
+    if (fresh !== undefined || this.#fresh.size >= mostFresh) return;
+    const timer = clock.setTimer(askAgainMs, () => {
+      const last = this.#fresh.get(channel)?.last;
+      this.#fresh.delete(channel);
+      if (last !== undefined && session.isOpen) this.#onChanged(last).catch(onError);
+    });
+    this.#fresh.set(channel, { timer, last: undefined });
+    await book.refresh(channel);
+    this.#tell(told);
+  }
+
+  /** Another device of this member came in, or it is in the channel no more. */
   async #onOwn(channel: string, what: Told["what"]): Promise<void> {
     const { book } = this.#options;
     if (what === "left" || what === "kicked" || what === "removed") book.leave(channel);
-    else if (what === "changed" || (what === "joined" && !book.isJoined(channel))) await book.refresh(channel);
+    else if (what === "joined" && !book.isJoined(channel)) await book.refresh(channel);
   }
 
   async #onTyping(channel: string, member: string | undefined, writes: boolean): Promise<void> {

@@ -1,6 +1,14 @@
 /** Channels as a device takes part in them: coming and going, posting, following, and handing posts to programs. */
 import { type Archive, type Clock, type Journal, type JournalState, type Random } from "@parley/core";
-import { type Channel, type Content, ParleyError, type PushMessage, type TextContent } from "@parley/protocol";
+import {
+  type Channel,
+  type Content,
+  contentSchema,
+  issueOf,
+  ParleyError,
+  type PushMessage,
+  type TextContent,
+} from "@parley/protocol";
 
 import type { Delivery, Sent } from "../../delivery.ts";
 import type { Directory } from "../../directory.ts";
@@ -99,7 +107,17 @@ export class Channels {
       nameOf: (channel) => book.known(channel)?.name ?? channel,
       onError,
     });
-    this.#news = new ChannelNews({ member, session, directory, book, people: this.#people, cipher, emit, onError });
+    this.#news = new ChannelNews({
+      member,
+      clock,
+      session,
+      directory,
+      book,
+      people: this.#people,
+      cipher,
+      emit,
+      onError,
+    });
     this.#session = new ChannelSession({
       clock,
       random,
@@ -153,6 +171,7 @@ export class Channels {
 
   stop(): void {
     this.#session.stop();
+    this.#news.stop();
     this.#follower.stop();
     this.#outbox.stop();
     this.#subscriptions.stop();
@@ -227,7 +246,10 @@ export class Channels {
     return this.#people.list(channel);
   }
 
-  /** Resolves when it is on disk. Throws `not_in_channel`, `archived`, `unsupported_operation`, `too_large` and `limit_reached`. */
+  /**
+   * Resolves when it is on disk. Throws `invalid_argument` for what is not of the documented form, `not_in_channel`, `archived`,
+   * `unsupported_operation`, `too_large` and `limit_reached`.
+   */
   async post(channel: string, content: Content, { via, signal }: PostHow = {}): Promise<Sent> {
     await this.open();
     signal?.throwIfAborted();
@@ -240,8 +262,11 @@ export class Channels {
       });
     if (known.encrypted && via !== undefined)
       throw new ParleyError("unsupported_operation", { message: "An edge speaks for others in public channels only." });
-    const called = content.type === "text" ? await this.#called(channel, content) : content;
-    return this.#outbox.accept(channel, called, via);
+    const parsed = contentSchema.safeParse(content);
+    if (!parsed.success)
+      throw new ParleyError("invalid_argument", { message: `The message: ${issueOf(parsed.error)}.` });
+    const { data } = parsed;
+    return this.#outbox.accept(channel, data.type === "text" ? await this.#called(channel, data) : data, via);
   }
 
   /** The name of a channel with its `#`, by `#<channel id>`; without one that is known, the same again. */

@@ -41,7 +41,7 @@ export class OlderPosts {
       const isNew = await Promise.all(older.map((post) => this.#isNew(post)));
       const news = older.filter((_, index) => isNew[index] === true);
       if (news.length > 0) {
-        await take(news, (offset) => base + offset);
+        await take(reactionsFirst(news), (offset) => base + offset);
         return true;
       }
       if (complete || posts.length === 0) return false;
@@ -54,6 +54,21 @@ export class OlderPosts {
     const { channel, archive } = this.#options;
     return (await archive.message(channelConversation(channel), idOf(post))) === undefined;
   }
+}
+
+/**
+ * Newer changes of a message may wait for it already: reactions that come with it have to wait with them, so that they take effect in the
+ * order in which they were made. What is sealed stays in its order.
+ */
+function reactionsFirst(posts: readonly PlacedPost[]): readonly PlacedPost[] {
+  const isReaction = posts.map(({ statement }) => {
+    try {
+      return peekStatement("post", statement).content?.type === "reaction";
+    } catch {
+      return false;
+    }
+  });
+  return [...posts.filter((_, index) => isReaction[index]), ...posts.filter((_, index) => !isReaction[index])];
 }
 
 /** The id that a post claims; of one that cannot be read, the one that it gets. */

@@ -148,7 +148,7 @@ export class PostChanges {
     const conversation = channelConversation(this.#options.channel);
     const { of } = content;
     if (content.type === "reaction")
-      return { type: "reaction", conversation, of, by: member, reaction: content.reaction, on: content.on };
+      return { type: "reaction", conversation, of, by: member, reaction: content.reaction, on: content.on, at: iat };
     const writer = await this.#writerOf(of);
     // The archive keeps a change for later under its author alone, which is not enough for the door.
     const isTheirs = writer === undefined ? via === undefined : writer.author === member && writer.via === viaOf(via);

@@ -42,6 +42,8 @@ export interface PostLaneOptions {
 interface Entry extends KeptPost {
   readonly progress: PostProgress;
   isUnderWay: boolean;
+  /** It left once, perhaps in an earlier life, so that the registry may have it whatever was heard of it. */
+  wasSent: boolean;
 }
 
 /** Posts that wait; more are turned away. */
@@ -72,7 +74,7 @@ export class PostLane {
     this.#options = options;
     this.#backoff = new Backoff(options.random);
     this.#nextSeq = options.lastSeq + 1;
-    for (const post of left) this.#entries.set(post.id, this.#entryOf(post, post.state));
+    for (const post of left) this.#entries.set(post.id, { ...this.#entryOf(post, post.state), wasSent: true });
   }
 
   get underWay(): number {
@@ -186,7 +188,8 @@ export class PostLane {
     for (const entry of this.#entries.values()) {
       if (entry.isUnderWay) continue;
       if (entry.progress.state === "stored") this.#settle(entry.id);
-      else this.#refuse(entry, error);
+      else if (!entry.wasSent) this.#refuse(entry, error);
+      else this.#refuse(entry, { ...error, message: `${error.message} The registry may have had this post before.` });
     }
   }
 
@@ -226,6 +229,7 @@ export class PostLane {
         if (!this.#mayGo) return;
         if (!this.#entries.has(entry.id)) continue;
         entry.isUnderWay = true;
+        entry.wasSent = true;
         this.#underWay++;
         this.#awaitAnswer();
         await this.#options.session.sendPost(bytes);
@@ -308,6 +312,6 @@ export class PostLane {
       monotonic: () => clock.monotonic(),
       onDelivery,
     });
-    return { ...post, progress, isUnderWay: false };
+    return { ...post, progress, isUnderWay: false, wasSent: false };
   }
 }

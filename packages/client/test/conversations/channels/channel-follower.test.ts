@@ -49,6 +49,24 @@ describe("a channel that is followed", () => {
     expect((await life.archive.conversations())[0]?.messages).toBe(250);
   });
 
+  it("shows no reaction that was withdrawn, whichever of the posts comes first", async () => {
+    const node = new FakeNode();
+    const id = mesh16(6);
+    const react = (on: boolean, iat: number): Promise<string> =>
+      ben.post({ type: "reaction", of: id, reaction: "👍", on }, { iat });
+    node.append(await ada.post(text("old"), { id }), await react(true, 2000));
+    node.append(...(await postsOf(numbered(100))), await react(false, 3000));
+    const life = await Life.begin(node, self, [ada, ben]);
+    node.connect(life.channels);
+    await life.until(async () => (await life.messages()).length === 99);
+    expect(await life.channels.fetchOlder(node.channel.channel)).toBe(true);
+    const oldest = async () =>
+      (await life.archive.messages({ conversation: `#${node.channel.channel}`, after: 0 })).messages[0];
+    expect([(await oldest())?.id, (await oldest())?.reactions]).toEqual([id, {}]);
+    node.append(await react(true, 4000));
+    await life.until(async () => Object.keys((await oldest())?.reactions ?? {}).length === 1);
+  });
+
   it("asks for what a batch shows to be missing", async () => {
     const node = new FakeNode();
     const life = await Life.begin(node, self, [ada]);
@@ -116,6 +134,25 @@ describe("a channel that is followed", () => {
     expect(life.errors).toEqual([]);
   });
 
+  it("begins anew, too, where the registry has less than this device under the same epoch", async () => {
+    const node = new FakeNode();
+    node.append(...(await postsOf(numbered(3))), ...(await postsOf(["lost 4", "lost 5"])));
+    const life = await Life.begin(node, self, [ada]);
+    node.connect(life.channels);
+    await life.until(async () => (await life.messages()).length === 5);
+    node.disconnect();
+    node.posts = node.posts.slice(0, 3);
+    node.last = 3;
+    node.append(...(await postsOf(["new 4"])));
+    node.connect(life.channels);
+    await life.until(async () => (await life.messages()).length === 6);
+    node.append(...(await postsOf(["new 5", "new 6"])));
+    await life.until(async () => (await life.messages()).length === 8);
+    expect(await life.texts()).toEqual([...numbered(3), "lost 4", "lost 5", "new 4", "new 5", "new 6"]);
+    expect(life.gaps()).toMatchObject([{ reason: "restored", to: 5 }]);
+    expect(life.errors).toEqual([]);
+  });
+
   it("shows at its place that a post is not signed by its author, and takes the real one that it hides", async () => {
     const node = new FakeNode();
     const [one = "", two = "", three = ""] = await postsOf(numbered(3));
@@ -150,6 +187,16 @@ describe("a channel that is followed", () => {
     await life.untilLater(async () => (await life.messages()).length === 3);
     expect(await life.texts()).toEqual(["one", "two", "three"]);
     expect((await life.channels.list())[0]?.trouble).toBeUndefined();
+  });
+
+  it("keeps nobody waiting who wants to hear of a channel that cannot be followed in this session", async () => {
+    const node = new FakeNode();
+    node.refusal = "forbidden";
+    const life = await Life.begin(node, self, []);
+    node.connect(life.channels);
+    await life.until(async () => (await life.channels.list())[0]?.trouble === "forbidden");
+    const end = await life.channels.subscribe(node.channel.channel, () => undefined);
+    end();
   });
 
   it("lets nobody but its author change or take back a post", async () => {

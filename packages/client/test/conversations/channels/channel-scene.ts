@@ -104,6 +104,8 @@ export class FakeNode {
   readonly received: string[] = [];
   /** What becomes of a post. Default: it is stored, and told. */
   onPost: (statement: string, id: string) => ErrorCode | "store" | "store silently" | "lose" = () => "store";
+  /** Why the channel is not pushed to whoever asks for it. */
+  refusal: ErrorCode | undefined;
   /** Batches are made but not pushed. */
   mute = false;
   device: Channels | undefined;
@@ -222,7 +224,8 @@ export class FakeNode {
   }
 
   #follow(wanted: RequestBody<"channel.follow">["channels"][number] | undefined) {
-    const after = wanted?.epoch === this.epoch ? (wanted.after ?? 0) : 0;
+    if (this.refusal !== undefined) return { channel: channelId, error: { code: this.refusal, message: "no" } };
+    const after = wanted?.epoch === this.epoch ? Math.min(wanted.after, this.last) : 0;
     this.following = true;
     this.#told = after;
     setImmediate(() => this.push());

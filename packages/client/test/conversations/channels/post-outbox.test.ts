@@ -173,6 +173,20 @@ describe("what is posted to a channel", () => {
     await expect(say(life, "one more")).rejects.toMatchObject({ code: "limit_reached" });
   });
 
+  it("is not accepted when it is not of the documented form", async () => {
+    const node = new FakeNode();
+    const life = await following(node);
+    const wrong: readonly Content[] = [
+      { type: "text", text: "" },
+      { type: "text", text: "x", thread: "no id!" },
+      { type: "reaction", of: "AAAA", reaction: "two words", on: true },
+    ];
+    for (const content of wrong)
+      await expect(life.channels.post(channelId, content)).rejects.toMatchObject({ code: "invalid_argument" });
+    expect(life.channels.pending(channelId)).toEqual([]);
+    expect(node.received).toEqual([]);
+  });
+
   it("is refused when this member is in the channel no more, or was never", async () => {
     const node = new FakeNode();
     const life = await following(node);
@@ -182,6 +196,21 @@ describe("what is posted to a channel", () => {
     node.connect(life.channels);
     expect(await sent.settled).toMatchObject({ state: "refused", error: { code: "not_in_channel" } });
     await expect(say(life, "again")).rejects.toMatchObject({ code: "not_in_channel" });
+  });
+
+  it("is not said to be missing from a channel when it may have got there before this member was out", async () => {
+    const node = new FakeNode();
+    const life = await following(node);
+    node.onPost = () => "store silently";
+    node.mute = true;
+    const sent = await say(life, "stored, and nobody said so");
+    await life.until(() => node.last === 1);
+    node.disconnect();
+    const after = await say(life, "never sent");
+    node.joined = false;
+    node.connect(life.channels);
+    expect((await sent.settled).error?.message).toContain("may have");
+    expect((await after.settled).error?.message).not.toContain("may have");
   });
 
   it("is not taken by an archived channel", async () => {

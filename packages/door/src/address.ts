@@ -3,7 +3,7 @@
  * characters that begin with a digit and end in g to z. Members of the mesh: `@name`, or `@~name` where the name could be
  * taken for a client's id. Clients of another door of the mesh: `@door/id`.
  */
-import { parseName } from "@parley/protocol";
+import { parseName, type Via } from "@parley/protocol";
 
 export type Address =
   | { readonly kind: "channel"; readonly name: string }
@@ -35,6 +35,15 @@ export function parseAddress(text: string): Address | undefined {
 /** A member of the mesh as clients see it. */
 export function memberAddress(name: string): string {
   return isClientId(name) ? `@~${name}` : `@${name}`;
+}
+
+/**
+ * What a door writes to a member for one of its clients: an envelope has no `via`, so whose word it is stands before the text; and before
+ * that, where the member is a door, for which of its clients it is.
+ */
+export function spokenFor({ id, name, standing }: Via, text: string, to?: string): string {
+  const said = `@${id} (${name}, ${standing}): ${text}`;
+  return to === undefined ? said : `@${to} ${said}`;
 }
 
 /** The client that a member's message to the door begins with, `@id` and white space, a colon or a comma; and the rest. */

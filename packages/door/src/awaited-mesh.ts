@@ -67,8 +67,8 @@ export class AwaitedMesh implements DoorMesh {
     await this.#there.post(channel, text, via);
   }
 
-  async direct(name: string, text: string, via: Via | undefined): Promise<string> {
-    return this.#there.direct(name, text, via);
+  async direct(name: string, text: string, via?: Via, to?: string): Promise<string> {
+    return this.#there.direct(name, text, via, to);
   }
 
   async isMember(publicKey: string): Promise<boolean> {

@@ -109,11 +109,10 @@ export class Channels {
     const most = client.isAdmitted ? bounds.channelsMade : bounds.channelsMadeByGuest;
     if (client.channelsMade >= most || client.channels.size >= bounds.channelsPerClient)
       throw new Refusal("LIMIT_REACHED", `You may make ${most} channels and be in ${bounds.channelsPerClient}.`);
-    const isTaken =
-      this.#private.find(name) !== undefined ||
-      this.#open.has(name) ||
-      (await this.#meshChannels()).some((channel) => channel.name === name);
-    if (isTaken) throw new Refusal("CHANNEL_EXISTS", "A channel of this name exists.");
+    const isOnMesh = (await this.#meshChannels()).some((channel) => channel.name === name);
+    // Asked last: somebody else may have made it meanwhile.
+    if (isOnMesh || this.#private.find(name) !== undefined || this.#open.has(name))
+      throw new Refusal("CHANNEL_EXISTS", "A channel of this name exists.");
     if (!this.#made.take(clock.monotonic()))
       throw new Refusal("LIMIT_REACHED", "Too many channels were made at this door; wait a minute.");
     const channel =

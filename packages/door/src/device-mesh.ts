@@ -3,7 +3,7 @@ import type { DeviceApi, DeviceEvent, IncomingPost } from "@parley/client";
 import { type ArchivedMessage, idOfKey } from "@parley/core";
 import { type AnyContent, isParleyError, ParleyError, textContent, type Via } from "@parley/protocol";
 
-import { isClientId } from "./address.ts";
+import { isClientId, spokenFor } from "./address.ts";
 import type { DoorMesh, MeshChannel, MeshChannelListener, MeshDirect, MeshPost } from "./door-mesh.ts";
 
 /** What the door needs of a device. */
@@ -93,9 +93,8 @@ export class DeviceMesh implements DoorMesh {
     if (state !== "stored") throw new ParleyError("refused");
   }
 
-  /** The envelope of a direct message has no `via`: whose word it is stands before it. */
-  async direct(name: string, text: string, via: Via | undefined): Promise<string> {
-    const said = via === undefined ? text : `@${via.id} (${via.name}, ${via.standing}): ${text}`;
+  async direct(name: string, text: string, via?: Via, to?: string): Promise<string> {
+    const said = via === undefined ? text : spokenFor(via, text, to);
     return (await this.#device.conversations.say(`@${name}`, { text: said })).id;
   }
 

@@ -65,8 +65,8 @@ export interface DoorMesh {
   /** Tells a member of a channel that the door is in. */
   invite(channel: string, name: string): Promise<void>;
   post(channel: string, text: string, via: Via): Promise<void>;
-  /** Resolves with the message's id. Without `via` the door speaks for itself. */
-  direct(name: string, text: string, via: Via | undefined): Promise<string>;
+  /** Resolves with the message's id. Without `via` the door speaks for itself. `to`: the client of another door, whose name it is. */
+  direct(name: string, text: string, via?: Via, to?: string): Promise<string>;
   /** Whether this Ed25519 key, 32 bytes in base64url, is the root key of a member who is not revoked. */
   isMember(publicKey: string): Promise<boolean>;
   /** Hands over direct messages to the door; returns the way out. */

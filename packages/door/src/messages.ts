@@ -75,9 +75,9 @@ export class Messages {
         return;
       }
       case "member":
-        return this.#toMember(client, message, address.name, message.content, signed);
+        return this.#toMember(client, message, signed, address.name);
       case "beyond":
-        return this.#toMember(client, message, address.door, `@${address.id} ${message.content}`, signed);
+        return this.#toMember(client, message, signed, address.door, address.id);
       case undefined:
         throw new Refusal("AGENT_NOT_FOUND", "Nobody has this id or name.");
     }
@@ -107,11 +107,12 @@ export class Messages {
   async #toMember(
     client: DoorClient,
     message: ClientMessageOf<"MSG">,
-    name: string,
-    text: string,
     signed: Signed,
+    name: string,
+    to?: string,
   ): Promise<void> {
-    const id = await this.#within(this.#options.mesh.direct(name, meshText(text), viaOf(client, signed)));
+    const text = meshText(message.content);
+    const id = await this.#within(this.#options.mesh.direct(name, text, viaOf(client, signed), to));
     this.#written.set(id, client.id);
     this.#talks.set(name, new Set([...[...(this.#talks.get(name) ?? [])].slice(-8), client.id]));
     client.send(this.#message(client, message, signed));
@@ -131,7 +132,7 @@ export class Messages {
       id === undefined
         ? "This is the plain door; it passes messages to its clients. Begin with the id of one, as in: @1a2b3c4d hello"
         : `@${id} is not connected at the plain door. Your message was not passed on.`;
-    await this.#within(this.#options.mesh.direct(name, what, undefined));
+    await this.#within(this.#options.mesh.direct(name, what));
   }
 
   #message(client: DoorClient, { to, content }: ClientMessageOf<"MSG">, signed: Signed): ChatMessage {

@@ -14,5 +14,7 @@ export function refuseUpgrade(socket: Duplex, status: keyof typeof phrases, code
     "cache-control: no-store",
     "connection: close",
   ];
+  // Else it would stay for as long as the other side likes.
+  socket.once("finish", () => socket.destroy());
   socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
 }

@@ -1,5 +1,8 @@
+import { once } from "node:events";
+
 import { describe, expect, it } from "vitest";
 
+import { spokenFor, splitRecipient } from "../src/address.ts";
 import { openDoor, openPair } from "./door-fixture.ts";
 import { PlainClient } from "./plain-client.ts";
 
@@ -210,6 +213,24 @@ describe("a private channel", () => {
     expect((await a.rest()).filter(({ type }) => type === "MSG")).toEqual([]);
   });
 
+  it("is made by one of two that ask at the same time", async () => {
+    const { a, b, clock, mesh } = await openPair();
+    clock.advance(1000);
+    const listing = Promise.withResolvers<void>();
+    mesh.listing = listing.promise;
+    const make = { type: "CREATE_CHANNEL", channel: "#secret", invite_only: true };
+    for (const client of [a, b]) {
+      client.send(make);
+      client.socket.ping();
+      await once(client.socket, "pong");
+    }
+    listing.resolve();
+    const said = await Promise.all([a.rest(), b.rest()]);
+    expect(said.flat().map((each) => each["code"] ?? each.type)).toEqual(
+      expect.arrayContaining(["JOINED", "CHANNEL_EXISTS"]),
+    );
+  });
+
   it("takes no members of the mesh", async () => {
     const { a } = await openPair();
     a.send({ type: "CREATE_CHANNEL", channel: "#den", invite_only: true });
@@ -290,6 +311,15 @@ describe("a direct message", () => {
     mesh.known.add("door2");
     a.send({ type: "MSG", to: "@door2/0123abcd", content: "hello" });
     await a.next("MSG");
-    expect(mesh.written.at(-1)).toMatchObject({ name: "door2", text: "@0123abcd hello" });
+    expect(mesh.written.at(-1)).toMatchObject({ name: "door2", text: "hello", to: "0123abcd" });
+  });
+
+  it("is read by another door as one for its client, and by a member as the word of ours", () => {
+    const via = { edge: "door", id: "4k2m9x0t", name: "far", standing: "keyless" } as const;
+    expect(splitRecipient(spokenFor(via, "hello", "0123abcd"))).toEqual({
+      id: "0123abcd",
+      rest: "@4k2m9x0t (far, keyless): hello",
+    });
+    expect(spokenFor(via, "hello")).toBe("@4k2m9x0t (far, keyless): hello");
   });
 });

@@ -8,6 +8,7 @@ export interface WrittenDirect {
   readonly name: string;
   readonly text: string;
   readonly via: Via | undefined;
+  readonly to: string | undefined;
 }
 
 interface FakeChannel {
@@ -29,6 +30,8 @@ export class FakeMesh implements DoorMesh {
   #number = 0;
   /** What posts, and questions whose key one is, are refused with. */
   trouble: unknown;
+  /** Before it answers which channels there are. */
+  listing: Promise<void> | undefined;
   /** Posts are not answered. */
   isSilent = false;
   asked = 0;
@@ -39,6 +42,7 @@ export class FakeMesh implements DoorMesh {
 
   async channels(): Promise<readonly MeshChannel[]> {
     this.asked++;
+    await this.listing;
     return [...this.#channels].map(([name, { members }]) => ({ name, members: members.size }));
   }
 
@@ -73,10 +77,10 @@ export class FakeMesh implements DoorMesh {
     this.#store(name, { member: this.self.member, name: this.self.name, via, text });
   }
 
-  async direct(name: string, text: string, via: Via | undefined): Promise<string> {
+  async direct(name: string, text: string, via?: Via, to?: string): Promise<string> {
     this.#member(name);
     const id = `dm.${++this.#number}`;
-    this.written.push({ id, name, text, via });
+    this.written.push({ id, name, text, via, to });
     return id;
   }
 

@@ -1,5 +1,7 @@
 import { execFileSync, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -45,6 +47,24 @@ describe("a listener of the door's own", () => {
     const { door } = await openDoor();
     const listener = await door.listen({ port: 0, host: "::1" });
     await PlainClient.come(listener.url);
+  });
+
+  it("lets go of a connection that it refused, also when the other side does not", async () => {
+    const { url } = await openDoor();
+    const { port } = new URL(url);
+    const socket = connect({ port: Number(port), host: "127.0.0.1", allowHalfOpen: true });
+    onTestFinished(() => void socket.destroy());
+    socket.write("GET / HTTP/1.1\r\nHost: localhost\r\nOrigin: https://elsewhere.example\r\nConnection: Upgrade\r\n");
+    socket.write(
+      "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
+    );
+    socket.resume();
+    await once(socket, "end");
+    const failed = once(socket, "error");
+    // To a socket that is there still, this could be said for ever.
+    const saying = setInterval(() => socket.write("x"), 5);
+    onTestFinished(() => clearInterval(saying));
+    await failed;
   });
 
   it("says which address it cannot have", async () => {

@@ -35,6 +35,13 @@ export class PlainKey {
   }
 }
 
+/** The same bytes in another spelling of base64: the last character has four bits that stand for nothing. */
+export function respelled(signature: string): string {
+  const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  const last = alphabet.indexOf(signature.at(-3) ?? "");
+  return `${signature.slice(0, -3)}${alphabet[last + 1] ?? ""}==`;
+}
+
 /** A program at the door: sends JSON, and waits for what comes, of a type, in order. */
 export class PlainClient {
   readonly socket: WebSocket;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { openDoor, type Scene } from "./door-fixture.ts";
-import { PlainClient, PlainKey, type Said } from "./plain-client.ts";
+import { PlainClient, PlainKey, respelled, type Said } from "./plain-client.ts";
 
 interface Deal extends Scene {
   readonly a: PlainClient;
@@ -243,8 +243,10 @@ describe("a proposal", () => {
     const said: Said | undefined = deal.a.all.find(({ type }) => type === "PROPOSAL");
     await deal.a.bye();
     const impostor = await PlainClient.come(deal.url, { pubkey: deal.aKey.pubkey });
-    expect(await word(impostor, { type: "PROPOSAL", to: deal.b.id, task: "paint the fence", sig: said?.["sig"] })).toBe(
-      "VERIFICATION_FAILED",
-    );
+    const sig = String(said?.["sig"]);
+    for (const each of [sig, respelled(sig)])
+      expect(await word(impostor, { type: "PROPOSAL", to: deal.b.id, task: "paint the fence", sig: each })).toBe(
+        "VERIFICATION_FAILED",
+      );
   });
 });

@@ -1,4 +1,10 @@
-import type { GroupChange, GroupDevice, NewCommit, ProcessedCommit } from "@parley/core";
+import {
+  type GroupChange,
+  type GroupDevice,
+  maxAuthenticatedBytes,
+  type NewCommit,
+  type ProcessedCommit,
+} from "@parley/core";
 import { ParleyError, toBase64url } from "@parley/protocol";
 import type { Proposal, PublicMessage } from "ts-mls";
 import { createCommit } from "ts-mls/createCommit.js";
@@ -55,14 +61,27 @@ async function additionsOf(
  * A commit as a PublicMessage: who is in a channel the registry knows anyway, and so a commit uses none of the message keys, and one that
  * lost against another leaves nothing behind.
  */
-export async function makeCommit(state: HeldState, change: GroupChange, trust: LeafTrust): Promise<NewCommit> {
+export async function makeCommit(
+  state: HeldState,
+  change: GroupChange,
+  authenticated: Uint8Array,
+  trust: LeafTrust,
+): Promise<NewCommit> {
   state.mustBeActive();
+  if (authenticated.length > maxAuthenticatedBytes)
+    throw new ParleyError("too_large", { message: "What a commit carries readable is above its limit." });
+  const authenticatedData = authenticated.slice();
   const { removed, proposals: removals } = removalsOf(state, change);
   const { added, proposals: additions } = await additionsOf(state, change, removed, trust);
   return guarded("internal", async () => {
     const { newState, welcome, commit } = await createCommit(
       { state: state.toLibrary(trust.service("add")), cipherSuite: await loadSuite() },
-      { wireAsPublicMessage: true, extraProposals: [...removals, ...additions], ratchetTreeExtension: true },
+      {
+        wireAsPublicMessage: true,
+        extraProposals: [...removals, ...additions],
+        ratchetTreeExtension: true,
+        authenticatedData,
+      },
     );
     checkDevices(newState.ratchetTree);
     return {
@@ -102,11 +121,20 @@ export async function processCommit(state: HeldState, bytes: Uint8Array, trust: 
   state.mustBeActive();
   const { message, facts } = readCommit(state, bytes);
   const { by, added, removed, removedLeaves } = facts;
+  const unlisted: GroupDevice[] = [];
   return guarded("cannot_open", async () => {
-    const before = state.toLibrary(trust.service("follow"));
+    const before = state.toLibrary(trust.follower((device) => unlisted.push(device)));
     const { newState } = await processPublicMessage(before, message, emptyPskIndex, await loadSuite());
     const selfRemoved = removedLeaves.includes(state.keys.path.leafIndex);
     if (!selfRemoved) checkDevices(newState.ratchetTree);
-    return { state: selfRemoved ? state.removed() : state.next(newState), by, added, removed, selfRemoved };
+    return {
+      state: selfRemoved ? state.removed() : state.next(newState),
+      by,
+      added,
+      removed,
+      unverified: unlisted,
+      authenticated: message.content.authenticatedData.slice(),
+      selfRemoved,
+    };
   });
 }

@@ -64,8 +64,8 @@ export class MlsGroups implements GroupCrypto {
     return groupInfoOf(HeldState.of(state).toLibrary(this.#trust.service("follow")));
   }
 
-  async commit(state: GroupState, change: GroupChange = {}): Promise<NewCommit> {
-    return makeCommit(HeldState.of(state), change, this.#trust);
+  async commit(state: GroupState, change: GroupChange = {}, authenticated = new Uint8Array()): Promise<NewCommit> {
+    return makeCommit(HeldState.of(state), change, authenticated, this.#trust);
   }
 
   async processCommit(state: GroupState, commit: Uint8Array): Promise<ProcessedCommit> {
@@ -86,6 +86,10 @@ export class MlsGroups implements GroupCrypto {
 
   async open(state: GroupState, message: Uint8Array): Promise<OpenedMessage> {
     return openMessage(HeldState.of(state), message);
+  }
+
+  received(state: GroupState, opened: GroupState): GroupState {
+    return HeldState.of(state).received(HeldState.of(opened));
   }
 
   encode(state: GroupState): EncodedGroup {

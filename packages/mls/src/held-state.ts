@@ -118,6 +118,17 @@ export class HeldState implements GroupState {
     return new HeldState({ ...this.#parts, past: past.map((each) => (isSame(each) ? epoch : each)) });
   }
 
+  /** The same with the ratchets of the others, and those of the past, as another state of this epoch has them. */
+  received(other: HeldState): HeldState {
+    const { present } = this.#parts;
+    const own = this.keys.path.leafIndex * 2;
+    const node = present.secrets[own];
+    if (other.epoch !== this.epoch || node === undefined) return this;
+    const secrets = other.present.secrets.slice();
+    secrets[own] = node;
+    return new HeldState({ ...this.#parts, present: { ...present, secrets }, past: other.past });
+  }
+
   /** The state of the next epoch, as the library made it. */
   next(made: ClientState): HeldState {
     return HeldState.start(fromLibrary(made), [this.#parts.present, ...this.#parts.past].slice(0, keptEpochs));

@@ -20,20 +20,29 @@ export class LeafTrust {
 
   /** The device that a leaf belongs to. Throws `bad_signature` when its member does not list it or it did not certify the leaf's key. */
   async check(credential: Credential, leafKey: Uint8Array, why: GroupCheck): Promise<GroupDevice> {
+    const { member, device, isListed } = await this.#look(credential, leafKey, why);
+    if (isListed) return { member, device };
+    throw new ParleyError("bad_signature", {
+      message: `A leaf is of device ${device}, which its member does not list.`,
+    });
+  }
+
+  async #look(
+    credential: Credential,
+    leafKey: Uint8Array,
+    why: GroupCheck,
+  ): Promise<GroupDevice & { readonly isListed: boolean }> {
     const { member, device, certificate } = readCredential(credential);
     const key = await this.#deviceKey({ member, device }, why);
-    if (key === undefined)
-      throw new ParleyError("bad_signature", {
-        message: `A leaf is of device ${device}, which its member does not list.`,
-      });
+    if (key === undefined) return { member, device, isListed: false };
     const signed = certifiedBytes(this.#mesh, { member, device }, leafKey);
     const name = `${key}.${toBase64url(certificate)}.${toBase64url(signed)}`;
-    if (this.#verified.has(name)) return { member, device };
+    if (this.#verified.has(name)) return { member, device, isListed: true };
     if (!(await verifyBytes(key, certificate, signed)))
       throw new ParleyError("bad_signature", { message: `Device ${device} did not certify the key of its leaf.` });
     if (this.#verified.size >= mostVerified) this.#verified.delete(this.#verified.values().next().value ?? "");
     this.#verified.add(name);
-    return { member, device };
+    return { member, device, isListed: true };
   }
 
   /** The same for the library; it throws where the library expects false, so that the reason stays. */
@@ -41,6 +50,17 @@ export class LeafTrust {
     return {
       validateCredential: async (credential, leafKey) => {
         await this.check(credential, leafKey, why);
+        return true;
+      },
+    };
+  }
+
+  /** For a commit that counts already: a device that no list has is let by, and named to `onUnlisted`. */
+  follower(onUnlisted: (device: GroupDevice) => void): AuthenticationService {
+    return {
+      validateCredential: async (credential, leafKey) => {
+        const { member, device, isListed } = await this.#look(credential, leafKey, "follow");
+        if (!isListed) onUnlisted({ member, device });
         return true;
       },
     };

@@ -1,10 +1,10 @@
-import { createSigner, type GroupState, keptEpochs, sha256 } from "@parley/core";
+import { createSigner, type GroupState, keptEpochs, maxAuthenticatedBytes, sha256 } from "@parley/core";
 import { limits } from "@parley/protocol";
 import { beforeEach, describe, expect, it } from "vitest";
 
 import { MlsGroups } from "../src/index.ts";
 import { at } from "./at.ts";
-import { bytesOf, commitAmong, type DeviceLists, groupOf, newLists, type TestDevice } from "./devices.ts";
+import { bytesOf, commitAmong, type DeviceLists, groupOf, newLists, TestDevice } from "./devices.ts";
 
 const code = (work: Promise<unknown>): Promise<unknown> =>
   work.then(
@@ -163,7 +163,7 @@ describe("MLS groups", () => {
     const joined = await dana.groups.joinByCommit(groupInfo);
     expect(joined).toMatchObject({ added: [dana.id], removed: [], welcome: undefined });
     const { state, ...seen } = await ada.groups.processCommit(ada.state, joined.commit);
-    expect(seen).toEqual({ by: dana.id, added: [dana.id], removed: [], selfRemoved: false });
+    expect(seen).toMatchObject({ by: dana.id, added: [dana.id], removed: [], selfRemoved: false });
     ada.state = state;
     dana.state = joined.state;
     expect(await ada.open(await dana.seal("here"))).toEqual({ text: "here", from: dana.id });
@@ -264,6 +264,32 @@ describe("MLS groups", () => {
     const [, other] = some(await groupOf(lists, 3, "another channel"));
     expect(await code(ben.process((await other.groups.commit(other.state)).commit))).toBe("cannot_open");
     expect(await code(ben.open(await other.seal("wrong door")))).toBe("cannot_open");
+  });
+
+  it("open by one state while another keeps the keys, until both are made one", async () => {
+    const [ada, ben] = three();
+    const message = await ada.seal("kept");
+    const opened = await ben.groups.open(ben.state, message);
+    const said = [await ben.seal("one")];
+    expect((await ben.groups.open(ben.state, message)).content).toEqual(bytesOf("kept"));
+    ben.state = ben.groups.received(ben.state, opened.state);
+    expect(await code(ben.groups.open(ben.state, message))).toBe("cannot_open");
+    ben.reload();
+    expect(await code(ben.groups.open(ben.state, message))).toBe("cannot_open");
+    said.push(await ben.seal("two"));
+    expect((await ben.open(await ada.seal("next"))).text).toBe("next");
+    for (const [index, text] of ["one", "two"].entries()) expect((await ada.open(at(said, index))).text).toBe(text);
+  });
+
+  it("carry what a commit says beside it, up to its limit", async () => {
+    const [ada, ben] = three();
+    const most = new Uint8Array(maxAuthenticatedBytes);
+    const { commit } = await ada.groups.commit(ada.state, {}, bytesOf("at noon"));
+    const { authenticated, unverified } = await ben.groups.processCommit(ben.state, commit);
+    expect(authenticated).toEqual(bytesOf("at noon"));
+    expect(unverified).toEqual([]);
+    expect(await code(ada.groups.commit(ada.state, {}, most))).toBe("nothing was thrown");
+    expect(await code(ada.groups.commit(ada.state, {}, new Uint8Array(most.length + 1)))).toBe("too_large");
   });
 
   it("survive a restart at every step", async () => {
@@ -387,6 +413,21 @@ describe("a leaf of a group", () => {
     const { keyPackage, secret } = await groups.makeKeyPackage();
     const made = await careless.commit(own, { add: [keyPackage] });
     expect(await code(victim.groups.joinByWelcome(made.welcome ?? new Uint8Array(), [secret]))).toBe("bad_signature");
+  });
+
+  it("is followed in, and named, when no list has the device any more; nobody joins beside it", async () => {
+    const devices = await groupOf(lists, 3);
+    const [ada, ben] = some(devices);
+    const { groupInfo } = await commitAmong(devices, ada);
+    const stranger = new TestDevice(lists, await sha256("stranger"), await createSigner("device"));
+    const joined = await stranger.groups.joinByCommit(groupInfo);
+    const seen = await ben.groups.processCommit(ben.state, joined.commit);
+    expect(seen.unverified).toEqual([stranger.id]);
+    expect(seen.state.devices).toContainEqual(stranger.id);
+    const dana = await lists.device("dana");
+    expect(await code(dana.groups.joinByCommit(joined.groupInfo))).toBe("bad_signature");
+    const made = await ben.groups.commit(seen.state, { remove: [stranger.id] });
+    expect((await dana.groups.joinByCommit(made.groupInfo)).state.devices).not.toContainEqual(stranger.id);
   });
 
   it("is refused when its certificate is of another mesh", async () => {

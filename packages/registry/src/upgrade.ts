@@ -103,5 +103,7 @@ function refuse(wire: Duplex, error: ParleyError): void {
     "cache-control: no-store",
     "connection: close",
   ];
+  // Else it would stay for as long as the other side likes.
+  wire.once("finish", destroy);
   wire.end(`${head.join("\r\n")}\r\n\r\n${body}`);
 }

@@ -28,10 +28,14 @@ export interface GroupCrypto {
   groupInfo(state: GroupState): Promise<Uint8Array<ArrayBuffer>>;
   /**
    * Adds and removes in one commit; with neither it renews this device's keys. Removals that match nobody are passed over. `invalid_argument`
-   * for a removal of this device, `already_exists` for a device that is there and not removed by the same commit.
+   * for a removal of this device, `already_exists` for a device that is there and not removed by the same commit. `authenticated` goes along,
+   * readable and signed; at most `maxAuthenticatedBytes`.
    */
-  commit(state: GroupState, change?: GroupChange): Promise<NewCommit>;
-  /** What another device committed. `cannot_open`: this device cannot follow, and joins anew with `joinByCommit`. */
+  commit(state: GroupState, change?: GroupChange, authenticated?: Uint8Array): Promise<NewCommit>;
+  /**
+   * What another device committed. `cannot_open`: this device cannot follow, and joins anew with `joinByCommit`. Of a device that came in
+   * and whose key nobody can tell any more it says so in `unverified`: to refuse its commit would lock this device out.
+   */
   processCommit(state: GroupState, commit: Uint8Array): Promise<ProcessedCommit>;
   /** Joins by a welcome to one of the key packages whose private parts are given. `cannot_open` when it is for none of them. */
   joinByWelcome(welcome: Uint8Array, kept: readonly Uint8Array[]): Promise<WelcomedState>;
@@ -44,6 +48,11 @@ export interface GroupCrypto {
    * can be opened again from the older one, which only keeps its key for longer.
    */
   open(state: GroupState, message: Uint8Array): Promise<OpenedMessage>;
+  /**
+   * `state` without the keys that `opened`, a state of the same epoch that came of it by `open`, has used up. So one state can open
+   * while another, made durable, keeps these keys until what they opened is durable too.
+   */
+  received(state: GroupState, opened: GroupState): GroupState;
   encode(state: GroupState): EncodedGroup;
   /** `malformed_frame` unless the two parts are of one state. */
   decode(encoded: Pick<EncodedGroup, "base" | "ratchets">): GroupState;
@@ -124,6 +133,10 @@ export interface ProcessedCommit {
   /** With an external commit the one that joined; it is among `removed` too when it took the place of its older leaf. */
   readonly added: readonly GroupDevice[];
   readonly removed: readonly GroupDevice[];
+  /** Of those in the group now: it is not known that they are who they say. Nothing may be sealed before a commit takes them out. */
+  readonly unverified: readonly GroupDevice[];
+  /** What the commit carries readable. */
+  readonly authenticated: Uint8Array<ArrayBuffer>;
   readonly selfRemoved: boolean;
 }
 

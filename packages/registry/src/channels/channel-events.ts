@@ -61,7 +61,7 @@ export class ChannelEvents {
     if (now.state === "in" && before?.state !== "in") this.#add(channel.id, { what: "joined", member });
     else if (now.state === "out" && before?.state === "in")
       this.#add(channel.id, { what: now.why ?? "left", member, ...by });
-    else if (now.state === "invited" && now.by !== undefined)
+    else if ((now.state === "invited" || isInvitedAgain(now, before)) && now.by !== undefined)
       for (const session of this.#options.sessions.ofMember(member))
         session.push("channel.invited", { channel: viewOf(channel, member), by: now.by });
   }
@@ -157,6 +157,10 @@ export class ChannelEvents {
       .flatMap(([member]) => sessions.ofMember(member).map((session) => ({ member, session })));
   }
 }
+
+/** Who is in a channel may have to come into its encrypted group once more. */
+const isInvitedAgain = (now: StoredChannelMember, before: StoredChannelMember | undefined): boolean =>
+  now.state === "in" && before?.state === "in" && now.invitation !== before.invitation;
 
 const departures: ReadonlySet<What> = new Set<What>(["left", "kicked", "removed"]);
 /** Nobody is told that it is here or writes. */

@@ -220,7 +220,7 @@ export class Channels {
     await this.#changeMember(channel.id, member, (current) => {
       const signed = invitation === undefined ? {} : { invitation };
       // Who is in already may need another one: the device that signed the first may be gone.
-      if (current?.state === "in") return invitation === undefined ? undefined : { ...current, ...signed };
+      if (current?.state === "in") return invitation === undefined ? undefined : { ...current, by, ...signed };
       if (current?.state === "invited" && current.by === by && invitation === undefined) return undefined;
       return { state: "invited", since: clock.now(), by, after: 0, ...signed };
     });

@@ -111,7 +111,10 @@ export class Groups {
   async commits(channel: KnownChannel, from: number): Promise<ReplyBody<"group.commits">> {
     const stored = (await this.#stored.get(keys.channelGroup(channel.id)))?.value;
     const remove = [...this.toRemove(channel)].slice(0, limits.encryptedDevices);
-    if (stored === undefined) return { first: 0, commits: [], complete: true, remove };
+    const stays = this.#devicesOf(channel);
+    // One that nobody is left in whom it may have is made anew.
+    if (stored?.devices.some((device) => stays.has(device)) !== true)
+      return { first: 0, commits: [], complete: true, remove };
     const { epoch, commit: newest } = stored;
     const { commits, first } = await this.#commits.from(channel.id, from, limits.pageSize);
     const all = commits.filter((each) => each.epoch < epoch);

@@ -28,11 +28,15 @@ export interface ChannelCipher {
   seal(channel: string, content: AnyContent): Promise<{ readonly epoch: number; readonly message: string }>;
   /** Rejects with a retryable error when it cannot be said yet, as while the registry is away. */
   open(channel: string, post: SealedPost): Promise<OpenedPost>;
+  /** What was opened is in the archive; or it is not, and will be opened again. */
+  settle(channel: string, isKept: boolean): Promise<void>;
   /** A session begins in which this channel is followed. */
   onFollow(channel: string): Promise<void>;
   /** The group has a new epoch, or somebody is to be taken out of it. Without an epoch: the registry refused a post for that. */
   onGroupChanged(channel: string, epoch: number | undefined): Promise<void>;
   /** This member came into the channel, or made it. `invitation` lets its devices into the group. */
   onJoined(channel: string, invitation: string | undefined): Promise<void>;
+  /** The time of an invitation that this device signs. Throws `not_invited` when its word would let nobody in. */
+  invitedAt(channel: string, member: string): Promise<number>;
   onLeft(channel: string): Promise<void>;
 }

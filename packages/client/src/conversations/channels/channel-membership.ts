@@ -52,11 +52,12 @@ export class ChannelMembership {
 
   /** Into an encrypted channel only with a word of this device's own: the others ask for it. */
   async invite(channel: string, member: string): Promise<void> {
-    const { mesh, identity, clock, session, book } = this.#options;
+    const { mesh, identity, clock, session, book, cipher } = this.#options;
     const body: RequestBody<"channel.invite"> = { channel, member };
     if ((await book.find(channel)).encrypted) {
       const { member: by, device } = identity();
-      body.invitation = await signStatement("invitation", { mesh, channel, member, by, iat: clock.now() }, device);
+      const iat = (await cipher?.invitedAt(channel, member)) ?? clock.now();
+      body.invitation = await signStatement("invitation", { mesh, channel, member, by, iat }, device);
     }
     await session.request("channel.invite", body);
   }

@@ -73,8 +73,10 @@ export class ChannelNews {
   }
 
   #onInvited({ channel, by }: PushBody<"channel.invited">): void {
-    const { member, clock, emit, book } = this.#options;
-    book.note(channel);
+    const { member, clock, emit, book, cipher, onError } = this.#options;
+    const { joined, encrypted } = book.note(channel);
+    // It was in the channel, and the others did not let it into the group.
+    if (joined && encrypted) cipher?.onFollow(channel.channel).catch(onError);
     const name = this.#nameOf(member);
     emit({ type: "channel", channel: channel.channel, what: "invited", member, name, by, at: clock.now() });
   }

@@ -62,6 +62,8 @@ export interface ChannelsOptions {
   readonly onError: (error: unknown) => void;
 }
 
+const newsTypes: ReadonlySet<PushMessage["type"]> = new Set(["channel.event", "channel.invited", "group.changed"]);
+
 type Summary = Awaited<ReturnType<Archive["conversations"]>>[number];
 
 export class Channels {
@@ -76,6 +78,7 @@ export class Channels {
   readonly #session: ChannelSession;
   readonly #typing: ChannelTyping;
   #opened: Promise<void> | undefined;
+  #isOpen = false;
 
   constructor(options: ChannelsOptions) {
     const { clock, random, session, directory, journal, writes, log, cipher, emit, onError } = options;
@@ -134,7 +137,9 @@ export class Channels {
   /** Takes up what an earlier start left. Everything that depends on it waits for it; safe to call again. */
   open(): Promise<void> {
     this.#opened ??= Promise.all([this.#book.open(), this.#follower.open()]).then(
-      () => undefined,
+      () => {
+        this.#isOpen = true;
+      },
       (error: unknown) => {
         this.#opened = undefined;
         throw error;
@@ -150,8 +155,15 @@ export class Channels {
 
   /** True when it was about channels. */
   onPush(push: Exclude<PushMessage, { type: "frame.results" }>): boolean {
-    if (push.type !== "post.results") return this.#news.onPush(push);
-    this.#outbox.onResults(push.body);
+    if (push.type === "post.results") {
+      this.#outbox.onResults(push.body);
+      return true;
+    }
+    if (this.#isOpen || !newsTypes.has(push.type)) return this.#news.onPush(push);
+    // What is told of a channel must not take the place of what is known of it, as that it is encrypted.
+    this.open()
+      .then(() => this.#news.onPush(push))
+      .catch(this.#options.onError);
     return true;
   }
 

@@ -45,6 +45,7 @@ export class PostChanges {
   readonly #options: PostChangesOptions;
   /** Whose messages those are that are not in the archive yet. */
   readonly #recent = new Map<string, Writer>();
+  #hasOpened = false;
 
   constructor(options: PostChangesOptions) {
     this.#options = options;
@@ -63,8 +64,11 @@ export class PostChanges {
   }
 
   /** What was given so far is in the archive, or failed to get there and will be read again. */
-  forget(): void {
+  async settle(isKept: boolean): Promise<void> {
+    const { cipher, channel } = this.#options;
     this.#recent.clear();
+    if (this.#hasOpened) await cipher?.settle(channel, isKept);
+    this.#hasOpened = false;
   }
 
   #unreadable({ post, why, claims }: Unreadable, sort: number): ArchiveChange {
@@ -138,6 +142,7 @@ export class PostChanges {
     if (kept !== undefined) return { content: kept };
     const sealed: AnyContent = { type: "encrypted", ...encrypted };
     if (cipher === undefined) return { content: sealed, unreadable: "no-group" };
+    this.#hasOpened = true;
     const opened = await cipher.open(channel, { id, author: member, device, ...encrypted });
     if ("content" in opened) return opened;
     return { content: opened.unreadable === "bad-signature" ? withheld : sealed, unreadable: opened.unreadable };

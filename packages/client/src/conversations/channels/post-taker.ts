@@ -8,7 +8,7 @@ import type { PlacedPost, PostReader, ReadPost } from "./post-reader.ts";
 export interface PostTakerOptions {
   readonly channel: string;
   readonly reader: Pick<PostReader, "read">;
-  readonly changes: Pick<PostChanges, "of" | "forget">;
+  readonly changes: Pick<PostChanges, "of" | "settle">;
   readonly log: Pick<ConversationLog, "apply">;
   /** Of this device: its posts come back to it. */
   readonly device: string;
@@ -38,15 +38,21 @@ export class PostTaker {
   ): Promise<void> {
     const ahead: Promise<ReadPost>[] = [];
     let next = 0;
-    for (let from = 0; from < posts.length; from += postsPerCommit) {
+    let done = 0;
+    while (done < posts.length) {
       const group: ReadPost[] = [];
       const changes: ArchiveChange[] = [];
+      let epoch: number | undefined;
       let failed: { readonly error: unknown } | undefined;
       try {
-        for (let index = from; index < Math.min(from + postsPerCommit, posts.length); index++) {
+        while (done < posts.length && group.length < postsPerCommit) {
           while (ahead.length < mostAhead && next < posts.length) ahead.push(this.#read(posts[next++]));
-          const read = await ahead.shift();
-          if (read === undefined) break;
+          const read = await ahead[0];
+          // The keys of a past epoch go: what they opened is in the archive first.
+          if (read === undefined || (epoch !== undefined && epoch !== (epochOf(read) ?? epoch))) break;
+          epoch ??= epochOf(read);
+          void ahead.shift();
+          done++;
           const change = await this.#options.changes.of(read, sortOf(read.post.offset));
           if (change !== undefined) changes.push(change);
           group.push(read);
@@ -73,8 +79,8 @@ export class PostTaker {
   async #commit(changes: readonly ArchiveChange[]): Promise<void> {
     const { log, changes: memory } = this.#options;
     const written = await Promise.allSettled(changes.map((change) => log.apply(change)));
-    memory.forget();
     const failed = written.find((result) => result.status === "rejected");
+    await memory.settle(failed === undefined);
     if (failed !== undefined) throw failed.reason;
   }
 
@@ -84,3 +90,6 @@ export class PostTaker {
     if (device === this.#options.device) this.#options.onEcho(this.#options.channel, id, read.post);
   }
 }
+
+const epochOf = (read: ReadPost): number | undefined =>
+  read.kind === "signed" ? read.said.encrypted?.epoch : undefined;

@@ -1,5 +1,5 @@
 /** The groups of all encrypted channels that this device is in. */
-import type { Clock, GroupCrypto, GroupDeviceKey, Journal, Random, Signer } from "@parley/core";
+import type { Clock, GroupCrypto, GroupDevice, GroupDeviceKey, Journal, Random, Signer } from "@parley/core";
 import { type AnyContent, anyContentSchema, decodeJson, limits, ParleyError, toParleyError } from "@parley/protocol";
 
 import { bodyOf, textOf } from "../../body.ts";
@@ -65,10 +65,20 @@ export class EncryptedChannels implements ChannelCipher {
     }
   }
 
+  async settle(channel: string, isKept: boolean): Promise<void> {
+    await this.#groups.get(channel)?.settle(isKept);
+  }
+
   async onFollow(channel: string): Promise<void> {
     const group = this.#group(channel);
     group.stale();
-    await group.comeIn();
+    try {
+      await group.comeIn();
+    } catch (error) {
+      if (toParleyError(error).retryable) throw error;
+      // The channel is followed all the same: its posts are shown as what cannot be read, and whoever posts hears why not.
+      this.#options.onError(error);
+    }
   }
 
   async onGroupChanged(channel: string, epoch: number | undefined): Promise<void> {
@@ -83,6 +93,10 @@ export class EncryptedChannels implements ChannelCipher {
 
   onJoined(channel: string, invitation: string | undefined): Promise<void> {
     return this.#group(channel).invited(invitation);
+  }
+
+  invitedAt(channel: string, member: string): Promise<number> {
+    return this.#group(channel).invitedAt(member);
   }
 
   async onLeft(channel: string): Promise<void> {
@@ -101,6 +115,7 @@ export class EncryptedChannels implements ChannelCipher {
       crypto: factory({ mesh, ...own, deviceKey: (device, why) => this.#keyOf(() => group, device, why) }),
       store: new GroupStore(journal, channel),
       invitations: this.#invitations,
+      isListed: (device, isNew) => this.#isListed(device, isNew),
       session,
       clock,
       random,
@@ -109,6 +124,15 @@ export class EncryptedChannels implements ChannelCipher {
     });
     this.#groups.set(channel, group);
     return group;
+  }
+
+  /** Of a new device the registry is asked; of others only if what is known here speaks against them. */
+  async #isListed({ member, device }: GroupDevice, isNew: boolean): Promise<boolean> {
+    const { directory } = this.#options;
+    const known = directory.known(member);
+    if (known?.verified.devices.has(device) === true || (known === undefined && !isNew)) return true;
+    const newest = await directory.refresh(member).catch(unlessForNow);
+    return newest?.verified.devices.has(device) === true;
   }
 
   /** From the member's newest list; a device that is on it no more is in the group until a commit takes it out. */
@@ -121,13 +145,16 @@ export class EncryptedChannels implements ChannelCipher {
     const seen = group().keys[device];
     if (why === "follow" && seen !== undefined) return seen;
     if (member === own.member && device === own.device.id) return own.device.publicKey;
-    const view = await directory.get(member).catch((error: unknown) => {
-      // Of somebody who was revoked nothing is said any more; a commit that takes it out is on its way.
-      if (toParleyError(error).retryable) throw error;
-      return undefined;
-    });
+    // Of somebody who was revoked nothing is said any more; a commit that takes it out is on its way.
+    const view = await directory.get(member).catch(unlessForNow);
     const key = view?.verified.devices.get(device)?.key;
     if (key !== undefined) group().noteKey(device, key);
     return key;
   }
+}
+
+/** Undefined for what asking once more does not change. */
+function unlessForNow(error: unknown): undefined {
+  if (toParleyError(error).retryable) throw error;
+  return undefined;
 }

@@ -10,13 +10,15 @@ import {
   type GroupState,
   keptEpochs,
   type NewCommit,
+  type ProcessedCommit,
   type Random,
 } from "@parley/core";
-import { fromBase64url, ParleyError, type ReplyBody, toBase64url, toParleyError } from "@parley/protocol";
+import { fromBase64url, limits, ParleyError, type ReplyBody, toBase64url, toParleyError } from "@parley/protocol";
 
 import { pause } from "../../pause.ts";
 import type { Session } from "../../session.ts";
-import type { GroupFacts, GroupStore } from "./group-store.ts";
+import { GroupNotes } from "./group-notes.ts";
+import type { GroupStore } from "./group-store.ts";
 import type { Invitations } from "./invitations.ts";
 
 export interface EncryptedGroupOptions {
@@ -25,6 +27,8 @@ export interface EncryptedGroupOptions {
   readonly crypto: GroupCrypto;
   readonly store: GroupStore;
   readonly invitations: Invitations;
+  /** Whether a device is on its member's list, by what is known here; the registry is asked about one that `isNew`. */
+  readonly isListed: (device: GroupDevice, isNew: boolean) => Promise<boolean>;
   readonly session: Pick<Session, "request" | "registryTime">;
   readonly clock: Clock;
   readonly random: Random;
@@ -33,6 +37,8 @@ export interface EncryptedGroupOptions {
   readonly onError: (error: unknown) => void;
 }
 
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
 /** Tries to get in, or to take somebody out, while others commit too. */
 const mostTries = 20;
 /** Rounds of commits in one go. */
@@ -45,8 +51,11 @@ interface Sealing {
 
 export class EncryptedGroup {
   readonly #options: EncryptedGroupOptions;
+  readonly #notes: GroupNotes;
+  /** Seals, commits, and is on disk. */
   #state: GroupState | undefined;
-  #facts: GroupFacts = { keys: {}, removed: {} };
+  /** Opens; the keys that it used up stay in the other until what they opened is kept. */
+  #reader: GroupState | undefined;
   #isLoaded = false;
   /** The registry says that there is more: commits, or somebody to take out. */
   #isStale = true;
@@ -55,17 +64,16 @@ export class EncryptedGroup {
 
   constructor(options: EncryptedGroupOptions) {
     this.#options = options;
+    this.#notes = new GroupNotes(options.store);
   }
 
   /** Keys of devices that were on their members' lists when they came in, by device id. */
   get keys(): Readonly<Record<string, string>> {
-    return this.#facts.keys;
+    return this.#notes.keys;
   }
 
   noteKey(device: string, key: string): void {
-    if (this.#facts.keys[device] === key) return;
-    this.#facts = { ...this.#facts, keys: { ...this.#facts.keys, [device]: key } };
-    this.#options.store.saveFacts(this.#facts).catch(this.#options.onError);
+    this.#notes.noteKey(device, key).catch(this.#options.onError);
   }
 
   /** The registry has news of the group. */
@@ -99,9 +107,21 @@ export class EncryptedGroup {
   invited(invitation: string | undefined): Promise<void> {
     return this.#next(async () => {
       await this.#load();
-      if (invitation !== undefined) await this.#saveFacts({ invitation });
+      await this.#notes.noteInvitation(invitation);
       this.#isStale = true;
       await this.#refresh();
+    });
+  }
+
+  /**
+   * When an invitation of a member is given, ms since 1970: later than the member was taken out, which is done now if it is due. Throws
+   * `not_invited` when this device is not in the group: its word would let nobody in.
+   */
+  invitedAt(member: string): Promise<number> {
+    return this.#next(async () => {
+      this.#isStale = true;
+      await this.#refresh();
+      return Math.max(this.#now, (this.#notes.removedAt(member) ?? 0) + 1);
     });
   }
 
@@ -123,10 +143,13 @@ export class EncryptedGroup {
       if (this.#state === undefined || epoch > this.#state.epoch) await this.#refresh(epoch);
       if (this.#state === undefined || epoch > this.#state.epoch) return undefined;
       try {
-        const opened = await this.#options.crypto.open(this.#state, fromBase64url(message) ?? new Uint8Array());
-        this.#state = opened.state;
+        const { crypto } = this.#options;
+        const reader = this.#reader?.epoch === this.#state.epoch ? this.#reader : this.#state;
+        const opened = await crypto.open(reader, fromBase64url(message) ?? new Uint8Array());
+        // A copy must not use up the key of the post that it was taken from.
         if (opened.from.member !== from.member || opened.from.device !== from.device)
           throw new ParleyError("bad_signature");
+        this.#reader = opened.state;
         return opened.content;
       } catch (error) {
         const { code } = toParleyError(error);
@@ -136,10 +159,21 @@ export class EncryptedGroup {
     });
   }
 
+  /** What was opened is kept, and its keys can go; or it is not, and will be opened once more. */
+  settle(isKept: boolean): Promise<void> {
+    return this.#next(async () => {
+      const [state, reader] = [this.#state, this.#reader];
+      this.#reader = undefined;
+      if (isKept && state !== undefined && reader !== undefined)
+        this.#state = this.#options.crypto.received(state, reader);
+    });
+  }
+
   /** This member is out: its keys go. */
   left(): Promise<void> {
     return this.#next(async () => {
       this.#state = undefined;
+      this.#reader = undefined;
       this.#isLoaded = false;
       await this.#options.store.forget();
     });
@@ -154,7 +188,7 @@ export class EncryptedGroup {
   async #load(): Promise<void> {
     if (this.#isLoaded) return;
     const { store, crypto, onError } = this.#options;
-    this.#facts = await store.facts();
+    await this.#notes.load();
     const kept = await store.load();
     try {
       this.#state = kept === undefined ? undefined : crypto.decode(kept);
@@ -232,7 +266,7 @@ export class EncryptedGroup {
       if (news.commits.length === 0) break;
     }
     if (upTo !== undefined) return false;
-    if (news !== undefined && news.remove.length > 0) await this.#takeOut(news.remove);
+    await this.#takeOut(news?.remove ?? []);
     return true;
   }
 
@@ -251,53 +285,80 @@ export class EncryptedGroup {
     try {
       processed = await crypto.processCommit(state, bytes);
     } catch (error) {
-      if (toParleyError(error).code === "cannot_open") return false;
-      throw error;
+      const { code, retryable } = toParleyError(error);
+      if (retryable && code !== "group_changed") throw error;
+      // The registry has taken it, and the same commit will not be another one later.
+      return false;
     }
-    const { by, added, removed, selfRemoved } = processed;
-    const isJoin = added.some((device) => device.member === by.member && device.device === by.device);
-    if (isJoin) await this.#checkJoiner(by, state, removed, invitation);
-    await this.#noteRemoved(removed, added);
-    if (selfRemoved && !added.some((device) => device.device === own.device)) {
+    const { added, removed, selfRemoved } = processed;
+    // Another start of this device came in by itself, as when this one began with a backup.
+    if (selfRemoved && added.some((device) => device.device === own.device)) return false;
+    if (selfRemoved) {
+      await this.#notes.noteRefused();
       this.#state = undefined;
       await store.forget();
       throw new ParleyError("not_in_channel");
     }
+    await this.#welcome(processed, state, invitation);
+    const at = Math.min(timeIn(processed.authenticated) ?? Infinity, this.#now);
+    await this.#notes.noteRemoved(removed, processed.state, at);
     await this.#adopt(processed.state);
     return true;
   }
 
-  async #checkJoiner(
-    device: GroupDevice,
+  /**
+   * Looks at who came in. The registry has taken the commit, so whoever should not be there is in the group, and it goes on from there;
+   * but nothing is sealed while they are.
+   */
+  async #welcome(
+    { by, added, removed, unverified }: ProcessedCommit,
     { devices }: GroupState,
-    removed: readonly GroupDevice[],
     invitation: string | undefined,
   ): Promise<void> {
-    const { channel, invitations } = this.#options;
-    // Its own older leaf, which it replaces, counts as being there.
-    const present = [...devices, ...removed];
-    const removedAt = this.#facts.removed[device.member];
-    await invitations.check({ channel, device, present, invitation, removedAt });
+    const { channel, invitations, isListed } = this.#options;
+    // Its own older leaf, which it replaces, counts as being there. Who is unwelcome speaks for nobody, not for its own other devices.
+    const present = [...devices, ...removed].filter((device) => !this.#notes.isUnwelcome(device));
+    for (const device of added) {
+      const isJoin = device.member === by.member && device.device === by.device;
+      const removedAt = this.#notes.removedAt(device.member);
+      const isWelcome =
+        !unverified.some((each) => each.device === device.device) &&
+        (await isListed(device, true)) &&
+        (!isJoin || (await invitations.isGood({ channel, device, present, invitation, removedAt })));
+      if (isWelcome) await this.#notes.noteWelcome(device);
+      else await this.#noteUnwelcome([device]);
+    }
   }
 
-  async #noteRemoved(removed: readonly GroupDevice[], added: readonly GroupDevice[]): Promise<void> {
-    const gone = removed.filter(({ member }) => !added.some((device) => device.member === member));
-    if (gone.length === 0) return;
-    const at = this.#options.session.registryTime;
-    await this.#saveFacts({
-      removed: { ...this.#facts.removed, ...Object.fromEntries(gone.map(({ member }) => [member, at])) },
-    });
+  async #noteUnwelcome(devices: readonly GroupDevice[]): Promise<void> {
+    this.#isStale ||= devices.length > 0;
+    await this.#notes.noteUnwelcome(devices);
   }
 
-  /** Takes the devices out that the registry names: whoever wants to post does so first. */
-  async #takeOut(devices: readonly string[]): Promise<void> {
-    const { crypto } = this.#options;
+  /** The registry's time; near this machine's own, so that it cannot make a new invitation of an old one. */
+  get #now(): number {
+    const { session, clock } = this.#options;
+    const here = clock.now();
+    return Math.round(Math.min(Math.max(session.registryTime, here - limits.clockSkewMs), here + limits.clockSkewMs));
+  }
+
+  /** Takes the devices out that the registry names, and those that are unwelcome: whoever wants to post does so first. */
+  async #takeOut(named: readonly string[]): Promise<void> {
+    const { crypto, own, isListed } = this.#options;
     const state = this.#state;
     if (state === undefined) return;
-    const remove = state.devices.filter(({ device }) => devices.includes(device));
+    const remove: GroupDevice[] = [];
+    for (const device of state.devices) {
+      if (device.device === own.device) continue;
+      const isNamed = named.includes(device.device) || this.#notes.isUnwelcome(device);
+      if (isNamed || !(await isListed(device, false))) remove.push(device);
+    }
     if (remove.length === 0) return;
-    await this.#offer(state.epoch, await crypto.commit(state, { remove }));
-    await this.#noteRemoved(remove, []);
+    const at = this.#now;
+    const made = await crypto.commit(state, { remove }, encoder.encode(String(at)));
+    // Before it leaves: whether it was taken may show after a restart only.
+    await this.#notes.noteRemoved(remove, made.state, at);
+    await this.#offer(state.epoch, made);
   }
 
   async #comeInAnew(from: number, to: number | undefined): Promise<void> {
@@ -309,25 +370,44 @@ export class EncryptedGroup {
 
   /** Makes the group, if nobody has, or joins it by a commit of its own. */
   async #comeIn(): Promise<void> {
-    const { session, channel, crypto, own } = this.#options;
+    const { session, channel, crypto, own, store } = this.#options;
     const { epoch } = await session.request("group.commits", { channel, from: 0 });
     if (epoch === undefined) {
-      const state = await crypto.createGroup(channel);
-      const info = toBase64url(await crypto.groupInfo(state));
-      await this.#options.store.save(crypto.encode(state));
-      await session.request("group.commit", { channel, info, devices: [own.device] });
-      this.#state = state;
+      await this.#make();
       return;
     }
     const { epoch: present, info } = await session.request("group.info", { channel });
-    await this.#offer(present, await crypto.joinByCommit(fromBase64url(info) ?? new Uint8Array()));
+    const bytes = fromBase64url(info) ?? new Uint8Array();
+    const kept = await store.pending();
+    // This device made it, and did not hear so.
+    if (kept !== undefined && sameBytes(kept.commit, bytes)) return this.#adopt(crypto.decode(kept.state));
+    const { invitation = this.#notes.invitation } = await session.request("channel.get", { channel });
+    if (this.#notes.isRefused(invitation))
+      throw new ParleyError("not_invited", { message: "A member of the channel has to invite this one again." });
+    await this.#notes.noteInvitation(invitation);
+    const joined = await crypto.joinByCommit(bytes);
+    // An older group, or one of theirs, may have those in it whom this device saw being taken out.
+    const isBack = ({ member }: GroupDevice): boolean =>
+      member !== own.member && this.#notes.removedAt(member) !== undefined;
+    await this.#noteUnwelcome(joined.state.devices.filter(isBack));
+    await this.#offer(present, joined);
+  }
+
+  /** Its state is on disk before it is offered, but not taken up before: somebody else may be making the group too. */
+  async #make(): Promise<void> {
+    const { session, channel, crypto, own, store } = this.#options;
+    const state = await crypto.createGroup(channel);
+    const info = await crypto.groupInfo(state);
+    await store.savePending({ commit: info, state: crypto.encode(state) });
+    await session.request("group.commit", { channel, info: toBase64url(info), devices: [own.device] });
+    await this.#adopt(state);
   }
 
   /** What it leads to is on disk before the commit leaves, and is taken up once the registry has the commit. */
   async #offer(epoch: number, { state, commit, groupInfo }: NewCommit): Promise<void> {
     const { session, channel, crypto, store } = this.#options;
     await store.savePending({ commit, state: crypto.encode(state) });
-    const { invitation } = this.#facts;
+    const { invitation } = this.#notes;
     await session.request("group.commit", {
       channel,
       epoch,
@@ -343,12 +423,15 @@ export class EncryptedGroup {
     const { store, crypto } = this.#options;
     await Promise.all([store.save(crypto.encode(state)), store.savePending(undefined)]);
     this.#state = state;
+    this.#reader = undefined;
+    await this.#notes.prune(state);
   }
+}
 
-  async #saveFacts(change: Partial<GroupFacts>): Promise<void> {
-    this.#facts = { ...this.#facts, ...change };
-    await this.#options.store.saveFacts(this.#facts);
-  }
+/** When a commit was made that took somebody out, by the registry's clock. */
+function timeIn(authenticated: Uint8Array): number | undefined {
+  const text = decoder.decode(authenticated);
+  return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }
 
 function sameBytes(one: Uint8Array, other: Uint8Array): boolean {

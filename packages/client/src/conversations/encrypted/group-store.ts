@@ -12,10 +12,15 @@ const factsSchema = z.object({
   keys: z.record(z.string(), z.string().max(64)),
   /** When members were taken out, ms since 1970: an older invitation lets nobody back in. */
   removed: z.record(z.string(), z.number()),
+  /** Devices in the group that nobody let in, or that are off their member's list: nothing is sealed before they are out. */
+  unwelcome: z.array(z.string()),
   /** Invitation of this member. */
   invitation: z.string().max(8192).optional(),
+  /** The invitation, empty for none, with which the others did not let this device in. */
+  refused: z.string().max(8192).optional(),
 });
 export type GroupFacts = z.infer<typeof factsSchema>;
+export const noFacts: GroupFacts = { keys: {}, removed: {}, unwelcome: [] };
 
 export type KeptGroup = Pick<EncodedGroup, "base" | "ratchets">;
 
@@ -78,7 +83,7 @@ export class GroupStore {
     const value = await this.#journal.getState(`${this.#key}/facts`);
     const json = value === undefined ? undefined : parseJson(decoder.decode(value), mostFactsCharacters);
     const facts = json?.ok === true ? factsSchema.safeParse(json.value) : undefined;
-    return facts?.success === true ? facts.data : { keys: {}, removed: {} };
+    return facts?.success === true ? facts.data : noFacts;
   }
 
   saveFacts(facts: GroupFacts): Promise<void> {

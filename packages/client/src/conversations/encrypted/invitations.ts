@@ -1,6 +1,6 @@
 /** Who may come into the group of an encrypted channel: those whom a member of it invited, under its signature. */
 import { type GroupDevice, peekStatement, verifyStatement } from "@parley/core";
-import { ParleyError } from "@parley/protocol";
+import { toParleyError } from "@parley/protocol";
 
 import type { Directory } from "../../directory.ts";
 
@@ -27,20 +27,22 @@ export class Invitations {
     this.#options = options;
   }
 
-  /** Throws `not_invited` for whom nobody in the group invited; what cannot be known now is retryable. */
-  async check({ channel, device, present, invitation, removedAt }: Joiner): Promise<void> {
-    if (present.some(({ member }) => member === device.member)) return;
-    if (invitation === undefined) throw uninvited();
-    const claimed = peekStatement("invitation", invitation);
-    if (!present.some(({ member }) => member === claimed.by)) throw uninvited();
-    const { verified } = await this.#options.directory.get(claimed.by);
-    const key = verified.devices.get(claimed.signer)?.key;
-    if (key === undefined) throw uninvited();
-    const { mesh, channel: to, member, iat } = await verifyStatement("invitation", invitation, key);
-    const isGood = mesh === this.#options.mesh && to === channel && member === device.member;
-    if (!isGood || (removedAt !== undefined && iat <= removedAt)) throw uninvited();
+  /** False for whom nobody in the group invited. Rejects with what is retryable when that cannot be known now. */
+  async isGood({ channel, device, present, invitation, removedAt }: Joiner): Promise<boolean> {
+    if (present.some(({ member }) => member === device.member)) return true;
+    if (invitation === undefined) return false;
+    try {
+      const claimed = peekStatement("invitation", invitation);
+      if (!present.some(({ member }) => member === claimed.by)) return false;
+      const { verified } = await this.#options.directory.get(claimed.by);
+      const key = verified.devices.get(claimed.signer)?.key;
+      if (key === undefined) return false;
+      const { mesh, channel: to, member, iat } = await verifyStatement("invitation", invitation, key);
+      const isFor = mesh === this.#options.mesh && to === channel && member === device.member;
+      return isFor && (removedAt === undefined || iat > removedAt);
+    } catch (error) {
+      if (toParleyError(error).retryable) throw error;
+      return false;
+    }
   }
 }
-
-const uninvited = (): ParleyError =>
-  new ParleyError("not_invited", { message: "A device came into the group whom none of its members invited." });

@@ -258,6 +258,21 @@ describe("a channel that is followed", () => {
     expect(node.received).toEqual([]);
   });
 
+  it("nor when it is told so before it has looked what it knows", async () => {
+    const node = new FakeNode("invite");
+    const first = await Life.begin(node, self, [ada]);
+    node.connect(first.channels);
+    await first.until(() => node.following);
+    await first.settle();
+    node.channel = { ...node.channel, encrypted: false };
+    const { archive, journal } = first;
+    const second = await Life.begin(node, self, [ada], { archive, journal });
+    second.channels.onPush({ type: "channel.invited", body: { channel: node.channel, by: ada.member } });
+    node.connect(second.channels);
+    await second.until(() => node.following);
+    expect((await second.channels.view("general")).encrypted).toBe(true);
+  });
+
   it("takes nothing of bytes that are no batch, or of a channel that it does not follow", async () => {
     const node = new FakeNode();
     const life = await Life.begin(node, self, [ada]);

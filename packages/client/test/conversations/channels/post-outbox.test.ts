@@ -248,6 +248,12 @@ describe("what is posted to an encrypted channel", () => {
       this.calls.push("joined");
       return Promise.resolve();
     }
+    settle(): Promise<void> {
+      return Promise.resolve();
+    }
+    invitedAt(): Promise<number> {
+      return Promise.resolve(0);
+    }
     onLeft(): Promise<void> {
       this.calls.push("left");
       return Promise.resolve();

@@ -44,6 +44,27 @@ describe("a conversation of two members", () => {
     await until(async () => (await said(alice.device, "@bob"))[0]?.state === "read");
   });
 
+  it("is told to be read unless that is withheld, and never when it could not be opened", async () => {
+    await using scope = await MeshScope.start();
+    const alice = await scope.join("alice");
+    const bob = await scope.join("bob");
+    const hear = async (text: string): Promise<string> => {
+      const before = (await said(bob.device, "@alice")).length;
+      const sent = await alice.device.conversations.say("@bob", { text });
+      await until(async () => (await said(bob.device, "@alice")).length > before);
+      await until(async () => (await said(alice.device, "@bob")).at(-1)?.state === "delivered");
+      return sent.id;
+    };
+    await bob.device.conversations.read("@alice", await hear("between us"), { tell: false });
+    await alice.device.conversations.newSecret("@bob");
+    await bob.device.conversations.read("@alice", await hear("under a secret"));
+    await alice.device.conversations.removeSecret("@bob");
+    await bob.device.conversations.read("@alice", await hear("in the open"));
+    await until(async () => (await said(alice.device, "@bob")).at(-1)?.state === "read");
+    expect((await said(alice.device, "@bob")).map(({ state }) => state)).toEqual(["delivered", "delivered", "read"]);
+    expect(await bob.device.conversations.conversations()).toMatchObject([{ unread: 0 }]);
+  });
+
   it("takes edits, retractions and reactions, each by whoever may", async () => {
     await using scope = await MeshScope.start();
     const alice = await scope.join("alice");

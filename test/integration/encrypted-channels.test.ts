@@ -250,57 +250,61 @@ describe("an encrypted channel", () => {
     for (const text of ["from ada", "without eve", "awake"]) expect(texts).toContain(text);
   });
 
-  it("is the same for 20 of 50 who slept through 30 epochs, and nothing to those it lost", {
-    timeout: limitMs,
-  }, async () => {
-    await using scope = await MeshScope.start();
-    const owner = await join(scope, "owner");
-    await owner.device.conversations.createChannel({ name: "secret", kind: "invite" });
-    const letIn = async (name: string, archive = openMemoryArchive()): Promise<Joined> => {
-      const member = await scope.join(name, { ...encrypted, links: false, archive });
-      await owner.device.conversations.inviteTo("#secret", `@${name}`);
-      await member.device.conversations.joinChannel("#secret");
-      return member;
-    };
-    const archives = Array.from({ length: sleepers }, () => openMemoryArchive());
-    const asleep: Joined[] = [];
-    for (const [index, archive] of archives.entries()) asleep.push(await letIn(`sleeper-${index}`, archive));
-    const awake = [owner];
-    while (awake.length < size - sleepers) awake.push(await letIn(`member-${awake.length}`));
-    await Promise.all(asleep.map(({ device }) => device.stop()));
+  it(
+    "is the same for 20 of 50 who slept through 30 epochs, and nothing to those it lost",
+    {
+      timeout: limitMs,
+    },
+    async () => {
+      await using scope = await MeshScope.start();
+      const owner = await join(scope, "owner");
+      await owner.device.conversations.createChannel({ name: "secret", kind: "invite" });
+      const letIn = async (name: string, archive = openMemoryArchive()): Promise<Joined> => {
+        const member = await scope.join(name, { ...encrypted, links: false, archive });
+        await owner.device.conversations.inviteTo("#secret", `@${name}`);
+        await member.device.conversations.joinChannel("#secret");
+        return member;
+      };
+      const archives = Array.from({ length: sleepers }, () => openMemoryArchive());
+      const asleep: Joined[] = [];
+      for (const [index, archive] of archives.entries()) asleep.push(await letIn(`sleeper-${index}`, archive));
+      const awake = [owner];
+      while (awake.length < size - sleepers) awake.push(await letIn(`member-${awake.length}`));
+      await Promise.all(asleep.map(({ device }) => device.stop()));
 
-    const said: string[] = [];
-    const say = async (device: Device, text: string): Promise<void> => {
-      await (
-        await device.conversations.say("#secret", { text })
-      ).settled;
-      said.push(text);
-    };
-    const guests: Joined[] = [];
-    // A guest's coming is one epoch, and its removal another.
-    for (let round = 0; round < epochs / 2; round++) {
-      const guest = await letIn(`guest-${round}`);
-      await say(guest.device, `guest ${round}`);
-      await say(at(awake, round).device, `member in round ${round}`);
-      await owner.device.conversations.kickFrom("#secret", `@guest-${round}`);
-      guests.push(guest);
-      await say(at(awake, round + 1).device, `without guest ${round}`);
-    }
-    const woken = await Promise.all(
-      asleep.map(({ joined, journal }, index) =>
-        scope.restart(joined, { ...encrypted, links: false, journal, archive: at(archives, index) }),
-      ),
-    );
-    for (const { device } of woken) await say(device, `${device.name} is awake`);
-    for (const { device } of [...awake, ...woken]) {
-      await until(async () => (await textsIn(device, "#secret")).length >= said.length);
-      expect(await textsIn(device, "#secret")).toEqual(said);
-    }
-    for (const [round, { device }] of guests.entries()) {
-      const [channel] = (await device.conversations.conversations()).filter(({ conversation: id }) => id[0] === "#");
-      const read = await textsIn(device, channel?.conversation ?? "");
-      expect(read).toContain(`guest ${round}`);
-      expect(read).not.toContain(`without guest ${round}`);
-    }
-  });
+      const said: string[] = [];
+      const say = async (device: Device, text: string): Promise<void> => {
+        await (
+          await device.conversations.say("#secret", { text })
+        ).settled;
+        said.push(text);
+      };
+      const guests: Joined[] = [];
+      // A guest's coming is one epoch, and its removal another.
+      for (let round = 0; round < epochs / 2; round++) {
+        const guest = await letIn(`guest-${round}`);
+        await say(guest.device, `guest ${round}`);
+        await say(at(awake, round).device, `member in round ${round}`);
+        await owner.device.conversations.kickFrom("#secret", `@guest-${round}`);
+        guests.push(guest);
+        await say(at(awake, round + 1).device, `without guest ${round}`);
+      }
+      const woken = await Promise.all(
+        asleep.map(({ joined, journal }, index) =>
+          scope.restart(joined, { ...encrypted, links: false, journal, archive: at(archives, index) }),
+        ),
+      );
+      for (const { device } of woken) await say(device, `${device.name} is awake`);
+      for (const { device } of [...awake, ...woken]) {
+        await until(async () => (await textsIn(device, "#secret")).length >= said.length);
+        expect(await textsIn(device, "#secret")).toEqual(said);
+      }
+      for (const [round, { device }] of guests.entries()) {
+        const [channel] = (await device.conversations.conversations()).filter(({ conversation: id }) => id[0] === "#");
+        const read = await textsIn(device, channel?.conversation ?? "");
+        expect(read).toContain(`guest ${round}`);
+        expect(read).not.toContain(`without guest ${round}`);
+      }
+    },
+  );
 });

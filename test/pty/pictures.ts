@@ -32,7 +32,7 @@ for (const background of ["dark", "light"] as const) {
     await using chat = await DemoChat.open({ columns, rows, env });
     const { terminal } = chat;
     await terminal.until(/Nothing is open|Write to|unverified|another key/);
-    await goTo(terminal, "gene", "hello from ten lines");
+    await goTo(terminal, "gene", "Write to #general");
     await chat.act("writes", { who: "grace", where: `#${"general".padEnd(43, "_")}` });
     await terminal.until("grace writes");
     await draw(terminal, `${size}-channel`);

@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from "@parley/core";
-import { toParleyError } from "@parley/protocol";
+import { type ParleyError, toParleyError } from "@parley/protocol";
 import { type Instance, render } from "ink";
 import { createElement } from "react";
 
@@ -23,6 +23,8 @@ export interface ChatOptions {
   readonly stdout: NodeJS.WriteStream;
   /** `NO_COLOR` and `COLORFGBG` are looked at. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Keeps it from others that their messages were read, whatever the device's own setting. Default false. */
+  readonly withholdsRead?: boolean;
   /** Ends the chat. */
   readonly signal?: AbortSignal;
   readonly clock?: Clock;
@@ -41,9 +43,10 @@ export const runChat = (options: ChatOptions): Promise<string | undefined> => op
 
 /** The same, for whoever has to know what is on the screen. */
 export function openChat(options: ChatOptions): OpenChat {
-  const { device, stdin, stdout, environment, clock = systemClock } = options;
+  const { device, stdin, stdout, environment, withholdsRead = false, clock = systemClock } = options;
   const quit = Promise.withResolvers<void>();
-  const model: ChatModel = new ChatModel({ device, clock, onTrouble: (error) => screen.trouble(error) });
+  const onTrouble = (error: ParleyError): void => screen.trouble(error);
+  const model: ChatModel = new ChatModel({ device, clock, withholdsRead, onTrouble });
   const screen = new ChatScreen({
     model,
     columns: stdout.columns,
@@ -118,7 +121,7 @@ function begin(model: ChatModel, screen: ChatScreen, open: string | undefined): 
       open === undefined
         ? listed.find(({ active, contact }) => active > 0 && contact?.standing !== "request")?.key
         : await model.find(open);
-    if (first !== undefined && model.state.current === undefined) await model.open(first);
+    if (first !== undefined && model.state.current === undefined) await screen.open(first);
   };
   start().catch((error: unknown) => screen.trouble(toParleyError(error)));
 }

@@ -2,7 +2,7 @@ import { createInterface } from "node:readline";
 
 import type { DeviceEvent } from "@parley/client";
 import { type ArchivedMessage, type Clock, systemClock } from "@parley/core";
-import { type ParleyError, textContent, toParleyError, visible } from "@parley/protocol";
+import { ParleyError, textContent, toParleyError, visible } from "@parley/protocol";
 
 import type { ChatDevice } from "./chat-device.ts";
 import { ChatModel } from "./model/chat-model.ts";
@@ -20,6 +20,8 @@ export interface PlainChatOptions {
   readonly output: { write(text: string): unknown };
   /** A person reads what is printed, so that it counts as read. */
   readonly interactive: boolean;
+  /** Keeps it from others that their messages were read, whatever the device's own setting. Default false. */
+  readonly withholdsRead?: boolean;
   readonly signal?: AbortSignal;
   readonly clock?: Clock;
 }
@@ -28,12 +30,21 @@ export interface PlainChatOptions {
 const shownBefore = 10;
 const mostQuoted = 40;
 
-/** A chat in lines, for pipes and for terminals that can do no more. Ends with the input, `/quit` or the signal. */
-export async function runPlainChat(options: PlainChatOptions): Promise<void> {
-  const { device, input, signal, clock = systemClock } = options;
+/**
+ * A chat in lines, for pipes and for terminals that can do no more. Ends with the input, `/quit` or the signal. Resolves with whether
+ * everything that was asked for could be done.
+ */
+export async function runPlainChat(options: PlainChatOptions): Promise<boolean> {
+  const { device, input, signal, withholdsRead = false, clock = systemClock } = options;
   const print = (text: string): void => void options.output.write(`${text}\n`);
-  const fail = ({ message }: ParleyError): void => print(`! ${visible(message)}`);
-  const model = new ChatModel({ device, clock, onTrouble: fail });
+  const complain = ({ message }: ParleyError): void => print(`! ${visible(message)}`);
+  let isDone = true;
+  const fail = (error: unknown): true => {
+    isDone = false;
+    complain(toParleyError(error));
+    return true;
+  };
+  const model = new ChatModel({ device, clock, withholdsRead, onTrouble: complain });
   const lines = createInterface({ input, crlfDelay: Infinity, terminal: false });
   // From now on: what comes before somebody asks for it is lost otherwise.
   const typed = lines[Symbol.asyncIterator]();
@@ -44,15 +55,8 @@ export async function runPlainChat(options: PlainChatOptions): Promise<void> {
     const unwatch = device.watch((event) => tell(event, model, options, print));
     try {
       print(`@${device.name}, ${connectionWords[device.state]}. /help lists commands.`);
-      if (options.open !== undefined)
-        await go(model, options.open, print).catch((error: unknown) => fail(toParleyError(error)));
-      for await (const line of typed) {
-        const goesOn = await takeLine(model, line, print).catch((error: unknown) => {
-          fail(toParleyError(error));
-          return true;
-        });
-        if (!goesOn) break;
-      }
+      if (options.open !== undefined) await go(model, options.open, print).catch(fail);
+      for await (const line of typed) if (!(await takeLine(model, line, print).catch(fail))) break;
     } finally {
       unwatch();
     }
@@ -61,6 +65,7 @@ export async function runPlainChat(options: PlainChatOptions): Promise<void> {
     lines.close();
     model.stop();
   }
+  return isDone;
 }
 
 type Print = (text: string) => void;
@@ -80,8 +85,7 @@ async function takeLine(model: ChatModel, line: string, print: Print): Promise<b
   if (slash !== undefined) {
     if (!("unknown" in slash)) return doCommand(model, slash, print);
     const near = slash.near === undefined ? "" : ` Did you mean /${slash.near}?`;
-    print(`! There is no command /${visible(slash.unknown)}.${near}`);
-    return true;
+    throw new ParleyError("invalid_argument", { message: `There is no command /${slash.unknown}.${near}` });
   }
   const addressed = /^([#@][^\s]+)(?:\s+([\s\S]+))?$/.exec(text);
   if (addressed !== null) {
@@ -91,8 +95,11 @@ async function takeLine(model: ChatModel, line: string, print: Print): Promise<b
     return true;
   }
   const { current } = model.state;
-  if (current === undefined) print("! Nobody is meant: /join #channel, or begin with #channel or @name.");
-  else await model.say(current, { text: text.replace(/^\/\//, "/") });
+  if (current === undefined)
+    throw new ParleyError("invalid_argument", {
+      message: "Nobody is meant: /join #channel, or begin with #channel or @name.",
+    });
+  await model.say(current, { text: text.replace(/^\/\//, "/") });
   return true;
 }
 
@@ -135,7 +142,7 @@ async function go(model: ChatModel, name: string, print: Print): Promise<void> {
   print(`· you are in ${visible(titleOf(conversation))}`);
 }
 
-function tell(event: DeviceEvent, model: ChatModel, { interactive, device }: PlainChatOptions, print: Print): void {
+function tell(event: DeviceEvent, model: ChatModel, { interactive }: PlainChatOptions, print: Print): void {
   switch (event.type) {
     case "message": {
       const { message, request } = event;
@@ -149,7 +156,7 @@ function tell(event: DeviceEvent, model: ChatModel, { interactive, device }: Pla
         print(
           `! @${visible(message.name)} is a stranger: /accept @${visible(message.name)} or /block @${visible(message.name)}`,
         );
-      else if (interactive) void device.conversations.read(message.conversation, message.id).catch(() => undefined);
+      else if (interactive) void model.markRead(message);
       return;
     }
     case "message-changed":

@@ -69,6 +69,25 @@ describe("lists", () => {
     expect(sectionsOf(model.state)[1]?.conversations).toEqual([]);
   });
 
+  it("leave out channels that were left, whatever is remembered of them", async () => {
+    device.addChannel("gone", { joined: false });
+    await device.says("grace", `#${idOf("gone")}`, "long ago");
+    await model.start();
+    await model.refresh();
+    expect(sectionsOf(model.state)[0]?.conversations.map(({ name }) => name)).toEqual(["general"]);
+  });
+
+  it("do not count anew what was read while they were read", async () => {
+    await device.says("grace", general, "one");
+    await model.start();
+    await model.open(general);
+    const before = await device.conversations.conversations();
+    device.conversations.conversations = () => Promise.resolve(before);
+    model.attend();
+    await model.refresh();
+    expect(held(general).unread).toBe(0);
+  });
+
   it("lead around their end, and first to what calls", async () => {
     await model.start();
     await model.open(general);
@@ -152,6 +171,65 @@ describe("an open conversation", () => {
     expect(held(general).older).toBe(false);
     expect(texts(general)[0]).toBe("old 0");
     expect(troubles).toEqual([]);
+  });
+
+  it("shows what comes while it is loaded", async () => {
+    await model.start();
+    const [read, goOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    device.conversations.messages = async (query) => {
+      const page = await device.archive.messages(query);
+      read.resolve();
+      await goOn.promise;
+      return page;
+    };
+    const opening = model.open(general);
+    await read.promise;
+    await device.says("grace", general, "meanwhile");
+    goOn.resolve();
+    await opening;
+    expect(texts(general)).toEqual(["meanwhile"]);
+  });
+
+  it("shows posts of an earlier start that wait still, each of them once", async () => {
+    const content = { type: "text", text: "still here" };
+    const left = { id: "w1", created: 5, content, state: "accepted" } as const;
+    device.conversations.pending = () => Promise.resolve([left]);
+    await model.start();
+    await model.open(general);
+    expect(held(general).waiting).toMatchObject([{ id: "w1", own: true, state: "accepted", content }]);
+    await device.says("ada", general, "still here", { id: "w1", state: "stored" });
+    expect(held(general).waiting).toEqual([]);
+    expect(texts(general)).toEqual(["still here"]);
+  });
+
+  it("puts what happened before it was opened in its place", async () => {
+    await device.says("grace", general, "one");
+    await model.start();
+    clock.advance(1000);
+    const joined = { type: "channel", channel: idOf("general"), what: "joined", by: undefined, at: 0 } as const;
+    device.emit({ ...joined, member: idOf("librarian"), name: undefined });
+    clock.advance(1000);
+    await device.says("grace", general, "two");
+    await model.open(general);
+    expect(held(general).notices).toMatchObject([{ after: 1, text: "@librarian came in" }]);
+  });
+
+  it("says of a member that was revoked that it is none any more", async () => {
+    await model.start();
+    await model.open(general);
+    const event = { type: "channel", channel: idOf("general"), what: "removed", by: undefined, at: 0 } as const;
+    device.emit({ ...event, member: idOf("grace"), name: "grace" });
+    expect(held(general).notices).toMatchObject([{ text: "@grace is no member of the mesh any more" }]);
+    expect(held(general).people?.map(({ name }) => name)).toEqual(["ada"]);
+  });
+
+  it("does not call its oldest message the beginning once older ones were let go", async () => {
+    await device.says("grace", grace, "first");
+    await model.start();
+    await model.open(grace);
+    expect(held(grace).older).toBe(false);
+    for (let count = 0; count < 2000; count++) await device.says("grace", grace, `${count}`);
+    expect([held(grace).messages.length, held(grace).older]).toEqual([2000, true]);
   });
 
   it("follows edits, retractions, reactions and states", async () => {

@@ -24,6 +24,8 @@ beforeEach(async () => {
   screen = new ChatScreen({ model, columns: 100, rows: 30, background: "dark", colours: true, onQuit });
   await model.start();
   await model.open(general);
+  // It begins where what is new begins; all of that was seen.
+  key("escape");
 });
 
 const textOf = (lines: readonly Line[]): string =>
@@ -38,6 +40,7 @@ const textOf = (lines: readonly Line[]): string =>
 const main = (): string => textOf(screen.view.main);
 const overlay = (): string => textOf(screen.view.overlay?.lines ?? []);
 const status = (): string => textOf([screen.view.status]);
+const unreadOf = (where: string): number | undefined => model.state.conversations.get(where)?.unread;
 
 const key = (name: KeyPress["name"], more: Partial<KeyPress> = {}): void =>
   screen.press({ name, text: "", ctrl: false, alt: false, shift: false, ...more });
@@ -80,6 +83,32 @@ describe("writing", () => {
     expect(screen.state.editor.text).toBe("");
     key("up", { ctrl: true });
     await settled(() => expect(screen.state.editor.text).toBe("half a thought"));
+  });
+
+  it("keeps what is written where it was written while the list is gone through", async () => {
+    type("only for this one");
+    ctrl("l");
+    key("down");
+    await settled(() => expect(main()).toContain("#vault"));
+    expect(overlay()).toContain("Conversations");
+    expect(screen.state.editor.text).toBe("");
+    key("enter");
+    key("up", { alt: true });
+    await settled(() => expect(screen.state.editor.text).toBe("only for this one"));
+  });
+
+  it("does not take an edit that was left for a draft", async () => {
+    type("mine");
+    key("enter");
+    await settled(() => expect(main()).toContain("mine"));
+    key("up");
+    type("e");
+    expect(screen.state.editor.text).toBe("mine");
+    key("down", { alt: true });
+    await settled(() => expect(main()).toContain("#vault"));
+    key("up", { alt: true });
+    await settled(() => expect(main()).toContain("#general"));
+    expect(screen.state.editor.text).toBe("");
   });
 
   it("takes pasted lines as they are, without what steers a terminal", () => {
@@ -161,6 +190,7 @@ describe("a selected message", () => {
     expect(main()).toContain("oops");
     type("d");
     await settled(() => expect(main()).not.toContain("oops"));
+    await settled(() => expect(status()).toContain("It was retracted."));
     key("up");
     key("up");
     type("+");
@@ -216,6 +246,12 @@ describe("the mouse", () => {
 });
 
 describe("what lies on top", () => {
+  it("lists what calls first, then what is new, while nothing is written", async () => {
+    await device.says("librarian", `@${idOf("librarian")}`, "@ada?", { mentioned: true });
+    ctrl("k");
+    expect(overlay()).toMatch(/▸ @librarian {2}@1 of 2/);
+  });
+
   it("goes to a conversation by a few letters", async () => {
     ctrl("k");
     type("va");
@@ -284,6 +320,61 @@ it("does not count as read what comes while nobody looks, and marks where that b
   expect(main()).toMatch(/── new ─+\n.*grace\n\s+anybody\?/);
   screen.focus(true);
   expect(model.state.conversations.get(general)?.unread).toBe(0);
+});
+
+it("begins at what is new, which counts as read once its end was on the screen", async () => {
+  const librarian = `@${idOf("librarian")}`;
+  for (let count = 1; count <= 60; count++) await device.says("librarian", librarian, `line ${count}`);
+  ctrl("k");
+  type("libr");
+  key("enter");
+  await settled(() => expect(main()).toContain("── new"));
+  expect(main()).not.toContain("line 60");
+  expect(unreadOf(librarian)).toBe(61);
+  expect(device.calls.filter((call) => call.startsWith("read @libr"))).toEqual([]);
+  key("escape");
+  expect(main()).toContain("line 60");
+  expect(unreadOf(librarian)).toBe(0);
+});
+
+it("marks what is new in a conversation that was open before", async () => {
+  await model.open(`#${idOf("vault")}`);
+  await device.says("grace", general, "news");
+  await model.open(general);
+  expect(main()).toMatch(/── new ─+\n.*grace\n\s+news/);
+  expect(unreadOf(general)).toBe(0);
+});
+
+it("does not count as read what is below the screen when another one is opened", async () => {
+  screen.resize(80, 14);
+  key("pageup");
+  await device.says("builder", general, "fixed on main");
+  key("down", { alt: true });
+  await settled(() => expect(main()).toContain("#vault"));
+  expect(unreadOf(general)).toBe(1);
+});
+
+it("does not count as read what a thread covers", async () => {
+  ctrl("t");
+  await settled(() => expect(main()).toContain("Thread in #general"));
+  await device.says("grace", general, "beside it");
+  expect(unreadOf(general)).toBe(1);
+  key("escape");
+  expect(unreadOf(general)).toBe(0);
+});
+
+it("shows an invitation among the requests, and says how to come in", async () => {
+  device.addChannel("plans", { kind: "invite", joined: false }, ["grace"]);
+  const plans = idOf("plans");
+  const by = idOf("grace");
+  device.emit({ type: "channel", channel: plans, what: "invited", member: device.member, name: "ada", by, at: 0 });
+  await settled(() => expect(textOf(screen.view.list)).toMatch(/Requests[\s\S]*plans/));
+  await model.open(`#${plans}`);
+  expect(main()).toContain("You are not in #plans. /join #plans comes in.");
+  type("/join #plans");
+  key("enter");
+  await settled(() => expect(main()).not.toContain("You are not in"));
+  expect(textOf(screen.view.list)).toMatch(/plans[\s\S]*Direct messages/);
 });
 
 it("holds still while somebody reads further up", async () => {

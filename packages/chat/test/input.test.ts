@@ -42,6 +42,14 @@ describe("a terminal's input", () => {
     expect(keysOf(...Array.from(pasted))).toEqual([pasted]);
   });
 
+  it("takes Esc for a key of its own before what the terminal tells", () => {
+    const click = { type: "mouse", button: 0, column: 12, row: 3, released: false };
+    expect(keysOf("\u001B\u001B[<0;12;3M")).toEqual(["\u001B", click]);
+    expect(keysOf("\u001B\u001B[O")).toEqual(["\u001B", { type: "focus", focused: false }]);
+    expect(keysOf("\u001B\u001B[200~a\rb\u001B[201~")).toEqual(["\u001B", "\u001B[200~a\rb\u001B[201~"]);
+    expect(keysOf("\u001B\u001B[A")).toEqual(["\u001B\u001B[A"]);
+  });
+
   it("bounds a paste", () => {
     const [only] = keysOf(`\u001B[200~${"x".repeat(mostPasted + 5)}`, `${"y".repeat(mostPasted)}\u001B[20`, "1~");
     expect(only).toBe(`\u001B[200~${"x".repeat(mostPasted)}\u001B[201~`);
@@ -124,6 +132,10 @@ describe("names", () => {
     ["Ada", "ada"],
     ["ádа", "ada"],
     ["b1ll", "bill"],
+    ["ada\u00A0", "ada"],
+    ["b\u00ADill", "bill"],
+    ["biӏl", "bill"],
+    ["ａｄａ", "ada"],
   ])("that look like others' are told: %s", (name, other) => {
     expect(watch.takenFor("3", name)).toBe(other);
   });

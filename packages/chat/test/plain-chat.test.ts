@@ -54,7 +54,7 @@ it("ends with /quit, opens what it is told to, and counts as read what a person 
   await device.says("grace", general, "seen");
   await vi.waitFor(() => expect(device.calls).toContain("read #general m0001"));
   input.write("/quit\n");
-  await ended;
+  expect(await ended).toBe(true);
 });
 
 it("goes on after what cannot be done", async () => {
@@ -63,7 +63,7 @@ it("goes on after what cannot be done", async () => {
   await type("#elsewhere", "! There is no channel #elsewhere.");
   await type("/topic x", "! Open a channel first.");
   input.end();
-  await ended;
+  expect(await ended).toBe(false);
 });
 
 it("says when the registry is away, and does not wait for it", async () => {

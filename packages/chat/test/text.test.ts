@@ -48,7 +48,10 @@ describe("lines", () => {
   });
 
   it("are never more than a screen can bear", () => {
-    expect(wrapSpans([span("x\n".repeat(5000))], 10)).toHaveLength(400);
+    expect(texts(wrapSpans([span("x\n".repeat(399))], 30)).at(-1)).toBe("");
+    const long = wrapSpans([span("x\n".repeat(5000))], 30);
+    expect(long).toHaveLength(400);
+    expect(texts(long).at(-1)).toBe("… the rest is not shown");
   });
 
   it("are cut and filled to a width, wide characters whole", () => {

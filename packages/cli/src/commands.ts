@@ -293,7 +293,7 @@ export const commandTable: readonly CommandRow[] = [
     summary: "Talks with members and in channels, on the whole terminal; /help there says how",
     arguments: [{ name: "conversation", means: "what to open first: @name, or '#channel' in quotes", optional: true }],
     options: [{ name: "plain", means: "in lines, as in a pipe and where the terminal can do no more" }],
-    settings: [...linkSettings, "log"],
+    settings: ["strangers", "read-receipts", ...linkSettings, "log"],
     examples: ["parley chat", "parley chat '#general'", "parley chat @librarian --plain"],
     load: () => import("./commands/chat.ts"),
   },

@@ -5,7 +5,7 @@ import { type BlobRef, textContent, visible } from "@parley/protocol";
 
 import { attachmentLine, attachmentView } from "./attachment-view.ts";
 import { shortId } from "./member-table.ts";
-import { messageJson, protectionText, speakerOf, spokenText } from "./message-view.ts";
+import { messageJson, protectionText, shownText, speakerOf, spokenText } from "./message-view.ts";
 import type { Presenter } from "./presenter.ts";
 
 const timeOf = (ms: number): string => new Date(ms).toLocaleTimeString("en-GB");
@@ -24,7 +24,7 @@ export function printMessage(out: Presenter, message: IncomingMessage): void {
   const known = facts.filter((fact) => fact !== undefined).join(", ");
   const name = visible(from.name);
   const lines = [
-    `${out.style("dim", timeOf(created))} ${out.style("bold", `@${name}`)} ${out.style("dim", `(${known})`)} ${visible(text)}`,
+    `${out.style("dim", timeOf(created))} ${out.style("bold", `@${name}`)} ${out.style("dim", `(${known})`)} ${shownText(text)}`,
     ...attachedLines(out, id, attachments),
     ...(request
       ? [out.style("yellow", `  a request: parley contact accept @${name}, or parley contact block @${name}`)]

@@ -10,8 +10,11 @@ enableCompileCache(fileURLToPath(new URL("../../../node_modules/.cache/parley", 
 const [{ commandTable }, { parseCommandLine }] = await Promise.all([import("./commands.ts"), import("./program.ts")]);
 
 const parsed = parseCommandLine(commandTable, process.argv.slice(2), version);
-if ("text" in parsed) process.stdout.write(parsed.text);
-else {
+if ("text" in parsed) {
+  // A reader that went away wants no more.
+  process.stdout.on("error", () => process.exit(0));
+  process.stdout.write(parsed.text);
+} else {
   // The product loads only when there is something to do: `--help` stays fast.
   const { runInvocation, reportUsage } = await import("./run-invocation.ts");
   if ("usage" in parsed) reportUsage(parsed.usage, process.argv.includes("--json"));

@@ -24,12 +24,15 @@ const unreadableText: Readonly<Record<NonNullable<ArchivedMessage["unreadable"]>
   unknown: "of a kind that this version cannot show",
 };
 
+/** Text from others, safe on a terminal. Its further lines stand apart, so that none passes for a line of somebody else. */
+export const shownText = (text: string): string => visible(text).replaceAll("\n", "\n    ");
+
 /** What it says, safe on a terminal; in brackets why it cannot be shown. */
 export function spokenText({ content, unreadable, retracted }: ArchivedMessage): string {
   if (retracted !== undefined) return "(taken back)";
   if (unreadable !== undefined) return `(${unreadableText[unreadable]})`;
   const said = textContent(content);
-  if (said !== undefined) return visible(said.text);
+  if (said !== undefined) return shownText(said.text);
   return knownContent(content)?.type === "retract" ? "(taken back)" : `(${unreadableText.unknown})`;
 }
 

@@ -30,6 +30,8 @@ export async function runInvocation(invocation: Invocation): Promise<void> {
   }
   // A reader that went away, as `| head` does, wants no more.
   process.stdout.on("error", () => process.exit(0));
+  // Nobody is left to be told.
+  process.stderr.on("error", () => undefined);
   const code = await exitCodeOf(invocation, abort.signal);
   await flush(process.stdout);
   await flush(process.stderr);

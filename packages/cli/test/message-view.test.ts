@@ -58,6 +58,14 @@ it.each<[string, Partial<ArchivedMessage>, RegExp]>([
   expect(spokenText(said(change))).toMatch(says);
 });
 
+it("keeps the lines of a message apart from the lines of others", () => {
+  const forged = "14:03:23  aB3dEf.8  @bob  (direct, sealed)  yes";
+  const content = { type: "text", text: `one\n${forged}` };
+  expect(messageLines(out, said({ content }), now)).toEqual([
+    `14:03:22  aB3dEf.7  @ada  (direct, sealed)  one\n    ${forged}`,
+  ]);
+});
+
 it("names whom the door speaks for, who is no member", () => {
   const via = { edge: "door" as const, id: "g1", name: "guest", standing: "unproven" as const };
   expect(messageLines(out, said({ via, name: "door", protection: "door", path: undefined }), now)).toEqual([

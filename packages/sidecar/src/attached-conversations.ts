@@ -94,8 +94,8 @@ export class AttachedConversations implements ConversationApi {
     this.#calls.call("typing", { conversation, writes }).catch(() => undefined);
   }
 
-  async read(conversation: string, upTo: string): Promise<void> {
-    await this.#calls.call("read", { conversation, upTo });
+  async read(conversation: string, upTo: string, options: { tell?: boolean } = {}): Promise<void> {
+    await this.#calls.call("read", { conversation, upTo, ...options });
   }
 
   keep(): () => void {

@@ -95,7 +95,8 @@ export const conversationHandlers: Handlers<keyof typeof conversationOperations>
   },
 
   async read({ device, body }) {
-    await device.conversations.read(body.conversation, body.upTo);
+    const { conversation, upTo, tell } = body;
+    await device.conversations.read(conversation, upTo, ...(tell === undefined ? [] : [{ tell }]));
     return {};
   },
 

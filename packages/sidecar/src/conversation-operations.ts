@@ -89,8 +89,8 @@ export const conversationOperations = {
     none,
   ),
   read: operation(
-    "Everything up to a message was seen.",
-    z.strictObject({ conversation: conversationName, upTo: messageName }),
+    "Everything up to a message was seen; with `tell` false its sender is not told.",
+    z.strictObject({ conversation: conversationName, upTo: messageName, tell: z.exactOptional(z.boolean()) }),
     empty,
     none,
   ),

@@ -65,6 +65,7 @@ it("posts for whom an edge speaks as the held device does, and says of each mess
 it("changes contacts, secrets and channels as the held device does", async () => {
   await onBoth(async (conversations) => [
     await conversations.read("@bob", "in.1"),
+    await conversations.read("@bob", "in.1", { tell: false }),
     await conversations.accept("@bob"),
     await conversations.block("@bob"),
     await conversations.unblock("@bob"),

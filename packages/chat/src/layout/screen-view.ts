@@ -150,7 +150,12 @@ function contactFacts(contact: Conversation["contact"]): readonly string[] {
 
 /** What has to be decided before anything else. */
 function bannerLines(conversation: Conversation | undefined, theme: Theme, width: number): readonly Line[] {
-  const { contact } = conversation ?? {};
+  const { contact, channel } = conversation ?? {};
+  if (channel?.joined === false) {
+    const name = `#${screenLine(channel.name)}`;
+    const what = channel.open ? `You are not in ${name}. /join ${name} comes in.` : `You are not in ${name} any more.`;
+    return said(what, theme, width);
+  }
   if (contact === undefined) return [];
   const who = `@${screenLine(contact.name ?? contact.member.slice(0, 8))}`;
   if (contact.standing === "request") {

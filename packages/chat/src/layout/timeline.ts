@@ -3,7 +3,7 @@ import type { ArchivedMessage } from "@parley/core";
 
 import type { Conversation, Notice } from "../model/chat-state.ts";
 import type { NameWatch } from "../model/look-alike.ts";
-import { threadOf } from "../model/message-list.ts";
+import { mostLoaded, threadOf } from "../model/message-list.ts";
 import { type Line, lineWidth, padLine, span, type Style } from "../text/span.ts";
 import { screenLine, textWidth } from "../text/text-width.ts";
 import type { Theme } from "../text/theme.ts";
@@ -40,6 +40,8 @@ export function timelineOf(conversation: Conversation, look: TimelineLook): read
   const blocks: Block[] = [];
   if (loading) blocks.push(lineBlock("loading", centred("loading…", look)));
   else if (loaded && !older && messages.length > 0) blocks.push(lineBlock("start", centred("the beginning", look)));
+  else if (conversation.messages.length >= mostLoaded)
+    blocks.push(lineBlock("start", centred("older messages: parley history", look)));
   let day = "";
   let before: ArchivedMessage | undefined;
   for (const message of messages) {
@@ -76,7 +78,8 @@ export function threadBlocks(messages: readonly ArchivedMessage[], root: string,
   });
 }
 
-const newKey = "new";
+/** Of the line from which on everything is new. */
+export const newKey = "new";
 const hasNew = (blocks: readonly Block[]): boolean => blocks.some(({ key }) => key === newKey);
 
 function messageBlock(
@@ -145,7 +148,7 @@ const isSameLook = (one: MessageLook, other: MessageLook): boolean =>
 
 function noticeBlock({ id, kind, text }: Notice, look: TimelineLook): Block {
   const { theme, width } = look;
-  const style = kind === "event" ? theme.muted : kind === "gap" ? theme.warning : theme.danger;
+  const style = kind === "event" ? theme.muted : theme.warning;
   const mark = kind === "event" ? "·" : "!";
   const lines = wrapSpans([span(`${mark} ${screenLine(text)}`, style)], Math.max(10, width - 4));
   return { key: `notice ${id}`, message: undefined, lines: lines.map((line) => padLine([span("  "), ...line], width)) };

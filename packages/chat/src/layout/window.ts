@@ -54,6 +54,19 @@ function anchorAt(blocks: readonly Block[], end: number): Anchor | undefined {
   return undefined;
 }
 
+/** With a block's first line at the top; undefined when the end is on the screen then. */
+export function anchorBelow(blocks: readonly Block[], height: number, key: string): Anchor | undefined {
+  let before = 0;
+  for (const block of blocks) {
+    if (block.key === key) {
+      const end = before + height;
+      return end >= total(blocks) ? undefined : anchorAt(blocks, end);
+    }
+    before += block.lines.length;
+  }
+  return undefined;
+}
+
 /** Moves as little as is needed to show a block, its end first. */
 export function scrolledTo(
   blocks: readonly Block[],

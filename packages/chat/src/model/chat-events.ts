@@ -1,5 +1,5 @@
 /** What each event of a device makes of a chat's state. No I/O, no time but what is handed in. */
-import type { Delivery, DeviceEvent, Draft } from "@parley/client";
+import type { ChannelView, Delivery, DeviceEvent, Draft, PendingPost } from "@parley/client";
 import type { ArchivedMessage, ConversationSummary } from "@parley/core";
 
 import { channelGapWords, counted } from "../text/words.ts";
@@ -86,11 +86,7 @@ function withMessage(state: ChatState, message: ArchivedMessage, request: boolea
     return {
       ...conversation,
       ...(request && conversation.contact === undefined ? { contact: requestOf(author, name) } : {}),
-      messages: conversation.loaded
-        ? mergeMessages(isNew ? withReply(conversation.messages, message) : conversation.messages, [message]).slice(
-            -mostLoaded,
-          )
-        : conversation.messages,
+      ...(conversation.loaded || conversation.loading ? withOne(conversation, message, isNew) : {}),
       waiting: conversation.waiting.filter(({ id }) => id !== message.id),
       active: Math.max(conversation.active, message.taken),
       unread: conversation.unread + (counts ? 1 : 0),
@@ -101,6 +97,12 @@ function withMessage(state: ChatState, message: ArchivedMessage, request: boolea
   const { thread } = changed;
   if (thread === undefined || thread.conversation !== key || threadOf(message) !== thread.root) return changed;
   return { ...changed, thread: { ...thread, messages: mergeMessages(thread.messages, [message]) } };
+}
+
+/** One more message among those that are loaded; the oldest goes when there are too many. */
+function withOne({ messages, older }: Conversation, message: ArchivedMessage, isNew: boolean) {
+  const merged = mergeMessages(isNew ? withReply(messages, message) : messages, [message]);
+  return { messages: merged.slice(-mostLoaded), older: older || merged.length > mostLoaded };
 }
 
 /** What became of a post that is not in its channel's history yet. */
@@ -118,35 +120,47 @@ const mostWaiting = 200;
 
 /** Shows a post that was accepted, until its place in the history is known. */
 export function withWaiting(state: ChatState, key: string, id: string, draft: Draft, now: number): ChatState {
-  return updated(state, key, (one) => {
-    if ([...one.messages, ...one.waiting].some((message) => message.id === id)) return one;
-    const message: ArchivedMessage = {
-      conversation: key,
-      id,
-      sort: Number.MAX_SAFE_INTEGER,
-      author: state.me.member,
-      name: state.me.name,
-      device: undefined,
-      created: now,
-      taken: now,
-      content: {
-        type: "text",
-        text: draft.text,
-        ...(draft.thread === undefined ? {} : { thread: draft.thread }),
-        ...(draft.answers === undefined ? {} : { answers: draft.answers }),
-      },
-      path: undefined,
-      protection: one.channel?.encrypted === true ? "group" : "signed",
-      state: "accepted",
-      own: true,
-      edited: undefined,
-      retracted: undefined,
-      reactions: {},
-      replies: 0,
-    };
-    return { ...one, waiting: [...one.waiting, message].slice(-mostWaiting) };
-  });
+  const content = {
+    type: "text",
+    text: draft.text,
+    ...(draft.thread === undefined ? {} : { thread: draft.thread }),
+    ...(draft.answers === undefined ? {} : { answers: draft.answers }),
+  };
+  return updated(state, key, (one) =>
+    withPending(state.me, one, [{ id, created: now, content, state: "accepted" as const }]),
+  );
 }
+
+/** Shows posts that are not in the channel's history yet behind everything else. */
+export function withPending(me: ChatState["me"], one: Conversation, posts: readonly PendingPost[]): Conversation {
+  const known = new Set([...one.messages, ...one.waiting].map(({ id }) => id));
+  const added = posts.filter(({ id }) => !known.has(id)).map((post) => waitingMessage(me, one, post));
+  return added.length === 0 ? one : { ...one, waiting: [...one.waiting, ...added].slice(-mostWaiting) };
+}
+
+const waitingMessage = (
+  me: ChatState["me"],
+  { key, channel }: Conversation,
+  { id, created, content, state }: PendingPost,
+): ArchivedMessage => ({
+  conversation: key,
+  id,
+  sort: Number.MAX_SAFE_INTEGER,
+  author: me.member,
+  name: me.name,
+  device: undefined,
+  created,
+  taken: created,
+  content,
+  path: undefined,
+  protection: channel?.encrypted === true ? "group" : "signed",
+  state,
+  own: true,
+  edited: undefined,
+  retracted: undefined,
+  reactions: {},
+  replies: 0,
+});
 
 /** One more answer to the first message of its thread. */
 const withReply = (list: readonly ArchivedMessage[], reply: ArchivedMessage): readonly ArchivedMessage[] => {
@@ -185,13 +199,25 @@ function withTypist(conversation: Conversation, typist: { member: string; name: 
   return { ...conversation, typing: writes ? [...others, { member, name }] : others };
 }
 
+/** Of a notice that came before the messages around it were loaded. */
+const noPlace = -1;
+
+/** Such notices stand where they belong by their time. */
+export const placedNotices = (notices: readonly Notice[], messages: readonly ArchivedMessage[]): readonly Notice[] =>
+  notices.map((notice) =>
+    notice.after === noPlace
+      ? { ...notice, after: messages.findLast(({ taken }) => taken <= notice.at)?.sort ?? 0 }
+      : notice,
+  );
+
 /** Puts a notice after the newest message unless it has a place of its own. */
 export function withNotice(
   conversation: Conversation,
   notice: Omit<Notice, "id" | "after"> & { readonly after?: number },
 ): Conversation {
   const id = (conversation.notices.at(-1)?.id ?? 0) + 1;
-  const after = notice.after ?? conversation.messages.at(-1)?.sort ?? 0;
+  const newest = conversation.loaded ? (conversation.messages.at(-1)?.sort ?? 0) : noPlace;
+  const after = notice.after ?? newest;
   return { ...conversation, notices: [...conversation.notices, { ...notice, id, after }].slice(-mostNotices) };
 }
 
@@ -207,7 +233,7 @@ const channelWords = {
   kicked: "was taken out",
   invited: "was invited",
   changed: "changed the channel",
-  removed: "the channel was removed",
+  removed: "is no member of the mesh any more",
 } as const;
 
 function withChannelEvent(state: ChatState, event: DeviceEvent & { type: "channel" }, now: number): ChatState {
@@ -219,14 +245,22 @@ function withChannelEvent(state: ChatState, event: DeviceEvent & { type: "channe
     const people = conversation.people?.map((person) =>
       person.member === member && isPresence ? { ...person, present: what === "present" } : person,
     );
-    const gone = what === "left" || what === "kicked";
-    const next = { ...conversation, people: gone ? people?.filter((person) => person.member !== member) : people };
+    const isGone = what === "left" || what === "kicked" || what === "removed";
+    const next = {
+      ...conversation,
+      people: isGone ? people?.filter((person) => person.member !== member) : people,
+      channel: isGone && member === state.me.member ? withoutMe(conversation.channel) : conversation.channel,
+    };
     if (isPresence) return next;
-    const who = name === undefined ? "" : `@${name} `;
+    const who = member === undefined ? "" : `@${known.people.get(member)?.name ?? member.slice(0, 8)} `;
     const by = event.by === undefined || event.by === member ? "" : ` by @${known.people.get(event.by)?.name ?? "…"}`;
     return withNotice(next, { kind: "event", text: `${who}${channelWords[what]}${by}`, at: now });
   });
 }
+
+/** A public channel can be joined again, another one needs another invitation. */
+const withoutMe = (channel: ChannelView | undefined): ChannelView | undefined =>
+  channel === undefined ? undefined : { ...channel, joined: false, open: channel.kind === "public" };
 
 /** What was told of a member; what is not told stays. */
 export function withPerson(
@@ -245,16 +279,15 @@ export function withPerson(
   return { ...state, people: new Map(state.people).set(told.member, { ...before, ...told }) };
 }
 
-/** What the archive counts. */
-export function withSummary(state: ChatState, summary: ConversationSummary, name: string | undefined): ChatState {
+/** What the archive counts. Of a channel that is not in the list it counts what its member left. */
+export function withSummary(state: ChatState, summary: ConversationSummary): ChatState {
   const { conversation: key, unread, mentions, read, last } = summary;
-  const guess = name ?? (last !== undefined && !last.own && key.startsWith("@") ? last.name : key.slice(1, 9));
+  if (key.startsWith("#") && !state.conversations.has(key)) return state;
+  const guess = last === undefined || last.own ? key.slice(1, 9) : last.name;
   return updated(ensured(state, key, guess), key, (conversation) => ({
     ...conversation,
-    ...(name === undefined ? {} : { name }),
-    unread,
-    mentions,
-    read: Math.max(read, conversation.read),
+    // What was read meanwhile is not in it yet.
+    ...(read < conversation.read ? {} : { unread, mentions, read }),
     active: Math.max(conversation.active, last?.taken ?? 0),
   }));
 }

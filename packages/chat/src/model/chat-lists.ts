@@ -36,11 +36,11 @@ export class ChatLists {
       const contacts = await api.contacts();
       this.#store.put(contacts.reduce((state, contact) => withContact(state, contact), this.#store.state));
     });
+    await this.refreshChannels();
     await this.#attempt(async () => {
       const summaries = await api.conversations();
-      this.#store.put(summaries.reduce((state, summary) => withSummary(state, summary, undefined), this.#store.state));
+      this.#store.put(summaries.reduce(withSummary, this.#store.state));
     });
-    await this.refreshChannels();
     await this.#refreshPeople();
   }
 
@@ -87,6 +87,11 @@ export class ChatLists {
   countLinks(): void {
     const links = this.#options.device.links().filter(({ state }) => state === "open").length;
     if (links !== this.#store.state.links) this.#store.put({ ...this.#store.state, links });
+  }
+
+  /** A channel that this member may come into now. */
+  async takeInvitation(key: string): Promise<void> {
+    await this.#attempt(async () => this.keepChannel(await this.#options.device.conversations.channel(key)));
   }
 
   /** Takes over what an API call told of a channel. */

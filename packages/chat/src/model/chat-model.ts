@@ -3,7 +3,7 @@ import type { ArchivedMessage, Clock, Timer } from "@parley/core";
 import { type ParleyError, toParleyError } from "@parley/protocol";
 
 import type { ChatDevice } from "../chat-device.ts";
-import { applyEvent, withNotice, withWaiting } from "./chat-events.ts";
+import { applyEvent, updated, withWaiting } from "./chat-events.ts";
 import { ChatLists } from "./chat-lists.ts";
 import type { ChatState } from "./chat-state.ts";
 import { ChatStore } from "./chat-store.ts";
@@ -13,6 +13,8 @@ import { MessageLoader } from "./message-loader.ts";
 export interface ChatModelOptions {
   readonly device: ChatDevice;
   readonly clock: Clock;
+  /** Keeps it from others that their messages were read, whatever the device's own setting. Default false. */
+  readonly withholdsRead?: boolean;
   /** What went wrong beside what was asked for, such as a mark that could not be set. */
   readonly onTrouble: (error: ParleyError) => void;
 }
@@ -117,18 +119,19 @@ export class ChatModel {
 
   /** Makes a conversation the current one and loads it. */
   async open(key: string): Promise<void> {
-    const before = this.#store.state.current;
-    if (before !== undefined && before !== key) this.#store.change(before, (one) => ({ ...one, newAfter: undefined }));
-    const thread = this.#store.state.thread?.conversation === key ? this.#store.state.thread : undefined;
-    this.#store.put({ ...this.#store.state, current: key, thread });
-    this.#store.change(key, (one) => ({ ...one, newAfter: one.unread > 0 ? one.read : one.newAfter }));
+    const { state } = this.#store;
+    const { current: before } = state;
+    const left =
+      before === undefined || before === key
+        ? state
+        : updated(state, before, (one) => ({ ...one, newAfter: undefined }));
+    // At once: whoever attends to it does not find it without its mark.
+    const marked = updated(left, key, (one) => ({ ...one, newAfter: one.unread > 0 ? one.read : one.newAfter }));
+    const thread = state.thread?.conversation === key ? state.thread : undefined;
+    this.#store.put({ ...marked, current: key, thread });
     await this.#loader.load(key);
-    if (key.startsWith("#")) await this.#lists.loadPeople(key);
-  }
-
-  /** Leaves the current conversation without going to another. */
-  close(): void {
-    this.#store.put({ ...this.#store.state, current: undefined, thread: undefined });
+    if (key.startsWith("#") && this.#store.conversation(key)?.channel?.joined !== false)
+      await this.#lists.loadPeople(key);
   }
 
   /** Opens the thread that a message begins or belongs to. */
@@ -160,7 +163,8 @@ export class ChatModel {
     // Its event may be under way still.
     const { messages } = await api.messages({ conversation: key, limit: echoSize });
     this.#store.change(key, (one) => (one.loaded ? { ...one, messages: mergeMessages(one.messages, messages) } : one));
-    if (key.startsWith("#")) this.#store.put(withWaiting(this.#store.state, key, id, draft, this.#now()));
+    if (key.startsWith("#") && !messages.some((message) => message.id === id))
+      this.#store.put(withWaiting(this.#store.state, key, id, draft, this.#now()));
   }
 
   /** A person has seen the current conversation to its end. */
@@ -173,19 +177,23 @@ export class ChatModel {
     this.#store.put(
       applyEvent(this.#store.state, { type: "read", conversation: conversation.key, upTo: last.sort }, this.#now()),
     );
-    void this.#try(() => this.#options.device.conversations.read(conversation.key, last.id));
+    void this.markRead(last);
   }
 
-  /** Nobody looks any more: what comes from now on is new. */
+  /** Everything up to this message was seen. */
+  markRead({ conversation, id }: ArchivedMessage): Promise<void> {
+    const { device, withholdsRead = false } = this.#options;
+    return this.#try(() => device.conversations.read(conversation, id, withholdsRead ? { tell: false } : {}));
+  }
+
+  /** Nobody looks any more: what comes from now on is new, and what was not read. */
   markSeen(): void {
     const { current } = this.#store.state;
-    if (current !== undefined)
-      this.#store.change(current, (one) => ({ ...one, newAfter: one.messages.at(-1)?.sort ?? one.newAfter }));
-  }
-
-  /** Something to know that stands among the messages of a conversation. */
-  note(key: string, text: string): void {
-    this.#store.change(key, (one) => withNotice(one, { kind: "trouble", text, at: this.#now() }));
+    if (current === undefined) return;
+    this.#store.change(current, (one) => {
+      const seen = one.unread > 0 ? one.read : one.messages.at(-1)?.sort;
+      return { ...one, newAfter: seen ?? one.newAfter };
+    });
   }
 
   /** Takes a conversation that is no more off the list. */
@@ -216,7 +224,8 @@ export class ChatModel {
     const key = `#${channel}`;
     const isMe = member === this.#store.state.me.member;
     if ((what === "left" || what === "kicked" || what === "removed") && isMe) return;
-    if (what === "joined" && isMe) await this.#lists.refreshChannels();
+    if (what === "invited" && isMe) await this.#lists.takeInvitation(key);
+    else if (what === "joined" && isMe) await this.#lists.refreshChannels();
     else if (what === "changed") await this.#lists.refreshChannels();
     else if (what === "joined" && this.#store.state.current === key) await this.#lists.loadPeople(key);
   }

@@ -23,7 +23,7 @@ export interface Person {
 /** Something to know that is no message: it stands where it happened. */
 export interface Notice {
   readonly id: number;
-  readonly kind: "gap" | "event" | "trouble";
+  readonly kind: "gap" | "event";
   readonly text: string;
   /** After this message's `sort`. */
   readonly after: number;

@@ -5,20 +5,26 @@ export interface ConversationSection {
   readonly conversations: readonly Conversation[];
 }
 
-/** Strangers who wait to be accepted stand apart; a blocked member does not stand anywhere. */
+/** Strangers who wait to be accepted stand apart, and so do invitations; a blocked member does not stand anywhere. */
 export function sectionsOf({ conversations }: ChatState): readonly ConversationSection[] {
   const all = [...conversations.values()];
   const direct = all.filter(({ kind, contact }) => kind === "direct" && contact?.standing !== "blocked");
   const isRequest = ({ contact }: Conversation): boolean => contact?.standing === "request";
+  const isInvitation = ({ channel }: Conversation): boolean =>
+    channel?.kind === "invite" && !channel.joined && channel.open;
+  const channels = all
+    .filter(({ kind, channel }) => kind === "channel" && channel?.archived === undefined)
+    .toSorted((one, other) => (one.name < other.name ? -1 : 1));
   return [
     {
       title: "Channels",
-      conversations: all
-        .filter(({ kind, channel }) => kind === "channel" && channel?.archived === undefined)
-        .toSorted((one, other) => (one.name < other.name ? -1 : 1)),
+      conversations: channels.filter((one) => !isInvitation(one)),
     },
     { title: "Direct messages", conversations: direct.filter((one) => !isRequest(one)).toSorted(newestFirst) },
-    { title: "Requests", conversations: direct.filter(isRequest).toSorted(newestFirst) },
+    {
+      title: "Requests",
+      conversations: [...channels.filter(isInvitation), ...direct.filter(isRequest).toSorted(newestFirst)],
+    },
   ];
 }
 

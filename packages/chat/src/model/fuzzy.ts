@@ -4,6 +4,7 @@
  */
 function fuzzyScore(query: string, text: string): number | undefined {
   const wanted = query.toLowerCase();
+  if (wanted.trim() === "") return 0;
   const given = text.toLowerCase();
   let score = 0;
   let from = 0;

@@ -6,6 +6,13 @@ const latin: ReadonlyMap<string, string> = new Map(
   Object.entries({
     а: "a",
     ɑ: "a",
+    ɡ: "g",
+    օ: "o",
+    ո: "n",
+    ս: "u",
+    ց: "g",
+    ӏ: "l",
+    ԛ: "q",
     α: "a",
     в: "b",
     с: "c",
@@ -42,7 +49,7 @@ const latin: ReadonlyMap<string, string> = new Map(
 export function lookKey(name: string): string {
   const bare = name
     .normalize("NFKD")
-    .replaceAll(/[\p{M}\p{Cf}]/gu, "")
+    .replaceAll(/[\p{M}\p{Cf}\s\u2800]/gu, "")
     .toLowerCase();
   return foldName(Array.from(bare, (character) => latin.get(character) ?? character).join(""));
 }

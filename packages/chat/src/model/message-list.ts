@@ -1,7 +1,7 @@
 import type { ArchivedMessage } from "@parley/core";
 import { textContent } from "@parley/protocol";
 
-/** Messages of one conversation that are kept in memory; older ones are loaded again when somebody scrolls to them. */
+/** Messages of one conversation that are kept in memory; older ones are in the archive only. */
 export const mostLoaded = 2000;
 
 /** Puts messages into a list by `sort`, a newer form of one in the place of the older. */

@@ -1,6 +1,8 @@
+import type { PendingPost } from "@parley/client";
 import type { ArchivedMessage, MessagePage } from "@parley/core";
-import { toParleyError } from "@parley/protocol";
+import { textContent, toParleyError } from "@parley/protocol";
 
+import { placedNotices, withPending } from "./chat-events.ts";
 import type { ChatModelOptions } from "./chat-model.ts";
 import type { ChatStore } from "./chat-store.ts";
 import { mergeMessages, mostLoaded } from "./message-list.ts";
@@ -9,6 +11,9 @@ import { mergeMessages, mostLoaded } from "./message-list.ts";
 const pageSize = 100;
 /** Archives' pages that opening a conversation reads at most to come to the first unread message. */
 const mostUnreadPages = 5;
+
+/** An edit or a reaction is no message of its own. */
+const isSaid = ({ content }: PendingPost): boolean => textContent(content) !== undefined;
 
 /** Brings messages of conversations from the archive, and older ones from the registry. */
 export class MessageLoader {
@@ -25,6 +30,8 @@ export class MessageLoader {
     if (conversation === undefined || conversation.loaded || conversation.loading) return;
     this.#store.change(key, (one) => ({ ...one, loading: true }));
     try {
+      // Ahead of the history: what comes into it meanwhile is in both, and shown once.
+      const waiting = key.startsWith("#") ? await this.#options.device.conversations.pending(key) : [];
       let page = await this.#page(key, undefined);
       for (let read = 1; read < mostUnreadPages && page.more; read++) {
         const first = page.messages[0]?.sort ?? 0;
@@ -32,12 +39,13 @@ export class MessageLoader {
         const earlier = await this.#page(key, first);
         page = { messages: [...earlier.messages, ...page.messages], more: earlier.more };
       }
-      this.#store.change(key, (one) => ({
-        ...one,
-        loaded: true,
-        messages: mergeMessages(page.messages, one.messages),
-        older: page.more || key.startsWith("#"),
-      }));
+      this.#store.change(key, (one) => {
+        const messages = mergeMessages(page.messages, one.messages);
+        const older = page.more || key.startsWith("#");
+        const notices = placedNotices(one.notices, messages);
+        const loaded = { ...one, loaded: true, messages, older, notices };
+        return withPending(this.#store.state.me, loaded, waiting.filter(isSaid));
+      });
     } catch (error) {
       this.#options.onTrouble(toParleyError(error));
     } finally {

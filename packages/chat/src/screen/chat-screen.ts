@@ -58,6 +58,8 @@ export class ChatScreen {
 
   resize(columns: number, rows: number): void {
     this.#store.put({ columns, rows });
+    // The end may be on the screen now.
+    if (this.#store.state.anchor !== undefined) this.#messages.scroll(0);
   }
 
   /** The terminal got the keyboard, or lost it. */
@@ -113,7 +115,7 @@ export class ChatScreen {
     if (target === undefined) return;
     switch (target.type) {
       case "conversation":
-        void this.#open(target.key);
+        void this.open(target.key);
         return;
       case "message":
         this.#messages.select(this.#store.state.selected === target.id ? undefined : target.id);
@@ -148,15 +150,16 @@ export class ChatScreen {
   }
 
   #go(key: string | undefined): void {
-    if (key !== undefined) void this.#open(key);
+    if (key !== undefined) void this.open(key);
   }
 
   #overlayPress(overlay: Overlay, key: KeyPress): void {
     const { model } = this.#options;
     const act = overlayKey(overlay, key, model);
     if (act.type === "keep") this.#store.put({ overlay: act.overlay });
-    else if (act.type === "open") void this.#open(act.key);
-    else if (act.type === "found") void this.#openAt(act.message);
+    else if (act.type === "open") void this.open(act.key);
+    else if (act.type === "show") void this.open(act.key, overlay);
+    else if (act.type === "found") this.#store.act(() => this.#openAt(act.message));
     else if (act.type === "look") this.#command(`/msg ${act.name.startsWith("@") ? act.name : `@${act.name}`}`);
     else this.#store.put({ overlay: undefined });
   }
@@ -328,29 +331,36 @@ export class ChatScreen {
         this.#options.onQuit();
         return;
       case "open":
-        await this.#open(outcome.key);
+        await this.open(outcome.key);
         if (outcome.text !== "") this.#store.say(outcome.text, false);
     }
   }
 
-  async #open(key: string): Promise<void> {
+  /** Shows a conversation, with what was written in it before; what lies on top goes unless it is to stay. */
+  async open(key: string, overlay?: Overlay): Promise<void> {
     const { model } = this.#options;
     const { current } = model.state;
-    if (current !== undefined && current !== key) this.#drafts.set(current, this.#store.state.editor);
+    const { editor, writing } = this.#store.state;
+    if (current !== undefined && current !== key && writing.type === "say") this.#drafts.set(current, editor);
+    // First: nothing of the one before counts as read because what lay over it goes.
+    const opening = model.open(key);
     this.#store.put({
-      overlay: undefined,
+      overlay,
       selected: undefined,
-      anchor: undefined,
       completion: undefined,
-      ...(current === key ? {} : { writing: { type: "say" }, editor: this.#drafts.get(key) ?? emptyEditor }),
+      ...(current === key
+        ? { anchor: undefined }
+        : { writing: { type: "say" }, editor: this.#drafts.get(key) ?? emptyEditor }),
     });
-    await model.open(key).catch((error: unknown) => this.trouble(toParleyError(error)));
+    await opening.catch((error: unknown) => this.trouble(toParleyError(error)));
   }
 
   /** Opens a conversation at a message that was found, if it can be loaded. */
   async #openAt(message: ArchivedMessage): Promise<void> {
-    await this.#open(message.conversation);
-    await this.#options.model.loadBackTo(message);
+    const { model } = this.#options;
+    // It may be of a channel that was left, which is in no list.
+    await this.open(await model.find(message.conversation));
+    await model.loadBackTo(message);
     this.#messages.select(message.id);
   }
 }

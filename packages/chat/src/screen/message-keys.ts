@@ -63,7 +63,10 @@ export class MessageKeys {
     } else {
       this.#retracting = undefined;
       this.select(undefined);
-      this.#store.act(() => this.#model.device.conversations.retract(message.conversation, message.id));
+      this.#store.act(async () => {
+        await this.#model.device.conversations.retract(message.conversation, message.id);
+        this.#store.say("It was retracted.", false);
+      });
     }
   }
 

@@ -10,6 +10,8 @@ import type { Overlay } from "./screen-state.ts";
 export type OverlayAct =
   | { readonly type: "keep"; readonly overlay: Overlay }
   | { readonly type: "open"; readonly key: string }
+  /** Opens a conversation below what lies over it. */
+  | { readonly type: "show"; readonly key: string }
   | { readonly type: "found"; readonly message: ArchivedMessage }
   /** Looks for a member who is in no list. */
   | { readonly type: "look"; readonly name: string }
@@ -25,7 +27,7 @@ export function overlayKey(overlay: Overlay, key: KeyPress, model: ChatModel): O
     case "page":
       return pageKey(overlay, key);
     case "list":
-      return listKey(key, model);
+      return listKey(overlay, key, model);
     case "switch":
       return switchKey(overlay, key, model);
     case "found":
@@ -42,12 +44,11 @@ function pageKey(overlay: Overlay & { type: "help" | "page" }, key: KeyPress): O
   return key.name === "enter" || key.text === "q" || key.text === "?" ? { type: "close" } : { type: "keep", overlay };
 }
 
-function listKey(key: KeyPress, model: ChatModel): OverlayAct {
+function listKey(overlay: Overlay & { type: "list" }, key: KeyPress, model: ChatModel): OverlayAct {
   const step = key.name === "tab" ? (key.shift ? -1 : 1) : stepOf(key);
   if (step === undefined) return { type: "close" };
   const to = neighbourOf(model.state, Math.sign(step));
-  if (to !== undefined) void model.open(to);
-  return { type: "keep", overlay: { type: "list" } };
+  return to === undefined ? { type: "keep", overlay } : { type: "show", key: to };
 }
 
 function switchKey(overlay: Overlay & { type: "switch" }, key: KeyPress, model: ChatModel): OverlayAct {

@@ -1,7 +1,10 @@
 import type { Timer } from "@parley/core";
 import { type ParleyError, toParleyError } from "@parley/protocol";
 
+import { geometryOf } from "../layout/geometry.ts";
 import { type ScreenView, screenView } from "../layout/screen-view.ts";
+import { newKey } from "../layout/timeline.ts";
+import { anchorBelow } from "../layout/window.ts";
 import type { ChatModel } from "../model/chat-model.ts";
 import type { Conversation } from "../model/chat-state.ts";
 import type { Editor } from "../model/editor.ts";
@@ -30,6 +33,9 @@ export class ScreenStore {
   #toast: Timer | undefined;
   #tick: Timer | undefined;
   #view: ScreenView | undefined;
+  /** The conversation that is on the screen, and whether it is known where in it the screen begins. */
+  #shown: string | undefined;
+  #isPlaced = false;
 
   constructor(options: ChatScreenOptions) {
     const { model, columns, rows, background, colours } = options;
@@ -89,10 +95,33 @@ export class ScreenStore {
 
   #changed(): void {
     this.#view = undefined;
-    const { focused, anchor, overlay } = this.#state;
-    if (focused && anchor === undefined && overlay === undefined) this.#options.model.attend();
+    this.#place();
+    if (this.#isSeen) this.#options.model.attend();
     this.#countDown();
     for (const listener of this.#listeners) listener();
+  }
+
+  /** Another conversation is shown from its end, or from where what is new begins when that is further up. */
+  #place(): void {
+    const { conversation } = this;
+    if (conversation?.key !== this.#shown) {
+      this.#shown = conversation?.key;
+      this.#isPlaced = false;
+      this.#state = { ...this.#state, anchor: undefined };
+    }
+    if (conversation === undefined || this.#isPlaced || !conversation.loaded) return;
+    this.#isPlaced = true;
+    if (conversation.unread === 0) return;
+    const { blocks, timelineRows } = this.view;
+    this.#view = undefined;
+    this.#state = { ...this.#state, anchor: anchorBelow(blocks, timelineRows, newKey) };
+  }
+
+  /** The end of the conversation is on the screen, and somebody looks, as far as the terminal says. */
+  get #isSeen(): boolean {
+    const { focused, anchor, overlay, columns, rows } = this.#state;
+    if (!focused || anchor !== undefined || overlay !== undefined) return false;
+    return this.#options.model.state.thread === undefined || geometryOf(columns, rows, true).side > 0;
   }
 
   /** Time moves on the screen only while something counts down. */

@@ -31,6 +31,8 @@ const focus = new RegExp(`${esc}${String.raw`\[([IO])`}`, "y");
 const background = new RegExp(`${esc}\\]11;(${spoken})${ended}`, "uy");
 const control = String.raw`\[[0-?]{0,32}[ -/]{0,8}[@-~]|O[0-9;]{0,8}[@-~]`;
 const sequence = new RegExp(`${esc}(?:${esc}?(?:${control})|[^[\\]O${esc}])`, "uy");
+/** What a terminal tells is never a key with Alt: an Esc before it was pressed for itself. */
+const told = new RegExp(`${esc}(?=${esc}(?:\\[<\\d|\\[[IO]|\\[200~|\\]11;))`, "y");
 const text = /\P{Cc}+/uy;
 /** What could still become a whole sequence: more may be on its way. */
 const unfinished = new RegExp(
@@ -123,6 +125,7 @@ function scanOne(input: string, parts: InputPart[]): number {
     parts.push({ type: "background", colour: answered[1] ?? "" });
     return answered[0].length;
   }
+  if (matchOf(told, input) !== null) return keys(parts, input.slice(0, 1));
   if (matchOf(unfinished, input) !== null) return 0;
   return keys(parts, matchOf(sequence, input)?.[0] ?? input.slice(0, 1));
 }

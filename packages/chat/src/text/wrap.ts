@@ -7,8 +7,9 @@ interface Cell {
   readonly of: Span;
 }
 
-/** Lines that one text takes at most; what follows is counted, not shown. */
+/** Lines that one text takes at most; when there are more, the last one says so. */
 const mostWrappedLines = 400;
+const cutShort: Line = [{ text: "… the rest is not shown", style: { dim: true } }];
 
 /** Breaks styled text at its line feeds and, between words where it can, at a width. At least one line. */
 export function wrapSpans(spans: Line, width: number): readonly Line[] {
@@ -18,7 +19,7 @@ export function wrapSpans(spans: Line, width: number): readonly Line[] {
     lines.push(...wrapCells(paragraph, room).map(lineOf));
     if (lines.length > mostWrappedLines) break;
   }
-  return lines.slice(0, mostWrappedLines);
+  return lines.length <= mostWrappedLines ? lines : [...lines.slice(0, mostWrappedLines - 1), cutShort];
 }
 
 function paragraphsOf(spans: Line): readonly (readonly Cell[])[] {

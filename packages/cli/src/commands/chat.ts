@@ -14,9 +14,11 @@ export const run: CommandModule["run"] = async (context) => {
   const plain = input.switch("plain") || !fillsTerminal();
   let open = input.optionalArgument("conversation");
   // A holder that goes hands over: this process attaches to the next one, or becomes it, and shows the same again.
-  for (;;) {
+  for (let isDone = true; ;) {
     const chat = await chatOnce(context, plain, open);
-    if (!chat.handedOver || signal.aborted) return 0;
+    isDone &&= chat.isDone;
+    // A person saw what could not be done; a program has the exit code.
+    if (!chat.handedOver || signal.aborted) return isDone || process.stdin.isTTY ? 0 : 1;
     open = chat.open ?? open;
   }
 };
@@ -29,6 +31,8 @@ interface ChatEnd {
   readonly handedOver: boolean;
   /** What was open last. */
   readonly open: string | undefined;
+  /** Everything that was asked for could be done. */
+  readonly isDone: boolean;
 }
 
 async function chatOnce(context: CommandContext, plain: boolean, open: string | undefined): Promise<ChatEnd> {
@@ -36,19 +40,20 @@ async function chatOnce(context: CommandContext, plain: boolean, open: string | 
   const { device, holderGone } = opened;
   const gone = new AbortController();
   void holderGone?.then(() => gone.abort());
-  const options = { device, open, signal: AbortSignal.any([context.signal, gone.signal]) };
+  const withholdsRead = context.settings.get("read-receipts") === "withhold";
+  const options = { device, open, withholdsRead, signal: AbortSignal.any([context.signal, gone.signal]) };
   try {
     const { runChat, runPlainChat } = await import("@parley/chat");
     const { stdin, stdout, env } = process;
     if (!plain) {
       const last = await runChat({ ...options, stdin, stdout, environment: env });
-      return { handedOver: gone.signal.aborted, open: last };
+      return { handedOver: gone.signal.aborted, open: last, isDone: true };
     }
-    await runPlainChat({ ...options, input: stdin, output: stdout, interactive: stdout.isTTY });
-    return { handedOver: gone.signal.aborted, open: undefined };
+    const isDone = await runPlainChat({ ...options, input: stdin, output: stdout, interactive: stdout.isTTY });
+    return { handedOver: gone.signal.aborted, open: undefined, isDone };
   } catch (error) {
     if (holderGone === undefined || !isParleyError(error) || error.code !== "closed") throw error;
-    return { handedOver: true, open };
+    return { handedOver: true, open, isDone: true };
   } finally {
     await opened.close();
   }

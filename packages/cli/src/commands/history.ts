@@ -26,7 +26,7 @@ export const run: CommandModule["run"] = async (context) => {
       count,
       thread: thread === undefined ? undefined : await messageIdOf(device, conversation, thread),
     });
-    if (input.switch("read")) await markRead(access, conversation, messages);
+    if (input.switch("read")) await markRead(context, access, conversation, messages);
     const name = await (await ConversationNames.of(device)).nameOf(messages[0]?.conversation ?? conversation);
     out.result(
       { conversation: messages[0]?.conversation ?? conversation, name, messages: messages.map(messageJson), more },
@@ -66,13 +66,16 @@ async function newest(
   return { messages: found, more };
 }
 
+/** Who withholds it withholds it also where another process holds the device, with other settings. */
 async function markRead(
+  { settings }: CommandContext,
   { device }: ArchiveAccess,
   conversation: string,
   messages: readonly ArchivedMessage[],
 ): Promise<void> {
   const last = messages.at(-1);
-  if (last !== undefined) await device.conversations.read(conversation, last.id);
+  const how = settings.get("read-receipts") === "withhold" ? { tell: false } : {};
+  if (last !== undefined) await device.conversations.read(conversation, last.id, how);
 }
 
 function print({ out }: CommandContext, name: string, messages: readonly ArchivedMessage[], more: boolean): void {

@@ -137,8 +137,11 @@ export interface ConversationApi {
   react(conversation: string, message: string, reaction: string, on?: boolean): Promise<Sent>;
   /** Tells the other side that one writes; at most every few seconds, and never to somebody who waits to be accepted. */
   typing(conversation: string, writes: boolean): void;
-  /** Everything up to a message was seen: counts as read here and on one's other devices; the other side is told unless that is withheld. */
-  read(conversation: string, upTo: string): Promise<void>;
+  /**
+   * Everything up to a message was seen: counts as read here and on one's other devices. The other side is told of what could be opened, unless
+   * the device's setting or `tell: false` withholds it.
+   */
+  read(conversation: string, upTo: string, options?: { tell?: boolean }): Promise<void>;
   /** Takes what comes into the archive until the returned function is called, as a person's program does; `onMessage` takes precedence. */
   keep(): () => void;
 

@@ -157,7 +157,7 @@ export class ConversationDesk implements ConversationApi {
       .catch(() => undefined);
   }
 
-  async read(conversation: string, upTo: string): Promise<void> {
+  async read(conversation: string, upTo: string, { tell = true }: { tell?: boolean } = {}): Promise<void> {
     const { conversations, tellsRead, markRead } = this.#options;
     const message = await this.#known(conversation, upTo);
     const id = message.conversation;
@@ -167,8 +167,9 @@ export class ConversationDesk implements ConversationApi {
     await conversations.log.apply({ type: "read", conversation: id, upTo: message.sort });
     conversations.sync.tell({ type: "read", conversation: id, id: upTo });
     const isWelcome = id.startsWith("@") && conversations.contacts.of(id.slice(1))?.standing !== "request";
-    const news = messages.filter(({ own, sort }) => !own && sort > before).map((each) => each.id);
-    if (tellsRead && isWelcome && news.length > 0) await markRead(news);
+    // Nobody read what could not be opened.
+    const news = messages.filter(({ own, sort, unreadable }) => !own && sort > before && unreadable === undefined);
+    if (tell && tellsRead && isWelcome && news.length > 0) await markRead(news.map((each) => each.id));
   }
 
   keep(): () => void {

@@ -1,5 +1,5 @@
 import type { Device } from "@parley/client";
-import type { ArchivedMessage } from "@parley/core";
+import { type ArchivedMessage, openMemoryArchive } from "@parley/core";
 import { textContent } from "@parley/protocol";
 import { describe, expect, it } from "vitest";
 
@@ -42,6 +42,23 @@ describe("a conversation of two members", () => {
     await bob.device.conversations.read("@alice", sent.id);
     expect(await bob.device.conversations.conversations()).toMatchObject([{ unread: 0 }]);
     await until(async () => (await said(alice.device, "@bob"))[0]?.state === "read");
+  });
+
+  it("shows what was read after a start of the one who wrote it", async () => {
+    await using scope = await MeshScope.start();
+    const archive = openMemoryArchive();
+    const alice = await scope.join("alice", { archive });
+    const bob = await scope.join("bob");
+    const sent = await alice.device.conversations.say("@bob", { text: "hello" });
+    await sent.settled;
+    await until(async () => (await said(bob.device, "@alice")).length === 1);
+    await until(async () => (await alice.journal.load()).outbox.length === 0);
+    await alice.device.stop();
+    await scope.gone("alice");
+    await bob.device.conversations.read("@alice", sent.id);
+    const again = await scope.restart(alice.joined, { journal: alice.journal, archive });
+    await until(async () => (await said(again.device, "@bob"))[0]?.state === "read");
+    expect((await again.device.deliveries({ id: sent.id })).records).toMatchObject([{ state: "read" }]);
   });
 
   it("takes edits, retractions and reactions, each by whoever may", async () => {

@@ -1,5 +1,5 @@
 import type { Device } from "@parley/client";
-import type { ArchivedMessage } from "@parley/core";
+import { type ArchivedMessage, openMemoryArchive } from "@parley/core";
 import { textContent } from "@parley/protocol";
 import { describe, expect, it } from "vitest";
 
@@ -63,6 +63,23 @@ describe("a conversation of two members", () => {
     await until(async () => (await said(alice.device, "@bob")).at(-1)?.state === "read");
     expect((await said(alice.device, "@bob")).map(({ state }) => state)).toEqual(["delivered", "delivered", "read"]);
     expect(await bob.device.conversations.conversations()).toMatchObject([{ unread: 0 }]);
+  });
+
+  it("shows what was read after a start of the one who wrote it", async () => {
+    await using scope = await MeshScope.start();
+    const archive = openMemoryArchive();
+    const alice = await scope.join("alice", { archive });
+    const bob = await scope.join("bob");
+    const sent = await alice.device.conversations.say("@bob", { text: "hello" });
+    await sent.settled;
+    await until(async () => (await said(bob.device, "@alice")).length === 1);
+    await until(async () => (await alice.journal.load()).outbox.length === 0);
+    await alice.device.stop();
+    await scope.gone("alice");
+    await bob.device.conversations.read("@alice", sent.id);
+    const again = await scope.restart(alice.joined, { journal: alice.journal, archive });
+    await until(async () => (await said(again.device, "@bob"))[0]?.state === "read");
+    expect((await again.device.deliveries({ id: sent.id })).records).toMatchObject([{ state: "read" }]);
   });
 
   it("takes edits, retractions and reactions, each by whoever may", async () => {
@@ -259,6 +276,65 @@ describe("a person's devices", () => {
     await until(async () => (await said(phone.device, "#general")).length === 2);
     expect(textsOf(await said(phone.device, "#general"))).toEqual(["to all", "from bob"]);
     expect((await said(phone.device, "#general"))[0]).toMatchObject({ own: true });
+  });
+
+  it("tell a new one who is blocked, and the secrets that are shared", async () => {
+    await using scope = await MeshScope.start();
+    const ada = await scope.join("ada", { kind: "person" });
+    await scope.join("bob");
+    await scope.join("pest");
+    const secret = await ada.device.conversations.newSecret("@bob");
+    await ada.device.conversations.block("@pest");
+    const phone = await another(scope, ada);
+    await until(async () => (await phone.device.conversations.contact("@pest")).standing === "blocked");
+    await until(async () => (await phone.device.conversations.contact("@bob")).secret === "random");
+    const laptop = await another(scope, ada);
+    await until(async () => (await laptop.device.conversations.contacts()).length === 2);
+    expect(await laptop.device.conversations.setSecret("@bob", secret)).toBe("random");
+  });
+
+  it("count as read on the one that was away what was read on the other one, however soon word of it comes", async () => {
+    await using scope = await MeshScope.start();
+    const ada = await scope.join("ada", { kind: "person" });
+    const phone = await another(scope, ada);
+    const bob = await scope.join("bob");
+    for (const { device } of [ada, bob]) await device.conversations.joinChannel("#general");
+    await phone.device.stop();
+    const message = await bob.device.conversations.say("@ada", { text: "hello ada" });
+    const post = await bob.device.conversations.say("#general", { text: "hello all" });
+    await until(async () => (await said(ada.device, "@bob")).length === 1);
+    await until(async () => (await said(ada.device, "#general")).length === 1);
+    await ada.device.conversations.read("@bob", message.id);
+    await ada.device.conversations.read("#general", (await said(ada.device, "#general"))[0]?.id ?? post.id);
+    await until(async () => (await ada.device.conversations.conversations()).every(({ unread }) => unread === 0));
+    await ada.device.stop();
+    const again = await scope.restart(
+      { ...phone.joined, identity: scope.mesh.identityOf(phone) },
+      { journal: phone.journal },
+    );
+    await until(async () => {
+      const conversations = await again.device.conversations.conversations();
+      return conversations.filter(({ messages }) => messages === 1).length === 2;
+    });
+    await until(async () => (await again.device.conversations.conversations()).every(({ unread }) => unread === 0));
+  });
+
+  it("take the answers of whom one of them wrote to, however many", async () => {
+    await using scope = await MeshScope.start();
+    const ada = await scope.join("ada", { kind: "person", strangers: "ask" });
+    const links = scope.control();
+    const phone = await scope.mesh.addDevice(ada, { links: { factory: links }, strangers: "ask" });
+    const bob = await scope.join("bob");
+    await (
+      await ada.device.conversations.say("@bob", { text: "ask me anything" })
+    ).settled;
+    await until(async () => (await phone.device.conversations.contact("@bob")).standing === "accepted");
+    for (let count = 1; count <= 12; count++)
+      expect(await (await bob.device.conversations.say("@ada", { text: `${count}` })).settled).toMatchObject({
+        state: "delivered",
+      });
+    await until(async () => (await said(phone.device, "@bob")).length === 13);
+    expect(await phone.device.conversations.contacts("request")).toEqual([]);
   });
 
   it("hears on the one that was away what the other one sent meanwhile", async () => {

@@ -86,6 +86,11 @@ describe("a dead letter", () => {
     const messages = new Messages(back.device);
     await messages.count(1);
     expect(messages.texts).toEqual(["short-lived"]);
+    const said = await alice.device.conversations.messages({ conversation: "@bob" });
+    expect(said.messages.map(({ id, state }) => [id, state === "expired"])).toEqual([
+      [sent.id, true],
+      [again, false],
+    ]);
     expect(await alice.device.purgeDeliveries({ states: ["expired"] })).toBe(1);
     expect((await alice.device.deliveries({ id: sent.id })).records).toEqual([]);
   });

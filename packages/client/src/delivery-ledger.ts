@@ -109,10 +109,10 @@ export class DeliveryLedger {
     };
   }
 
-  /** Tells of an end that was written down before. */
-  tell(id: string, state: DeliveryState): void {
+  /** Tells of something that is not followed here: an end that was written down before, or news of an earlier start's message. */
+  tell(id: string, state: DeliveryState, facts: DeliveryFacts = {}): void {
     const started = this.#options.monotonic();
-    this.#options.onDelivery(this.#fact({ id, firstSeq: 0, seq: 0, started, expires: Infinity }, state, {}));
+    this.#options.onDelivery(this.#fact({ id, firstSeq: 0, seq: 0, started, expires: Infinity }, state, facts));
   }
 
   /** Everything from one number to another came to a state. Those that are beyond it already stay where they are. */

@@ -132,7 +132,10 @@ export class DeviceParts {
       directory: () => this.directory,
       clock: this.clock,
       random: this.random,
-      onChange: () => this.peers.links.gossipToAll(),
+      onChange: () => {
+        this.peers.links.gossipToAll();
+        this.exchanges.conversations.onOwnDevices();
+      },
       onError: this.notices.failed,
     });
   }

@@ -42,7 +42,11 @@ export class Device implements DeviceApi {
 
   /** Loads what the journal holds. The device does nothing until `start`. */
   static async open(options: DeviceOptions): Promise<Device> {
-    return new Device(options, await options.journal.load(), await ContactBook.open(options.journal));
+    const state = await options.journal.load();
+    const device = new Device(options, state, await ContactBook.open(options.journal));
+    const { notices, exchanges } = device.#parts;
+    exchanges.conversations.speech.recall(state.outbox).catch(notices.failed);
+    return device;
   }
 
   get member(): string {
@@ -83,6 +87,7 @@ export class Device implements DeviceApi {
     intake.lanes.pause();
     this.#exchanges.caller.stop();
     this.#exchanges.channels.stop();
+    this.#exchanges.conversations.typing.stop();
     peers.stop();
     await ending.settled();
     intake.stop();

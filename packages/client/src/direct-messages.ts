@@ -102,7 +102,7 @@ export class DirectMessages {
     const { device } = peer;
     const arrived = { id, sender, device, created, receivedAt: clock.now(), path, body };
     const taken = await conversations.intake.keep(arrived);
-    conversations.intake.forget(id);
+    conversations.intake.forget(sender.member, id);
     const incoming = incomingOf({ ...arrived, class: "live", redelivered: false }, taken);
     if (taken.content === undefined) return onRefused(new ParleyError("invalid_argument"), sender.name);
     if (this.#handler === undefined || incoming === undefined) return;
@@ -126,7 +126,7 @@ export class DirectMessages {
     const handler = this.#handler;
     // Whoever listened may have left meanwhile.
     if (handler === undefined && this.#keepers === 0) return "gone";
-    conversations.intake.forget(arrived.id);
+    conversations.intake.forget(sender.member, arrived.id);
     traffic.message(path, "durable");
     if (redelivered) metrics.count("redeliveries", { class: "durable" });
     if (handler === undefined) return;

@@ -53,6 +53,9 @@ export interface DurableStreamOptions extends OutboxPageOptions {
   readonly onError: (error: unknown) => void;
 }
 
+/** Messages of earlier starts that one receipt speaks of and that are told: the newest. */
+const mostTold = 1024;
+
 export class DurableStream {
   readonly member: string;
   readonly stream: OutboundStream;
@@ -67,6 +70,10 @@ export class DurableStream {
   readonly #lanes: DeviceLanes;
   readonly #blocked: BlockedBodies;
   readonly #mailbox: MailboxLane;
+  /** Up to here everything was settled before this start. */
+  readonly #settledBefore: number;
+  /** How far of that it was told to be read. */
+  #toldReadTo = 0;
   #stopped = false;
   /** What the registry will never take is not offered again, nor the rest of a body that began with it kept. */
   #refusedUpTo = 0;
@@ -86,6 +93,7 @@ export class DurableStream {
     const storedUpTo = (): number => this.#mailbox.storedUpTo;
     const custody = new Custody({ stream, takers, keptUpTo: () => this.#mailbox.keptUpTo });
     this.#options = options;
+    this.#settledBefore = leftover.firstSeq - 1;
     this.member = options.member;
     this.stream = stream;
     this.#takers = takers;
@@ -200,6 +208,14 @@ export class DurableStream {
     this.#ledger.advance(from, upTo, "delivered", facts, at);
     this.#ledger.advance(from, upTo, state, facts, at);
     this.#page.note(from, upTo, { state, at, device }, receipt);
+    if (state === "read") this.#tellRead(from, Math.min(upTo, this.#settledBefore), facts);
+  }
+
+  /** A person read what was delivered before this start, which follows it no more: told once. */
+  #tellRead(from: number, to: number, facts: DeliveryFacts): void {
+    for (let seq = Math.max(from, this.#toldReadTo + 1, to - mostTold + 1); seq <= to; seq++)
+      this.#ledger.tell(envelopeId(this.stream.epoch, seq), "read", facts);
+    this.#toldReadTo = Math.max(this.#toldReadTo, to);
   }
 
   /**

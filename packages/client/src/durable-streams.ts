@@ -78,6 +78,14 @@ export class DurableStreams {
     return this.of(member).find(({ stream }) => stream.epoch === epoch);
   }
 
+  /** The same for what a device vouches for, which may be what an earlier start sent, with nothing left to send. */
+  async vouchedFor(member: string, epoch: string): Promise<DurableStream | undefined> {
+    const known = this.ofEpoch(member, epoch);
+    if (known !== undefined || !this.#options.state.lastSeq.has(member)) return known;
+    const stream = await this.to(member, undefined);
+    return stream.stream.epoch === epoch ? stream : undefined;
+  }
+
   /** Opens what an earlier start left; resolves with the members concerned. */
   async openLeftover(): Promise<readonly string[]> {
     const members = new Set<string>();

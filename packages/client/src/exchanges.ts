@@ -217,13 +217,13 @@ export class Exchanges {
   }
 
   #makeDeliveries(): Deliveries {
-    const { journal, intake, directory, names, recipients } = this.#options;
+    const { journal, intake, directory, names } = this.#options;
     return new Deliveries({
       journal,
       lanes: intake.lanes,
       nameOf: async (to) =>
         isPostRecipient(to) ? this.channels.labelOf(to) : (directory.known(to)?.name ?? names.of(to)),
-      send: async (member, body) => (await this.messages.sendBody(await recipients.member(member), body)).id,
+      send: async (member, body) => (await this.conversations.speech.again(member, body)).id,
       post: async (channel, content, via) => {
         const known = knownContent(content);
         if (known === undefined) throw new ParleyError("unsupported_kind");

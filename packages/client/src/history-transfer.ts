@@ -131,8 +131,8 @@ export class HistoryTransfer {
     let omitted = 0;
     let next = page.next;
     for (const record of page.records) {
-      // The other device reads posts where they stand, in their channel's history.
-      if (record.kind === envelopeKinds.post) continue;
+      // The other device reads posts where they stand, in their channel's history; what devices told each other is no history.
+      if (record.kind === envelopeKinds.post || record.kind === envelopeKinds.sync) continue;
       if (record.bytes > largestBody) omitted++;
       else if (records.length > 0 && bytes + record.bytes > pageBytes) {
         next = records.at(-1)?.place;

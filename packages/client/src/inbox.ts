@@ -248,7 +248,7 @@ export class Inbox {
     incoming.isCommitting = true;
     const before = incoming.committing.catch(() => {});
     const committing = before.then(async () => {
-      for (const envelope of syncs) await this.#options.onSync(envelope);
+      await this.#sync(incoming, syncs);
       await this.#commit(incoming, upTo, entries, came);
     });
     incoming.committing = committing;
@@ -347,6 +347,16 @@ export class Inbox {
       redelivered: envelope.redelivered === true,
       envelope,
     };
+  }
+
+  async #sync(incoming: Incoming, syncs: readonly Envelope[]): Promise<void> {
+    if (incoming.failed) throw new ParleyError("storage_unavailable");
+    try {
+      for (const envelope of syncs) await this.#options.onSync(envelope);
+    } catch (error) {
+      this.#fail(incoming, toParleyError(error));
+      throw error;
+    }
   }
 
   async #commit(

@@ -38,8 +38,7 @@ export class ReceiptReader {
     };
     if (!(await verifyReceipt(key, parties, receipt, signature))) throw new ParleyError("bad_signature");
     const { epoch, from, to, state, at } = receipt;
-    peers.streams
-      .ofEpoch(member, epoch)
-      ?.onReceipt(from, to, state, at, peer, keptReceiptBytes(parties, receipt, signature));
+    const stream = await peers.streams.vouchedFor(member, epoch);
+    stream?.onReceipt(from, to, state, at, peer, keptReceiptBytes(parties, receipt, signature));
   }
 }

@@ -43,6 +43,7 @@ class Scene {
   registryTime = 1;
   holdsInbox = true;
   isShared = false;
+  onSync: (news: string) => Promise<void> = () => Promise.resolve();
   handler: (entry: InboxEntry) => Promise<"gone" | Failure | void> = () => Promise.resolve();
   #waiting: (() => void)[] = [];
 
@@ -69,10 +70,10 @@ class Scene {
         clock: this.clock,
         registryTime: () => this.registryTime,
         holdsInbox: () => this.holdsInbox,
-        isOwn: () => false,
+        isOwn: (member) => member === "own",
         messages: { refusalOf: () => undefined, isSuspect: () => false },
         onKept: () => undefined,
-        onSync: () => Promise.resolve(),
+        onSync: (news) => this.onSync(decoder.decode(news.body)),
         isShared: () => this.isShared,
         lanes: this.lanes,
         onCommitted: (_source, _epoch, from, to) => void this.vouched.push([from, to]),
@@ -115,6 +116,27 @@ describe("an inbox", () => {
     expect(scene.handled).toEqual(["a", "b"]);
     expect(scene.acks).toEqual([2, 2, 2]);
     expect(scene.errors).toEqual([]);
+  });
+
+  it("acknowledges nothing that another own device told and that is not on disk, and takes it when it comes again", async () => {
+    let full = true;
+    const taken: string[] = [];
+    const scene = new Scene();
+    scene.onSync = async (news) => {
+      if (full) throw new ParleyError("storage_full");
+      taken.push(news);
+    };
+    const sync = (text: string): Envelope => testEnvelope(text, { kind: envelopeKinds.sync });
+    const own = scene.source("own");
+    const first = scene.inbox.receive(own, section(1, sync("a")), by("relay"));
+    const next = scene.inbox.receive(own, section(2, sync("b")), by("relay"));
+    await expect(first).rejects.toMatchObject({ code: "storage_full" });
+    await expect(next).rejects.toMatchObject({ retryable: true });
+    expect(scene.acks).toEqual([]);
+    full = false;
+    await scene.inbox.receive(own, section(1, sync("a"), sync("b")), by("direct"));
+    expect(taken).toEqual(["a", "b"]);
+    expect(scene.acks).toEqual([2]);
   });
 
   it("acknowledges nothing that is not on disk, and takes it when it comes again", async () => {

@@ -211,7 +211,7 @@ export const placedNotices = (notices: readonly Notice[], messages: readonly Arc
   );
 
 /** Puts a notice after the newest message unless it has a place of its own. */
-export function withNotice(
+function withNotice(
   conversation: Conversation,
   notice: Omit<Notice, "id" | "after"> & { readonly after?: number },
 ): Conversation {

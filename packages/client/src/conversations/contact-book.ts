@@ -17,6 +17,8 @@ const contactSchema = z.object({
   secret: z.object({ kind: z.enum(["random", "phrase", "weak-phrase"]), key: id32Schema }).optional(),
   /** Messages of a stranger that wait for an answer. */
   waiting: z.int().min(0).optional(),
+  /** It was blocked once. */
+  wasBlocked: z.boolean().optional(),
   /** When this was decided, ms since 1970: the newest decision of a person's devices holds. */
   at: z.number(),
 });
@@ -30,17 +32,19 @@ export interface Contact {
   readonly verified: boolean;
   readonly secret: SharedSecret | undefined;
   readonly waiting: number;
+  /** It was blocked once: the registry may not have heard that it is not any more. */
+  readonly wasBlocked: boolean;
   readonly at: number;
 }
 
-/** A part of a contact that changes; the others stay. `undefined` takes a secret away. */
+/** A part of a contact that changes; the others stay. `undefined` takes a secret away; a name comes with what verifies it. */
 export type ContactChange = Partial<Pick<Contact, "name" | "standing" | "verified" | "waiting">> & {
   readonly secret?: SharedSecret | undefined;
 };
 
 const shards = 64;
 const mostShardCharacters = 60_000;
-/** Contacts that are kept; of those that say nothing but a name, the longest unchanged give way first. */
+/** Contacts that are kept; of those that are neither blocked nor verified and share no secret, the longest undecided give way first. */
 const mostContacts = shards * 128;
 
 const encoder = new TextEncoder();
@@ -55,7 +59,7 @@ export class ContactBook {
   private constructor(journal: Journal, contacts: Map<string, Contact>) {
     this.#journal = journal;
     this.#contacts = contacts;
-    for (const contact of contacts.values()) this.#byName.set(contact.name, contact.member);
+    for (const contact of [...contacts.values()].toSorted(byClaim)) this.#byName.set(contact.name, contact.member);
   }
 
   static async open(journal: Journal): Promise<ContactBook> {
@@ -97,29 +101,36 @@ export class ContactBook {
       waiting: 0,
       ...before,
       ...change,
+      wasBlocked: before?.wasBlocked === true || before?.standing === "blocked",
       at,
     };
     if (before === undefined) this.#makeRoom();
-    this.#put(contact);
+    this.#put(contact, change.verified === true && (change.name !== undefined || before?.verified !== true));
     const write = this.#writing.then(() => this.#write(member));
     this.#writing = write.catch(() => undefined);
     try {
       await write;
     } catch (error) {
-      if (before === undefined) this.#contacts.delete(member);
-      else this.#put(before);
+      // What was changed since is not taken back with it.
+      if (this.#contacts.get(member) === contact) this.#forget(contact, before);
       throw error;
     }
     return contact;
   }
 
-  #put(contact: Contact): void {
+  /** A name stays with whom it was given to, until another one who has it is verified, or that one is forgotten. */
+  #put(contact: Contact, takesName = false): void {
     const before = this.#contacts.get(contact.member);
     if (before !== undefined && before.name !== contact.name && this.#byName.get(before.name) === contact.member)
       this.#byName.delete(before.name);
     this.#contacts.set(contact.member, contact);
-    // A name stays with whom it was given to, until that one is verified anew or forgotten.
-    if (!this.#byName.has(contact.name) || contact.verified) this.#byName.set(contact.name, contact.member);
+    if (takesName || !this.#byName.has(contact.name)) this.#byName.set(contact.name, contact.member);
+  }
+
+  #forget(contact: Contact, before?: Contact): void {
+    if (before !== undefined) return this.#put(before);
+    this.#contacts.delete(contact.member);
+    if (this.#byName.get(contact.name) === contact.member) this.#byName.delete(contact.name);
   }
 
   #makeRoom(): void {
@@ -130,8 +141,7 @@ export class ContactBook {
     const [oldest] = idle;
     if (oldest === undefined)
       throw new ParleyError("limit_reached", { message: "As many contacts are kept as can be; unblock some." });
-    this.#contacts.delete(oldest.member);
-    if (this.#byName.get(oldest.name) === oldest.member) this.#byName.delete(oldest.name);
+    this.#forget(oldest);
   }
 
   async #write(member: string): Promise<void> {
@@ -148,13 +158,23 @@ export class ContactBook {
 const shardOf = (member: string): number => (fromBase64url(member)?.[0] ?? 0) >> 2;
 const keyOf = (shard: number): string => `contacts/${shard}`;
 
-function storedOf({ name, standing, verified, secret, waiting, at }: Contact): Stored {
+/** Of several who were met under one name the one whose it is comes last: the newest that was verified, else the first that was accepted. */
+function byClaim(one: Contact, other: Contact): number {
+  const order = claimOf(one) - claimOf(other);
+  if (order !== 0) return order;
+  return one.verified ? one.at - other.at : other.at - one.at;
+}
+
+const claimOf = ({ verified, standing }: Contact): number => (verified ? 2 : standing === "accepted" ? 1 : 0);
+
+function storedOf({ name, standing, verified, secret, waiting, wasBlocked, at }: Contact): Stored {
   return {
     name,
     standing,
     ...(verified ? { verified } : {}),
     ...(secret === undefined ? {} : { secret: { kind: secret.kind, key: secret.key } }),
     ...(waiting === 0 ? {} : { waiting }),
+    ...(wasBlocked ? { wasBlocked } : {}),
     at,
   };
 }
@@ -165,11 +185,12 @@ function contactsIn(value: Uint8Array | undefined): readonly Contact[] {
   const stored = json.ok ? shardSchema.safeParse(json.value) : undefined;
   if (stored?.success !== true)
     throw new ParleyError("storage_unavailable", { message: "The contacts of this device are damaged." });
-  return Object.entries(stored.data).map(([member, { verified, secret, waiting, ...contact }]) => ({
+  return Object.entries(stored.data).map(([member, { verified, secret, waiting, wasBlocked, ...contact }]) => ({
     ...contact,
     member,
     verified: verified ?? false,
     secret,
     waiting: waiting ?? 0,
+    wasBlocked: wasBlocked ?? false,
   }));
 }

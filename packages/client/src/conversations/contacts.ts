@@ -48,18 +48,26 @@ export class Contacts {
     return this.of(member)?.secret;
   }
 
-  /** A decision about this member can make its messages unwelcome. */
+  /** A decision about this member, also one that does not hold any more, can have made its messages unwelcome. */
   isSuspect(member: string): boolean {
+    if (this.#options.asksFirst) return true;
     const contact = this.of(member);
-    if (contact === undefined) return this.#options.asksFirst;
-    return contact.standing === "blocked" || contact.secret !== undefined || this.#isStranger(contact);
+    return (
+      contact !== undefined && (contact.standing !== "accepted" || contact.wasBlocked || contact.secret !== undefined)
+    );
+  }
+
+  /** Whether this member takes what the other one says, unasked. */
+  isWelcome(member: string): boolean {
+    const contact = this.of(member);
+    return contact?.standing !== "blocked" && !this.#mustWait(contact);
   }
 
   /** Why a message of this member is not taken; undefined when it is let in, which counts. */
   refusalOf(member: string): "blocked" | "request_pending" | undefined {
     const contact = this.of(member);
     if (contact?.standing === "blocked") return "blocked";
-    if (!this.#options.asksFirst || !(contact === undefined || this.#isStranger(contact))) return undefined;
+    if (!this.#mustWait(contact)) return undefined;
     // What was let in a moment ago may not be written down yet.
     const waiting = Math.max(contact?.waiting ?? 0, this.#letIn.get(member) ?? 0);
     if (waiting >= limits.strangerMessages) return "request_pending";
@@ -71,9 +79,10 @@ export class Contacts {
   /** A message of a member came. True when it is one of somebody who waits to be accepted. */
   async heardFrom(sender: Known): Promise<boolean> {
     const contact = this.of(sender.member);
-    if (!this.#options.asksFirst || !(contact === undefined || this.#isStranger(contact))) return false;
+    if (!this.#mustWait(contact)) return false;
     const change = { standing: "request" as const, waiting: (contact?.waiting ?? 0) + 1 };
-    const changed = await this.#change(sender, change);
+    // Nothing is decided by that: what another device decided meanwhile, and tells later, still holds.
+    const changed = await this.#options.book.change(sender.member, sender.name, change, contact?.at ?? 0);
     if (contact?.standing !== "request") this.#tell(changed);
     return true;
   }
@@ -84,7 +93,8 @@ export class Contacts {
     if (contact?.standing === "blocked")
       throw new ParleyError("blocked", { message: `You blocked @${to.name}; unblock it before you write to it.` });
     if (this.#isOther(to)) throw new ParleyError("key_changed", { data: { member: to.member } });
-    if (contact === undefined || contact.standing !== "accepted") await this.#change(to, { standing: "accepted" });
+    // What was decided on purpose on another device, such as a secret, goes before this.
+    if (contact?.standing !== "accepted") await this.#decide(to, { standing: "accepted", waiting: 0 }, 0);
   }
 
   view(of: Known | { readonly member: string; readonly name: undefined }): ContactView {
@@ -108,22 +118,19 @@ export class Contacts {
   }
 
   async accept(who: Known): Promise<void> {
-    this.#letIn.delete(who.member);
-    this.#decided(await this.#change(who, { standing: "accepted", waiting: 0 }));
+    await this.#decide(who, { standing: "accepted", waiting: 0 });
   }
 
   async block(who: Known): Promise<void> {
     const { book } = this.#options;
     if (this.of(who.member)?.standing !== "blocked" && book.blocked.length >= limits.blocked)
       throw new ParleyError("limit_reached", { message: `At most ${limits.blocked} members are blocked.` });
-    this.#decided(await this.#change(who, { standing: "blocked", waiting: 0 }));
-    this.#tellRegistry();
+    await this.#decide(who, { standing: "blocked", waiting: 0 });
   }
 
   async unblock(who: Known): Promise<void> {
     if (this.of(who.member)?.standing !== "blocked") return;
-    this.#decided(await this.#change(who, { standing: "unknown" }));
-    this.#tellRegistry();
+    await this.#decide(who, { standing: "unknown" });
   }
 
   async words(who: Known): Promise<SafetyWords> {
@@ -133,7 +140,7 @@ export class Contacts {
   }
 
   async verify(who: Known): Promise<void> {
-    this.#decided(await this.#change(who, { verified: true }));
+    await this.#decide(who, { verified: true, name: who.name });
   }
 
   /** Answers the text to hand over. */
@@ -158,18 +165,27 @@ export class Contacts {
   async onSync({ member, name, at, secret, ...decided }: Sync & { readonly type: "contact" }): Promise<void> {
     const before = this.of(member);
     if (before !== undefined && before.at >= at) return;
-    const change = { ...decided, secret: secret ?? undefined, waiting: 0 };
-    this.#tell(await this.#options.book.change(member, name, change, at));
+    const { standing, verified } = decided;
+    const change = { standing, verified, secret: secret ?? undefined, waiting: 0 };
+    this.#changed(before, await this.#options.book.change(member, name, change, at));
     if (before?.secret?.key !== secret?.key) this.#options.onSecret(member);
   }
 
-  /** A session begins: the registry may have forgotten, or never heard, whom this member blocks. */
-  onSession(): void {
-    if (this.#options.book.blocked.length > 0) this.#tellRegistry();
+  /** This person has one more device, which knows nothing of what was decided before. */
+  onNewDevice(): void {
+    for (const contact of this.#options.book.all()) if (contact.at > 0) this.#tellDevices(contact);
   }
 
-  #isStranger({ standing }: Contact): boolean {
-    return standing === "unknown" || standing === "request";
+  /** A session begins: the registry may have forgotten, or never heard, whom this member blocks, or blocks no more. */
+  onSession(): void {
+    if (this.#options.book.all().some(({ standing, wasBlocked }) => standing === "blocked" || wasBlocked))
+      this.#tellRegistry();
+  }
+
+  /** A stranger, until it is accepted. */
+  #mustWait(contact: Contact | undefined): boolean {
+    const standing = contact?.standing ?? "unknown";
+    return this.#options.asksFirst && (standing === "unknown" || standing === "request");
   }
 
   /** The name belongs to another member than the one that had it when it was decided about. */
@@ -179,17 +195,27 @@ export class Contacts {
   }
 
   async #keepSecret(who: Known, secret: SharedSecret | undefined): Promise<void> {
-    this.#decided(await this.#change(who, { secret }));
+    await this.#decide(who, { secret });
     this.#options.onSecret(who.member);
   }
 
-  #change({ member, name }: Known, change: ContactChange): Promise<Contact> {
-    return this.#options.book.change(member, name, change, this.#options.clock.now());
+  async #decide(who: Known, change: ContactChange, now = this.#options.clock.now()): Promise<void> {
+    const before = this.of(who.member);
+    // After what it follows, whatever the clock of the device where that was decided.
+    const at = Math.max(now, (before?.at ?? 0) + 1);
+    const contact = await this.#options.book.change(who.member, who.name, change, at);
+    this.#tellDevices(contact);
+    this.#changed(before, contact);
   }
 
-  #decided(contact: Contact): void {
-    const { waiting: _, secret, ...decided } = contact;
-    this.#options.sync({ type: "contact", ...decided, secret: secret ?? null });
+  #tellDevices({ member, name, standing, verified, secret, at }: Contact): void {
+    this.#options.sync({ type: "contact", member, name, standing, verified, secret: secret ?? null, at });
+  }
+
+  /** This device, or another one of this person, decided something. */
+  #changed(before: Contact | undefined, contact: Contact): void {
+    this.#letIn.delete(contact.member);
+    if ((before?.standing === "blocked") !== (contact.standing === "blocked")) this.#tellRegistry();
     this.#tell(contact);
   }
 

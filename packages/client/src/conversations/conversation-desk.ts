@@ -74,8 +74,9 @@ export interface ConversationDeskOptions {
 
 /** A conversation by the id of its channel or member. */
 const exactly = /^[@#][A-Za-z0-9_-]{43}$/;
-/** Messages of one conversation that count as read in one go. */
+/** Messages that are looked at together, and of which the other side hears at most that they were read in one go. */
 const readPage = 200;
+const mostRead = 10 * readPage;
 
 export class ConversationDesk implements ConversationApi {
   readonly #options: ConversationDeskOptions;
@@ -163,13 +164,23 @@ export class ConversationDesk implements ConversationApi {
     const id = message.conversation;
     const before = (await this.#archive.conversations()).find((summary) => summary.conversation === id)?.read ?? 0;
     if (message.sort <= before) return;
-    const { messages } = await this.#archive.messages({ conversation: id, before: message.sort + 1, limit: readPage });
     await conversations.log.apply({ type: "read", conversation: id, upTo: message.sort });
     conversations.sync.tell({ type: "read", conversation: id, id: upTo });
-    const isWelcome = id.startsWith("@") && conversations.contacts.of(id.slice(1))?.standing !== "request";
-    // Nobody read what could not be opened.
-    const news = messages.filter(({ own, sort, unreadable }) => !own && sort > before && unreadable === undefined);
-    if (tell && tellsRead && isWelcome && news.length > 0) await markRead(news.map((each) => each.id));
+    if (tell && tellsRead && id.startsWith("@") && conversations.contacts.isWelcome(id.slice(1)))
+      await markRead(await this.#heard(id, before, message.sort));
+  }
+
+  /** Ids of what the other side said after one message and up to another. Nobody read what could not be opened. */
+  async #heard(conversation: string, after: number, upTo: number): Promise<readonly string[]> {
+    const heard: string[] = [];
+    for (let before = upTo + 1, more = true; more && heard.length < mostRead;) {
+      const page = await this.#archive.messages({ conversation, before, limit: readPage });
+      const news = page.messages.filter(({ sort }) => sort > after);
+      heard.push(...news.filter(({ own, unreadable }) => !own && unreadable === undefined).map(({ id }) => id));
+      more = page.more && news.length === page.messages.length;
+      before = page.messages[0]?.sort ?? 0;
+    }
+    return heard;
   }
 
   keep(): () => void {

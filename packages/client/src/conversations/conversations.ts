@@ -48,6 +48,8 @@ const defaultMessages = 1000;
 export class Conversations {
   readonly #options: ConversationsOptions;
   readonly #messages: () => DirectMessages;
+  /** Devices of the own member. */
+  #listed: number;
   readonly archive: Archive;
   readonly log: ConversationLog;
   readonly sync: OwnSync;
@@ -60,6 +62,7 @@ export class Conversations {
   constructor(options: ConversationsOptions, messages: () => DirectMessages) {
     this.#options = options;
     this.#messages = messages;
+    this.#listed = options.own.listed;
     const { settings, clock, random, trust, own, session, directory, recipients, peers, notices } = options;
     const { member, name, kind, device } = own.identity;
     const onError = notices.failed;
@@ -103,6 +106,7 @@ export class Conversations {
     });
     this.typing = new TypingNotices({ clock, contacts: this.contacts, directory, peers, notices });
     notices.watch((event) => {
+      if (event.type === "message") this.sync.onMessage(event.message);
       // What becomes of posts is told with them in their channel's history.
       if (event.type !== "delivery" || event.to.startsWith("#")) return;
       const { id, state, path } = event.delivery;
@@ -120,6 +124,13 @@ export class Conversations {
     this.intake
       .keep({ id: idOfEntry(entry), sender, device, created, receivedAt, path, body })
       .catch(this.#options.notices.failed);
+  }
+
+  /** This member's list of devices changed. Of several devices one tells a new one, that with the root key: it was there first. */
+  onOwnDevices(): void {
+    const { listed, identity } = this.#options.own;
+    if (listed > this.#listed && identity.root !== undefined) this.contacts.onNewDevice();
+    this.#listed = listed;
   }
 
   /** A session begins. */

@@ -57,6 +57,7 @@ const mostUnderWay = 100_000;
 
 export class DirectIntake {
   readonly #options: DirectIntakeOptions;
+  /** By sender and id: a member may give its messages the ids of another's. */
   readonly #underWay = new Map<string, Promise<TakenMessage>>();
   /** What one member says is remembered in its order. */
   readonly #order = new Map<string, Promise<unknown>>();
@@ -84,9 +85,10 @@ export class DirectIntake {
 
   /** Remembers a message that was committed; what is remembered already stays. Resolves when it is on disk. */
   keep(message: ArrivedMessage): Promise<TakenMessage> {
-    const known = this.#underWay.get(message.id);
-    if (known !== undefined) return known;
     const sender = message.sender.member;
+    const key = keyOf(sender, message.id);
+    const known = this.#underWay.get(key);
+    if (known !== undefined) return known;
     // Opening runs ahead; remembering follows the order.
     const opening = this.#open(sender, this.#options.member, contentIn(message.body));
     opening.catch(() => {});
@@ -96,13 +98,15 @@ export class DirectIntake {
       if (this.#order.get(sender) === settled) this.#order.delete(sender);
     });
     this.#order.set(sender, settled);
-    if (this.#underWay.size < mostUnderWay) this.#underWay.set(message.id, taking);
+    if (this.#underWay.size < mostUnderWay) this.#underWay.set(key, taking);
+    // What could not be remembered now may be tried again.
+    taking.catch(() => this.#underWay.delete(key));
     return taking;
   }
 
   /** The handler had it, or never will: nobody asks for its outcome again. */
-  forget(id: string): void {
-    this.#underWay.delete(id);
+  forget(sender: string, id: string): void {
+    this.#underWay.delete(keyOf(sender, id));
   }
 
   /** Another secret holds with a member: what could not be opened is tried again. */
@@ -176,6 +180,8 @@ export class DirectIntake {
     return { content, protection, request };
   }
 }
+
+const keyOf = (sender: string, id: string): string => `${sender}:${id}`;
 
 interface OpenedContent {
   readonly content: AnyContent | undefined;

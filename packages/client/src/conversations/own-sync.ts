@@ -2,7 +2,7 @@
  * What one device of a person tells the others, so that each knows all that was said: a durable stream to the own member,
  * which every other device takes.
  */
-import { contentChange, type NewMessage } from "@parley/core";
+import { type ArchivedMessage, contentChange, type NewMessage } from "@parley/core";
 import {
   decodeJson,
   type Envelope,
@@ -29,8 +29,12 @@ export interface OwnSyncOptions {
   readonly onError: (error: unknown) => void;
 }
 
+/** Messages that were read elsewhere before they came here. */
+const mostReadAhead = 4096;
+
 export class OwnSync {
   readonly #options: OwnSyncOptions;
+  readonly #readAhead = new Set<string>();
 
   constructor(options: OwnSyncOptions) {
     this.#options = options;
@@ -68,20 +72,33 @@ export class OwnSync {
     }
   }
 
-  async #apply(news: Sync): Promise<void> {
-    const { log, contacts } = this.#options;
+  /** A message is remembered: it may have been read on another device already. */
+  onMessage({ conversation, id, sort }: ArchivedMessage): void {
+    const { log, onError } = this.#options;
+    if (this.#readAhead.delete(keyOf(conversation, id)))
+      log.apply({ type: "read", conversation, upTo: sort }).catch(onError);
+  }
+
+  #apply(news: Sync): Promise<void> {
     switch (news.type) {
       case "sent":
         return this.#takeSent(news);
-      case "read": {
-        const { conversation, id } = news;
-        const message = await log.archive.message(conversation, id);
-        if (message !== undefined) await log.apply({ type: "read", conversation, upTo: message.sort });
-        return;
-      }
+      case "read":
+        return this.#takeRead(news);
       case "contact":
-        return contacts().onSync(news);
+        return this.#options.contacts().onSync(news);
     }
+  }
+
+  /** What was read there may be on its way here still, as after an absence. */
+  async #takeRead({ conversation, id }: Sync & { readonly type: "read" }): Promise<void> {
+    const { log } = this.#options;
+    const key = keyOf(conversation, id);
+    if (this.#readAhead.size >= mostReadAhead) this.#readAhead.delete(this.#readAhead.keys().next().value ?? "");
+    this.#readAhead.add(key);
+    const message = await log.archive.message(conversation, id);
+    if (message === undefined || !this.#readAhead.delete(key)) return;
+    await log.apply({ type: "read", conversation, upTo: message.sort });
   }
 
   async #takeSent({ to, id, created, content, secret }: Sync & { readonly type: "sent" }): Promise<void> {
@@ -106,3 +123,5 @@ export class OwnSync {
     await log.apply({ type: "message", message });
   }
 }
+
+const keyOf = (conversation: string, id: string): string => `${conversation} ${id}`;

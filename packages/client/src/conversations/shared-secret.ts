@@ -9,8 +9,9 @@ import { scryptAsync } from "@noble/hashes/scrypt.js";
  */
 import { type Random, sha256 } from "@parley/core";
 import {
+  type AnyContent,
+  anyContentSchema,
   type Content,
-  contentSchema,
   decodeJson,
   fromBase64url,
   limits,
@@ -102,14 +103,14 @@ export async function openContent(
   sealed: SealedContent,
   secret: SharedSecret,
   parties: SecretParties,
-): Promise<Content> {
+): Promise<AnyContent> {
   const salt = fromBase64url(sealed.salt) ?? new Uint8Array();
   const box = fromBase64url(sealed.box) ?? new Uint8Array();
   const key = await messageKey(secret, salt, parties, "decrypt");
   const opened = await crypto.subtle.decrypt({ name: "AES-GCM", iv: nonce }, key, box).catch((cause: unknown) => {
     throw new ParleyError("cannot_open", { message: "It is sealed with another secret than yours.", cause });
   });
-  const content = decodeJson(contentSchema, textOf(new Uint8Array(opened)), limits.envelopeBytes);
+  const content = decodeJson(anyContentSchema, textOf(new Uint8Array(opened)), limits.envelopeBytes);
   if (!content.ok) throw new ParleyError(content.code, { message: content.message });
   if (content.value.type === "sealed") throw new ParleyError("invalid_argument", { message: "It is sealed twice." });
   return content.value;

@@ -62,7 +62,7 @@ export class TypingNotices {
   /** Somebody's word, as it came. */
   onEnvelope({ peer, body }: LiveEnvelope): void {
     const notice = decodeJson(typingSchema, textOf(body), mostCharacters);
-    if (!notice.ok || this.#options.contacts.of(peer.sender.member)?.standing === "blocked") return;
+    if (!notice.ok || !this.#options.contacts.isWelcome(peer.sender.member)) return;
     const { member, name } = peer.sender;
     if (notice.value.writes) this.#writes(member, name);
     else this.#stops(member, name);

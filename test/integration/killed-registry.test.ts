@@ -91,6 +91,7 @@ describe("a registry that is killed", () => {
       expect((await more.settled).state).toBe("delivered");
     }
     const expected = [0, 1, 2].flatMap((round) => [...numbered(`${round}:`, 200), `${round} last`]);
+    await messages.count(1 + expected.length);
     expect(messages.texts).toEqual(["before", ...expected]);
   });
 });

@@ -24,6 +24,13 @@ const without =
   (screen: string): boolean =>
     gone.every((text) => !screen.includes(text));
 
+/** Of the open thread, which stands at the right of everything else, or in its place. */
+const inThread =
+  (text: string) =>
+  (screen: string): boolean =>
+    screen.includes("Esc closes") &&
+    screen.split("\n").some((line) => line.slice(line.lastIndexOf("│") + 1).includes(text));
+
 /** Clicks where a text stands. */
 function click(text: string | RegExp) {
   return ({ terminal }: DemoChat): void => {
@@ -37,7 +44,7 @@ function click(text: string | RegExp) {
 const steps: readonly Step[] = [
   { name: "starts", act: () => undefined, until: /@edsger[\s\S]*compare words: \/verify/ },
   { name: "opens the list to go to", act: type("\u000B"), until: "Go to" },
-  { name: "narrows it", act: type("gen"), until: /▸ #general/ },
+  { name: "narrows it", act: type("gen"), until: /› gen [\s\S]*▸ #general/ },
   { name: "goes to #general", act: type("\r"), until: "Write to #general" },
   { name: "reads on to the end", act: ({ terminal }) => terminal.wheel(20), until: "hello from ten lines" },
   { name: "writes", act: type("good morning"), until: "› good morning" },
@@ -86,9 +93,13 @@ const steps: readonly Step[] = [
     act: type("d"),
     until: (screen) => screen.includes("It was retracted.") && !screen.includes("you are welcome"),
   },
-  { name: "scrolls up", act: ({ terminal }) => terminal.wheel(-20), until: /Friday, 20 November 2026/ },
+  {
+    name: "scrolls up",
+    act: ({ terminal }) => terminal.wheel(-20),
+    until: /the beginning[\s\S]*Friday, 20 November 2026/,
+  },
   { name: "scrolls back to the end", act: type(esc), until: /retracted +stored/ },
-  { name: "opens a thread by a click", act: click("1 reply"), until: /Thread[\s\S]*Nice\./ },
+  { name: "opens a thread by a click", act: click("1 reply"), until: inThread("Nice.") },
   { name: "closes it", act: type("\u0014"), until: without("Esc closes") },
   { name: "looks at the help", act: type("?"), until: "Keys and commands" },
   { name: "closes the help", act: type(esc), until: without("Keys and commands") },

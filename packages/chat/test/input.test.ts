@@ -1,3 +1,7 @@
+import { PassThrough } from "node:stream";
+import { setImmediate as nextTask } from "node:timers/promises";
+
+import { FakeClock } from "@parley/testkit";
 import { describe, expect, it } from "vitest";
 
 import { completed, completionAt, nextCandidate } from "../src/model/completion.ts";
@@ -6,6 +10,7 @@ import { fuzzyFilter } from "../src/model/fuzzy.ts";
 import { NameWatch } from "../src/model/look-alike.ts";
 import { parseSlash } from "../src/model/slash-command.ts";
 import { InputScanner, mostPasted } from "../src/terminal/input-scanner.ts";
+import { TerminalInput } from "../src/terminal/terminal-input.ts";
 
 const keysOf = (...chunks: readonly string[]): readonly unknown[] => {
   const scanner = new InputScanner();
@@ -48,6 +53,30 @@ describe("a terminal's input", () => {
     expect(keysOf("\u001B\u001B[O")).toEqual(["\u001B", { type: "focus", focused: false }]);
     expect(keysOf("\u001B\u001B[200~a\rb\u001B[201~")).toEqual(["\u001B", "\u001B[200~a\rb\u001B[201~"]);
     expect(keysOf("\u001B\u001B[A")).toEqual(["\u001B\u001B[A"]);
+  });
+
+  it("hands on what a mouse did after the keys before it, and an Esc alone for long enough", async () => {
+    const source = new PassThrough();
+    const clock = new FakeClock();
+    const seen: unknown[] = [];
+    const input = new TerminalInput(source, clock, ({ type }) => seen.push(type));
+    input.on("data", (keys: string) => seen.push(keys));
+    const click = "\u001B[<0;12;3M";
+    source.emit("data", `a${click}\u001B${click}b`);
+    await nextTask();
+    expect(seen).toEqual(["a"]);
+    clock.advance(0);
+    await nextTask();
+    expect(seen).toEqual(["a", "mouse", "\u001B"]);
+    clock.advance(29);
+    expect(seen).toHaveLength(3);
+    clock.advance(1);
+    await nextTask();
+    expect(seen).toEqual(["a", "mouse", "\u001B", "mouse", "b"]);
+    source.emit("data", "\u001B\r".repeat(2000));
+    source.emit("end");
+    await nextTask();
+    expect(seen).toHaveLength(2005);
   });
 
   it("bounds a paste", () => {

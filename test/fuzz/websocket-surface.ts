@@ -1,7 +1,7 @@
 import { connect } from "node:net";
 
 import { sessionPath, sessionProtocol } from "@parley/protocol";
-import { type SeededRandom, type TestDevice, TestSocket } from "@parley/testkit";
+import { type SeededRandom, type TestDevice, type TestIdentity, TestSocket } from "@parley/testkit";
 
 import { corpus } from "./corpus.ts";
 import { mutateBytes, mutateJson, mutateText } from "./mutate.ts";
@@ -36,9 +36,13 @@ async function rawBytes({ port }: RegistryTarget, random: SeededRandom): Promise
   return 1;
 }
 
+/** Members that take turns: a mesh has room for so many, and a long run ends more sessions than that. */
+const insiders = 100;
+
 /** A member's session that sends mutated requests and frames. */
 class Insider {
   readonly #target: RegistryTarget;
+  readonly #identities: TestIdentity[] = [];
   #device: TestDevice | undefined;
   #count = 0;
 
@@ -48,7 +52,7 @@ class Insider {
 
   async run(random: SeededRandom): Promise<number> {
     const { honest } = this.#target;
-    this.#device ??= await this.#target.mesh.join(`insider-${++this.#count}`);
+    this.#device ??= await this.#open();
     const { socket } = this.#device;
     const template = this.#device.makeFrame(honest.identity, new TextEncoder().encode(plantedText), {
       toDevice: honest.device,
@@ -62,6 +66,13 @@ class Insider {
     }
     await this.#settle();
     return messagesPerCase;
+  }
+
+  async #open(): Promise<TestDevice> {
+    const { mesh } = this.#target;
+    const turn = this.#count++ % insiders;
+    this.#identities[turn] ??= await mesh.admit(`insider-${turn}`);
+    return mesh.open(this.#identities[turn]);
   }
 
   /** A request with its body changed more often than its frame, and ids that no honest request uses. */

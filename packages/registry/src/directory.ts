@@ -10,6 +10,7 @@ import {
 
 import { JsonRecords } from "./json-records.ts";
 import { afterPrefix, prefixes } from "./keys.ts";
+import { pageCharacters } from "./page-room.ts";
 import { type StoredMember, storedMemberSchema } from "./stored-member.ts";
 
 /** What the directory knows of a member without asking the store. Its statements were verified when they came in. */
@@ -46,8 +47,6 @@ interface Ranked {
 }
 
 const defaultPage = 50;
-/** Room for the JSON of one page; a reply fits into one control message. */
-const mostPageCharacters = 112 * 1024;
 /** Text that one card adds to the search. */
 const mostTextCharacters = 16 * 1024;
 
@@ -130,7 +129,7 @@ export class Directory {
       const entry = { record: one.entry.record, ...liveness.entry(one.entry.member) };
       characters += JSON.stringify(entry).length;
       const full =
-        members.length >= (query.limit ?? defaultPage) || (members.length > 0 && characters > mostPageCharacters);
+        members.length >= (query.limit ?? defaultPage) || (members.length > 0 && characters > pageCharacters);
       const last = ranked[position - 1];
       if (full && last !== undefined) return { members, next: cursorOf(last) };
       members.push(entry);

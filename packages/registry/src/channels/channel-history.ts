@@ -1,10 +1,9 @@
 import { type ChannelBounds, limits, type ReplyBody, type RequestBody } from "@parley/protocol";
 
+import { pageCharacters } from "../page-room.ts";
 import type { ChannelLog, PageLimits } from "./channel-log.ts";
 import type { KnownChannel } from "./channel-table.ts";
 
-/** Room for the JSON of one page; a reply fits into one control message. One post always does. */
-const mostPageCharacters = 112 * 1024;
 const overheadOfPost = 64;
 
 /** What a member may read of a channel: all that is kept, or what came after it joined. */
@@ -28,7 +27,7 @@ export class ChannelHistory {
   ): Promise<ReplyBody<"channel.read">> {
     const begin = beginOf(channel, member);
     const { before = Number.MAX_SAFE_INTEGER, from, limit = limits.pageSize } = wanted;
-    const most: PageLimits = { posts: limit, bytes: mostPageCharacters - limit * overheadOfPost };
+    const most: PageLimits = { posts: limit, bytes: pageCharacters - limit * overheadOfPost };
     const page =
       from === undefined
         ? await this.#log.backward(channel.id, before, begin, most)

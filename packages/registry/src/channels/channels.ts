@@ -4,6 +4,7 @@ import { type Channel, limits, ParleyError, type RequestBody, type Retention, to
 import type { RegistryBounds } from "../bounds.ts";
 import { JsonRecords } from "../json-records.ts";
 import { keys, prefixes } from "../keys.ts";
+import { pageCharacters } from "../page-room.ts";
 import type { ChannelLog } from "./channel-log.ts";
 import {
   type ChannelCaller,
@@ -27,8 +28,6 @@ import {
 
 /** Channels that are there from the start. */
 const firstChannels = ["general", "agents"] as const;
-/** Room for the JSON of one page; a reply fits into one control message. */
-const mostPageCharacters = 112 * 1024;
 
 export interface ChannelsOptions {
   readonly records: Records;
@@ -166,7 +165,7 @@ export class Channels {
       const view = viewOf(channel, caller.member);
       characters += JSON.stringify(view).length;
       const last = channels.at(-1);
-      if (last !== undefined && (channels.length >= limit || characters > mostPageCharacters))
+      if (last !== undefined && (channels.length >= limit || characters > pageCharacters))
         return { channels, next: last.name };
       channels.push(view);
     }

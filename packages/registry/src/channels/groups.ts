@@ -5,6 +5,7 @@ import { z } from "zod";
 import type { Directory } from "../directory.ts";
 import { JsonRecords } from "../json-records.ts";
 import { afterPrefix, keys, prefixes } from "../keys.ts";
+import { pageCharacters } from "../page-room.ts";
 import type { KnownChannel } from "./channel-table.ts";
 import { groupCommitSchema, GroupCommits } from "./group-commits.ts";
 
@@ -38,9 +39,6 @@ export interface GroupsOptions {
   /** A group has another epoch, whichever node wrote it. */
   readonly onChange: (channel: string) => void;
 }
-
-/** Room for a commit and what a newcomer needs, in base64url: both come in one control message, and each goes out in one. */
-const mostGroupCharacters = 112 * 1024;
 
 /**
  * The MLS groups of encrypted channels (RFC 9420), as far as the registry has to do with them: one record for each says
@@ -93,7 +91,8 @@ export class Groups {
    */
   async commit(channel: KnownChannel, device: string, body: RequestBody<"group.commit">): Promise<{ epoch: number }> {
     const { commit = "", info, devices } = body;
-    if (commit.length + info.length > mostGroupCharacters)
+    // Both come in one control message, and each goes out in one.
+    if (commit.length + info.length > pageCharacters)
       throw new ParleyError("too_large", { message: "The commit and what newcomers need are too large together." });
     if (!devices.includes(device))
       throw new ParleyError("invalid_argument", { message: "devices: lacks the device that commits" });
@@ -213,7 +212,7 @@ function inOnePage<Commit extends object>(commits: readonly Commit[]): Commit[] 
   let characters = 0;
   const most = commits.findIndex((commit, index) => {
     characters += JSON.stringify(commit).length + 1;
-    return index > 0 && (characters > mostGroupCharacters || index >= limits.pageSize);
+    return index > 0 && (characters > pageCharacters || index >= limits.pageSize);
   });
   return commits.slice(0, most === -1 ? commits.length : most);
 }

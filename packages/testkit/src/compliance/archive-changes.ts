@@ -5,7 +5,7 @@ import { limits } from "@parley/protocol";
 import { expect, it } from "vitest";
 
 import { channel, mate, said, text, textsOf } from "./archive-messages.ts";
-import type { Bench } from "./subject.ts";
+import { type Bench, expectCode } from "./subject.ts";
 
 const edit = (of: string, words: string, at = 5, by = mate): ArchiveChange => ({
   type: "edit",
@@ -193,7 +193,7 @@ function describeOpenedChanges(bench: Bench<Archive>): void {
   it("does what an edit, a retraction or a reaction says that could be opened after all, and keeps no message of it", async () => {
     const { port: archive } = await bench.open();
     await archive.apply([said("a"), said("b"), said("c"), closed("1"), closed("2"), closed("3"), closed("4")]);
-    expect(await archive.conversations()).toMatchObject([{ messages: 7, unread: 7 }]);
+    expect((await archive.conversations()).map(({ messages, unread }) => [messages, unread])).toEqual([[7, 7]]);
     await archive.apply([
       turnedOut("1", { type: "edit", of: "a", text: "mended" }),
       turnedOut("2", { type: "retract", of: "b" }),
@@ -201,10 +201,10 @@ function describeOpenedChanges(bench: Bench<Archive>): void {
       turnedOut("4", { type: "edit", of: "later", text: "waited" }),
     ]);
     expect(await textsOf(archive)).toEqual(["a: mended", "b: retract", "c: text of c"]);
-    expect(await shown(archive)).toMatchObject({ edited: (await shown(archive, "c"))?.created });
+    expect((await shown(archive))?.edited).toBe((await shown(archive, "c"))?.created);
     expect((await shown(archive, "c"))?.reactions).toEqual({ "+": [mate] });
     const [summary] = await archive.conversations();
-    expect(summary).toMatchObject({ messages: 3, unread: 3, last: { id: "c" } });
+    expect([summary?.messages, summary?.unread, summary?.last?.id]).toEqual([3, 3, "c"]);
     expect((await archive.search({ text: "mended" })).map(({ id }) => id)).toEqual(["a"]);
     await archive.apply([said("later"), turnedOut("1", { type: "retract", of: "a" })]);
     expect(await textsOf(archive)).toEqual(["a: mended", "b: retract", "c: text of c", "later: waited"]);
@@ -218,9 +218,8 @@ function describeOpenedChanges(bench: Bench<Archive>): void {
       turnedOut("plain", { type: "retract", of: "a" }),
     ]);
     expect(await textsOf(archive)).toEqual(["a: text of a", "2: sealed", "plain: text of plain"]);
-    await expect(archive.apply([turnedOut("2", { type: "retract", of: "x".repeat(65) })])).rejects.toMatchObject({
-      code: "invalid_argument",
-    });
+    const tooLong = { type: "retract", of: "x".repeat(65) } as const;
+    await expectCode(archive.apply([turnedOut("2", tooLong)]), "invalid_argument");
   });
 }
 

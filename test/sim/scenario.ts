@@ -39,8 +39,12 @@ const burst = 12;
 const longBurst = 150;
 /** Items that a map or a set of a mesh at rest may hold, however much went through it. */
 const mostAtRest = 200;
-/** What remembers up to a bound of its own: what was delivered until it is handled, and which counters were seen. */
-const bounded = ["client/src/delivery-ledger.ts", "core/src/seal/replay-window.ts"];
+/** What remembers up to a bound of its own: what was delivered until it is handled, what it said, and which counters were seen. */
+const bounded = [
+  "client/src/delivery-ledger.ts",
+  "client/src/conversations/direct-intake.ts",
+  "core/src/seal/replay-window.ts",
+];
 
 /** A node that soon has enough of a device that does not read. */
 const narrow = {

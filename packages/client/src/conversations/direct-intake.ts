@@ -52,8 +52,8 @@ export interface DirectIntakeOptions {
   readonly onError: (error: unknown) => void;
 }
 
-/** Messages under way into the archive whose outcome is kept for the handler. */
-const mostUnderWay = 100_000;
+/** Messages whose outcome is kept for the handler; of the others it is found again, as they are remembered already. */
+const mostUnderWay = 1000;
 
 export class DirectIntake {
   readonly #options: DirectIntakeOptions;
@@ -98,7 +98,8 @@ export class DirectIntake {
       if (this.#order.get(sender) === settled) this.#order.delete(sender);
     });
     this.#order.set(sender, settled);
-    if (this.#underWay.size < mostUnderWay) this.#underWay.set(key, taking);
+    if (this.#underWay.size >= mostUnderWay) this.#underWay.delete(this.#underWay.keys().next().value ?? "");
+    this.#underWay.set(key, taking);
     // What could not be remembered now may be tried again.
     taking.catch(() => this.#underWay.delete(key));
     return taking;

@@ -18,7 +18,17 @@ export function channelArgument(text: string): string {
 
 /** What names one conversation: `#channel`, or `@<member id>` also for a member that is known only by what it said. */
 export async function conversationOf(device: DeviceApi, text: string): Promise<string> {
-  return text.startsWith("#") ? channelArgument(text) : `@${await memberIdOf(device, text)}`;
+  if (text.startsWith("#")) return channelArgument(text);
+  try {
+    return `@${await memberIdOf(device, text)}`;
+  } catch (error) {
+    const mayBeChannel = !text.startsWith("@") && parseChannelName(text) !== undefined;
+    if (!mayBeChannel || !isParleyError(error) || error.code !== "unknown_member") throw error;
+    throw new ParleyError("unknown_member", {
+      message: `No member is called ${text}; a channel is written '#${text}', with the quotes in a shell.`,
+      cause: error,
+    });
+  }
 }
 
 /** The id of a member, also while the registry is away. Throws `unknown_member`. */

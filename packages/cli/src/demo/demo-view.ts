@@ -139,6 +139,7 @@ export class DemoView {
       `  ${parley} delegate report '{"topic": "presence"}' --explain`,
       `  ${parley} ping @librarian`,
       `  ${parley} send @reporter 'well done'`,
+      `  ${parley} chat`,
       `  ${parley} invite create`,
       "",
     ];

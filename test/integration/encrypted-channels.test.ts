@@ -73,6 +73,16 @@ async function join(scope: MeshScope, name: string): Promise<Joined> {
   return scope.join(name, { ...encrypted, links: false, archive: openMemoryArchive() });
 }
 
+/** Two in the encrypted channel #secret, which the first one made. */
+async function adaAndBob(scope: MeshScope, archive: Archive): Promise<{ readonly ada: Joined; readonly bob: Joined }> {
+  const ada = await join(scope, "ada");
+  const bob = await scope.join("bob", { ...encrypted, links: false, archive });
+  await ada.device.conversations.createChannel({ name: "secret", kind: "invite" });
+  await ada.device.conversations.inviteTo("#secret", "@bob");
+  await bob.device.conversations.joinChannel("#secret");
+  return { ada, bob };
+}
+
 describe("an encrypted channel", () => {
   it("is read by those who were invited, and not by whom it lost", async () => {
     await using scope = await MeshScope.start();
@@ -112,11 +122,7 @@ describe("an encrypted channel", () => {
   it("goes on after a restart, without reading anything twice or losing what came meanwhile", async () => {
     await using scope = await MeshScope.start();
     const archive = openMemoryArchive();
-    const ada = await join(scope, "ada");
-    const bob = await scope.join("bob", { ...encrypted, links: false, archive });
-    await ada.device.conversations.createChannel({ name: "secret", kind: "invite" });
-    await ada.device.conversations.inviteTo("#secret", "@bob");
-    await bob.device.conversations.joinChannel("#secret");
+    const { ada, bob } = await adaAndBob(scope, archive);
     await (
       await ada.device.conversations.say("#secret", { text: "one" })
     ).settled;
@@ -139,11 +145,7 @@ describe("an encrypted channel", () => {
     await using scope = await MeshScope.start();
     const archive = openMemoryArchive();
     const failing = new FailingArchive(archive);
-    const ada = await join(scope, "ada");
-    const bob = await scope.join("bob", { ...encrypted, links: false, archive: failing.archive });
-    await ada.device.conversations.createChannel({ name: "secret", kind: "invite" });
-    await ada.device.conversations.inviteTo("#secret", "@bob");
-    await bob.device.conversations.joinChannel("#secret");
+    const { ada, bob } = await adaAndBob(scope, failing.archive);
     failing.mode = "fail";
     await (
       await ada.device.conversations.say("#secret", { text: "one" })
@@ -225,11 +227,7 @@ describe("an encrypted channel", () => {
   it("is read by those who slept while somebody came in who was revoked since", { timeout: 60_000 }, async () => {
     await using scope = await MeshScope.start();
     const archive = openMemoryArchive();
-    const ada = await join(scope, "ada");
-    const bob = await scope.join("bob", { ...encrypted, links: false, archive });
-    await ada.device.conversations.createChannel({ name: "secret", kind: "invite" });
-    await ada.device.conversations.inviteTo("#secret", "@bob");
-    await bob.device.conversations.joinChannel("#secret");
+    const { ada, bob } = await adaAndBob(scope, archive);
     await bob.device.stop();
     const eve = await join(scope, "eve");
     await ada.device.conversations.inviteTo("#secret", "@eve");

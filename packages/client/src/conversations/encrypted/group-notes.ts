@@ -1,7 +1,7 @@
 /** What this device knows of the devices in one channel's group, beside the group's own keys: durable before anything is built on it. */
 import type { GroupDevice, GroupState } from "@parley/core";
 
-import { type GroupFacts, type GroupStore, noFacts } from "./group-store.ts";
+import { type GroupFacts, type GroupStore, maxInvitationCharacters, noFacts } from "./group-store.ts";
 
 /** Members that were taken out and are remembered: those of whom it is longest ago are forgotten. */
 const mostRemoved = 256;
@@ -48,8 +48,10 @@ export class GroupNotes {
     return this.#save({ keys: { ...this.#facts.keys, [device]: key } });
   }
 
+  /** One that is too long is none, and would make all that is kept here unreadable. */
   noteInvitation(invitation: string | undefined): Promise<void> {
     if (invitation === undefined || invitation === this.#facts.invitation) return Promise.resolve();
+    if (invitation.length > maxInvitationCharacters) return Promise.resolve();
     return this.#save({ invitation });
   }
 

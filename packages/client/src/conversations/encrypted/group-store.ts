@@ -7,6 +7,9 @@ import { maxJournalStateBytes } from "@parley/core";
 import { parseJson } from "@parley/protocol";
 import { z } from "zod";
 
+/** A longer one is none that a member's device signed: it holds ids and a time. */
+export const maxInvitationCharacters = 8192;
+
 const factsSchema = z.object({
   /** Public keys of devices that were seen in the group on their members' lists, by device id. */
   keys: z.record(z.string(), z.string().max(64)),
@@ -15,9 +18,9 @@ const factsSchema = z.object({
   /** Devices in the group that nobody let in, or that are off their member's list: nothing is sealed before they are out. */
   unwelcome: z.array(z.string()),
   /** Invitation of this member. */
-  invitation: z.string().max(8192).optional(),
+  invitation: z.string().max(maxInvitationCharacters).optional(),
   /** The invitation, empty for none, with which the others did not let this device in. */
-  refused: z.string().max(8192).optional(),
+  refused: z.string().max(maxInvitationCharacters).optional(),
 });
 export type GroupFacts = z.infer<typeof factsSchema>;
 export const noFacts: GroupFacts = { keys: {}, removed: {}, unwelcome: [] };

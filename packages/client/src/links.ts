@@ -1,5 +1,5 @@
 /** The links to the devices that were met: dialled when they are wanted, watched while they are open, dropped when they must go. */
-import type { ErrorCode, ParleyError, Signal } from "@parley/protocol";
+import type { ErrorCode, OrderType, ParleyError, Signal } from "@parley/protocol";
 
 import type { Contacts } from "./contacts.ts";
 import type { DeviceEvent } from "./device-api.ts";
@@ -65,9 +65,10 @@ export class Links {
     else this.#onOtherStart(peer, signal).catch(this.#options.onError);
   }
 
-  /** Passes on what this side has of news to whoever is linked. */
-  gossipToAll(): void {
-    for (const peer of this.#options.contacts.linked()) this.#dialers.gossip(peer, true);
+  /** Passes on what this side has of news to whoever is linked: its device list, and one of the operators' orders. */
+  gossipToAll(order?: OrderType): void {
+    const known = order === undefined ? {} : { [order]: 0 };
+    for (const peer of this.#options.contacts.linked()) this.#dialers.gossip(peer, known);
   }
 
   /** Drops links to whoever is revoked now. */

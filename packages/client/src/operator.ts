@@ -176,14 +176,14 @@ export class Operator {
     const member = await this.#memberId(who);
     for (let attempt = 1; ; attempt++) {
       const trust = await this.#options.trust();
-      if (trust.isRevoked(member)) return { member, number: trust.revocationNumber };
+      if (trust.isRevoked(member)) return { member, number: trust.orderNumbers.revocations };
       const now = this.#clock.now();
       const entry = { member, at: now, ...(reason === undefined ? {} : { reason }) };
-      const number = trust.revocationNumber + 1;
+      const number = trust.orderNumbers.revocations + 1;
       const revoked = [...(trust.revocationList?.revoked ?? []), entry];
       const revocations = await signStatement("revocations", { mesh: trust.mesh, number, revoked, iat: now }, root);
       try {
-        await this.#options.device.request("revocations.publish", { revocations });
+        await this.#options.device.request("order.publish", { type: "revocations", statement: revocations });
         return { member, number };
       } catch (error) {
         const lost = isParleyError(error) && (error.code === "conflict" || error.code === "stale_statement");

@@ -1,6 +1,6 @@
 /** News as a device hears it: from the registry in the course of a session, and from peers that pass it on. */
-import { type MeshTrust, peekStatement } from "@parley/core";
-import { type Gossip, ParleyError } from "@parley/protocol";
+import { type MeshTrust, orderTypes, peekStatement } from "@parley/core";
+import { type Gossip, type OrderType, ParleyError } from "@parley/protocol";
 
 import type { Directory } from "./directory.ts";
 import type { Exchanges } from "./exchanges.ts";
@@ -67,8 +67,10 @@ export class RegistryNews {
       case "member.changed":
         await directory.onChanged(push.body.member, push.body.record);
         return;
-      case "revocations":
-        return this.#takeRevocations(push.body.revocations);
+      case "order":
+        return this.#takeOrder(push.body.type, push.body.statement);
+      case "holds":
+        return;
       case "operators":
         return trust.acceptOperators(push.body.operators);
       case "pairing.pending":
@@ -95,17 +97,20 @@ export class RegistryNews {
   }
 
   /** A peer that has not heard the news yet is no roll-back. */
-  async #takeGossip(peer: Peer, { revocations, devices }: Gossip): Promise<void> {
+  async #takeGossip(peer: Peer, { devices, ...orders }: Gossip): Promise<void> {
     const { trust, directory } = this.#options;
-    if (revocations !== undefined && peekStatement("revocations", revocations).number >= trust.revocationNumber)
-      await this.#takeRevocations(revocations);
+    for (const type of orderTypes) {
+      const order = orders[type];
+      if (order !== undefined && peekStatement(type, order).number >= trust.orderNumbers[type])
+        await this.#takeOrder(type, order);
+    }
     if (devices !== undefined) await directory.onDevices(peer.member, devices);
   }
 
-  async #takeRevocations(compact: string): Promise<void> {
+  async #takeOrder(type: OrderType, compact: string): Promise<void> {
     const { trust, peers } = this.#options;
-    if (!(await trust.acceptRevocations(compact))) return;
+    if (!(await trust.acceptOrder(type, compact))) return;
     peers.links.closeRevoked();
-    peers.links.gossipToAll();
+    peers.links.gossipToAll(type);
   }
 }

@@ -105,8 +105,8 @@ export async function acceptWelcome(text: string, proof: Proof, input: ProofInpu
     throw new ParleyError("registry_key_mismatch");
   if (signed.version !== proof.version) throw new ParleyError("version_downgrade");
   trust.acceptVersion(signed.version);
-  if (revocations !== undefined) await trust.acceptRevocations(revocations);
-  else if (trust.revocationNumber > 0)
+  if (revocations !== undefined) await trust.acceptOrder("revocations", revocations);
+  else if (trust.orderNumbers.revocations > 0)
     throw new ParleyError("stale_statement", {
       message: "The registry forgot the revocation list that this device has seen.",
     });

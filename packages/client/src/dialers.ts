@@ -5,6 +5,7 @@ import { envelopeKinds, type Gossip, ParleyError, type Signal } from "@parley/pr
 import { bodyOf } from "./body.ts";
 import type { LinkSettings } from "./device-api.ts";
 import { Dialer } from "./dialer.ts";
+import type { Gate } from "./gate.ts";
 import { IceGrants } from "./ice-grants.ts";
 import type { Identity } from "./identity.ts";
 import { type HelloInput, makeHello, verifyHello } from "./link-hello.ts";
@@ -16,6 +17,7 @@ import type { Session } from "./session.ts";
 export interface DialersOptions {
   readonly identity: () => Identity;
   readonly trust: MeshTrust;
+  readonly gate: Gate;
   readonly boot: string;
   readonly session: Session;
   readonly clock: Clock;
@@ -40,7 +42,8 @@ export class Dialers {
 
   /** A new dialer to a device. */
   make(peer: Peer): Dialer | undefined {
-    const { links, clock, random, identity, boot, trust, session, metrics, onFrame, onOpen, onClosed } = this.#options;
+    const { links, clock, random, identity, boot, trust, gate, session, metrics, onFrame, onOpen, onClosed } =
+      this.#options;
     if (links === undefined) return undefined;
     const input = (link: HelloInput["link"], peerBoot: string): HelloInput => ({
       identity: identity(),
@@ -67,7 +70,11 @@ export class Dialers {
         if (welcome === undefined) throw new ParleyError("lease_expired");
         return makeHello(input(link, peerBoot), welcome);
       },
-      verifyHello: (compact, link, peerBoot) => verifyHello(compact, peer.member, input(link, peerBoot)),
+      verifyHello: (compact, link, peerBoot) => {
+        const refusal = gate.refusalOf(peer.member);
+        if (refusal !== undefined) throw refusal;
+        return verifyHello(compact, peer.member, input(link, peerBoot));
+      },
       onOpen: (open, proven) => {
         peer.attach(open);
         this.gossip(peer, proven.orders);

@@ -4,6 +4,7 @@ import { type Gossip, type OrderType, ParleyError } from "@parley/protocol";
 
 import type { Directory } from "./directory.ts";
 import type { Exchanges } from "./exchanges.ts";
+import type { Holds } from "./holds.ts";
 import type { Intake } from "./intake.ts";
 import type { MailboxState } from "./mailbox-acks.ts";
 import type { Notices } from "./notices.ts";
@@ -13,6 +14,7 @@ import type { OwnPresence } from "./own-presence.ts";
 import type { Peer } from "./peer.ts";
 import type { Peers } from "./peers.ts";
 import type { SessionOptions } from "./session.ts";
+import type { Standing } from "./standing.ts";
 
 type Push = Parameters<SessionOptions["events"]["onPush"]>[0];
 
@@ -26,6 +28,8 @@ export interface RegistryNewsOptions {
   readonly exchanges: Exchanges;
   readonly card: OwnCard;
   readonly notices: Notices;
+  readonly holds: Holds;
+  readonly standing: Standing;
 }
 
 export class RegistryNews {
@@ -37,12 +41,13 @@ export class RegistryNews {
 
   /** A session begins: each part says again what the node may not know. */
   onWelcome(mailbox: MailboxState): void {
-    const { own, presence, intake, peers, exchanges, card } = this.#options;
+    const { own, presence, intake, peers, exchanges, card, holds } = this.#options;
+    holds.forget();
     intake.onSession(mailbox);
     presence.sayAgain();
     own.onSession();
     exchanges.onSession();
-    peers.links.closeRevoked();
+    peers.links.closeRefused();
     peers.onSession();
     card.onSession();
   }
@@ -70,7 +75,8 @@ export class RegistryNews {
       case "order":
         return this.#takeOrder(push.body.type, push.body.statement);
       case "holds":
-        return;
+        await this.#options.holds.accept(push.body.holds);
+        return this.#options.standing.look();
       case "operators":
         return trust.acceptOperators(push.body.operators);
       case "pairing.pending":
@@ -108,9 +114,10 @@ export class RegistryNews {
   }
 
   async #takeOrder(type: OrderType, compact: string): Promise<void> {
-    const { trust, peers } = this.#options;
+    const { trust, peers, standing } = this.#options;
     if (!(await trust.acceptOrder(type, compact))) return;
-    peers.links.closeRevoked();
+    // First, while there are links to do it by.
     peers.links.gossipToAll(type);
+    standing.look();
   }
 }

@@ -12,7 +12,7 @@ import { idOfKey, sha256 } from "./keys.ts";
 import { verifyMember, type VerifiedMember } from "./member.ts";
 import { type OperatorSet, verifyByOperator, verifyOperators } from "./operators.ts";
 import { type CompactOrders, type OrderNumbers, Orders } from "./orders.ts";
-import { peekStatement, verifyStatement } from "./statement.ts";
+import { verifyStatement } from "./statement.ts";
 
 const numbersSchema = z.object({ rotation: z.int(), admission: z.int(), devices: z.int(), card: z.int() });
 

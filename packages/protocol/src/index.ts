@@ -3,6 +3,18 @@
  * and does nothing by itself. Not here: keys and verification (core), sockets (client, registry).
  */
 export {
+  addressRangeSchema,
+  type ApiKey,
+  apiKeyIdSchema,
+  type ApiKeyParts,
+  apiKeyPattern,
+  apiKeySchema,
+  type ApiScope,
+  apiScopeSchema,
+  makeApiKey,
+  parseApiKey,
+} from "./api-key.ts";
+export {
   blobContentBytes,
   blobDeleteSchema,
   blobHashSchema,
@@ -114,6 +126,7 @@ export {
   enrolmentStateSchema,
   healthSchema,
   httpErrorSchema,
+  jwksSchema,
   type JsonRouteName,
   type NodeInfo,
   nodeInfoSchema,
@@ -215,6 +228,7 @@ export {
   statementSchemas,
   statementTyp,
   type StatementType,
+  tokenIssuer,
 } from "./statement.ts";
 export {
   type AgentCard,

@@ -3,6 +3,11 @@ import { type Blobs, systemClock, systemRandom } from "@parley/core";
 import { Blocks } from "./blocks.ts";
 import { type RegistryBounds, defaultBounds } from "./bounds.ts";
 import { type ChannelParts, makeChannelParts } from "./channels/channel-parts.ts";
+import { ApiKeys } from "./credentials/api-keys.ts";
+import { Bearers } from "./credentials/bearers.ts";
+import { LiveCalls } from "./credentials/live-calls.ts";
+import { SecretHasher } from "./credentials/secret-hash.ts";
+import { TokenKeys } from "./credentials/token-keys.ts";
 import { DeadLetters } from "./dead-letters.ts";
 import { Delivery } from "./delivery.ts";
 import { DeviceBoxes } from "./device-boxes.ts";
@@ -29,6 +34,10 @@ export interface NodeParts extends SessionServices, ChannelParts {
   readonly invites: Invites;
   readonly enrolments: Enrolments;
   readonly tokens: SessionTokens;
+  readonly tokenKeys: TokenKeys;
+  readonly apiKeys: ApiKeys;
+  readonly bearers: Bearers;
+  readonly liveCalls: LiveCalls;
   readonly blobs: Blobs;
   readonly blocks: Blocks;
 }
@@ -56,7 +65,19 @@ export function makeNodeParts(
   const presence = new Presence(clock);
   const directory = new Directory(records, now, onMemberChanged);
   const members = new Members({ records, mesh, directory, now, mostMembers: bounds.members });
-  const tokens = new SessionTokens({ mesh, members, directory, nodeKey, now, clockSkewMs });
+  const { tokenKeyMs: keyMs, apiRequestsPerSecond: requestsPerSecond } = bounds;
+  const tokenKeys = new TokenKeys({ mesh, nodeKey, records, now, keyMs, kept: options.tokenKeys });
+  const tokens = new SessionTokens({ mesh, keys: tokenKeys, random, now, clockSkewMs });
+  const liveCalls = new LiveCalls();
+  const apiKeys = new ApiKeys({
+    records,
+    clock,
+    random,
+    hasher: new SecretHasher(random),
+    bounds,
+    onEnded: (member, id) => liveCalls.endKey(member, id),
+  });
+  const bearers = new Bearers({ mesh, members, directory, tokens, apiKeys, clock, requestsPerSecond });
   const invites = new Invites({ records, clock, random, bounds });
   const pairings = new Pairings({
     records,
@@ -124,6 +145,7 @@ export function makeNodeParts(
       for (const session of table.ofMember(member)) session.mailboxChanged();
     },
     tokens,
+    apiKeys,
     nodeKey,
     now,
     leaseMs: bounds.leaseMs,
@@ -148,6 +170,10 @@ export function makeNodeParts(
     directory,
     members,
     tokens,
+    tokenKeys,
+    apiKeys,
+    bearers,
+    liveCalls,
     invites,
     pairings,
     enrolments,

@@ -2,7 +2,7 @@ import type { Directory } from "../directory.ts";
 import type { InboxLeases } from "../inbox-leases.ts";
 import type { Members } from "../members.ts";
 import type { Presence } from "../presence.ts";
-import type { RequestHandlers, RequestsOf } from "./request-handler.ts";
+import type { MemberHandlers, RequestHandlers, RequestsOf } from "./request-handler.ts";
 
 export interface DirectoryServices {
   readonly directory: Directory;
@@ -17,7 +17,8 @@ export function directoryRequests({
   members,
   presence,
   inboxes,
-}: DirectoryServices): RequestHandlers<RequestsOf<"directory" | "card" | "presence">> {
+}: DirectoryServices): RequestHandlers<RequestsOf<"directory" | "card" | "presence">> &
+  MemberHandlers<"directory.find" | "directory.get"> {
   return {
     "directory.find": (_caller, query) => directory.find(query, presence),
     "directory.get": async (_caller, wanted) => {

@@ -100,6 +100,8 @@ export const defaultBounds = {
   apiKeysInTotal: limits.apiKeysInTotal,
   apiKeyTriesPerMinute: limits.apiKeyTriesPerMinute,
   apiKeyTriesTotalPerMinute: limits.apiKeyTriesTotalPerMinute,
+  /** Cost of an API key's hash: so many blocks of 1 KiB (N of scrypt). */
+  apiKeyHashCost: 2 ** 15,
   apiRequestsPerSecond: limits.apiRequestsPerSecond,
   /** Receiving the headers, and the whole, of an HTTP request: a part of a blob may come through a slow uplink. */
   httpHeadersMs: 10_000,

@@ -73,7 +73,7 @@ export function makeNodeParts(
     records,
     clock,
     random,
-    hasher: new SecretHasher(random),
+    hasher: new SecretHasher(random, bounds.apiKeyHashCost),
     bounds,
     onEnded: (member, id) => liveCalls.endKey(member, id),
   });

@@ -15,8 +15,7 @@ export const hashedSecretSchema = z.object({
 });
 export type HashedSecret = z.infer<typeof hashedSecretSchema>;
 
-/** 2^15 blocks of 1 KiB: 32 MiB and about 60 ms. The secrets have 190 random bits; this is for a stolen store. */
-const defaultCost = 2 ** 15;
+/** Makes each unit of the cost 1 KiB: 2^15 are 32 MiB and about 60 ms. The secrets have 190 random bits; this is for a stolen store. */
 const blockSize = 8;
 const hashBytes = 32;
 const saltBytes = 16;
@@ -31,7 +30,7 @@ export class SecretHasher {
   #running = 0;
   readonly #waiting: (() => void)[] = [];
 
-  constructor(random: Random, cost = defaultCost) {
+  constructor(random: Random, cost: number) {
     this.#random = random;
     this.#cost = cost;
   }

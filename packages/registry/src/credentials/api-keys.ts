@@ -66,6 +66,8 @@ export class ApiKeys {
   readonly #tries: Attempts;
   readonly #unknownTries: Attempts;
   readonly #keyTries: Attempts;
+  /** Checks that run now: a script that comes with many requests at once needs one. */
+  readonly #checking = new Map<string, Promise<StoredKey>>();
   /** Last uses that are not written yet. */
   readonly #used = new Map<string, number>();
 
@@ -141,7 +143,7 @@ export class ApiKeys {
     }
     const { id } = parts;
     const cached = this.#verified.has(text, id) ? this.#known.get(id)?.value : undefined;
-    const key = cached ?? (await this.#check(text, parts, address));
+    const key = cached ?? (await this.#try(text, parts, address));
     const now = this.#options.clock.now();
     if (key.expires <= now) throw refused("has expired; make a new one");
     if (key.addresses !== undefined && !isAddressListed(address, key.addresses))
@@ -168,10 +170,22 @@ export class ApiKeys {
     }
   }
 
-  /** The slow way, the same for a key that is known and one that is not: a read and a hash. A right one is no try. */
-  async #check(text: string, { id, secret }: ApiKeyParts, address: string): Promise<StoredKey> {
-    const { hasher } = this.#options;
+  /** Counted before it is checked: many may come at once. A right one is no try. */
+  async #try(text: string, parts: ApiKeyParts, address: string): Promise<StoredKey> {
     this.#tries.count(address);
+    let checking = this.#checking.get(text);
+    if (checking === undefined) {
+      checking = this.#check(text, parts).finally(() => this.#checking.delete(text));
+      this.#checking.set(text, checking);
+    }
+    const key = await checking;
+    this.#tries.forgive(address);
+    return key;
+  }
+
+  /** The slow way, the same for a key that is known and one that is not: a read and a hash. */
+  async #check(text: string, { id, secret }: ApiKeyParts): Promise<StoredKey> {
+    const { hasher } = this.#options;
     const found = await this.#records.get(prefixes.apiKey + id);
     // Those who guess ids use up a bound of their own, and nobody else's.
     if (found === undefined) this.#unknownTries.count("");
@@ -180,7 +194,6 @@ export class ApiKeys {
     // It may have been revoked meanwhile.
     const kept = await this.#records.get(prefixes.apiKey + id);
     if (kept === undefined) throw refused("is not valid");
-    this.#tries.forgive(address);
     this.#keyTries.forgive(id);
     this.#known.set(id, kept);
     this.#verified.add(text, id);

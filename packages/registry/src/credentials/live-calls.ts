@@ -14,6 +14,12 @@ interface LiveCall {
 export class LiveCalls {
   readonly #byMember = new Map<string, Set<LiveCall>>();
 
+  get size(): number {
+    let size = 0;
+    for (const calls of this.#byMember.values()) size += calls.size;
+    return size;
+  }
+
   /** Knows of a call until the returned function is called. */
   add(bearer: Bearer, cut: () => void): () => void {
     const call = { bearer, cut };

@@ -1,4 +1,4 @@
-import { createHmac } from "node:crypto";
+import { createHmac, createPublicKey, verify } from "node:crypto";
 
 import { createSigner, importSigner, openMemoryStores, peekStatement, type Signer, signStatement } from "@parley/core";
 import {
@@ -12,7 +12,6 @@ import {
 } from "@parley/protocol";
 import { accessTable, type PrivateText } from "@parley/registry";
 import type { TestDevice, WireMesh } from "@parley/testkit";
-import { createRemoteJWKSet, jwtVerify } from "jose";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { MovedClock } from "./moved-clock.ts";
@@ -113,6 +112,27 @@ async function claims(change: Partial<Statement<"token">> = {}, signer?: Signer)
   return signStatement("token", { ...own, ...change }, by);
 }
 
+/** What a service makes of a token that knows RFC 7519, the published set and nothing of ours. */
+function verifiedElsewhere(
+  compact: string,
+  { keys }: Awaited<ReturnType<typeof keySet>>,
+  expected: Readonly<Record<string, string>>,
+): Statement<"token"> | undefined {
+  const [head = "", body = "", signature = ""] = compact.split(".");
+  const decode = (text: string): Record<string, unknown> =>
+    JSON.parse(Buffer.from(text, "base64url").toString()) as Record<string, unknown>;
+  const { alg, typ, kid } = decode(head);
+  const jwk = keys.find((one) => one.kid === kid);
+  if (alg !== "EdDSA" || typ !== statementTyp("token") || jwk === undefined) return undefined;
+  const { kty, crv, x } = jwk;
+  const key = createPublicKey({ key: { kty, crv, x }, format: "jwk" });
+  const isSigned = verify(null, Buffer.from(`${head}.${body}`), key, Buffer.from(signature, "base64url"));
+  const claimed = decode(body) as Statement<"token">;
+  const isFor = Object.entries(expected).every(([name, value]) => (claimed as Record<string, unknown>)[name] === value);
+  const now = Date.now() / 1000;
+  return isSigned && isFor && claimed.nbf <= now && claimed.exp > now ? claimed : undefined;
+}
+
 const encode = (value: unknown): string => toBase64url(Buffer.from(JSON.stringify(value)));
 
 /** The same token under another header, signed by whatever `sign` makes of it. */
@@ -162,17 +182,15 @@ describe("a session token", () => {
 
   it("is a JSON Web Token that other services verify by the published keys alone", async () => {
     const audience = "https://ci.example.org";
-    const keys = createRemoteJWKSet(new URL(`${registry.origin}/.well-known/jwks.json`));
-    const issuer = `parley:${mesh.mesh}`;
     const own = await tokenOf(ada, audience);
-    const options = { issuer, audience, algorithms: ["EdDSA"], typ: statementTyp("token") };
-    const { payload } = await jwtVerify(own, keys, options);
-    expect(payload.sub).toBe(ada.identity.member);
-    expect((payload.exp ?? 0) - (payload.iat ?? 0)).toBe(limits.sessionTokenMs / 1000);
-    expect(payload.jti).not.toBe((await jwtVerify(await tokenOf(ada, audience), keys, options)).payload.jti);
+    const payload = verifiedElsewhere(own, await keySet(), { iss: `parley:${mesh.mesh}`, aud: audience });
+    expect(payload).toMatchObject({ sub: ada.identity.member, device: ada.device });
+    expect(payload?.exp).toBe((payload?.iat ?? 0) + limits.sessionTokenMs / 1000);
+    expect(payload?.exp).toBeLessThan(Date.now() / 1000 + 301);
+    expect(payload?.jti).not.toBe(peekStatement("token", await tokenOf(ada, audience)).jti);
     // What that service was shown opens nothing here, and what opens this door is nothing to the service.
     expect(await get(own)).toEqual([401, "unauthenticated"]);
-    await expect(jwtVerify(token, keys, options)).rejects.toMatchObject({ code: "ERR_JWT_CLAIM_VALIDATION_FAILED" });
+    expect(verifiedElsewhere(token, await keySet(), { iss: `parley:${mesh.mesh}`, aud: audience })).toBeUndefined();
     // Whoever pins the mesh's node need not believe the address that the keys came from.
     const [published] = (await keySet()).keys;
     const signed = peekStatement("token-key", published?.statement ?? "");
@@ -203,12 +221,13 @@ describe("a session token", () => {
     expect(await get(good)).toEqual([200, undefined]);
     const [head = "", payload = "", signature = ""] = good.split(".");
     const body = JSON.parse(Buffer.from(payload, "base64url").toString()) as Record<string, unknown>;
-    for (const name of Object.keys(body)) {
-      const value = typeof body[name] === "number" ? body[name] + 1 : `${String(body[name]).slice(0, -1)}A`;
-      const altered = encode({ ...body, [name]: value });
-      if (altered !== payload)
-        expect(await get(`${head}.${altered}.${signature}`), name).toEqual([401, "unauthenticated"]);
-    }
+    const altered = Object.entries(body).map(([name, value]) => {
+      const other = typeof value === "number" ? value + 1 : `${String(value).slice(0, -1)}w`;
+      return encode({ ...body, [name]: other });
+    });
+    expect(altered).not.toContain(payload);
+    for (const one of altered)
+      expect(await get(`${head}.${one}.${signature}`), `${one}`).toEqual([401, "unauthenticated"]);
     const strangers = [
       registry.nodeKey,
       await createSigner("node"),
@@ -230,7 +249,7 @@ describe("a session token", () => {
       { sub: ada.device },
     ];
     for (const change of wrong)
-      expect(await get(await claims(change)), JSON.stringify(change)).toEqual([401, "unauthenticated"]);
+      expect(await get(await claims(change)), `${JSON.stringify(change)}`).toEqual([401, "unauthenticated"]);
   });
 
   it("is good from its time on to the millisecond before its end, and for five minutes at most", async () => {

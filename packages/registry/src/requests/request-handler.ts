@@ -13,7 +13,7 @@ export type RequestHandler<Type extends RequestType> = (
 export type MemberCaller = Omit<SessionIdentity, "session">;
 
 /** Answers a request without looking at the session that it came by: HTTP has none. */
-export type MemberHandler<Type extends RequestType> = (
+type MemberHandler<Type extends RequestType> = (
   caller: MemberCaller,
   body: RequestBody<Type>,
 ) => ReplyBody<Type> | Promise<ReplyBody<Type>>;

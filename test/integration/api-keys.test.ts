@@ -137,7 +137,7 @@ describe("an API key", () => {
         const code = (await call(path, right.text))[0];
         const isAllowed = Array.isArray(needs) && needs.includes(role);
         expect(code === 403, `${role}: ${code}`).toBe(!isAllowed);
-        expect(code, `${role}`).not.toBe(401);
+        expect(code, `as ${role}`).not.toBe(401);
         const refused = await call(path, wrong.text);
         expect(refused).toEqual([403, what.startsWith("HEAD") ? undefined : "scope_missing"]);
       }
@@ -186,7 +186,8 @@ describe("an API key", () => {
     ]) {
       const response = await fetch(`${registry.origin}/v1/members`, { headers: { authorization: header } });
       // A blank at the end is none (RFC 9110 section 5.5).
-      expect(response.status, `${header.slice(0, 8)}`).toBe(header.endsWith(" ") ? 200 : 401);
+      const expected = header.endsWith(" ") ? [200, null] : [401, "Bearer"];
+      expect([response.status, response.headers.get("www-authenticate")]).toEqual(expected);
     }
     expect(await members(text)).toEqual(good);
     await ada.request("key.revoke", { key: key.key });
@@ -241,7 +242,7 @@ describe("an API key", () => {
     expect(await from(["10.0.0.0/8", "127.0.0.0/31"])).toEqual(good);
     expect(await from(["10.0.0.0/8", "::1", "127.0.0.2"])).toEqual([403, "forbidden"]);
     for (const wrong of ["", "localhost", "127.0.0.1/33", "1.2.3", "*"])
-      expect(await outcomeOf(make(ada, { addresses: [wrong] })), `${wrong}`).toBe("invalid_argument");
+      expect(await outcomeOf(make(ada, { addresses: [wrong] })), `from ${wrong}`).toBe("invalid_argument");
     const most = Array.from({ length: limits.apiKeyAddresses }, (_, at) => `127.0.0.${at + 1}`);
     expect(await from(most)).toEqual(good);
     expect(await outcomeOf(make(ada, { addresses: [...most, "10.0.0.1"] }))).toBe("invalid_argument");
@@ -392,7 +393,7 @@ describe("the REST surface", () => {
       ["/v1/channels/general/posts", ada.request("channel.read", { channel })],
       ["/v1/channels/%23general/posts?from=1&limit=1", ada.request("channel.read", { channel, from: 1, limit: 1 })],
     ];
-    for (const [path, asked] of same) expect(await read(path), `${path}`).toEqual(await asked);
+    for (const [path, asked] of same) expect(await read(path), `at ${path}`).toEqual(await asked);
     const { posts } = (await read("/v1/channels/general/posts")) as { posts: { statement: string }[] };
     const post = await verifyStatement("post", posts.at(-1)?.statement ?? "", ada.identity.device().publicKey);
     expect(post.member).toBe(ada.identity.member);
@@ -403,9 +404,9 @@ describe("the REST surface", () => {
     const { key, text } = await make(ada, { scopes: ["directory:read", "channels:read"] });
     const wrong = ["limit=0", "limit=101", "limit=1e1", "live=yes", "kind=robot", "nobody=1", "limit=1&limit=2"];
     for (const query of [...wrong, "__proto__=1", "constructor=1"])
-      expect(await call(`GET /v1/members?${query}`, text), `${query}`).toEqual([400, "invalid_argument"]);
+      expect(await call(`GET /v1/members?${query}`, text), `with ${query}`).toEqual([400, "invalid_argument"]);
     for (const query of ["limit=1", "limit=100", "live=false"])
-      expect(await call(`GET /v1/members?${query}`, text), `${query}`).toEqual(good);
+      expect(await call(`GET /v1/members?${query}`, text), `with ${query}`).toEqual(good);
     expect(await call("GET /v1/members/ada?limit=1", text)).toEqual([400, "invalid_argument"]);
     expect(await call("GET /v1/channels/general/posts?from=-1", text)).toEqual([400, "invalid_argument"]);
     expect(await call("GET /v1/members/nobody", text)).toEqual([404, "unknown_member"]);

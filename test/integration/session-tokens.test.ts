@@ -227,7 +227,7 @@ describe("a session token", () => {
     });
     expect(altered).not.toContain(payload);
     for (const one of altered)
-      expect(await get(`${head}.${one}.${signature}`), `${one}`).toEqual([401, "unauthenticated"]);
+      expect(await get(`${head}.${one}.${signature}`), `with ${one}`).toEqual([401, "unauthenticated"]);
     const strangers = [
       registry.nodeKey,
       await createSigner("node"),
@@ -249,7 +249,7 @@ describe("a session token", () => {
       { sub: ada.device },
     ];
     for (const change of wrong)
-      expect(await get(await claims(change)), `${JSON.stringify(change)}`).toEqual([401, "unauthenticated"]);
+      expect(await get(await claims(change)), `with ${JSON.stringify(change)}`).toEqual([401, "unauthenticated"]);
   });
 
   it("is good from its time on to the millisecond before its end, and for five minutes at most", async () => {

@@ -223,9 +223,12 @@ async function readChunks(context: Context<Env>, most: number): Promise<Uint8Arr
 }
 
 function fail(context: Context<Env>, error: ParleyError): Response {
+  const { status } = errorTable[error.code];
+  // RFC 6750 section 3; it says no more than the status does.
+  if (status === 401) context.header("www-authenticate", "Bearer");
   return Response.json(
     { error: toWireError(error) },
-    { status: errorTable[error.code].status, headers: context.res.headers },
+    { status, headers: context.res.headers },
   );
 }
 

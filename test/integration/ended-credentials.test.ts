@@ -2,8 +2,8 @@ import { createHash, randomBytes } from "node:crypto";
 import { Agent, request } from "node:http";
 import { connect, type Socket } from "node:net";
 
-import { openMemoryStores, systemClock } from "@parley/core";
-import { limits } from "@parley/protocol";
+import { openMemoryStores, signStatement, systemClock } from "@parley/core";
+import { limits, type Statement } from "@parley/protocol";
 import type { TestDevice, WireMesh } from "@parley/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
@@ -38,7 +38,18 @@ let list = 0;
 async function revoke({ identity }: TestDevice): Promise<void> {
   revoked.push(identity.member);
   const revocations = await mesh.operator.identity.revoke(mesh.mesh, ++list, revoked);
-  await mesh.operator.request("revocations.publish", { revocations });
+  await mesh.operator.request("order.publish", { type: "revocations", statement: revocations });
+}
+
+const restricted: Statement<"restrictions">["restrictions"] = [];
+
+/** Adds to the operators' restrictions. */
+async function restrict({ identity }: TestDevice, kind: "banned" | "muted"): Promise<void> {
+  const at = Date.now();
+  restricted.push({ member: identity.member, kind, at });
+  const restrictions = { mesh: mesh.mesh, number: restricted.length, restrictions: restricted, iat: at };
+  const statement = await signStatement("restrictions", restrictions, mesh.operator.identity.root);
+  await mesh.operator.request("order.publish", { type: "restrictions", statement });
 }
 
 /** Takes the first device off the list: the second one says so. */
@@ -59,6 +70,18 @@ const keyOf = async (device: TestDevice): Promise<string> =>
 const endings: readonly Ending[] = [
   { what: "a session token when its member is revoked", credential: tokenOf, end: revoke, statuses: [403] },
   { what: "an API key when its member is revoked", credential: keyOf, end: revoke, statuses: [401, 403] },
+  {
+    what: "a session token when its member is banned",
+    credential: tokenOf,
+    end: (device) => restrict(device, "banned"),
+    statuses: [403],
+  },
+  {
+    what: "an API key when its member is banned",
+    credential: keyOf,
+    end: (device) => restrict(device, "banned"),
+    statuses: [403],
+  },
   { what: "a session token when its device is removed", credential: tokenOf, end: removeDevice, statuses: [401] },
   { what: "an API key when the device that made it is removed", credential: keyOf, end: removeDevice, statuses: [401] },
   {
@@ -155,6 +178,24 @@ describe.each(endings)("the end of $what", ({ credential, end, statuses }) => {
     const all = received(socket);
     socket.resume();
     expect(await all).toBeLessThan(asked * content.length);
+  });
+});
+
+describe("a member that is muted", () => {
+  it("leaves nothing for others, and reads on", async () => {
+    const device = await join(next());
+    const held = await keyOf(device);
+    const content = randomBytes(10);
+    const put = async (): Promise<number> => {
+      const headers = { authorization: `Bearer ${held}`, "content-type": "application/octet-stream" };
+      const path = `${registry.origin}/blobs/${hashOf(content)}`;
+      return (await fetch(path, { method: "PUT", headers, body: new Uint8Array(content) })).status;
+    };
+    expect(await put()).toBe(200);
+    await restrict(device, "muted");
+    expect(await put()).toBe(403);
+    const read = await fetch(`${registry.origin}/blobs`, { headers: { authorization: `Bearer ${held}` } });
+    expect(read.status).toBe(200);
   });
 });
 

@@ -226,10 +226,7 @@ function fail(context: Context<Env>, error: ParleyError): Response {
   const { status } = errorTable[error.code];
   // RFC 6750 section 3; it says no more than the status does.
   if (status === 401) context.header("www-authenticate", "Bearer");
-  return Response.json(
-    { error: toWireError(error) },
-    { status, headers: context.res.headers },
-  );
+  return Response.json({ error: toWireError(error) }, { status, headers: context.res.headers });
 }
 
 function allowOrigin(context: Context<Env>, origin: string): void {

@@ -1,5 +1,6 @@
 import { type ApiScope, ParleyError } from "@parley/protocol";
 
+import type { Authority } from "../authority.ts";
 import type { Directory, DirectoryEntry } from "../directory.ts";
 import type { Members } from "../members.ts";
 import type { MeshState } from "../mesh-state.ts";
@@ -22,13 +23,14 @@ interface StandingServices {
   readonly mesh: MeshState;
   readonly members: Members;
   readonly directory: Directory;
+  readonly authority: Pick<Authority, "checkBan">;
   readonly now: () => number;
 }
 
 /**
  * The revocations, the admission and the device list of now have the last word, whatever held when a credential was made.
- * A key dies with the device that it was made on: whoever took the device could have made it. Throws `revoked` or
- * `unauthenticated`.
+ * A key dies with the device that it was made on: whoever took the device could have made it. Throws `revoked`, `banned`
+ * or `unauthenticated`.
  */
 export async function bearerOf({ member, device, apiKey }: Claimed, services: StandingServices): Promise<Bearer> {
   const { mesh, members, directory } = services;
@@ -41,6 +43,7 @@ export async function bearerOf({ member, device, apiKey }: Claimed, services: St
   if (!mayStandFor(entry, device))
     throw new ParleyError("unauthenticated", { message: "Its member's list does not have its device." });
   const { name, kind, roles, admissionExpires } = entry;
+  services.authority.checkBan(entry);
   return { member, device, name, kind, roles, admissionExpires, ...(apiKey === undefined ? {} : { apiKey }) };
 }
 

@@ -2,6 +2,7 @@ import type { Clock } from "@parley/core";
 import { ParleyError, type RouteName, routeTable } from "@parley/protocol";
 
 import { mayCall } from "../access.ts";
+import type { Authority } from "../authority.ts";
 import type { Directory } from "../directory.ts";
 import type { Members } from "../members.ts";
 import type { MeshState } from "../mesh-state.ts";
@@ -16,6 +17,7 @@ export interface BearersOptions {
   readonly directory: Directory;
   readonly tokens: SessionTokens;
   readonly apiKeys: ApiKeys;
+  readonly authority: Pick<Authority, "checkBan" | "silence">;
   readonly clock: Pick<Clock, "now" | "monotonic">;
   readonly requestsPerSecond: number;
 }
@@ -37,14 +39,17 @@ export class Bearers {
     this.#options = options;
   }
 
-  /** Throws `unauthenticated`, `revoked`, `scope_missing`, `forbidden` or `rate_limited`, and never says what was in the header. */
+  /** Throws `unauthenticated`, `revoked`, `scope_missing`, `forbidden`, `rate_limited` or why the member is silenced, and never says what was in the header. */
   async admit(name: RouteName, authorization: string | undefined, address: string): Promise<Bearer> {
-    const { mesh, members, directory, clock } = this.#options;
+    const { mesh, members, directory, authority, clock } = this.#options;
     const claimed = await this.#read((authorization ?? "").slice(0, mostCharacters), address);
-    const bearer = await bearerOf(claimed, { mesh, members, directory, now: () => clock.now() });
+    const bearer = await bearerOf(claimed, { mesh, members, directory, authority, now: () => clock.now() });
     this.#limit(name, bearer);
     checkScope(name, bearer);
     if (!mayCall(name, bearer.roles)) throw new ParleyError("forbidden");
+    // Who may write to nobody leaves nothing for anybody either.
+    const silence = routeTable[name].method === "put" ? authority.silence(bearer) : undefined;
+    if (silence !== undefined) throw silence;
     return bearer;
   }
 

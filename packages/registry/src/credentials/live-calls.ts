@@ -37,6 +37,11 @@ export class LiveCalls {
     this.#cut(member, () => true);
   }
 
+  /** Breaks off the calls of every member that is out now. */
+  endWhere(isOut: (member: Bearer) => boolean): void {
+    for (const member of this.#byMember.keys()) this.#cut(member, isOut);
+  }
+
   /** Breaks off the calls by an API key. */
   endKey(member: string, id: string): void {
     this.#cut(member, ({ apiKey }) => apiKey?.id === id);

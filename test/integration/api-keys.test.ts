@@ -51,8 +51,14 @@ interface Made {
   readonly text: string;
 }
 
-const make = (device: TestDevice, wanted: Partial<RequestBody<"key.create">> = {}): Promise<Made> =>
-  device.request("key.create", { name: "ci", scopes: ["directory:read"], ...wanted });
+/** Every secret that was given out. */
+const secrets: string[] = [];
+
+async function make(device: TestDevice, wanted: Partial<RequestBody<"key.create">> = {}): Promise<Made> {
+  const made = await device.request("key.create", { name: "ci", scopes: ["directory:read"], ...wanted });
+  secrets.push(partsOf(made.text).secret);
+  return made;
+}
 
 type Outcome = readonly [status: number, code: string | undefined];
 
@@ -67,6 +73,7 @@ async function call(what: string, as: string | undefined, origin = registry.orig
     ...(method === "PUT" ? { body: new Uint8Array(1) } : {}),
   });
   const text = await response.text();
+  if (secrets.some((secret) => text.includes(secret))) throw new Error(`the answer to ${what} has a secret`);
   const isCoded = !response.ok && method !== "HEAD";
   return [response.status, isCoded ? httpErrorSchema.parse(JSON.parse(text)).error.code : undefined];
 }
@@ -172,9 +179,9 @@ describe("an API key", () => {
     const otherSecret = secret.slice(0, -1) + (secret.endsWith("A") ? "B" : "A");
     const parts = [text.slice(0, -1), text.slice(1), text.slice(0, 20), `pak_${id}`, `pak_${id}_`, "pak_", secret, id];
     const otherCase = [text.toUpperCase(), text.toLowerCase(), ...cases];
-    const secrets = [otherSecret, secret.toLowerCase(), "0".repeat(32)];
+    const guesses = [otherSecret, secret.toLowerCase(), "0".repeat(32)];
     // With a right check: the secret alone is wrong, or the id.
-    const checked = [...secrets.map((other) => keyOf(id, other)), keyOf("0".repeat(12), secret)];
+    const checked = [...guesses.map((other) => keyOf(id, other)), keyOf("0".repeat(12), secret)];
     const wrong = [...parts, `${text}0`, ...otherCase, ...checked];
     for (const one of wrong) expect(await members(one), `${wrong.indexOf(one)}`).toEqual(unknown);
     for (const header of [
@@ -368,6 +375,14 @@ describe("an API key", () => {
     expect(keys[0]?.used).toBeGreaterThanOrEqual(before);
     expect(keys[1]).not.toHaveProperty("used");
     expect(await call("GET /v1/members", text, second.origin)).toEqual(good);
+  });
+});
+
+describe("the secrets of API keys", () => {
+  it("are in no log and no record, whatever was done with them", async () => {
+    expect(secrets.length).toBeGreaterThan(100);
+    const everything = `${await everythingStored()}${JSON.stringify(registry.lines)}`;
+    expect(secrets.filter((secret) => everything.includes(secret))).toEqual([]);
   });
 });
 

@@ -15,7 +15,7 @@ export const hashedSecretSchema = z.object({
 });
 export type HashedSecret = z.infer<typeof hashedSecretSchema>;
 
-/** Makes each unit of the cost 1 KiB: 2^15 are 32 MiB and about 60 ms. The secrets have 190 random bits; this is for a stolen store. */
+/** Makes each unit of the cost 1 KiB: 2^15 are 32 MiB and tens of milliseconds. The secrets have 190 random bits; this is for a stolen store. */
 const blockSize = 8;
 const hashBytes = 32;
 const saltBytes = 16;

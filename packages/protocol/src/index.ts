@@ -11,6 +11,18 @@ export {
   approvalEnds,
 } from "./approval.ts";
 export {
+  addressRangeSchema,
+  type ApiKey,
+  apiKeyIdSchema,
+  type ApiKeyParts,
+  apiKeyPattern,
+  apiKeySchema,
+  type ApiScope,
+  apiScopeSchema,
+  makeApiKey,
+  parseApiKey,
+} from "./api-key.ts";
+export {
   blobContentBytes,
   blobDeleteSchema,
   blobHashSchema,
@@ -122,6 +134,7 @@ export {
   enrolmentStateSchema,
   healthSchema,
   httpErrorSchema,
+  jwksSchema,
   type JsonRouteName,
   type NodeInfo,
   nodeInfoSchema,
@@ -240,6 +253,7 @@ export {
   statementSchemas,
   statementTyp,
   type StatementType,
+  tokenIssuer,
 } from "./statement.ts";
 export {
   type AgentCard,

@@ -121,6 +121,9 @@ export async function validStatements(signers: FixedSigners): Promise<Readonly<R
     invitation: await sign("invitation", "device", { mesh, channel: fixedId(32, 51), member: second.id, by: member.id, iat }),
     approval: await sign("approval", "device", { mesh, by: member.id, decision: "granted", digests: [fixedId(32, 61)], iat, exp }),
     standing: await sign("standing", "device", { mesh, id: fixedId(16, 62), by: member.id, callee: second.id, skill: "search", caller: member.id, uses: 10, iat, exp }),
+    delegation: await sign("delegation", "device", { mesh, id: fixedId(16, 63), from: member.id, to: second.id, skills: ["search", "read-*"], iat, exp: iat + 3_600_000 }),
+    acting: await sign("acting", "device", { mesh, delegation: fixedId(16, 63), callee: second.id, message: "m-1", iat }),
+    withdrawals: await sign("withdrawals", "member", { mesh, member: member.id, number: 1, withdrawn: [{ id: fixedId(16, 63), until: iat + 3_600_000 }], iat }),
     policy: await sign("policy", "operator", {
       mesh,
       number: 1,

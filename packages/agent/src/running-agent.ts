@@ -180,6 +180,7 @@ class AgentRuntime {
       signal,
       deadline,
       from: task.from,
+      actsFor: task.actsFor,
       idempotencyKey: task.id,
       instructions: agent.instructions,
       progress: async (text) => {
@@ -198,7 +199,7 @@ class AgentRuntime {
         });
       },
       log: (level, event, fields) => log(level, event, { skill: task.skill, task: task.id, ...fields }),
-      mesh: createMesh(device, { signal, deadline }),
+      mesh: createMesh(device, { signal, deadline, mandate: task.mandate }),
     };
   }
 

@@ -1,4 +1,4 @@
-import type { LogLine, Sender } from "@parley/client";
+import type { LogLine, Principal, Sender } from "@parley/client";
 import type { Part } from "@parley/protocol";
 
 import type { Mesh } from "./mesh.ts";
@@ -23,6 +23,8 @@ export interface SkillContext {
   readonly deadline: number;
   /** Who asks, verified: structure beside the text, never part of it. */
   readonly from: Sender;
+  /** For whom the caller acts, by delegations that this agent checked; undefined when it asks for itself. */
+  readonly actsFor: Principal | undefined;
   /** The task's id: the same when a task is handed out again after a crash. */
   readonly idempotencyKey: string;
   /** Tells the caller how far the work is. Resolves when there is room for more: a slow caller slows the skill. */

@@ -41,6 +41,12 @@ export class FakeDevice implements Fake {
   readonly name: string;
   readonly mesh = "mesh";
   readonly state = "connected";
+  readonly delegations: DeviceApi["delegations"] = {
+    give: async () => [],
+    list: async () => [],
+    withdraw: async () => undefined,
+    subAgent: () => Promise.reject(new ParleyError("unsupported_operation")),
+  };
   readonly approvals: DeviceApi["approvals"] = {
     list: async () => [],
     answer: async () => undefined,
@@ -235,6 +241,8 @@ export class FakeDevice implements Fake {
       input,
       text,
       from: caller,
+      actsFor: undefined,
+      mandate: undefined,
       path: "direct",
       signal: controller.signal,
       deadline,

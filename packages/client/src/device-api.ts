@@ -16,6 +16,7 @@ import type { AttachOptions, TransferOptions } from "./blobs/attachments.ts";
 import type { ContentSink } from "./blobs/content-sink.ts";
 import type { ContentSource } from "./blobs/content-source.ts";
 import type { ConversationApi, ConversationEvent } from "./conversations/conversation-api.ts";
+import type { DelegationApi } from "./delegations/delegation-api.ts";
 import type { DeliveryViews, PurgeQuery } from "./deliveries.ts";
 import type { Delivery, IncomingMessage, PingResult, SendOptions, Sent } from "./delivery.ts";
 import type { HistoryProgress } from "./history-transfer.ts";
@@ -131,6 +132,8 @@ export interface DeviceApi {
   /** What the device has counted since its process started. */
   metrics(): Promise<readonly MetricSample[]>;
 
+  /** Who may act for this member. */
+  readonly delegations: DelegationApi;
   /** What waits for this member's word, and its answers. */
   readonly approvals: ApprovalApi;
   /** Delegates to one member, or to the least loaded live holder of the skill when `to` is undefined. Never to itself. */

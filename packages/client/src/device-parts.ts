@@ -110,6 +110,7 @@ export class DeviceParts {
       onRefused: this.notices.refused,
       onMember: (view) => {
         this.own.onMember(view.verified);
+        this.exchanges.chains.onMember(view.verified);
         this.peers.onDevices(view);
       },
     });

@@ -17,6 +17,7 @@ import type { ContentSink } from "./blobs/content-sink.ts";
 import type { ContentSource } from "./blobs/content-source.ts";
 import { attachmentsOf } from "./blobs/message-attachments.ts";
 import type { ConversationApi } from "./conversations/conversation-api.ts";
+import type { DelegationApi } from "./delegations/delegation-api.ts";
 import type { DeliveryViews, PurgeQuery } from "./deliveries.ts";
 import type { AllowedPaths, PingResult, SendOptions, Sent } from "./delivery.ts";
 import type { DeviceApi, DeviceEvent, LinkView, SessionState } from "./device-api.ts";
@@ -126,6 +127,10 @@ export class Device implements DeviceApi {
 
   onMessage(handler: MessageHandler): () => void {
     return this.#exchanges.messages.read(handler);
+  }
+
+  get delegations(): DelegationApi {
+    return this.#exchanges.delegations;
   }
 
   get approvals(): ApprovalApi {

@@ -14,6 +14,7 @@ import type { ContactBook } from "./conversations/contact-book.ts";
 import { ConversationDesk } from "./conversations/conversation-desk.ts";
 import { Conversations } from "./conversations/conversations.ts";
 import { EncryptedChannels } from "./conversations/encrypted/encrypted-channels.ts";
+import { Delegations } from "./delegations/delegations.ts";
 import { Deliveries } from "./deliveries.ts";
 import type { AllowedPaths } from "./delivery.ts";
 import type { DeviceOptions } from "./device-options.ts";
@@ -37,6 +38,7 @@ import type { Recipients } from "./recipients.ts";
 import type { LiveEnvelope } from "./section-handler.ts";
 import { nextChance } from "./session-wait.ts";
 import type { Session } from "./session.ts";
+import { CallChains } from "./tasks/call-chains.ts";
 import { Delegation } from "./tasks/delegation.ts";
 import { TaskApprovals } from "./tasks/task-approvals.ts";
 import { TaskCallee } from "./tasks/task-callee.ts";
@@ -85,6 +87,8 @@ export class Exchanges {
   readonly caller: TaskCaller;
   readonly callee: TaskCallee;
   readonly delegation: Delegation;
+  readonly delegations: Delegations;
+  readonly chains: CallChains;
   readonly #history: HistoryTransfer;
   #streamHandler: ((message: LiveMessage) => void) | undefined;
   /** Who takes live envelopes, by kind number. */
@@ -103,10 +107,17 @@ export class Exchanges {
     this.attachments = this.#makeAttachments();
     const calls = { clock, random, send: sendLive(clock), onError: notices.failed };
     this.caller = new TaskCaller(calls);
+    this.chains = new CallChains({
+      trust: options.trust,
+      directory: options.directory,
+      own: () => options.own.identity.member,
+      now: () => options.session.registryTime,
+    });
     this.callee = new TaskCallee({
       ...calls,
       gate: options.gate,
       approvals: this.#makeTaskApprovals(),
+      chains: this.chains,
       senderOf: async (member, device) => {
         const { verified } = await options.directory.get(member);
         const { name, kind, roles } = verified;
@@ -114,7 +125,8 @@ export class Exchanges {
       },
       onLoad: (load) => presence.set({ load }),
     });
-    this.delegation = new Delegation(options, this.caller);
+    this.delegation = new Delegation({ ...options, delegations: () => this.delegations }, this.caller);
+    this.delegations = this.#makeDelegations();
     this.#history = this.#makeHistory();
     this.live = new Map<number, (envelope: LiveEnvelope) => Promise<void> | void>([
       [envelopeKinds.call, (envelope) => this.callee.onEnvelope(envelope)],
@@ -148,6 +160,7 @@ export class Exchanges {
   onSession(): void {
     this.conversations.onSession();
     this.channels.onSession();
+    this.delegations.onSession();
     const { own, settings, notices } = this.#options;
     const { kind, root } = own.identity;
     if (kind !== "person" || own.listed < 2 || root !== undefined || settings.links === undefined) return;
@@ -262,6 +275,21 @@ export class Exchanges {
         if (known === undefined) throw new ParleyError("unsupported_kind");
         return (await this.channels.post(channel, known, { via })).id;
       },
+    });
+  }
+
+  #makeDelegations(): Delegations {
+    const { kept, own, trust, directory, session, clock, random, notices } = this.#options;
+    return new Delegations({
+      own,
+      trust,
+      directory,
+      session,
+      clock,
+      random,
+      table: kept.delegations,
+      notices,
+      delegate: (to, request) => this.delegation.start(to, request),
     });
   }
 

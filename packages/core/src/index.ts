@@ -247,6 +247,13 @@ export {
 } from "./trust/approval.ts";
 export { canonicalJson, digestOf } from "./trust/canonical-json.ts";
 export {
+  type ChainContext,
+  checkFollows,
+  type DelegationChain,
+  type DelegationLink,
+  verifyChain,
+} from "./trust/delegation.ts";
+export {
   createSigner,
   exportSigner,
   idOfKey,
@@ -265,6 +272,7 @@ export {
   verifyDevices,
   verifyMember,
   verifyRootKey,
+  verifyWithdrawals,
 } from "./trust/member.ts";
 export { type MeshPins, MeshTrust, type MeshTrustOptions } from "./trust/mesh-trust.ts";
 export { type OperatorSet, verifyByOperator, verifyOperators } from "./trust/operators.ts";

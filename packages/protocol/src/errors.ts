@@ -169,6 +169,8 @@ export const errorTable = {
   approval_denied: row(false, 403, 4374, 4, "Whoever was asked to approve this said no."),
   approval_expired: row(false, 410, 4375, 4, "Nobody approved this in time; ask again."),
   bad_approval: row(false, 403, 4376, 4, "An approval does not hold for this action; it was not acted on."),
+  bad_delegation: row(false, 403, 4380, 4, "The delegation does not let this member act for another one here."),
+  delegation_withdrawn: row(false, 403, 4381, 4, "Whoever delegated this took it back."),
   paused: row(true, 409, 4129, 4, "An operator paused this member; it goes on where it was once it is resumed."),
   muted: row(true, 403, 4130, 4, "An operator muted this member: it may read, not write."),
   banned: row(true, 403, 4131, 4, "An operator banned this member for a time."),

@@ -132,6 +132,12 @@ export const requestTable = {
     empty,
   ),
   "card.publish": request(members, "Publishes one's own signed card.", z.strictObject({ card: compactSchema }), empty),
+  "withdrawals.publish": request(
+    everyone,
+    "Publishes one's own signed list of delegations that were taken back.",
+    z.strictObject({ withdrawals: compactSchema }),
+    empty,
+  ),
   "devices.publish": request(
     everyone,
     "Publishes one's own signed device list.",

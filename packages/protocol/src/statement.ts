@@ -10,7 +10,7 @@ import { anyContentSchema, encryptedContentSchema, postIdSchema, viaSchema } fro
 import { id16Schema, id32Schema, id8Schema } from "./ids.ts";
 import { limits } from "./limits.ts";
 import { labelSchema, nameSchema, skillIdSchema } from "./names.ts";
-import { policyDocumentSchema, restrictionKinds } from "./policy.ts";
+import { policyDocumentSchema, restrictionKinds, skillPatternSchema } from "./policy.ts";
 import { agentCardSchema } from "./task.ts";
 
 const time = z
@@ -258,6 +258,43 @@ const standing = z.strictObject({
   exp: time,
 });
 
+/**
+ * Lets another member, or a sub-agent with a key of its own, act for `from`: call these skills until `exp`. Signed by a device or
+ * the root key of `from`. One after the other they are a chain, in which each may only narrow the one before.
+ */
+const delegation = z.strictObject({
+  mesh,
+  id: id16Schema,
+  from: id32Schema,
+  /** A member, or the id of `key`. */
+  to: id32Schema,
+  /** Of a sub-agent, which is no member; the device of `from` speaks for it. */
+  key: key.optional(),
+  /** What the sub-agent is called. */
+  label: labelSchema.optional(),
+  skills: z.array(skillPatternSchema).min(1).max(limits.policySubjects),
+  iat: time,
+  exp: time,
+});
+
+/** Proves a sub-agent to whom its call goes. Signed by the sub-agent's key. */
+const acting = z.strictObject({
+  mesh,
+  delegation: id16Schema,
+  callee: id32Schema,
+  message: z.string().min(1).max(128),
+  iat: time,
+});
+
+/** The whole, numbered list of delegations that a member took back before their end. Signed by its root key; the highest number holds. */
+const withdrawals = z.strictObject({
+  mesh,
+  member: id32Schema,
+  number,
+  withdrawn: z.array(z.strictObject({ id: id16Schema, until: time })).max(limits.withdrawals),
+  iat: time,
+});
+
 /** Who may do what. Signed by an operator; the highest number holds. */
 const policy = z.strictObject({ mesh, number, policy: policyDocumentSchema, iat: time });
 
@@ -336,6 +373,9 @@ export const statementSchemas = {
   invitation,
   approval,
   standing,
+  delegation,
+  acting,
+  withdrawals,
   policy,
   restrictions,
   holds,
@@ -368,6 +408,7 @@ export const memberRecordSchema = z.strictObject({
   admission: compactSchema,
   devices: compactSchema,
   card: compactSchema.optional(),
+  withdrawals: compactSchema.optional(),
 });
 export type MemberRecord = z.infer<typeof memberRecordSchema>;
 

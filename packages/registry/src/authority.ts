@@ -67,7 +67,7 @@ export class Authority {
     const [sender, recipient] = [directory.get(from), directory.get(to)];
     // Who is not in the directory is refused elsewhere, with a better reason.
     if (sender === undefined || recipient === undefined) return true;
-    const may = from === to || this.policy.mayReach(sender, recipient) || this.policy.mayReach(recipient, sender);
+    const may = this.policy.mayPass(sender, recipient);
     if (this.#reach.size >= mostRemembered) this.#reach.delete(this.#reach.keys().next().value ?? "");
     this.#reach.set(key, may);
     return may;

@@ -6,6 +6,7 @@ import {
   type VerifiedMember,
   verifyMember,
   verifyRootKey,
+  verifyWithdrawals,
 } from "@parley/core";
 import { foldName, id32Schema, limits, type MemberRecord, nameSchema, ParleyError } from "@parley/protocol";
 import { z } from "zod";
@@ -151,6 +152,20 @@ export class Members {
     });
   }
 
+  /** Stores a newer list of withdrawals. The same one again changes nothing; an older one is `stale_statement`. */
+  async publishWithdrawals(member: string, compact: string): Promise<void> {
+    const { mesh } = this.#options.mesh.require();
+    await this.#change(member, async (current) => {
+      const { record } = requireMember(current);
+      if (record.withdrawals === compact) return undefined;
+      const root = await verifyRootKey(mesh, record.root, record.rotations);
+      const { number } = await verifyWithdrawals(mesh, member, root.key, compact);
+      const known = record.withdrawals === undefined ? 0 : peekStatement("withdrawals", record.withdrawals).number;
+      refuseOlder("list of withdrawals", number, known);
+      return { record: bounded({ ...record, withdrawals: compact }) };
+    });
+  }
+
   /** Stores rotations of the root key that a device brought along, with the device list that the new key signed. */
   async publishRotations(member: string, rotations: readonly string[], devices: string): Promise<void> {
     const { mesh } = this.#options.mesh.require();
@@ -165,8 +180,8 @@ export class Members {
       const root = await verifyRootKey(mesh, record.root, rotations);
       const list = await verifyDevices(mesh, member, root.key, devices);
       refuseOlder("device list", list.number, peekStatement("devices", record.devices).number);
-      // A card signed by the key before is worth nothing now: its member publishes it again.
-      const { card: _before, ...rest } = record;
+      // What the key before signed is worth nothing now: its member publishes it again.
+      const { card: _card, withdrawals: _withdrawals, ...rest } = record;
       return { record: bounded({ ...rest, rotations: [...rotations], devices }) };
     });
   }

@@ -1,5 +1,5 @@
 /** The callee's side of the A2A binding: takes calls, runs tasks, tells every follower the same events in the same order. */
-import type { Clock, PolicyDecision, Random, VerifiedMember } from "@parley/core";
+import type { Clock, DelegationChain, PolicyDecision, Random, VerifiedMember } from "@parley/core";
 import {
   type Call,
   type CallEvent,
@@ -19,17 +19,19 @@ import type { AllowedPaths, Sender } from "../delivery.ts";
 import { denied, type Gate } from "../gate.ts";
 import type { Peer } from "../peer.ts";
 import type { LiveEnvelope } from "../section-handler.ts";
+import { type CallChains, principalOf } from "./call-chains.ts";
 import { callNumberOf } from "./call-number.ts";
 import { type Follower, HeldTask, wireErrorOf } from "./held-task.ts";
 import { neededApproval, type TaskApprovals } from "./task-approvals.ts";
-import type { IncomingTask, TaskAdmission, TaskHandler } from "./task-run.ts";
+import type { IncomingTask, Principal, TaskAdmission, TaskHandler } from "./task-run.ts";
 
 export interface TaskCalleeOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly send: (peer: Peer, kind: number, body: unknown, paths: AllowedPaths | undefined) => Promise<void>;
-  readonly gate: Pick<Gate, "decide" | "isPaused">;
+  readonly gate: Pick<Gate, "decideFor" | "isPaused">;
   readonly approvals: TaskApprovals;
+  readonly chains: CallChains;
   /** Who asked in an earlier start, from this device. */
   readonly senderOf: (member: string, device: string) => Promise<Sender>;
   /** Told when the number of tasks at work changes: presence carries it. */
@@ -44,6 +46,8 @@ interface TaskStart {
   readonly from: Sender;
   readonly path: Path;
   readonly timeLimitMs: number;
+  readonly actsFor?: Principal | undefined;
+  readonly mandate?: readonly string[] | undefined;
 }
 
 type SendCall = Call & { readonly method: "SendStreamingMessage" };
@@ -137,12 +141,24 @@ export class TaskCallee {
     const { message } = call.params;
     if (message.taskId !== undefined) return this.#continue(message.taskId, message, follower);
     const { sender, member } = follower.peer;
-    const decision = this.#decide(call, member);
+    const { chains } = this.#options;
+    const chain = call.chain === undefined ? undefined : await chains.verify(call, member);
+    const decision = this.#decide(call, member, chain);
     const admitted = this.#admit?.({ skill: call.skill, input: inputIn(message), from: sender });
     const guard = neededApproval(decision, (admitted instanceof Promise ? await admitted : admitted) ?? undefined);
-    const timeLimitMs = Math.min(call.timeLimitMs ?? defaultTimeLimitMs, limits.taskMs);
+    const asked = Math.min(call.timeLimitMs ?? defaultTimeLimitMs, limits.taskMs);
+    const timeLimitMs = chain === undefined ? asked : Math.min(asked, chains.leftOf(chain));
     const held = this.#hold(follower, { owner: member.member, contextId: message.contextId, timeLimitMs });
-    const start: TaskStart = { skill: call.skill, message, from: sender, path: envelope.path, timeLimitMs };
+    if (chain !== undefined) chains.follow(held, chain);
+    const start: TaskStart = {
+      skill: call.skill,
+      message,
+      from: sender,
+      path: envelope.path,
+      timeLimitMs,
+      actsFor: chain === undefined ? undefined : principalOf(chain),
+      mandate: call.mandate,
+    };
     if (guard === undefined) return this.#run(handler, held, start);
     const { approvals } = this.#options;
     const { id: task, contextId } = held;
@@ -155,7 +171,7 @@ export class TaskCallee {
       caller: member,
       device,
       timeLimitMs,
-      chain: [],
+      chain: call.chain ?? [],
       ...guard,
     };
     await this.#runApproved(handler, held, start, () => approvals.ask(guarded));
@@ -204,7 +220,8 @@ export class TaskCallee {
     await this.#tell(follower, { call: follower.call, task: held.task });
   }
 
-  #run(handler: TaskHandler, held: HeldTask, { skill, message, from, path, timeLimitMs }: TaskStart): Promise<void> {
+  #run(handler: TaskHandler, held: HeldTask, start: TaskStart): Promise<void> {
+    const { skill, message, from, path, timeLimitMs, actsFor, mandate } = start;
     const { approvals, clock } = this.#options;
     return this.#work(handler, held, {
       id: held.id,
@@ -214,6 +231,8 @@ export class TaskCallee {
       input: inputIn(message),
       text: textIn(message),
       from,
+      actsFor,
+      mandate,
       path,
       get signal() {
         return held.signal;
@@ -232,12 +251,14 @@ export class TaskCallee {
     });
   }
 
-  #decide({ skill }: SendCall, member: VerifiedMember): PolicyDecision {
+  #decide({ skill }: SendCall, member: VerifiedMember, chain: DelegationChain | undefined): PolicyDecision {
     const { gate } = this.#options;
     if (gate.isPaused) throw new ParleyError("paused", { message: "An operator paused this agent." });
     const question = { action: "call" as const, skill };
-    const decision = gate.decide(member, question);
-    if (!decision.allowed) throw denied(member, undefined, question, decision);
+    const principal = chain?.principal ?? member;
+    const others = chain === undefined ? [] : [...chain.links.slice(1).map(({ by }) => by), member];
+    const decision = gate.decideFor(principal, others, question);
+    if (!decision.allowed) throw denied(principal, undefined, question, decision);
     return decision;
   }
 
@@ -285,6 +306,7 @@ export class TaskCallee {
       if (failure.code === "internal") this.#options.onError(error);
       held.fail(failure);
     } finally {
+      this.#options.chains.forget(held);
       this.#ended.add(held.id);
       this.#change(-1);
     }

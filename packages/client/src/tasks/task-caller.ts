@@ -35,6 +35,9 @@ export interface TaskCallerOptions {
   readonly onError: (error: unknown) => void;
 }
 
+/** A request, with the delegations that its callee gets. */
+export type OutgoingCall = Omit<DelegateRequest, "mandate"> & { readonly mandate?: readonly string[] | undefined };
+
 interface OpenCall {
   readonly number: number;
   readonly peer: Peer;
@@ -54,7 +57,7 @@ const mostRejoins = 60;
 const rejoinMs = 1000;
 
 /** The message that a delegation becomes: a data part for the input, a text part for words. */
-function messageOf(request: DelegateRequest, messageId: string): Message {
+function messageOf(request: OutgoingCall, messageId: string): Message {
   const parts: Part[] = [];
   if (request.input !== undefined) parts.push({ data: request.input });
   if (request.text !== undefined) parts.push({ text: request.text });
@@ -86,7 +89,7 @@ export class TaskCaller {
    */
   start(
     peer: Peer,
-    request: DelegateRequest,
+    request: OutgoingCall,
     checkOutput: (output: unknown) => void,
     reason: () => PathReason | undefined = () => undefined,
   ): TaskRun {
@@ -212,7 +215,7 @@ interface CallerRunOptions {
   readonly caller: TaskCaller;
   readonly clock: Clock;
   readonly peer: Peer;
-  readonly request: DelegateRequest;
+  readonly request: OutgoingCall;
   readonly checkOutput: (output: unknown) => void;
   readonly reason: () => PathReason | undefined;
   readonly number: number;
@@ -264,7 +267,7 @@ class CallerRun implements TaskRun {
     });
     this.#setTimer(timeLimitMs);
     request.signal?.addEventListener("abort", () => this.cancel(), { once: true });
-    const { skill, paths } = request;
+    const { skill, paths, chain, mandate } = request;
     const call: Call = {
       call: number,
       method: "SendStreamingMessage",
@@ -272,9 +275,18 @@ class CallerRun implements TaskRun {
       timeLimitMs,
       params: { message: messageOf(request, messageId) },
       ...(paths === undefined ? {} : { paths: [...paths] }),
+      ...(chain === undefined ? {} : { chain: [...chain] }),
+      ...(mandate === undefined ? {} : { mandate: [...mandate] }),
     };
-    send(call).catch((error: unknown) => this.#end(toParleyError(error)));
+    this.#send(call).catch((error: unknown) => this.#end(toParleyError(error)));
     if (request.signal?.aborted === true) this.cancel();
+  }
+
+  /** In the name of a sub-agent, if one calls. */
+  async #send(call: Call & { readonly method: "SendStreamingMessage" }): Promise<void> {
+    const { request, peer, send, messageId, clock } = this.#options;
+    if (request.acting === undefined) return send(call);
+    await send({ ...call, acting: await request.acting(peer.member.member, messageId, clock.now()) });
   }
 
   cancel(): void {

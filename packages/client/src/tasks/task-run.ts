@@ -1,5 +1,6 @@
 import type { ApprovalNeed, Artifact, Message, Path, StreamResponse, Task } from "@parley/protocol";
 
+import type { DelegationTerms } from "../delegations/delegation-api.ts";
 import type { AllowedPaths, Sender } from "../delivery.ts";
 import type { PathReason } from "../path-reason.ts";
 
@@ -15,6 +16,12 @@ export interface DelegateRequest {
   readonly timeLimitMs?: number;
   readonly paths?: AllowedPaths;
   readonly signal?: AbortSignal;
+  /** By which this member acts for another one: what came as the mandate of a task. */
+  readonly chain?: readonly string[];
+  /** Signs the call in the name of a sub-agent: by the callee's id, the message's id and the time. */
+  readonly acting?: (callee: string, message: string, now: number) => Promise<string>;
+  /** Lets the callee act further for this member, or for whom it acts by `chain`. */
+  readonly mandate?: DelegationTerms;
 }
 
 /** How a task ended. */
@@ -51,6 +58,17 @@ export interface TaskEvent {
   readonly path: Path;
 }
 
+/** Whom a caller acts for. */
+export interface Principal {
+  readonly member: string;
+  readonly name: string;
+  readonly roles: readonly string[];
+  /** Members between the principal and the caller. */
+  readonly through: readonly { readonly member: string; readonly name: string }[];
+  /** A sub-agent of the caller that asks. */
+  readonly sub: { readonly id: string; readonly label: string | undefined } | undefined;
+}
+
 /** A task as the agent that works on it sees it. */
 export interface IncomingTask {
   readonly id: string;
@@ -63,6 +81,10 @@ export interface IncomingTask {
   readonly text: string;
   readonly from: Sender;
   readonly path: Path;
+  /** For whom the caller acts, by delegations that hold; undefined when it acts for itself. */
+  readonly actsFor: Principal | undefined;
+  /** Delegations by which this member may act further: `chain` of a call of its own. */
+  readonly mandate: readonly string[] | undefined;
   /** Aborted when the caller cancels, the time limit passes or this device stops. The reason is a ParleyError. */
   readonly signal: AbortSignal;
   /** Milliseconds since 1970. */

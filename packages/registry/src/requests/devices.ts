@@ -14,8 +14,12 @@ export interface DevicesServices {
 export function devicesRequests({
   members,
   enrolments,
-}: DevicesServices): RequestHandlers<RequestsOf<"devices" | "device">> {
+}: DevicesServices): RequestHandlers<RequestsOf<"devices" | "device" | "withdrawals">> {
   return {
+    "withdrawals.publish": async (caller, { withdrawals }) => {
+      await members.publishWithdrawals(caller.member, withdrawals);
+      return {};
+    },
     "devices.publish": async (caller, { devices }) => {
       await members.publishDevices(caller.member, devices);
       return {};

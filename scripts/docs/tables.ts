@@ -49,6 +49,9 @@ const signers: Readonly<Record<StatementType, string>> = {
   token: "the node's key",
   post: "the author's device",
   invitation: "a device of the member that invites",
+  head: "the node's key",
+  checkpoint: "the node's key",
+  witness: "an operator's device",
 };
 
 /** The parts of docs/protocol.md that come from tables, by the name in their markers. */

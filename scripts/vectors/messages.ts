@@ -1,21 +1,22 @@
-import type {
-  BlobRef,
-  Call,
-  CallEvent,
-  Challenge,
-  Content,
-  DevicePresence,
-  ErrorCode,
-  JsonRouteName,
-  MemberEntry,
-  PushBody,
-  PushType,
-  ReplyBody,
-  RequestBody,
-  RequestType,
-  RouteName,
-  Signal,
-  StatementType,
+import {
+  type BlobRef,
+  type Call,
+  type CallEvent,
+  type Challenge,
+  type Content,
+  type DevicePresence,
+  encodeAuditEntry,
+  type ErrorCode,
+  type JsonRouteName,
+  type MemberEntry,
+  type PushBody,
+  type PushType,
+  type ReplyBody,
+  type RequestBody,
+  type RequestType,
+  type RouteName,
+  type Signal,
+  type StatementType,
 } from "@parley/protocol";
 
 import { channelPushBodies, channelReplyBodies, channelRequestBodies } from "./channel-messages.ts";
@@ -50,6 +51,23 @@ type Facts = ReturnType<typeof facts>;
 /** What a new device asks with. */
 const enrolmentAsk = { key: fixedId(32, 44), seal: fixedId(32, 45), label: "phone", iat: time, proof: fixedId(32, 46) };
 
+/** An entry of an audit log, with every field. */
+function auditEntry({ node, member, device }: FixedSigners): string {
+  return encodeAuditEntry({
+    seq: 17,
+    at: time,
+    node: node.id,
+    before: fixedId(32, 62),
+    act: "limit.hit",
+    by: { member: member.id, device: device.id },
+    subject: "channel.create",
+    outcome: "limit_reached",
+    facts: { where: "session" },
+    count: 3,
+    since: time,
+  });
+}
+
 function requestBodies(signers: FixedSigners, compacts: Compacts): { readonly [Type in RequestType]: RequestBody<Type> } {
   return {
     "directory.find": { skill: "search", tag: "documents", text: "library", kind: "agent", live: true, limit: 10, after: "abc" },
@@ -77,6 +95,9 @@ function requestBodies(signers: FixedSigners, compacts: Compacts): { readonly [T
     "mailbox.dead.redeliver": { offset: 17 },
     "token.get": {},
     ...channelRequestBodies(signers, compacts),
+    "audit.list": { act: "member.revoked", by: signers.member.id, since: time, until: vectorExpiry, after: 17, before: 90, limit: 10 },
+    "audit.head": {},
+    "audit.witness": { witness: compacts.witness },
     ping: {},
   };
 }
@@ -123,6 +144,9 @@ function replyBodies(signers: FixedSigners, { entry, invite, pending }: Facts, c
     "mailbox.dead.redeliver": { offset: 21 },
     "token.get": { token: compacts.token, expires: time + 300_000 },
     ...channelReplyBodies(signers, compacts),
+    "audit.list": { entries: [auditEntry(signers)], first: 10, last: 17, next: 17 },
+    "audit.head": { head: compacts.head, certificate: compacts.node, checkpoints: [compacts.checkpoint], witnesses: [compacts.witness] },
+    "audit.witness": {},
     ping: { time },
   };
 }
@@ -140,6 +164,7 @@ function pushBodies(signers: FixedSigners, { record, presence, pending, error }:
     "mailbox.trimmed": { from: 3, to: 9, reason: "expired" },
     "inbox.lease": { generation: 2, lifeMs: 15_000 },
     ...channelPushBodies(signers),
+    "audit.head": { head: compacts.head },
     goodbye: { error },
   };
 }

@@ -114,4 +114,5 @@ const bodies: Readonly<Record<string, unknown>> = {
   "group.commits": { ...inChannel, from: 0 },
   "group.info": inChannel,
   "blocks.set": { blocked: [] },
+  "audit.witness": { witness: "a.b.c" },
 };

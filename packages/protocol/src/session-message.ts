@@ -7,6 +7,7 @@
  */
 import { z } from "zod";
 
+import { auditPushes, auditRequests } from "./audit-message.ts";
 import { errorCodeSchema, wireErrorSchema } from "./call.ts";
 import { channelPushes, channelRequests } from "./channel-message.ts";
 import { enrolmentAnswerSchema, enrolmentAskSchema } from "./enrolment.ts";
@@ -255,6 +256,7 @@ export const requestTable = {
     z.strictObject({ token: compactSchema, expires: time }),
   ),
   ...channelRequests,
+  ...auditRequests,
   ping: request(everyone, "Measures the session's round trip; answers registry time.", empty, z.strictObject({ time })),
 } as const;
 
@@ -327,6 +329,7 @@ export const pushTable = {
     body: z.strictObject({ generation: z.int().min(1), lifeMs: z.int().min(0).max(limits.leaseMs) }),
   },
   ...channelPushes,
+  ...auditPushes,
   goodbye: { says: "The node closes this session soon; why.", body: z.strictObject({ error: wireErrorSchema }) },
 } as const;
 

@@ -212,6 +212,44 @@ const post = z
  */
 const invitation = z.strictObject({ mesh, channel: id32Schema, member: id32Schema, by: id32Schema, iat: time });
 
+const auditNumber = z.int().min(1).max(Number.MAX_SAFE_INTEGER);
+const logEpoch = z.string().min(1).max(64);
+
+/** Where a node's audit log ends: the number and the hash of its newest entry. Signed by the node's key. */
+const head = z.strictObject({
+  mesh,
+  node: id32Schema,
+  epoch: logEpoch,
+  number: auditNumber,
+  hash: id32Schema,
+  iat: time,
+});
+
+/** Says which entries of a node's audit log went: `hash` is that of entry `to`, which the one after it names. Signed by the node's key. */
+const checkpoint = z.strictObject({
+  mesh,
+  node: id32Schema,
+  from: auditNumber,
+  to: auditNumber,
+  hash: id32Schema,
+  count: auditNumber,
+  /** SHA-256 of the compact checkpoint before it. */
+  previous: id32Schema.optional(),
+  iat: time,
+});
+
+/** An operator's device verified a node's audit log up to this entry. Signed by the device's key. */
+const witness = z.strictObject({
+  mesh,
+  member: id32Schema,
+  device: id32Schema,
+  node: id32Schema,
+  epoch: logEpoch,
+  number: auditNumber,
+  hash: id32Schema,
+  iat: time,
+});
+
 /** Every statement by its `typ` without the prefix `parley-`. */
 export const statementSchemas = {
   genesis,
@@ -230,6 +268,9 @@ export const statementSchemas = {
   token,
   post,
   invitation,
+  head,
+  checkpoint,
+  witness,
 } as const;
 
 export type StatementType = keyof typeof statementSchemas;

@@ -22,8 +22,10 @@ import { foldName } from "@parley/protocol";
  *   channel-group/<channel>  an encrypted channel's group: its epoch, newest commit, devices
  *   channel-kept/<channel>   how much of a channel is kept, counted up to an offset
  *   blocks/<member>          whose frames a member does not take
+ *   audit-checkpoints/<node> what was trimmed from a node's audit log
+ *   audit-witness/<node>/<device>  up to where an operator's device verified it
  *
- * and in the log: mailbox/<member>, device-box/<member>/<device>, channel/<id>, channel-commits/<id>.
+ * and in the log: mailbox/<member>, device-box/<member>/<device>, channel/<id>, channel-commits/<id>, audit/<node>.
  */
 export const keys = {
   meshState: "mesh/state",
@@ -49,6 +51,10 @@ export const keys = {
   channelKept: (id: string) => `channel-kept/${id}`,
   channelCommits: (id: string) => `channel-commits/${id}`,
   blocks: (member: string) => `blocks/${member}`,
+  audit: (node: string) => `audit/${node}`,
+  auditCheckpoints: (node: string) => `audit-checkpoints/${node}`,
+  auditWitness: (node: string, device: string) => `audit-witness/${node}/${device}`,
+  auditWitnesses: (node: string) => `audit-witness/${node}/`,
 } as const;
 
 /** Prefixes for lists and watches. */

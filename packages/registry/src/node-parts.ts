@@ -1,5 +1,7 @@
 import { type Blobs, systemClock, systemRandom } from "@parley/core";
 
+import { AuditTrail } from "./audit/audit-trail.ts";
+import { AuditWitnesses } from "./audit/audit-witnesses.ts";
 import { Blocks } from "./blocks.ts";
 import { type RegistryBounds, defaultBounds } from "./bounds.ts";
 import { type ChannelParts, makeChannelParts } from "./channels/channel-parts.ts";
@@ -31,6 +33,7 @@ export interface NodeParts extends SessionServices, ChannelParts {
   readonly tokens: SessionTokens;
   readonly blobs: Blobs;
   readonly blocks: Blocks;
+  readonly audit: AuditTrail;
 }
 
 /** What the parts tell their node. */
@@ -53,9 +56,23 @@ export function makeNodeParts(
   const counters = new NodeCounters();
   const table = new SessionTable();
   const mesh = new MeshState({ records, nodeKey, now, onRevocations, onError });
+  const meshId = (): string | undefined => mesh.claimed?.mesh;
+  const audit = new AuditTrail({
+    log: store,
+    records,
+    nodeKey,
+    clock,
+    mesh: meshId,
+    bounds,
+    onHead: (head) => {
+      for (const session of table.ofOperators()) session.push("audit.head", { head });
+    },
+    report: log,
+  });
+  const witnesses = new AuditWitnesses({ records, log: audit.log, node: nodeKey.id, mesh: meshId });
   const presence = new Presence(clock);
   const directory = new Directory(records, now, onMemberChanged);
-  const members = new Members({ records, mesh, directory, now, mostMembers: bounds.members });
+  const members = new Members({ records, mesh, directory, now, mostMembers: bounds.members, audit });
   const tokens = new SessionTokens({ mesh, members, directory, nodeKey, now, clockSkewMs });
   const invites = new Invites({ records, clock, random, bounds });
   const pairings = new Pairings({
@@ -63,6 +80,7 @@ export function makeNodeParts(
     mesh,
     members,
     invites,
+    audit,
     clock,
     bounds,
     onPending: (pending) => {
@@ -109,6 +127,8 @@ export function makeNodeParts(
   });
   const requests = makeRequestTable({
     ...channelParts,
+    audit,
+    witnesses,
     blocks,
     mesh,
     members,
@@ -131,6 +151,7 @@ export function makeNodeParts(
   });
   return {
     ...channelParts,
+    audit,
     blocks,
     nodeKey,
     clock,

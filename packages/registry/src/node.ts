@@ -1,6 +1,7 @@
 import { peekStatement, type Timer } from "@parley/core";
-import { ParleyError, type RouteReply, toParleyError } from "@parley/protocol";
+import { type ErrorCode, ParleyError, type RouteReply, toParleyError } from "@parley/protocol";
 
+import { type AuditRecorder, byAddress } from "./audit/audit-trail.ts";
 import { blobRoutes } from "./blob-routes.ts";
 import type { RegistryBounds } from "./bounds.ts";
 import { ClaimSecret } from "./claim.ts";
@@ -125,8 +126,9 @@ export class RegistryNode {
   /** Reads what the stores hold. Throws `registry_key_mismatch` or what the stores say. */
   async open(): Promise<void> {
     const { signal } = this.#ending;
-    const { mesh, directory, pairings, enrolments, blocks, channelTable, groups, channelFeed } = this.#parts;
+    const { mesh, audit, directory, pairings, enrolments, blocks, channelTable, groups, channelFeed } = this.#parts;
     await mesh.open(signal);
+    await audit.open();
     const projections = [directory, pairings, enrolments, blocks, channelTable, groups, channelFeed];
     await Promise.all(projections.map((part) => part.open(signal)));
     if (mesh.claimed === undefined) this.#claim.open();
@@ -136,6 +138,8 @@ export class RegistryNode {
   /** From now on sessions are taken. */
   begin(): void {
     this.#state = "ready";
+    const { audit, nodeKey } = this.#parts;
+    void audit.record({ act: "registry.started", by: { node: nodeKey.id } });
     this.#beat();
     this.#sweep();
   }
@@ -163,8 +167,29 @@ export class RegistryNode {
     inboxes.stop();
     for (const session of table.everyone()) session.end("draining");
     channelEvents.stop();
+    await this.#endAudit();
     this.#ending.abort();
     return true;
+  }
+
+  /** The last entry; a store that does not answer does not hold up the end. */
+  async #endAudit(): Promise<void> {
+    const { audit, nodeKey, clock, bounds } = this.#parts;
+    void audit.record({ act: "registry.stopped", by: { node: nodeKey.id } });
+    const late = Promise.withResolvers<void>();
+    const timer = clock.setTimer(bounds.drainMs / 4, late.resolve);
+    await Promise.race([audit.close(), late.promise]);
+    timer.cancel();
+  }
+
+  /** A device got no session: one at an address that proved nothing. */
+  sessionRefused(address: string, code: ErrorCode): void {
+    if (code !== "draining") void this.#parts.audit.record({ act: "session.refused", by: byAddress(address), code });
+  }
+
+  /** Where acts are written down. */
+  get audit(): AuditRecorder {
+    return this.#parts.audit;
   }
 
   nodeInfo(): RouteReply<"node"> {
@@ -231,9 +256,9 @@ export class RegistryNode {
 
   #sweep(): void {
     this.#sweeps = this.#parts.clock.setTimer(this.#parts.bounds.sweepMs, () => {
-      const { invites, pairings, enrolments, mailboxes, deviceBoxes, deadLetters } = this.#parts;
+      const { invites, pairings, enrolments, mailboxes, deviceBoxes, deadLetters, audit } = this.#parts;
       const { channels, channelRetention, channelFeed } = this.#parts;
-      const kept = [invites, pairings, enrolments, mailboxes, deviceBoxes, deadLetters];
+      const kept = [invites, pairings, enrolments, mailboxes, deviceBoxes, deadLetters, audit];
       const inChannels = [channels, channelRetention, channelFeed];
       Promise.all([this.#sweepBlobs(), ...[...kept, ...inChannels].map((part) => part.sweep())])
         .catch((error: unknown) => this.#failed("sweep", error))

@@ -1,6 +1,7 @@
 import type { RequestType } from "@parley/protocol";
 
 import { admissionRequests, type AdmissionServices } from "./admission.ts";
+import { auditRequests, type AuditServices } from "./audit.ts";
 import { blocksRequests, type BlocksServices } from "./blocks.ts";
 import { channelsRequests, type ChannelsServices } from "./channels.ts";
 import { devicesRequests, type DevicesServices } from "./devices.ts";
@@ -10,6 +11,7 @@ import type { RequestHandlers } from "./request-handler.ts";
 import { tokensRequests, type TokensServices } from "./tokens.ts";
 
 export type RequestServices = AdmissionServices &
+  AuditServices &
   BlocksServices &
   ChannelsServices &
   DevicesServices &
@@ -25,6 +27,7 @@ export function makeRequestTable(services: RequestServices): RequestTable {
     ...directoryRequests(services),
     ...devicesRequests(services),
     ...admissionRequests(services),
+    ...auditRequests(services),
     ...mailboxRequests(services),
     ...channelsRequests(services),
     ...blocksRequests(services),

@@ -1,5 +1,5 @@
 /** The device's side of the handshake: challenge, proof, welcome. No sockets here. */
-import { type MeshTrust, sha256, signStatement, verifyStatement } from "@parley/core";
+import { type MeshTrust, peekStatement, sha256, signStatement, verifyStatement } from "@parley/core";
 import {
   challengeSchema,
   decodeJson,
@@ -7,6 +7,7 @@ import {
   ParleyError,
   protocolSuites,
   protocolVersions,
+  type Role,
   type Statement,
   welcomeSchema,
 } from "@parley/protocol";
@@ -29,6 +30,8 @@ export interface Welcome {
   readonly nodeKey: string;
   readonly lease: string;
   readonly leaseExpires: number;
+  /** One's own, as the node shows one's admission; not verified. */
+  readonly roles: readonly Role[];
   readonly mailbox: { readonly epoch: string; readonly first: number; readonly last: number };
 }
 
@@ -95,7 +98,7 @@ export async function acceptWelcome(text: string, proof: Proof, input: ProofInpu
   const welcome = decodeJson(welcomeSchema, text);
   if (!welcome.ok) throw new ParleyError(welcome.code, { message: welcome.message });
   const { trust, identity } = input;
-  const { operators, node, statement, revocations, lease, mailbox } = welcome.value;
+  const { operators, node, statement, revocations, lease, mailbox, admission } = welcome.value;
   await trust.acceptOperators(operators);
   const { node: nodeId, key } = await trust.verifyNode(node);
   const signed = await verifyStatement("welcome", statement, key).catch((cause: unknown) => {
@@ -110,6 +113,7 @@ export async function acceptWelcome(text: string, proof: Proof, input: ProofInpu
     throw new ParleyError("stale_statement", {
       message: "The registry forgot the revocation list that this device has seen.",
     });
+  const { roles } = peekStatement("admission", admission);
   const { expires } = await trust.verifyLease(lease, key, { member: identity.member, device: identity.device.id });
-  return { statement: signed, certificate: node, nodeKey: key, lease, leaseExpires: expires, mailbox };
+  return { statement: signed, certificate: node, nodeKey: key, lease, leaseExpires: expires, roles, mailbox };
 }

@@ -46,10 +46,9 @@ export type AuditLine =
 /** The longest line: a header with a full chain of operator sets. */
 export const mostLineBytes = 4_194_304;
 
-export const auditHeaderLine = (header: Omit<AuditHeader, "audit">): string =>
-  canonicalJson({ audit: 1, ...header } as JsonValue);
+export const auditHeaderLine = (header: Omit<AuditHeader, "audit">): string => canonicalJson({ audit: 1, ...header });
 
-export const auditLine = (line: AuditLine): string => canonicalJson(line as unknown as JsonValue);
+export const auditLine = (line: AuditLine): string => canonicalJson(line);
 
 /** Total, as all readers here. */
 export function readHeader(text: string): Decoded<AuditHeader> {

@@ -42,7 +42,7 @@ export class AuditWitnesses {
    * does not have.
    */
   async put(compact: string, { member, device, key }: WitnessingDevice): Promise<void> {
-    const { node, mesh, log } = this.#options;
+    const { node, mesh } = this.#options;
     const witness = await verifyStatement("witness", compact, key);
     if (witness.member !== member || witness.device !== device)
       throw new ParleyError("forbidden", { message: "A device leaves only its own witness." });

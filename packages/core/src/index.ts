@@ -6,7 +6,7 @@ export { type AuditFileReport, type AuditPins, verifyAuditFile } from "./audit/a
 export { type AuditHeader, auditHeaderLine, auditLine } from "./audit/audit-lines.ts";
 export { type AuditNode, placeAfter, verifyByNode, verifyCheckpoints } from "./audit/audit-statements.ts";
 export { type AuditFlaw, type AuditFlawKind, type AuditPlace, auditStart, AuditWalk } from "./audit/audit-walk.ts";
-export { type ChangedCharacter, findChangedCharacter } from "./audit/changed-character.ts";
+export { type ChangedCharacter, findChangedCharacter, type QuickHash } from "./audit/changed-character.ts";
 export { Backoff, type BackoffOptions } from "./backoff.ts";
 export {
   changedMessage,

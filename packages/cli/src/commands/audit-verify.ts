@@ -1,13 +1,16 @@
+import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 
 import { auditError, type AuditFindings, AuditReader, type AuditView } from "@parley/client";
 import { fileError, openAuditMarks } from "@parley/client/node";
-import { type AuditPins, findChangedCharacter, verifyAuditFile } from "@parley/core";
+import { type AuditPins, findChangedCharacter, peekStatement, verifyAuditFile } from "@parley/core";
 import { type AuditMark, id32Schema, isParleyError, ParleyError, visible } from "@parley/protocol";
 
 import type { CommandContext } from "../command-context.ts";
 import type { CommandModule } from "../command.ts";
 import { openHome, type OpenDevice, withDevice } from "../open-device.ts";
+
+const hash = (text: string): string => createHash("sha256").update(text).digest("base64url");
 
 /** Verifies the log of the registry, or a file that was exported. Exit code 4 when it does not hold. */
 export const run: CommandModule["run"] = async (context) => {
@@ -22,7 +25,7 @@ async function verifyFile(context: CommandContext, path: string): Promise<0> {
       message: "--accept and --all concern the registry's log, not a file.",
     });
   const pins = await pinsOf(context);
-  const report = await verifyAuditFile(createReadStream(path), pins).catch((error: unknown) => {
+  const report = await verifyAuditFile(createReadStream(path), pins, { hash }).catch((error: unknown) => {
     throw isParleyError(error) ? error : fileError(path, error);
   });
   out.result({ file: path, holds: true, ...report }, () => {
@@ -49,18 +52,18 @@ async function pinsOf(context: CommandContext): Promise<AuditPins> {
 async function verifyLog({ out, input, signal }: CommandContext, { device, home }: OpenDevice): Promise<0> {
   const reader = new AuditReader({ device, trust: async () => (await home.mesh()).trust });
   const memory = openAuditMarks(home.path);
-  const opened = await reader.open();
-  const { node } = opened.node;
-  const { mark: before, alert } = await memory.get(node);
   const isAccepted = input.switch("accept");
+  const before = await memory.get(await nodeOf(device));
   // What was seen before is what does not count any more; the chain has to hold all the same.
-  const view = isAccepted ? { ...opened, witnesses: [] } : opened;
-  const mark = isAccepted ? undefined : before;
+  const accepted = isAccepted ? Date.now() : before.accepted;
+  const mark = isAccepted ? undefined : before.mark;
+  const view = await reader.open(accepted);
+  const { node } = view.node;
   const flaw = reader.judge(view, mark) ?? (await walk());
-  if (flaw !== undefined && flaw.kind !== "gap") throw await placed(flaw);
-  if (alert !== undefined && !isAccepted) throw told(alert);
+  if (flaw !== undefined && flaw.kind !== "gap") throw placed(flaw);
+  if (before.alert !== undefined && !isAccepted) throw told(before.alert);
   const { number, hash, epoch } = view.head;
-  await memory.put(node, { mark: { node, epoch, number, hash } });
+  await memory.put(node, { mark: { node, epoch, number, hash }, accepted });
   report(out, view, mark, flaw?.says);
   return 0;
 
@@ -74,12 +77,18 @@ async function verifyLog({ out, input, signal }: CommandContext, { device, home 
   }
 }
 
+/** The node that the device is connected to. */
+async function nodeOf(device: OpenDevice["device"]): Promise<string> {
+  const { head } = await device.request("audit.head", {});
+  return peekStatement("head", head).node;
+}
+
 type Flaw = NonNullable<ReturnType<AuditReader["judge"]>>;
 
 /** Names the byte of an altered entry, where it was only one. */
-async function placed(flaw: Flaw): Promise<ParleyError> {
+function placed(flaw: Flaw): ParleyError {
   const { text, wanted } = flaw;
-  const changed = text === undefined || wanted === undefined ? undefined : await findChangedCharacter(text, wanted);
+  const changed = text === undefined || wanted === undefined ? undefined : findChangedCharacter(text, wanted, hash);
   if (changed === undefined) return auditError(flaw);
   const { at, was, is } = changed;
   const says = `${flaw.says} Its byte ${at} is ${JSON.stringify(is)} and was ${JSON.stringify(was)}.`;

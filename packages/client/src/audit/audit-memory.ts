@@ -17,11 +17,14 @@ export const auditStandingSchema = z.strictObject({
   /** Up to where the log was verified. */
   mark: auditMarkSchema.optional(),
   alert: alertSchema.optional(),
+  accepted: z.int().min(0).optional(),
 });
 
 export interface AuditStanding {
   readonly mark?: AuditMark | undefined;
   readonly alert?: AuditAlert | undefined;
+  /** When an operator last took the log as it was: what was witnessed before does not count any more. */
+  readonly accepted?: number | undefined;
 }
 
 /** Where it is kept. What was put is there after a restart. */

@@ -73,8 +73,11 @@ export class AuditReader {
     this.#options = options;
   }
 
-  /** Asks for head, checkpoints and witnesses. Throws what does not verify: `bad_signature`, `registry_key_mismatch`, `audit_broken`. */
-  async open(): Promise<AuditView> {
+  /**
+   * Asks for head, checkpoints and witnesses, but for those of before `accepted`. Throws what does not verify: `bad_signature`,
+   * `registry_key_mismatch`, `audit_broken`.
+   */
+  async open(accepted = 0): Promise<AuditView> {
     const { device, trust: trustOf } = this.#options;
     const state = await device.request("audit.head", {});
     const trust = await trustOf();
@@ -84,7 +87,7 @@ export class AuditReader {
     const witnesses: AuditWitnessView[] = [];
     for (const compact of state.witnesses) {
       const witness = await this.#verifyWitness(compact, node);
-      if (witness !== undefined) witnesses.push(witness);
+      if (witness !== undefined && witness.statement.iat > accepted) witnesses.push(witness);
     }
     return { node, state, head, checkpoints, witnesses };
   }

@@ -30,9 +30,9 @@ export interface WelcomedNode {
 }
 
 /** Pause between two looks, unless a head looks wrong. */
-const lookEveryMs = 5000;
+const lookEveryMs = 2000;
 /** Pause between two witnesses. */
-const witnessEveryMs = 10_000;
+const witnessEveryMs = 2000;
 
 export class AuditWatch {
   readonly #options: AuditWatchOptions;
@@ -107,10 +107,10 @@ export class AuditWatch {
     const { node } = welcomed;
     this.#lookedAt = clock.monotonic();
     try {
-      const { mark, alert } = await memory.get(node);
+      const { mark, alert, accepted } = await memory.get(node);
       if (alert !== undefined) return this.#tell(node, alert);
-      const view = await this.#reader.open();
-      if (view.node.node === node) await this.#verify(view, mark);
+      const view = await this.#reader.open(accepted);
+      if (view.node.node === node) await this.#verify(view, mark, accepted);
     } catch (error) {
       const { code, retryable } = toParleyError(error);
       if (
@@ -125,23 +125,23 @@ export class AuditWatch {
     }
   }
 
-  async #verify(view: AuditView, mark: AuditMark | undefined): Promise<void> {
+  async #verify(view: AuditView, mark: AuditMark | undefined, accepted: number | undefined): Promise<void> {
     const { memory, clock } = this.#options;
     const { node } = view.node;
     const known = this.#reader.judge(view, mark);
     const { flaw } =
       known === undefined
-        ? await this.#reader.walk(view, mark, { onMark: (reached) => memory.put(node, { mark: reached }) })
+        ? await this.#reader.walk(view, mark, { onMark: (reached) => memory.put(node, { mark: reached, accepted }) })
         : { flaw: known };
     if (flaw !== undefined) {
       const { kind, entry, to, says } = flaw;
       const alert: AuditAlert = { kind, entry, says, at: clock.now(), ...(to === undefined ? {} : { to }) };
       this.#tell(node, alert);
       // What went in order is told once; the log goes on from there.
-      if (kind !== "gap") return memory.put(node, { mark, alert });
+      if (kind !== "gap") return memory.put(node, { mark, alert, accepted });
     }
     const { number, hash, epoch } = view.head;
-    await memory.put(node, { mark: { node, epoch, number, hash } });
+    await memory.put(node, { mark: { node, epoch, number, hash }, accepted });
     await this.#witness(view);
   }
 
@@ -164,10 +164,10 @@ export class AuditWatch {
       0,
       500,
     );
-    const { mark, alert: before } = await memory.get(node);
+    const { mark, alert: before, accepted } = await memory.get(node);
     const alert: AuditAlert = before ?? { kind: "forged", entry: mark?.number ?? 0, says, at: clock.now() };
     this.#tell(node, alert);
-    await memory.put(node, { mark, alert });
+    await memory.put(node, { mark, alert, accepted });
   }
 
   /** Once in a session. */

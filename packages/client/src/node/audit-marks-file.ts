@@ -31,13 +31,17 @@ export function openAuditMarks(home: string): AuditMemory {
       await writing.catch(() => undefined);
       return (await read())[node] ?? {};
     },
-    put: (node, { mark, alert }) => {
+    put: (node, { mark, alert, accepted }) => {
       const written = writing
         .catch(() => undefined)
         .then(async () => {
           const { [node]: _before, ...others } = await read();
           const kept = Object.entries(others).slice(-(mostNodes - 1));
-          const standing = { ...(mark === undefined ? {} : { mark }), ...(alert === undefined ? {} : { alert }) };
+          const standing = {
+            ...(mark === undefined ? {} : { mark }),
+            ...(alert === undefined ? {} : { alert }),
+            ...(accepted === undefined ? {} : { accepted }),
+          };
           const file = { version: 1, nodes: { ...Object.fromEntries(kept), [node]: standing } };
           await writePrivateFile(path, `${JSON.stringify(file)}\n`);
         });

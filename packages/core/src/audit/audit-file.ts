@@ -8,7 +8,7 @@ import { peekStatement, verifyStatement } from "../trust/statement.ts";
 import { type ReadLine, readBodyLine, readHeader } from "./audit-lines.ts";
 import { type AuditNode, placeAfter, verifyByNode } from "./audit-statements.ts";
 import { type AuditFlaw, auditStart, AuditWalk } from "./audit-walk.ts";
-import { type ChangedCharacter, findChangedCharacter } from "./changed-character.ts";
+import { type ChangedCharacter, findChangedCharacter, type QuickHash } from "./changed-character.ts";
 import { broken, type FilePlace, type Line, linesOf, textOf } from "./file-lines.ts";
 
 /** What the reader believes in: the mesh, and its operator sets where they are pinned. */
@@ -32,13 +32,14 @@ export interface AuditFileReport {
 
 /**
  * Verifies a file. Throws `audit_broken` at the first place that does not hold, with `line` and `offset` in its data, and for an entry
- * with `entry`, `kind` and, where one byte was changed, `byte`, `was` and `is`.
+ * with `entry` and `kind`; given a `hash`, where one byte was changed, also `byte`, `was` and `is`.
  */
 export async function verifyAuditFile(
   chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   pins: AuditPins,
+  options: { readonly hash?: QuickHash } = {},
 ): Promise<AuditFileReport> {
-  const file = new AuditFile(pins);
+  const file = new AuditFile(pins, options.hash);
   for await (const line of linesOf(chunks)) await file.take(line);
   return file.end();
 }
@@ -48,6 +49,7 @@ type Stage = "header" | "signed" | "entries" | "done";
 
 class AuditFile {
   readonly #pins: AuditPins;
+  readonly #hash: QuickHash | undefined;
   #stage: Stage = "header";
   #node: AuditNode | undefined;
   #operators: OperatorSet | undefined;
@@ -60,8 +62,9 @@ class AuditFile {
   readonly #places = new Map<number, FilePlace>();
   #entries = 0;
 
-  constructor(pins: AuditPins) {
+  constructor(pins: AuditPins, hash: QuickHash | undefined) {
     this.#pins = pins;
+    this.#hash = hash;
   }
 
   async take(line: Line): Promise<void> {
@@ -137,7 +140,7 @@ class AuditFile {
     this.#places.delete(this.#entries - 4);
     this.#entries++;
     await walk.take(text);
-    if (walk.flaw !== undefined) throw await this.#flawed(walk.flaw, place);
+    if (walk.flaw !== undefined) throw this.#flawed(walk.flaw, place);
   }
 
   async #begin(): Promise<AuditWalk> {
@@ -158,7 +161,7 @@ class AuditFile {
     if (this.#head === undefined) return;
     const { number, epoch } = this.#head;
     const flaw = walk.end(this.#head);
-    if (flaw !== undefined) throw await this.#flawed(flaw, line);
+    if (flaw !== undefined) throw this.#flawed(flaw, line);
     const later = this.#witnesses.find((witness) => witness.number > number && witness.epoch === epoch);
     if (later !== undefined)
       throw broken(
@@ -174,11 +177,13 @@ class AuditFile {
     return { node: this.#node, operators: this.#operators };
   }
 
-  async #flawed(flaw: AuditFlaw, line: FilePlace): Promise<ParleyError> {
+  #flawed(flaw: AuditFlaw, line: FilePlace): ParleyError {
     const place = flaw.index === undefined ? line : (this.#places.get(flaw.index) ?? line);
     const { kind, entry, to, text, wanted, says } = flaw;
     const changed: ChangedCharacter | undefined =
-      text === undefined || wanted === undefined ? undefined : await findChangedCharacter(text, wanted);
+      text === undefined || wanted === undefined || this.#hash === undefined
+        ? undefined
+        : findChangedCharacter(text, wanted, this.#hash);
     const facts = {
       kind,
       entry,

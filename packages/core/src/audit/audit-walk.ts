@@ -39,20 +39,15 @@ interface Taken extends AuditPlace {
   readonly index: number;
 }
 
-/** A flaw that the next entry tells more about. */
-interface Suspicion {
-  readonly earlier: Taken | undefined;
-  readonly later: Taken;
-  /** Whether the later one does not name the earlier one; else the later one cannot be read or has a wrong number. */
-  readonly broken: boolean;
-  /** The hash that the later one names. */
-  readonly named: string | undefined;
-}
+/** Hashes that must stand at some numbers, and who says so. */
+export type KnownHashes = ReadonlyMap<number, { readonly hash: string; readonly says: string }>;
+
+/** A flaw that the next entry tells more about: given the hash that it names, what it is. */
+type Suspicion = (named: string | undefined) => AuditFlaw;
 
 export class AuditWalk {
   readonly #node: string;
-  /** Hashes that must stand at these numbers, and who says so. */
-  readonly #known: ReadonlyMap<number, { readonly hash: string; readonly says: string }>;
+  readonly #known: KnownHashes;
   #place: AuditPlace;
   #previous: Taken | undefined;
   #suspicion: Suspicion | undefined;
@@ -60,11 +55,7 @@ export class AuditWalk {
   #taken = 0;
 
   /** Goes on after `place`. `known`: what others, or this reader before, saw at some numbers. */
-  constructor(
-    node: string,
-    place: AuditPlace,
-    known: ReadonlyMap<number, { readonly hash: string; readonly says: string }> = new Map(),
-  ) {
+  constructor(node: string, place: AuditPlace, known: KnownHashes = new Map()) {
     this.#node = node;
     this.#place = place;
     this.#known = known;
@@ -92,27 +83,24 @@ export class AuditWalk {
     if (this.#flaw !== undefined) return entry;
     const index = this.#taken++;
     if (this.#suspicion !== undefined) {
-      this.#resolve(entry?.before);
+      this.#flaw = this.#suspicion(entry?.before);
       return entry;
     }
     const hash = await sha256(text);
     const later: Taken = { number: this.#place.number + 1, hash, text, index };
     const fits = entry?.before === this.#place.hash;
-    if (entry === undefined || (fits && (entry.seq !== later.number || entry.node !== this.#node))) {
-      this.#suspicion = { earlier: this.#previous, later, broken: false, named: undefined };
-    } else if (!fits && entry.seq !== later.number) {
-      this.#flaw = outOfOrder(later.number, entry.seq);
-    } else if (!fits) {
-      this.#suspicion = { earlier: this.#previous, later, broken: true, named: entry.before };
-    } else this.#advance(later);
+    if (entry === undefined || (fits && (entry.seq !== later.number || entry.node !== this.#node)))
+      this.#suspicion = (named) => altered(later, named);
+    else if (!fits && entry.seq !== later.number) this.#flaw = outOfOrder(later.number, entry.seq);
+    else if (!fits) this.#suspicion = this.#brokenLink(later, entry.before);
+    else this.#advance(later);
     return entry;
   }
 
   /** Ends at what a head names. Without a flaw so far the walk has to stand there. */
   end(head: AuditPlace): AuditFlaw | undefined {
     if (this.#flaw !== undefined) return this.#flaw;
-    if (this.#suspicion !== undefined)
-      this.#resolve(this.#suspicion.later.number === head.number ? head.hash : undefined);
+    if (this.#suspicion !== undefined) this.#flaw = this.#suspicion(head.hash);
     else if (this.#place.number < head.number)
       this.#flaw = {
         kind: "missing",
@@ -134,19 +122,21 @@ export class AuditWalk {
 
   #advance(taken: Taken): void {
     const known = this.#known.get(taken.number);
-    if (known !== undefined && known.hash !== taken.hash) this.#flaw = forked(taken.number, known.says);
+    // Whether it alone is another one, or the whole chain, the next one tells.
+    if (known !== undefined && known.hash !== taken.hash)
+      this.#suspicion = (named) =>
+        named === taken.hash ? forked(taken.number, known.says) : altered(taken, named ?? known.hash);
     this.#place = { number: taken.number, hash: taken.hash };
     this.#previous = taken;
   }
 
-  /** The next entry, or the head, names the hash that the suspected one had: is that one whole, the one before it is not. */
-  #resolve(wanted: string | undefined): void {
-    if (this.#suspicion === undefined) return;
-    const { earlier, later, broken, named } = this.#suspicion;
-    this.#suspicion = undefined;
-    if (!broken || wanted !== later.hash) this.#flaw = altered(later, wanted);
-    else if (earlier === undefined) this.#flaw = forked(later.number - 1, "before");
-    else this.#flaw = altered(earlier, named);
+  /** One entry names another hash than the one before it has: is the later one whole, the earlier one is not. */
+  #brokenLink(later: Taken, before: string): Suspicion {
+    const earlier = this.#previous;
+    return (named) => {
+      if (named !== later.hash) return altered(later, named);
+      return earlier === undefined ? forked(later.number - 1, "before") : altered(earlier, before);
+    };
   }
 }
 

@@ -51,8 +51,7 @@ export class AuditWitnesses {
       throw new ParleyError("conflict", { message: "The witness is about entries that this log does not have." });
     await this.#stored.change(keys.auditWitness(node, device), (current) => {
       if (current === undefined) return { witness: compact };
-      const before = peekStatement("witness", current.witness);
-      return before.epoch === witness.epoch && before.number >= witness.number ? undefined : { witness: compact };
+      return peekStatement("witness", current.witness).iat >= witness.iat ? undefined : { witness: compact };
     });
     await this.#makeRoom();
   }

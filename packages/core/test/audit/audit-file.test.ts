@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto";
+
 import { type AuditPins, createSigner, sha256, signStatement, verifyAuditFile, verifyOperators } from "@parley/core";
 import { isParleyError, type ParleyError } from "@parley/protocol";
 import { describe, expect, it } from "vitest";

@@ -54,17 +54,17 @@ async function verifyLog({ out, input, signal }: CommandContext, { device, home 
   const memory = openAuditMarks(home.path);
   const isAccepted = input.switch("accept");
   const before = await memory.get(await nodeOf(device));
-  // What was seen before is what does not count any more; the chain has to hold all the same.
+  // What was seen before does not count any more; what is wrong in the log is said, and stays where it is.
   const accepted = isAccepted ? Date.now() : before.accepted;
   const mark = isAccepted ? undefined : before.mark;
   const view = await reader.open(accepted);
   const { node } = view.node;
   const flaw = reader.judge(view, mark) ?? (await walk());
-  if (flaw !== undefined && flaw.kind !== "gap") throw placed(flaw);
+  if (flaw !== undefined && flaw.kind !== "gap" && !isAccepted) throw placed(flaw);
   if (before.alert !== undefined && !isAccepted) throw told(before.alert);
   const { number, hash, epoch } = view.head;
   await memory.put(node, { mark: { node, epoch, number, hash }, accepted });
-  report(out, view, mark, flaw?.says);
+  report(out, view, mark, flaw === undefined ? undefined : placed(flaw));
   return 0;
 
   async function walk(): Promise<AuditFindings["flaw"]> {
@@ -117,23 +117,24 @@ function report(
   out: CommandContext["out"],
   { head, node, witnesses, checkpoints }: AuditView,
   before: AuditMark | undefined,
-  gap: string | undefined,
+  flaw: ParleyError | undefined,
 ): void {
   const first = (checkpoints.at(-1)?.to ?? 0) + 1;
   const facts = {
-    holds: true,
+    holds: flaw === undefined || flaw.data?.["kind"] === "gap",
     node: node.node,
     first,
     last: head.number,
     signed: head.iat,
     ...(before === undefined ? {} : { verifiedBefore: before.number }),
-    ...(gap === undefined ? {} : { gap }),
+    ...(flaw === undefined ? {} : { flaw: { message: flaw.message, ...flaw.data } }),
     witnesses: witnesses.map(({ name, statement: { member, device, number } }) => ({ name, member, device, number })),
   };
   out.result(facts, () => {
     const since = before === undefined ? "" : `, and entry ${before.number} is the one that this device saw before`;
-    out.line(`The log holds: entries ${first} to ${head.number}${since}.`);
-    if (gap !== undefined) out.line(visible(gap));
+    if (facts.holds) out.line(`The log holds: entries ${first} to ${head.number}${since}.`);
+    else out.line(`The log is taken as it is from entry ${head.number} on.`);
+    if (flaw !== undefined) out.line(visible(flaw.message));
     for (const { name, statement } of witnesses)
       out.line(`A device of @${visible(name)} verified it up to entry ${statement.number}.`);
   });

@@ -4,8 +4,8 @@ import { DatabaseSync } from "node:sqlite";
 
 import { beforeAll, expect, it } from "vitest";
 
-import { type CliMesh, shareMesh } from "./cli-mesh.ts";
-import { errorOf, jsonOf, parley, start } from "./cli-process.ts";
+import { type CliMesh, shareMesh, startRegistry } from "./cli-mesh.ts";
+import { errorOf, jsonOf, parley, start, temporaryFolder } from "./cli-process.ts";
 
 let mesh: CliMesh;
 beforeAll(() => shareMesh((shared) => (mesh = shared)));
@@ -116,4 +116,27 @@ it("names a byte that was changed in the registry's database, and an end that wa
   const accepted = jsonOf(await parley(["audit", "verify", "--accept", ...at("ada")]));
   expect(accepted).toMatchObject({ holds: false, flaw: { kind: "altered", entry } });
   expect(jsonOf(await parley(["audit", "verify", ...at("ada")]))).toMatchObject({ holds: true });
+});
+
+it("has the door tokens that were made and ended, beside a registry and while none ran", async () => {
+  const folder = temporaryFolder();
+  const [data, home] = [join(folder, "registry"), join(folder, "ada")];
+  const { registry, ready } = await startRegistry(data, 0, undefined, ["--chat-port", "0"]);
+  jsonOf(await parley(["pair", ready.claim, "--name", "ada", "--home", home, "--json"]));
+  const made = jsonOf<{ id: string; token: string }>(
+    await parley(["door-token", "create", "lamp", "--data", data, "--json"]),
+  );
+  const acts = async (): Promise<string> =>
+    (await parley(["audit", "list", "--act", "door-token", "--home", home, "--json"])).stdout;
+  await expect.poll(acts, { timeout: 30_000 }).toContain("door-token.created");
+  await registry.stop();
+  jsonOf(await parley(["door-token", "revoke", made.id, "--data", data, "--json"]));
+  await startRegistry(data, ready.port, undefined, ["--chat-port", "0"]);
+  await expect.poll(acts, { timeout: 30_000 }).toContain("door-token.revoked");
+  const { entries } = JSON.parse(await acts()) as { entries: { act: string; subject: string }[] };
+  expect(entries.map(({ act, subject }) => [act, subject])).toEqual([
+    ["door-token.created", made.id],
+    ["door-token.revoked", made.id],
+  ]);
+  expect(await acts()).not.toContain(made.token);
 });

@@ -1,4 +1,4 @@
-import type { DeliveryQuery, LinkFactory, LinkRoute } from "@parley/core";
+import type { DeliveryQuery, LinkFactory, LinkRoute, Restriction } from "@parley/core";
 import type {
   AgentCard,
   Availability,
@@ -81,7 +81,9 @@ export type DeviceEvent =
       readonly to?: number;
       readonly message: string;
     }
-  | { readonly type: "revoked"; readonly member: string };
+  | { readonly type: "revoked"; readonly member: string }
+  /** An operator paused, stopped, muted or banned this member; undefined when that is over. */
+  | { readonly type: "restricted"; readonly restriction: Restriction | undefined };
 
 /** One running place of a member: session, links, streams and calls behind one small surface. */
 export interface DeviceApi {

@@ -29,6 +29,8 @@ export const auditActTable = {
   "member.admitted": row("operator", "an admission that an operator signed came into force"),
   "member.revoked": row("operator", "a revocation that an operator signed came into force"),
   "revocations.published": row("operator", "an operator published the next revocation list"),
+  "policy.published": row("operator", "an operator published the next policy"),
+  "restrictions.published": row("operator", "an operator published the next list of restrictions"),
   "device.added": row("member", "a member put a device on its list"),
   "device.removed": row("member", "a member took a device off its list"),
   "device-link.opened": row("member", "a member opened a link for a further device"),

@@ -2,6 +2,7 @@ import { type Blobs, systemClock, systemRandom } from "@parley/core";
 
 import { AuditTrail } from "./audit/audit-trail.ts";
 import { AuditWitnesses } from "./audit/audit-witnesses.ts";
+import { Authority } from "./authority.ts";
 import { Blocks } from "./blocks.ts";
 import { type RegistryBounds, defaultBounds } from "./bounds.ts";
 import { type ChannelParts, makeChannelParts } from "./channels/channel-parts.ts";
@@ -18,6 +19,7 @@ import { Mailboxes } from "./mailboxes.ts";
 import { Members } from "./members.ts";
 import { type ClaimedMesh, MeshState } from "./mesh-state.ts";
 import { NodeCounters } from "./node-counters.ts";
+import { OperatorOrders, type StoredOrder } from "./operator-orders.ts";
 import type { NodeOptions } from "./options.ts";
 import { Pairings } from "./pairings.ts";
 import { Presence } from "./presence.ts";
@@ -39,6 +41,7 @@ export interface NodeParts extends SessionServices, ChannelParts {
 /** What the parts tell their node. */
 export interface NodeEvents {
   readonly onRevocations: (mesh: ClaimedMesh) => void;
+  readonly onOrder: (type: StoredOrder, statement: string) => void;
   readonly onMemberChanged: (entry: DirectoryEntry) => void;
   readonly onError: (error: unknown) => void;
 }
@@ -46,7 +49,7 @@ export interface NodeEvents {
 /** Makes the parts of a node, each of those before it. */
 export function makeNodeParts(
   options: NodeOptions,
-  { onRevocations, onMemberChanged, onError }: NodeEvents,
+  { onRevocations, onOrder, onMemberChanged, onError }: NodeEvents,
 ): NodeParts {
   const { stores, nodeKey, clock = systemClock, random = systemRandom, log = () => undefined } = options;
   const { records, log: store, blobs } = stores;
@@ -70,6 +73,7 @@ export function makeNodeParts(
     report: log,
   });
   const witnesses = new AuditWitnesses({ records, log: audit.log, node: nodeKey.id, mesh: meshId });
+  const orders = new OperatorOrders({ records, mesh, now, onOrder, onError });
   const presence = new Presence(clock);
   const directory = new Directory(records, now, onMemberChanged);
   const members = new Members({ records, mesh, directory, now, mostMembers: bounds.members, audit });
@@ -111,8 +115,26 @@ export function makeNodeParts(
     onError,
   });
   const blocks = new Blocks(records);
-  const delivery = new Delivery({ sessions: table, directory, members, mailboxes, deviceBoxes, inboxes, blocks, now });
+  const authority = new Authority({
+    orders,
+    directory,
+    channels: () => channelParts.channelTable,
+    heldFor: () => undefined,
+    now,
+  });
+  const delivery = new Delivery({
+    sessions: table,
+    directory,
+    members,
+    mailboxes,
+    deviceBoxes,
+    inboxes,
+    blocks,
+    authority,
+    now,
+  });
   const channelParts = makeChannelParts({
+    authority,
     stores,
     clock,
     random,
@@ -130,6 +152,8 @@ export function makeNodeParts(
     audit,
     witnesses,
     blocks,
+    orders,
+    authority,
     mesh,
     members,
     directory,
@@ -153,6 +177,8 @@ export function makeNodeParts(
     ...channelParts,
     audit,
     blocks,
+    orders,
+    authority,
     nodeKey,
     clock,
     random,

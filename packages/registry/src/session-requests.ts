@@ -3,6 +3,7 @@ import { decodeRequest, ParleyError, type RequestMessage, type RequestType } fro
 
 import { mayRequest } from "./access.ts";
 import { type AuditRecorder, byDevice } from "./audit/audit-trail.ts";
+import type { Authority } from "./authority.ts";
 import type { RegistryBounds } from "./bounds.ts";
 import type { RequestHandler } from "./requests/request-handler.ts";
 import type { RequestTable } from "./requests/request-table.ts";
@@ -13,6 +14,7 @@ import { toWireError } from "./wire-error.ts";
 export interface SessionRequestsOptions {
   readonly session: Session;
   readonly table: RequestTable;
+  readonly authority: Pick<Authority, "silence">;
   readonly clock: Pick<Clock, "monotonic">;
   readonly bounds: Pick<RegistryBounds, "requestsPerSecond" | "pendingRequests">;
   readonly audit: AuditRecorder;
@@ -51,11 +53,18 @@ export class SessionRequests {
     if (!isFree && !this.#bucket.take(clock.monotonic()))
       return this.#turnAway(id, "limit.hit", "session", new ParleyError("rate_limited"));
     if (!request.ok) return this.#refuse(id, new ParleyError(request.code, { message: request.message }));
-    if (!mayRequest(request.value.type, session.identity?.roles ?? []))
-      return this.#turnAway(id, "request.refused", request.value.type, new ParleyError("forbidden"));
+    const refusal = this.#refusal(request.value.type);
+    if (refusal !== undefined) return this.#turnAway(id, "request.refused", request.value.type, refusal);
     if (this.#pending >= bounds.pendingRequests)
       return this.#turnAway(id, "limit.hit", request.value.type, new ParleyError("limit_reached"));
     void this.#answer(id, request.value);
+  }
+
+  /** Who is silenced may do what those may who only read. */
+  #refusal(type: RequestType): ParleyError | undefined {
+    const { identity } = this.#options.session;
+    if (identity === undefined || !mayRequest(type, identity.roles)) return new ParleyError("forbidden");
+    return mayRequest(type, ["observer"]) ? undefined : this.#options.authority.silence(identity);
   }
 
   async #answer(id: number, { type, body }: RequestMessage): Promise<void> {

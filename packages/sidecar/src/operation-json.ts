@@ -9,6 +9,7 @@ import {
   limits,
   memberKindSchema,
   pathSchema,
+  restrictionKinds,
   streamResponseSchema,
 } from "@parley/protocol";
 import { z } from "zod";
@@ -199,6 +200,17 @@ export const deviceEventSchema = z.discriminatedUnion("type", [
     entry: z.number(),
     to: z.exactOptional(z.number()),
     message: z.string(),
+  }),
+  z.object({
+    type: z.literal("restricted"),
+    restriction: maybe(
+      z.object({
+        kind: z.enum(restrictionKinds),
+        at: z.number(),
+        until: maybe(z.number()),
+        reason: maybe(z.string()),
+      }),
+    ),
   }),
 ]);
 

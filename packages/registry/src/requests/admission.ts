@@ -2,30 +2,37 @@ import { sha256 } from "@parley/core";
 import { limits } from "@parley/protocol";
 
 import { type AuditRecorder, byDevice } from "../audit/audit-trail.ts";
+import type { Authority } from "../authority.ts";
 import type { Invites } from "../invites.ts";
 import type { Members } from "../members.ts";
 import type { MeshState } from "../mesh-state.ts";
+import type { OperatorOrders } from "../operator-orders.ts";
 import type { Pairings } from "../pairings.ts";
 import type { RequestHandlers, RequestsOf } from "./request-handler.ts";
 
 export interface AdmissionServices {
   readonly audit: AuditRecorder;
   readonly mesh: MeshState;
+  readonly orders: OperatorOrders;
   readonly members: Members;
   readonly invites: Invites;
   readonly pairings: Pairings;
+  readonly authority: Pick<Authority, "check">;
 }
 
 /** Who comes into the mesh and who goes out of it, by an operator's word. */
 export function admissionRequests({
   audit,
   mesh,
+  orders,
   members,
   invites,
   pairings,
-}: AdmissionServices): RequestHandlers<RequestsOf<"invite" | "pairing" | "revocations">> {
+  authority,
+}: AdmissionServices): RequestHandlers<RequestsOf<"invite" | "pairing" | "order">> {
   return {
     "invite.create": async (caller, wanted) => {
+      authority.check({ action: "invite", who: caller }, "invite anybody");
       const created = await invites.create(caller.member, wanted);
       const { invite, kind, uses } = created.invite;
       await audit.record({ act: "invite.created", by: byDevice(caller), subject: invite, facts: { kind, uses } });
@@ -48,10 +55,14 @@ export function admissionRequests({
       await audit.watched(act, () => pairings.reject(pairing, reason));
       return {};
     },
-    "revocations.publish": async (caller, { revocations }) => {
-      const act = { act: "revocations.published", by: byDevice(caller), subject: await sha256(revocations) } as const;
-      await audit.watched(act, () => mesh.publishRevocations(revocations, (member) => members.isAdmitted(member)));
-      await members.revokeListed();
+    "order.publish": async (caller, { type, statement }) => {
+      const act = { act: `${type}.published`, by: byDevice(caller), subject: await sha256(statement) } as const;
+      await audit.watched(act, () =>
+        type === "revocations"
+          ? mesh.publishRevocations(statement, (member) => members.isAdmitted(member))
+          : orders.publish(type, statement),
+      );
+      if (type === "revocations") await members.revokeListed();
       return {};
     },
   };

@@ -34,7 +34,7 @@ describe("canonical JSON", () => {
       }),
     ).toBe('{"\\r":"Carriage Return","1":"One","\u20ac":"Euro Sign","\ud83d\ude00":"Smiley","\ufb33":"Dagesh"}');
     expect(
-      canonicalJson({ numbers: [333333333.33333329, 1e30, 4.5, 2e-3, 1e-27], literals: [null, true, false] }),
+      canonicalJson({ numbers: [Number("333333333.33333329"), 1e30, 4.5, 2e-3, 1e-27], literals: [null, true, false] }),
     ).toBe('{"literals":[null,true,false],"numbers":[333333333.3333333,1e+30,4.5,0.002,1e-27]}');
     expect(canonicalJson({ gone: undefined, kept: '\u000f\n"\\/' })).toBe('{"kept":"\\u000f\\n\\"\\\\/"}');
   });
@@ -43,8 +43,8 @@ describe("canonical JSON", () => {
     fc.assert(
       fc.property(fc.dictionary(fc.string(), fc.jsonValue()), (value) => {
         const turned = Object.fromEntries(Object.entries(value).reverse());
-        const text = canonicalJson(value as never);
-        expect(canonicalJson(turned as never)).toBe(text);
+        const text = canonicalJson(value);
+        expect(canonicalJson(turned)).toBe(text);
         expect(JSON.parse(text)).toEqual(JSON.parse(JSON.stringify(value)));
       }),
     );
@@ -79,7 +79,7 @@ describe("an entry of the audit log", () => {
     { count: 0 },
     { extra: 1 },
   ])("is refused with %o", (change) => {
-    expect(decodeAuditEntry(canonicalJson({ ...entry, ...change } as never)).ok).toBe(false);
+    expect(decodeAuditEntry(canonicalJson({ ...entry, ...change })).ok).toBe(false);
   });
 
   it.each([

@@ -98,8 +98,8 @@ describe("an exported audit log", () => {
       swapped: log.lines.with(line, third).with(line + 1, second),
       first: log.lines.toSpliced(line - 1, 1),
     };
-    for (const [what, lines] of Object.entries(wrong))
-      expect((await failure(textOf(lines), { mesh: log.mesh })).data, what).toMatchObject({ kind: "missing" });
+    for (const lines of Object.values(wrong))
+      expect((await failure(textOf(lines), { mesh: log.mesh })).data).toMatchObject({ kind: "missing" });
   });
 
   it("does not hold with its end cut off", async () => {
@@ -150,7 +150,7 @@ describe("an exported audit log", () => {
       { mesh: log.mesh, node: log.node.id, epoch: "e", number: 1, hash: await sha256(log.entries[0] ?? ""), iat: 0 },
       await createSigner("node"),
     );
-    const lines = log.lines.with(-1, JSON.stringify({ head: forged }));
+    const lines = [...log.lines.slice(0, -1), JSON.stringify({ head: forged })];
     expect((await failure(textOf(lines), { mesh: log.mesh })).data).toMatchObject({
       reason: "bad_signature",
       line: lines.length,
@@ -170,7 +170,6 @@ describe("an exported audit log", () => {
       [header, ` ${checkpoint}`, witness, ...rest],
       [header, checkpoint, witness.replace('{"record"', '{ "record"'), ...rest],
     ];
-    for (const [index, lines] of wrong.entries())
-      expect((await failure(textOf(lines), { mesh: log.mesh })).code, String(index)).toBe("audit_broken");
+    for (const lines of wrong) expect((await failure(textOf(lines), { mesh: log.mesh })).code).toBe("audit_broken");
   });
 });

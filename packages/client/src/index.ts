@@ -13,6 +13,7 @@ export {
   type AuditWitnessView,
 } from "./audit/audit-reader.ts";
 export type { AttachOptions, TransferOptions } from "./blobs/attachments.ts";
+export type { ApprovalApi, ApprovalEvent, AskedApproval, StandingTerms } from "./approvals/approval-api.ts";
 export { type ContentSink, MemorySink } from "./blobs/content-sink.ts";
 export { blobSource, type ContentSource } from "./blobs/content-source.ts";
 export type { TransferProgress } from "./blobs/transfer.ts";

@@ -16,6 +16,26 @@ export {
 } from "./audit.ts";
 export { type AuditMark, auditMarkSchema, type AuditState, auditStateSchema } from "./audit-message.ts";
 export {
+  type ApprovalAction,
+  approvalActionSchema,
+  type ApprovalBody,
+  approvalBodySchema,
+  type ApprovalEnd,
+  approvalEnds,
+} from "./approval.ts";
+export {
+  addressRangeSchema,
+  type ApiKey,
+  apiKeyIdSchema,
+  type ApiKeyParts,
+  apiKeyPattern,
+  apiKeySchema,
+  type ApiScope,
+  apiScopeSchema,
+  makeApiKey,
+  parseApiKey,
+} from "./api-key.ts";
+export {
   blobContentBytes,
   blobDeleteSchema,
   blobHashSchema,
@@ -128,6 +148,7 @@ export {
   enrolmentStateSchema,
   healthSchema,
   httpErrorSchema,
+  jwksSchema,
   type JsonRouteName,
   type NodeInfo,
   nodeInfoSchema,
@@ -246,6 +267,7 @@ export {
   statementSchemas,
   statementTyp,
   type StatementType,
+  tokenIssuer,
 } from "./statement.ts";
 export {
   type AgentCard,

@@ -95,6 +95,14 @@ export const defaultBounds = {
   presenceMembers: 500,
   typingPerSecond: 2,
   groupCommits: limits.groupCommits,
+  tokenKeyMs: limits.tokenKeyMs,
+  apiKeys: limits.apiKeys,
+  apiKeysInTotal: limits.apiKeysInTotal,
+  apiKeyTriesPerMinute: limits.apiKeyTriesPerMinute,
+  apiKeyTriesTotalPerMinute: limits.apiKeyTriesTotalPerMinute,
+  /** Cost of an API key's hash: so many blocks of 1 KiB (N of scrypt). */
+  apiKeyHashCost: 2 ** 15,
+  apiRequestsPerSecond: limits.apiRequestsPerSecond,
   /** The audit log: what it keeps, and what may wait to be written down. */
   auditEntries: limits.auditEntries,
   auditAgeMs: limits.auditAgeMs,

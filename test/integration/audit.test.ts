@@ -342,9 +342,14 @@ describe("a log that is too long", () => {
       const { invite } = await acts.createInvite({ kind: "link" });
       await acts.cancelInvite(invite.invite);
       const { first, last } = await scene.operator.device.request("audit.list", { limit: 1 });
-      expect(last - first + 1).toBeLessThanOrEqual(20 + 2);
+      expect(last - first + 1).toBeLessThanOrEqual(20 + 8);
     }
     const reader = new AuditReader({ device: scene.operator.device, trust: () => scene.operator.joined.trust });
+    // A trim that is under way has its checkpoint first.
+    await until(async () => {
+      const { checkpoints } = await reader.open();
+      return checkpoints.at(-1)?.to === (await scene.operator.device.request("audit.list", { limit: 1 })).first - 1;
+    });
     const view = await reader.open();
     const newest = view.checkpoints.at(-1);
     expect(view.checkpoints.length).toBeLessThanOrEqual(limits.auditCheckpoints);

@@ -59,6 +59,9 @@ const signers: Readonly<Record<StatementType, string>> = {
   restrictions: "an operator",
   holds: "the node's key",
   usage: "the device's key",
+  head: "the node's key",
+  checkpoint: "the node's key",
+  witness: "an operator's device",
 };
 
 /** The parts of docs/protocol.md that come from tables, by the name in their markers. */

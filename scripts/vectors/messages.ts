@@ -1,22 +1,23 @@
-import type {
-  ApiKey,
-  BlobRef,
-  Call,
-  CallEvent,
-  Challenge,
-  Content,
-  DevicePresence,
-  ErrorCode,
-  JsonRouteName,
-  MemberEntry,
-  PushBody,
-  PushType,
-  ReplyBody,
-  RequestBody,
-  RequestType,
-  RouteName,
-  Signal,
-  StatementType,
+import {
+  type ApiKey,
+  type BlobRef,
+  type Call,
+  type CallEvent,
+  type Challenge,
+  type Content,
+  type DevicePresence,
+  encodeAuditEntry,
+  type ErrorCode,
+  type JsonRouteName,
+  type MemberEntry,
+  type PushBody,
+  type PushType,
+  type ReplyBody,
+  type RequestBody,
+  type RequestType,
+  type RouteName,
+  type Signal,
+  type StatementType,
 } from "@parley/protocol";
 
 import { channelPushBodies, channelReplyBodies, channelRequestBodies } from "./channel-messages.ts";
@@ -60,6 +61,23 @@ const apiKey: ApiKey = {
   expires: time + 86_400_000,
 };
 
+/** An entry of an audit log, with every field. */
+function auditEntry({ node, member, device }: FixedSigners): string {
+  return encodeAuditEntry({
+    seq: 17,
+    at: time,
+    node: node.id,
+    before: fixedId(32, 62),
+    act: "limit.hit",
+    by: { member: member.id, device: device.id },
+    subject: "channel.create",
+    outcome: "limit_reached",
+    facts: { where: "session" },
+    count: 3,
+    since: time,
+  });
+}
+
 function requestBodies(signers: FixedSigners, compacts: Compacts): { readonly [Type in RequestType]: RequestBody<Type> } {
   return {
     "directory.find": { skill: "search", tag: "documents", text: "library", kind: "agent", live: true, limit: 10, after: "abc" },
@@ -91,6 +109,9 @@ function requestBodies(signers: FixedSigners, compacts: Compacts): { readonly [T
     "key.list": {},
     "key.revoke": { key: apiKey.key },
     ...channelRequestBodies(signers, compacts),
+    "audit.list": { act: "member.revoked", by: signers.member.id, since: time, until: vectorExpiry, after: 17, before: 90, limit: 10 },
+    "audit.head": {},
+    "audit.witness": { witness: compacts.witness },
     ping: {},
   };
 }
@@ -141,6 +162,9 @@ function replyBodies(signers: FixedSigners, { entry, invite, pending }: Facts, c
     "key.list": { keys: [{ ...apiKey, used: time + 1000 }] },
     "key.revoke": {},
     ...channelReplyBodies(signers, compacts),
+    "audit.list": { entries: [auditEntry(signers)], first: 10, last: 17, next: 17 },
+    "audit.head": { head: compacts.head, certificate: compacts.node, checkpoints: [compacts.checkpoint], witnesses: [compacts.witness] },
+    "audit.witness": {},
     ping: { time },
   };
 }
@@ -159,6 +183,7 @@ function pushBodies(signers: FixedSigners, { record, presence, pending, error }:
     "mailbox.trimmed": { from: 3, to: 9, reason: "expired" },
     "inbox.lease": { generation: 2, lifeMs: 15_000 },
     ...channelPushBodies(signers),
+    "audit.head": { head: compacts.head },
     goodbye: { error },
   };
 }

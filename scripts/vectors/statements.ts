@@ -155,6 +155,27 @@ export async function validStatements(signers: FixedSigners): Promise<Readonly<R
       device: device.id,
       session: fixedId(16, 23),
     }),
+    head: await sign("head", "node", { mesh, node: node.id, epoch: "e1", number: 17, hash: fixedId(32, 61), iat }),
+    checkpoint: await sign("checkpoint", "node", {
+      mesh,
+      node: node.id,
+      from: 1,
+      to: 9,
+      hash: fixedId(32, 62),
+      count: 9,
+      previous: fixedId(32, 63),
+      iat,
+    }),
+    witness: await sign("witness", "device", {
+      mesh,
+      member: member.id,
+      device: device.id,
+      node: node.id,
+      epoch: "e1",
+      number: 17,
+      hash: fixedId(32, 61),
+      iat,
+    }),
   };
 }
 

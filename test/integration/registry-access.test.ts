@@ -117,4 +117,5 @@ const bodies: Readonly<Record<string, unknown>> = {
   "blocks.set": { blocked: [] },
   "key.create": { name: "ci", scopes: ["directory:read"] },
   "key.revoke": { key: "0".repeat(12) },
+  "audit.witness": { witness: "a.b.c" },
 };

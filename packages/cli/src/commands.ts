@@ -513,4 +513,43 @@ export const commandTable: readonly CommandRow[] = [
     examples: ["parley session-token", "parley session-token --audience https://ci.example.org"],
     load: () => import("./commands/session-token.ts"),
   },
+  {
+    path: ["audit", "list"],
+    summary: "Lists what was done to the mesh's control plane, newest last",
+    options: [
+      { name: "act", value: "ACT", means: "only this act, such as member.revoked, or all of member" },
+      { name: "by", value: "WHO", means: "only what this member, device, node or address did" },
+      { name: "since", value: "TIME", means: "not older: 2h ago, or a time such as 2026-11-20" },
+      { name: "until", value: "TIME", means: "older than that" },
+      { name: "limit", value: "N", means: "how many (default: 50)" },
+      { name: "follow", means: "goes on with what comes, until Ctrl-C" },
+    ],
+    examples: [
+      "parley audit list",
+      "parley audit list --act member --since 7d --json",
+      "parley audit list --by @ada --follow",
+    ],
+    load: () => import("./commands/audit-list.ts"),
+  },
+  {
+    path: ["audit", "verify"],
+    summary: "Verifies the audit log against what was seen before, or an exported file",
+    arguments: [
+      { name: "file", means: "what parley audit export wrote; the registry's log by default", optional: true },
+    ],
+    options: [
+      { name: "mesh", value: "ID", means: "the mesh that the file is of (default: this home's)" },
+      { name: "all", means: "every entry again, not only those that are new" },
+      { name: "accept", means: "takes the log as it is from now on, after you found out why it is another" },
+    ],
+    examples: ["parley audit verify", "parley audit verify audit.jsonl", "parley audit verify --all --json"],
+    load: () => import("./commands/audit-verify.ts"),
+  },
+  {
+    path: ["audit", "export"],
+    summary: "Writes the whole audit log to a file that can be verified elsewhere",
+    arguments: [{ name: "file", means: "the file to write; must not exist" }],
+    examples: ["parley audit export audit.jsonl"],
+    load: () => import("./commands/audit-export.ts"),
+  },
 ];

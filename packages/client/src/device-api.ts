@@ -12,6 +12,7 @@ import type {
 } from "@parley/protocol";
 
 import type { ApprovalApi, ApprovalEvent } from "./approvals/approval-api.ts";
+import type { AuditAlert } from "./audit/audit-memory.ts";
 import type { AttachOptions, TransferOptions } from "./blobs/attachments.ts";
 import type { ContentSink } from "./blobs/content-sink.ts";
 import type { ContentSource } from "./blobs/content-source.ts";
@@ -73,6 +74,15 @@ export type DeviceEvent =
   /** Somebody used a device link of this member. */
   | { readonly type: "device-pending"; readonly enrolment: string; readonly request: EnrolmentAsk }
   | { readonly type: "refused"; readonly code: ErrorCode; readonly message: string; readonly from?: string }
+  /** To operators: the audit log of a node does not hold, or is not the one that was seen before. Entries from `entry` to `to`. */
+  | {
+      readonly type: "audit";
+      readonly node: string;
+      readonly kind: AuditAlert["kind"];
+      readonly entry: number;
+      readonly to?: number;
+      readonly message: string;
+    }
   | { readonly type: "revoked"; readonly member: string }
   | ApprovalEvent
   /** An operator paused, stopped, muted or banned this member; undefined when that is over. */

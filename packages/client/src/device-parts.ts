@@ -17,6 +17,8 @@ import {
 import { decodeRoutedFrame, limits, toBase64url } from "@parley/protocol";
 
 import { Arrivals } from "./arrivals.ts";
+import { openAuditMemory } from "./audit/audit-memory.ts";
+import { AuditWatch } from "./audit/audit-watch.ts";
 import type { ContactBook } from "./conversations/contact-book.ts";
 import type { DeviceApi } from "./device-api.ts";
 import { DeviceEnding } from "./device-ending.ts";
@@ -75,6 +77,7 @@ export class DeviceParts {
   readonly opener: LinkOpener;
   readonly recipients: Recipients;
   readonly exchanges: Exchanges;
+  readonly audit: AuditWatch;
   readonly news: RegistryNews;
   readonly holds: Holds;
   readonly gate: Gate;
@@ -129,6 +132,14 @@ export class DeviceParts {
     });
     this.recipients = new Recipients(this);
     this.exchanges = new Exchanges(this, state);
+    this.audit = new AuditWatch({
+      device,
+      identity: () => this.own.identity,
+      trust,
+      memory: settings.auditMemory ?? openAuditMemory(),
+      clock,
+      notices: this.notices,
+    });
     this.news = new RegistryNews(this);
     this.sections = this.#makeSections();
     this.arrivals = new Arrivals(this);
@@ -197,7 +208,10 @@ export class DeviceParts {
       events: {
         onHeard: () => !this.sleep.look(),
         onState: (state, error, retryInMs) => this.notices.session(state, error, retryInMs),
-        onWelcome: ({ mailbox }) => this.news.onWelcome(mailbox),
+        onWelcome: ({ mailbox, statement, nodeKey, roles }) => {
+          this.news.onWelcome(mailbox);
+          this.audit.onSession({ node: statement.node, nodeKey, roles });
+        },
         onPush: (push) => this.news.onPush(push),
         onDelivery: (bytes) => this.relay.receive(bytes),
         onPosts: (bytes) => this.exchanges.channels.onPosts(bytes),

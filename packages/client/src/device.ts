@@ -80,10 +80,11 @@ export class Device implements DeviceApi {
   }
 
   async stop(): Promise<void> {
-    const { own, session, intake, peers, arrivals, ending, writes } = this.#parts;
+    const { own, session, intake, peers, arrivals, ending, writes, audit } = this.#parts;
     this.#exchanges.callee.stop();
     intake.holder.close();
     own.stop();
+    audit.stop();
     await ending.drain();
     arrivals.close();
     intake.lanes.pause();

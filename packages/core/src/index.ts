@@ -2,6 +2,11 @@
  * What Parley is made of, without any I/O: ports, memory adapters, trust, sealing, streams. Runs in Node and the
  * browser. Not here: sockets, files, WebRTC.
  */
+export { type AuditFileReport, type AuditPins, verifyAuditFile } from "./audit/audit-file.ts";
+export { type AuditHeader, auditHeaderLine, auditLine } from "./audit/audit-lines.ts";
+export { type AuditNode, placeAfter, verifyByNode, verifyCheckpoints } from "./audit/audit-statements.ts";
+export { type AuditFlaw, type AuditFlawKind, type AuditPlace, auditStart, AuditWalk } from "./audit/audit-walk.ts";
+export { type ChangedCharacter, findChangedCharacter, type QuickHash } from "./audit/changed-character.ts";
 export { Backoff, type BackoffOptions } from "./backoff.ts";
 export {
   changedMessage,

@@ -156,6 +156,13 @@ export const errorTable = {
   ),
   not_invited: row(false, 403, 4349, 4, "This channel is for those who are invited; ask one of its members."),
   archived: row(false, 409, 4350, 1, "The channel is archived: it can be read, not written."),
+  audit_broken: row(
+    false,
+    409,
+    4355,
+    4,
+    "The audit log does not hold together, or is not the one that was seen before; see docs/audit.md.",
+  ),
   group_changed: row(true, 409, 4117, 1, "The channel's group has changed; take the newest commits and try again."),
   not_holder: row(true, 409, 4115, 1, "Another instance of this agent holds its inbox; that one takes its messages."),
   // What the mesh's operators allow.

@@ -3,6 +3,19 @@
  * and does nothing by itself. Not here: keys and verification (core), sockets (client, registry).
  */
 export {
+  type AuditAct,
+  auditActTable,
+  type AuditBy,
+  auditBySchema,
+  type AuditEntry,
+  auditEntrySchema,
+  type AuditFacts,
+  auditFactsSchema,
+  decodeAuditEntry,
+  encodeAuditEntry,
+} from "./audit.ts";
+export { type AuditMark, auditMarkSchema, type AuditState, auditStateSchema } from "./audit-message.ts";
+export {
   type ApprovalAction,
   approvalActionSchema,
   type ApprovalBody,
@@ -48,6 +61,7 @@ export {
   type WireError,
   wireErrorSchema,
 } from "./call.ts";
+export { canonicalJson, type JsonValue } from "./canonical-json.ts";
 export { type DeliveryState, deliveryStates, hasReached, isEndState, mayFollow } from "./delivery-state.ts";
 export {
   type DeliveryClass,

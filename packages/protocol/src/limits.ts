@@ -293,6 +293,27 @@ const table = {
     unit: "count",
     means: "HTTP requests a second of one API key, or of one device under `/v1/`, with a burst of five times that",
   },
+  // Audit.
+  auditEntryBytes: { value: 2048, unit: "bytes", means: "one entry of the audit log" },
+  auditFacts: { value: 8, unit: "count", means: "facts of one entry of the audit log" },
+  auditEntries: {
+    value: 200_000,
+    unit: "count",
+    means:
+      "entries that a node's audit log keeps; beyond it a tenth goes at once, the oldest, under a signed checkpoint",
+  },
+  auditAgeMs: {
+    value: 400 * 86_400_000,
+    unit: "ms",
+    means: "age of the oldest entry of a node's audit log; it goes, under a signed checkpoint, within ten days after",
+  },
+  auditPage: { value: 256, unit: "count", means: "entries of one page of the audit log" },
+  auditCheckpoints: { value: 16, unit: "count", means: "checkpoints of its audit log that a node keeps" },
+  auditWitnesses: {
+    value: 64,
+    unit: "count",
+    means: "operators' devices whose witness of a node's log is kept, newest first",
+  },
 } as const satisfies Record<string, Limit>;
 
 /** Name of a bound. */

@@ -7,6 +7,7 @@
  */
 import { z } from "zod";
 
+import { auditPushes, auditRequests } from "./audit-message.ts";
 import { errorCodeSchema, wireErrorSchema } from "./call.ts";
 import { channelPushes, channelRequests } from "./channel-message.ts";
 import { credentialRequests } from "./credential-message.ts";
@@ -262,6 +263,7 @@ export const requestTable = {
   ),
   ...credentialRequests,
   ...channelRequests,
+  ...auditRequests,
   ping: request(everyone, "Measures the session's round trip; answers registry time.", empty, z.strictObject({ time })),
 } as const;
 
@@ -338,6 +340,7 @@ export const pushTable = {
     body: z.strictObject({ generation: z.int().min(1), lifeMs: z.int().min(0).max(limits.leaseMs) }),
   },
   ...channelPushes,
+  ...auditPushes,
   goodbye: { says: "The node closes this session soon; why.", body: z.strictObject({ error: wireErrorSchema }) },
 } as const;
 

@@ -352,6 +352,44 @@ const usage = z.strictObject({
   iat: time,
 });
 
+const auditNumber = z.int().min(1).max(Number.MAX_SAFE_INTEGER);
+const logEpoch = z.string().min(1).max(64);
+
+/** Where a node's audit log ends: the number and the hash of its newest entry. Signed by the node's key. */
+const head = z.strictObject({
+  mesh,
+  node: id32Schema,
+  epoch: logEpoch,
+  number: auditNumber,
+  hash: id32Schema,
+  iat: time,
+});
+
+/** Says which entries of a node's audit log went: `hash` is that of entry `to`, which the one after it names. Signed by the node's key. */
+const checkpoint = z.strictObject({
+  mesh,
+  node: id32Schema,
+  from: auditNumber,
+  to: auditNumber,
+  hash: id32Schema,
+  count: auditNumber,
+  /** SHA-256 of the compact checkpoint before it. */
+  previous: id32Schema.optional(),
+  iat: time,
+});
+
+/** An operator's device verified a node's audit log up to this entry. Signed by the device's key. */
+const witness = z.strictObject({
+  mesh,
+  member: id32Schema,
+  device: id32Schema,
+  node: id32Schema,
+  epoch: logEpoch,
+  number: auditNumber,
+  hash: id32Schema,
+  iat: time,
+});
+
 /** Every statement by its `typ` without the prefix `parley-`. */
 export const statementSchemas = {
   genesis,
@@ -380,6 +418,9 @@ export const statementSchemas = {
   restrictions,
   holds,
   usage,
+  head,
+  checkpoint,
+  witness,
 } as const;
 
 export type StatementType = keyof typeof statementSchemas;

@@ -25,8 +25,10 @@ import { foldName } from "@parley/protocol";
  *   blocks/<member>          whose frames a member does not take
  *   token-key/<kid>          a key for session tokens, certified by its node
  *   api-key/<id>             an API key: whose, what for, and the hash of its secret
+ *   audit-checkpoints/<node> what was trimmed from a node's audit log
+ *   audit-witness/<node>/<device>  up to where an operator's device verified it
  *
- * and in the log: mailbox/<member>, device-box/<member>/<device>, channel/<id>, channel-commits/<id>.
+ * and in the log: mailbox/<member>, device-box/<member>/<device>, channel/<id>, channel-commits/<id>, audit/<node>.
  */
 export const keys = {
   meshState: "mesh/state",
@@ -53,6 +55,10 @@ export const keys = {
   channelKept: (id: string) => `channel-kept/${id}`,
   channelCommits: (id: string) => `channel-commits/${id}`,
   blocks: (member: string) => `blocks/${member}`,
+  audit: (node: string) => `audit/${node}`,
+  auditCheckpoints: (node: string) => `audit-checkpoints/${node}`,
+  auditWitness: (node: string, device: string) => `audit-witness/${node}/${device}`,
+  auditWitnesses: (node: string) => `audit-witness/${node}/`,
 } as const;
 
 /** Prefixes for lists and watches. */

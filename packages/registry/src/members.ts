@@ -11,6 +11,8 @@ import {
 import { foldName, id32Schema, limits, type MemberRecord, nameSchema, ParleyError } from "@parley/protocol";
 import { z } from "zod";
 
+import type { AuditRecorder } from "./audit/audit-trail.ts";
+import { MemberActs } from "./audit/member-acts.ts";
 import type { Directory, DirectoryEntry } from "./directory.ts";
 import { JsonRecords, type Versioned } from "./json-records.ts";
 import { keys } from "./keys.ts";
@@ -31,6 +33,7 @@ export interface MembersOptions {
   readonly directory: Directory;
   readonly now: () => number;
   readonly mostMembers: number;
+  readonly audit: AuditRecorder;
 }
 
 /** The admitted members: their records, the names they hold, and every change of their statements. */
@@ -38,11 +41,14 @@ export class Members {
   readonly #options: MembersOptions;
   readonly #members: JsonRecords<StoredMember>;
   readonly #names: JsonRecords<NameHolder>;
+  readonly #acts: MemberActs;
 
   constructor(options: MembersOptions) {
     this.#options = options;
     this.#members = new JsonRecords(options.records, storedMemberSchema);
     this.#names = new JsonRecords(options.records, nameHolderSchema);
+    const { audit, mesh } = options;
+    this.#acts = new MemberActs({ audit, revocations: () => mesh.claimed?.revocations?.compact });
   }
 
   async get(member: string): Promise<StoredMember | undefined> {
@@ -215,8 +221,16 @@ export class Members {
     member: string,
     next: (current: StoredMember | undefined) => StoredMember | undefined | Promise<StoredMember | undefined>,
   ): Promise<Versioned<StoredMember> | undefined> {
-    const stored = await this.#members.change(keys.member(member), next);
+    let before: StoredMember | undefined;
+    let isChanged = false;
+    const stored = await this.#members.change(keys.member(member), async (current) => {
+      const value = await next(current);
+      before = current;
+      isChanged = value !== undefined;
+      return value;
+    });
     if (stored !== undefined) this.#options.directory.apply(member, stored.value, stored.revision);
+    if (stored !== undefined && isChanged) await this.#acts.changed(member, before, stored.value);
     return stored;
   }
 }

@@ -1,5 +1,7 @@
 import { type Blobs, systemClock, systemRandom } from "@parley/core";
 
+import { AuditTrail } from "./audit/audit-trail.ts";
+import { AuditWitnesses } from "./audit/audit-witnesses.ts";
 import { Authority } from "./authority.ts";
 import { Blocks } from "./blocks.ts";
 import { type RegistryBounds, defaultBounds } from "./bounds.ts";
@@ -32,6 +34,7 @@ export interface NodeParts extends SessionServices, ChannelParts, CredentialPart
   readonly enrolments: Enrolments;
   readonly blobs: Blobs;
   readonly blocks: Blocks;
+  readonly audit: AuditTrail;
 }
 
 /** What the parts tell their node. */
@@ -55,16 +58,31 @@ export function makeNodeParts(
   const counters = new NodeCounters();
   const table = new SessionTable();
   const mesh = new MeshState({ records, nodeKey, now, onRevocations, onError });
+  const meshId = (): string | undefined => mesh.claimed?.mesh;
+  const audit = new AuditTrail({
+    log: store,
+    records,
+    nodeKey,
+    clock,
+    mesh: meshId,
+    bounds,
+    onHead: (head) => {
+      for (const session of table.ofOperators()) session.push("audit.head", { head });
+    },
+    report: log,
+  });
+  const witnesses = new AuditWitnesses({ records, log: audit.log, node: nodeKey.id, mesh: meshId });
   const orders = new OperatorOrders({ records, mesh, now, onOrder, onError });
   const presence = new Presence(clock);
   const directory = new Directory(records, now, onMemberChanged);
-  const members = new Members({ records, mesh, directory, now, mostMembers: bounds.members });
+  const members = new Members({ records, mesh, directory, now, mostMembers: bounds.members, audit });
   const invites = new Invites({ records, clock, random, bounds });
   const pairings = new Pairings({
     records,
     mesh,
     members,
     invites,
+    audit,
     clock,
     bounds,
     onPending: (pending) => {
@@ -141,6 +159,8 @@ export function makeNodeParts(
   });
   const requests = makeRequestTable({
     ...channelParts,
+    audit,
+    witnesses,
     blocks,
     orders,
     authority,
@@ -165,6 +185,7 @@ export function makeNodeParts(
   });
   return {
     ...channelParts,
+    audit,
     blocks,
     orders,
     authority,

@@ -1,6 +1,7 @@
 import { peekStatement, type Timer } from "@parley/core";
-import { ParleyError, type RouteReply, toParleyError } from "@parley/protocol";
+import { type ErrorCode, ParleyError, type RouteReply, toParleyError } from "@parley/protocol";
 
+import { type AuditRecorder, byAddress } from "./audit/audit-trail.ts";
 import { blobRoutes } from "./blob-routes.ts";
 import type { RegistryBounds } from "./bounds.ts";
 import { ClaimSecret } from "./claim.ts";
@@ -137,8 +138,9 @@ export class RegistryNode {
   async open(): Promise<void> {
     const { signal } = this.#ending;
     const { mesh, orders, directory, pairings, enrolments, blocks, channelTable, groups, channelFeed } = this.#parts;
-    const { tokenKeys, apiKeys } = this.#parts;
+    const { tokenKeys, apiKeys, audit } = this.#parts;
     await mesh.open(signal);
+    await audit.open();
     const ofChannels = [channelTable, groups, channelFeed];
     const projections = [directory, pairings, enrolments, blocks, ...ofChannels, tokenKeys, apiKeys];
     await Promise.all(projections.map((part) => part.open(signal)));
@@ -150,6 +152,8 @@ export class RegistryNode {
   /** From now on sessions are taken. */
   begin(): void {
     this.#state = "ready";
+    const { audit, nodeKey } = this.#parts;
+    void audit.record({ act: "registry.started", by: { node: nodeKey.id } });
     this.#beat();
     this.#sweep();
   }
@@ -178,8 +182,29 @@ export class RegistryNode {
     for (const session of table.everyone()) session.end("draining");
     channelEvents.stop();
     await apiKeys.flush().catch((error: unknown) => this.#failed("api-keys", error));
+    await this.#endAudit();
     this.#ending.abort();
     return true;
+  }
+
+  /** The last entry; a store that does not answer does not hold up the end. */
+  async #endAudit(): Promise<void> {
+    const { audit, nodeKey, clock, bounds } = this.#parts;
+    void audit.record({ act: "registry.stopped", by: { node: nodeKey.id } });
+    const late = Promise.withResolvers<void>();
+    const timer = clock.setTimer(bounds.drainMs / 4, late.resolve);
+    await Promise.race([audit.close(), late.promise]);
+    timer.cancel();
+  }
+
+  /** A device got no session: one at an address that proved nothing. */
+  sessionRefused(address: string, code: ErrorCode): void {
+    if (code !== "draining") void this.#parts.audit.record({ act: "session.refused", by: byAddress(address), code });
+  }
+
+  /** Where acts are written down. */
+  get audit(): AuditRecorder {
+    return this.#parts.audit;
   }
 
   nodeInfo(): RouteReply<"node"> {
@@ -259,10 +284,10 @@ export class RegistryNode {
 
   #sweep(): void {
     this.#sweeps = this.#parts.clock.setTimer(this.#parts.bounds.sweepMs, () => {
-      const { invites, pairings, enrolments, mailboxes, deviceBoxes, deadLetters } = this.#parts;
+      const { invites, pairings, enrolments, mailboxes, deviceBoxes, deadLetters, audit } = this.#parts;
       const { channels, channelRetention, channelFeed } = this.#parts;
       const { tokenKeys, apiKeys } = this.#parts;
-      const kept = [invites, pairings, enrolments, mailboxes, deviceBoxes, deadLetters, tokenKeys, apiKeys];
+      const kept = [invites, pairings, enrolments, mailboxes, deviceBoxes, deadLetters, tokenKeys, apiKeys, audit];
       const inChannels = [channels, channelRetention, channelFeed];
       Promise.all([this.#sweepBlobs(), ...[...kept, ...inChannels].map((part) => part.sweep())])
         .catch((error: unknown) => this.#failed("sweep", error))

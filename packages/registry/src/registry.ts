@@ -7,6 +7,7 @@ import { ParleyError, protocolVersions, toParleyError } from "@parley/protocol";
 import type { WebSocketServer } from "ws";
 
 import manifest from "../package.json" with { type: "json" };
+import type { AuditRecorder } from "./audit/audit-trail.ts";
 import type { HostRules } from "./host-check.ts";
 import { makeHttpApp, type RouteHandlers } from "./http-app.ts";
 import { NodeMetrics } from "./metrics.ts";
@@ -27,6 +28,8 @@ export interface Registry {
   readonly claimed: Promise<void>;
   /** Opens an invite for an edge of this node, to ask to be let in with like any other member. Its secret is given here only. */
   inviteEdge(label: string): Promise<string>;
+  /** Where edges of this node write down what they do. */
+  readonly audit: AuditRecorder;
   readonly origin: string;
 }
 
@@ -61,6 +64,10 @@ class HttpRegistry implements Registry {
 
   get claimed(): Promise<void> {
     return this.#node.claimed;
+  }
+
+  get audit(): AuditRecorder {
+    return this.#node.audit;
   }
 
   inviteEdge(label: string): Promise<string> {
@@ -114,6 +121,7 @@ class HttpRegistry implements Registry {
       rules,
       checkReady: () => this.#node.checkReady(),
       accept: (socket) => this.#node.accept(socket),
+      onRefused: (address, code) => this.#node.sessionRefused(address, code),
       plainDoor: this.#options.plainDoor,
       log: this.#log,
     });

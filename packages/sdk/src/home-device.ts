@@ -12,7 +12,7 @@ import {
   MemberDevices,
   Operator,
 } from "@parley/client";
-import { DeviceLock, type Home, prepareSocketFolder } from "@parley/client/node";
+import { DeviceLock, type Home, openAuditMarks, prepareSocketFolder } from "@parley/client/node";
 import { isParleyError, ParleyError } from "@parley/protocol";
 import { type AttachedDevice, attachDevice, DeviceSocket } from "@parley/sidecar";
 import { openSqliteArchive, openSqliteJournal } from "@parley/store-sqlite";
@@ -177,6 +177,7 @@ async function openHeld(
     ...settings,
     journal,
     archive,
+    auditMemory: openAuditMarks(home.path),
     groups: (groupOptions) => new MlsGroups(groupOptions),
     ...(links === undefined ? {} : { links }),
   });

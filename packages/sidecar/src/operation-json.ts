@@ -196,6 +196,14 @@ export const deviceEventSchema = z.discriminatedUnion("type", [
   }),
   z.object({ type: z.literal("revoked"), member: z.string() }),
   z.object({
+    type: z.literal("audit"),
+    node: z.string(),
+    kind: z.enum(["altered", "missing", "truncated", "restored", "forked", "forged", "gap"]),
+    entry: z.number(),
+    to: z.exactOptional(z.number()),
+    message: z.string(),
+  }),
+  z.object({
     type: z.literal("restricted"),
     restriction: maybe(
       z.object({

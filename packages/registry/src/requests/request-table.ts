@@ -3,6 +3,7 @@ import type { RequestType } from "@parley/protocol";
 import type { RestRequest } from "../rest-routes.ts";
 import { admissionRequests, type AdmissionServices } from "./admission.ts";
 import { apiKeysRequests, type ApiKeysServices } from "./api-keys.ts";
+import { auditRequests, type AuditServices } from "./audit.ts";
 import { blocksRequests, type BlocksServices } from "./blocks.ts";
 import { channelsRequests, type ChannelsServices } from "./channels.ts";
 import { devicesRequests, type DevicesServices } from "./devices.ts";
@@ -13,6 +14,7 @@ import { tokensRequests, type TokensServices } from "./tokens.ts";
 
 export type RequestServices = AdmissionServices &
   ApiKeysServices &
+  AuditServices &
   BlocksServices &
   ChannelsServices &
   DevicesServices &
@@ -28,6 +30,7 @@ export function makeRequestTable(services: RequestServices): RequestTable {
     ...directoryRequests(services),
     ...devicesRequests(services),
     ...admissionRequests(services),
+    ...auditRequests(services),
     ...mailboxRequests(services),
     ...channelsRequests(services),
     ...blocksRequests(services),

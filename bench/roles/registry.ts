@@ -19,6 +19,11 @@ const generous = {
   handshakeMs: 60_000,
   postsPerSecond: 1_000_000,
   postsBurst: 1_000_000,
+  postsPerSecondOfMember: 1_000_000,
+  secretRequestsPerSecond: 10_000,
+  sessionsPerSecond: 10_000,
+  socketsPerAddress: 20_000,
+  unprovenPerAddress: 20_000,
 };
 
 let registry: Registry | undefined;

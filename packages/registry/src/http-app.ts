@@ -1,11 +1,11 @@
+import type { IncomingMessage } from "node:http";
+
 import type { HttpBindings } from "@hono/node-server";
 import {
   blobHeldUntilHeader,
   decodeJson,
   errorTable,
-  isParleyError,
   type JsonRouteName,
-  limits,
   ParleyError,
   type RouteName,
   type RouteReply,
@@ -17,9 +17,11 @@ import type { StatusCode } from "hono/utils/http-status";
 import type { z } from "zod";
 
 import { mayCall } from "./access.ts";
+import { errorHeaders, securityHeaders, transportSecurity } from "./answer-headers.ts";
 import { checkHost, checkOrigin, type HostRules } from "./host-check.ts";
 import { joinPage } from "./join-page.ts";
 import type { RegistryLog } from "./options.ts";
+import { type BodyPace, readBytes, readText } from "./request-body.ts";
 import type { TokenBearer } from "./session-token.ts";
 import { toWireError } from "./wire-error.ts";
 
@@ -56,17 +58,6 @@ export type RouteHandlers = {
 
 type Env = { Bindings: HttpBindings };
 
-const securityHeaders: Readonly<Record<string, string>> = {
-  "content-security-policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-  "x-content-type-options": "nosniff",
-  "x-frame-options": "DENY",
-  "referrer-policy": "no-referrer",
-  "cross-origin-opener-policy": "same-origin",
-  "cross-origin-resource-policy": "same-origin",
-  "permissions-policy": "camera=(), geolocation=(), microphone=()",
-  "cache-control": "no-store",
-};
-
 export interface HttpAppOptions {
   readonly handlers: RouteHandlers;
   /** Whose session token an `authorization` header holds. Throws `unauthenticated`. */
@@ -74,6 +65,12 @@ export interface HttpAppOptions {
   /** Asked at each request: the origin is known once the socket listens. */
   readonly rules: () => HostRules;
   readonly log: RegistryLog;
+  /** Whether browsers are told to come by TLS only. */
+  readonly isSecure: () => boolean;
+  readonly addressOf: (request: IncomingMessage) => string;
+  /** Holds, or refuses, what a member asks beyond its rate. */
+  readonly paceOf: (member: string) => Promise<void>;
+  readonly bodyPace: BodyPace;
 }
 
 /** The HTTP side of the registry, made from the table of routes. */
@@ -81,6 +78,7 @@ export function makeHttpApp(options: HttpAppOptions): Hono<Env> {
   const app = new Hono<Env>();
   app.use(async (context, next) => {
     for (const [name, value] of Object.entries(securityHeaders)) context.header(name, value);
+    if (options.isSecure()) context.header(...transportSecurity);
     const rules = options.rules();
     checkHost(context.req.header("host"), rules);
     const origin = context.req.header("origin");
@@ -108,7 +106,8 @@ export function makeHttpApp(options: HttpAppOptions): Hono<Env> {
   return app;
 }
 
-function mount(app: Hono<Env>, name: RouteName, { handlers, authenticate }: HttpAppOptions): void {
+function mount(app: Hono<Env>, name: RouteName, options: HttpAppOptions): void {
+  const { handlers, authenticate, bodyPace } = options;
   const route = routeTable[name];
   // The table pairs each name with its body; the compiler cannot see that through a lookup by a union.
   const handler = handlers[name] as (call: RouteCall<RouteName>) => object | Promise<object>;
@@ -118,16 +117,18 @@ function mount(app: Hono<Env>, name: RouteName, { handlers, authenticate }: Http
     if (route.method === "head" && context.req.method !== "HEAD") return next();
     const caller = route.access === "session" ? await authenticate(context.req.header("authorization")) : undefined;
     if (caller !== undefined && !mayCall(name, caller.roles)) throw new ParleyError("forbidden");
-    const body = "body" in route ? await readBody(context, route.body) : undefined;
+    if (caller !== undefined) await options.paceOf(caller.member);
+    const { incoming, outgoing } = context.env;
+    const body = "body" in route ? await readBody(incoming, route.body, bodyPace) : undefined;
     const answer = await handler({
       caller: caller as BearerOf<RouteName>,
       body: body as BodyOf<RouteName>,
-      address: context.env.incoming.socket.remoteAddress ?? "",
+      address: options.addressOf(incoming),
       param: (param) => context.req.param(param) ?? "",
       query: (query) => context.req.query(query),
       header: (header) => context.req.header(header),
-      bytes: (most) => readBytes(context, most),
-      whenDone: (run) => void context.env.outgoing.once("close", run),
+      bytes: (most) => readBytes(incoming, most, bodyPace),
+      whenDone: (run) => void outgoing.once("close", run),
     });
     if (answer instanceof Response) return withOurHeaders(context, answer);
     if (isUnready(answer)) return context.json(answer.reply, answer.status);
@@ -146,50 +147,15 @@ function isUnready(answer: object): answer is { readonly status: 503; readonly r
   return "status" in answer && answer.status === 503 && "reply" in answer;
 }
 
-/** Size, media type, nesting and shape, in that order. A page of another origin cannot send JSON without asking first. */
-async function readBody(context: Context<Env>, schema: z.ZodType): Promise<unknown> {
-  if (!/^application\/json\b/i.test(context.req.header("content-type") ?? "")) {
-    throw new ParleyError("invalid_argument", { message: "The body has to be application/json." });
-  }
-  const text = new TextDecoder().decode(await readChunks(context, limits.controlBytes));
-  const decoded = decodeJson(schema, text);
+/** Media type, size, nesting and shape, in that order. */
+async function readBody(incoming: IncomingMessage, schema: z.ZodType, pace: BodyPace): Promise<unknown> {
+  const decoded = decodeJson(schema, await readText(incoming, pace));
   if (!decoded.ok) throw new ParleyError(decoded.code, { message: decoded.message });
   return decoded.value;
 }
 
-/** A binary body. One that says it is too large is not read at all. */
-async function readBytes(context: Context<Env>, most: number): Promise<Uint8Array<ArrayBuffer>> {
-  if (!/^application\/octet-stream\b/i.test(context.req.header("content-type") ?? "")) {
-    throw new ParleyError("invalid_argument", { message: "The body has to be application/octet-stream." });
-  }
-  if (Number(context.req.header("content-length") ?? 0) > most) throw new ParleyError("too_large");
-  return readChunks(context, most);
-}
-
-/** What is larger than `most` is not read to its end. */
-async function readChunks(context: Context<Env>, most: number): Promise<Uint8Array<ArrayBuffer>> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  try {
-    for await (const chunk of context.env.incoming.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>) {
-      size += chunk.length;
-      if (size > most) throw new ParleyError("too_large");
-      chunks.push(chunk);
-    }
-  } catch (cause) {
-    if (isParleyError(cause)) throw cause;
-    throw new ParleyError("closed", { message: "The request broke off before its end.", cause });
-  }
-  const bytes = new Uint8Array(size);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  return bytes;
-}
-
 function fail(context: Context<Env>, error: ParleyError): Response {
+  for (const [name, value] of Object.entries(errorHeaders(error))) context.header(name, value);
   return Response.json(
     { error: toWireError(error) },
     { status: errorTable[error.code].status, headers: context.res.headers },

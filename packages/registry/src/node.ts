@@ -7,6 +7,7 @@ import { ClaimSecret } from "./claim.ts";
 import type { DirectoryEntry } from "./directory.ts";
 import type { RouteHandlers } from "./http-app.ts";
 import { joiningRoutes } from "./joining-routes.ts";
+import type { MemberShares } from "./member-share.ts";
 import type { ClaimedMesh } from "./mesh-state.ts";
 import type { NodeCounters } from "./node-counters.ts";
 import { makeNodeParts, type NodeParts } from "./node-parts.ts";
@@ -67,6 +68,11 @@ export class RegistryNode {
   /** Session tokens, for whoever listens for HTTP. */
   get tokens(): SessionTokens {
     return this.#parts.tokens;
+  }
+
+  /** What each member may ask, for whoever listens for HTTP. */
+  get shares(): MemberShares {
+    return this.#parts.shares;
   }
 
   get bounds(): RegistryBounds {
@@ -142,10 +148,14 @@ export class RegistryNode {
 
   /** A device has connected: what its socket brings goes to the session that is returned. */
   accept(socket: SessionSocket): Session {
-    // The oldest gives way: a device proves itself in milliseconds, so what hangs about is not one.
     const { table, bounds } = this.#parts;
-    while (table.unprovenCount >= bounds.unprovenSockets) table.oldestUnproven()?.end("limit_reached");
     const session = new Session(socket, this.#parts);
+    // A device proves itself in milliseconds, so what hangs about is not one.
+    for (;;) {
+      const older = table.inTheWay(session.group, bounds.unprovenPerAddress, bounds.unprovenSockets);
+      if (older === undefined) break;
+      older.end("limit_reached");
+    }
     session.start();
     return session;
   }
@@ -232,7 +242,8 @@ export class RegistryNode {
   #sweep(): void {
     this.#sweeps = this.#parts.clock.setTimer(this.#parts.bounds.sweepMs, () => {
       const { invites, pairings, enrolments, mailboxes, deviceBoxes, deadLetters } = this.#parts;
-      const { channels, channelRetention, channelFeed } = this.#parts;
+      const { channels, channelRetention, channelFeed, shares, table } = this.#parts;
+      shares.sweep((member) => table.ofMember(member).length > 0);
       const kept = [invites, pairings, enrolments, mailboxes, deviceBoxes, deadLetters];
       const inChannels = [channels, channelRetention, channelFeed];
       Promise.all([this.#sweepBlobs(), ...[...kept, ...inChannels].map((part) => part.sweep())])

@@ -3,6 +3,7 @@ import { decodeRequest, ParleyError, type RequestMessage, type RequestType } fro
 
 import { mayRequest } from "./access.ts";
 import type { RegistryBounds } from "./bounds.ts";
+import type { MemberShare } from "./member-share.ts";
 import type { RequestHandler } from "./requests/request-handler.ts";
 import type { RequestTable } from "./requests/request-table.ts";
 import type { Session } from "./session.ts";
@@ -23,6 +24,8 @@ export interface SessionRequestsOptions {
 export class SessionRequests {
   readonly #options: SessionRequestsOptions;
   readonly #bucket: TokenBucket;
+  /** Of an open session. */
+  share: MemberShare | undefined;
   #pending = 0;
 
   constructor(options: SessionRequestsOptions) {
@@ -46,17 +49,24 @@ export class SessionRequests {
     // What makes room for more of the mailbox is bounded by what was pushed.
     const isFree =
       request.ok && request.value.type === "mailbox.ack" && session.mailbox.isProgress(request.value.body.offset);
-    if (!isFree && !this.#bucket.take(clock.monotonic())) return this.#refuse(id, new ParleyError("rate_limited"));
+    if (!isFree && !this.#mayAsk(clock.monotonic())) return this.#refuse(id, new ParleyError("rate_limited"));
     if (!request.ok) return this.#refuse(id, new ParleyError(request.code, { message: request.message }));
     if (!mayRequest(request.value.type, session.identity?.roles ?? []))
       return this.#refuse(id, new ParleyError("forbidden"));
-    if (this.#pending >= bounds.pendingRequests) return this.#refuse(id, new ParleyError("limit_reached"));
+    if (this.#pending >= bounds.pendingRequests || this.share?.mayHavePending === false)
+      return this.#refuse(id, new ParleyError("limit_reached"));
     void this.#answer(id, request.value);
+  }
+
+  #mayAsk(now: number): boolean {
+    return this.#bucket.take(now) && this.share?.requests.take(now) !== false;
   }
 
   async #answer(id: number, { type, body }: RequestMessage): Promise<void> {
     const { session, table, send, coded } = this.#options;
+    const { share } = this;
     this.#pending++;
+    if (share !== undefined) share.pendingRequests++;
     try {
       if (session.identity === undefined) throw new ParleyError("unauthenticated");
       // The table pairs each type with its body; the compiler cannot see that through a lookup by a union.
@@ -66,6 +76,7 @@ export class SessionRequests {
       this.#refuse(id, coded(error, type));
     } finally {
       this.#pending--;
+      if (share !== undefined) share.pendingRequests--;
     }
   }
 

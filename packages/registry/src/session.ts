@@ -15,6 +15,7 @@ import {
   toParleyError,
 } from "@parley/protocol";
 
+import { addressGroup } from "./address-group.ts";
 import { CatchUp } from "./catch-up.ts";
 import type { FeedReader } from "./channels/channel-feed.ts";
 import { PostIntake } from "./channels/post-intake.ts";
@@ -22,7 +23,9 @@ import type { DirectoryEntry } from "./directory.ts";
 import { makeChallenge, type Proven, verifyProof } from "./handshake.ts";
 import type { InboxCandidate, InboxGrant } from "./inbox-leases.ts";
 import type { PresenceWatcher } from "./presence.ts";
+import { ReadingHolds } from "./reading-holds.ts";
 import { SessionFrames } from "./session-frames.ts";
+import { SessionIntake } from "./session-intake.ts";
 import { openMailbox, type SessionMailbox } from "./session-mailbox.ts";
 import { SessionPulse } from "./session-pulse.ts";
 import { SessionRequests } from "./session-requests.ts";
@@ -61,6 +64,11 @@ export class Session implements PresenceWatcher, InboxCandidate, FeedReader {
   readonly #requests: SessionRequests;
   readonly #frames: SessionFrames;
   readonly #posts: PostIntake;
+  /** What its address is counted by. */
+  readonly group: string;
+  readonly #holds: ReadingHolds;
+  /** Of an open session. */
+  #intake: SessionIntake | undefined;
   #phase: Phase = "proof";
   #handshakeTimer: Timer | undefined;
   #identity: SessionIdentity | undefined;
@@ -71,6 +79,8 @@ export class Session implements PresenceWatcher, InboxCandidate, FeedReader {
     this.#socket = socket;
     this.#services = services;
     const { clock, random, bounds, mesh, nodeKey, requests, delivery, counters, posting } = services;
+    this.group = addressGroup(socket.address);
+    this.#holds = new ReadingHolds(socket);
     this.#pulse = new SessionPulse(clock, bounds);
     this.catchUp = new CatchUp({ socket, clock, bounds, onHopeless: () => this.end("slow_reader") });
     this.#requests = new SessionRequests({
@@ -82,7 +92,15 @@ export class Session implements PresenceWatcher, InboxCandidate, FeedReader {
       coded: (error, during) => this.#coded(error, during),
     });
     const onError = (error: unknown): void => this.#fail(error);
-    this.#frames = new SessionFrames({ session: this, socket, delivery, clock, bounds, counters, onError });
+    this.#frames = new SessionFrames({
+      session: this,
+      socket: this.#holds,
+      delivery,
+      clock,
+      bounds,
+      counters,
+      onError,
+    });
     this.#posts = new PostIntake({ session: this, posting, clock, bounds, counters, onError });
     this.#challenge = makeChallenge(mesh.claimed?.mesh, nodeKey.id, toBase64url(random.bytes(16)), clock.now());
   }
@@ -127,7 +145,7 @@ export class Session implements PresenceWatcher, InboxCandidate, FeedReader {
     if (this.#phase === "closed") return;
     this.#heard();
     if (text.length > limits.controlBytes) this.end("too_large");
-    else if (this.#phase === "open") this.#requests.take(text);
+    else if (this.#phase === "open") this.#intake?.take(text);
     else if (this.#phase === "proof") void this.#prove(text);
     else this.end("unauthenticated");
   }
@@ -135,7 +153,7 @@ export class Session implements PresenceWatcher, InboxCandidate, FeedReader {
   onBytes(bytes: Uint8Array): void {
     if (this.#phase === "closed") return;
     this.#heard();
-    if (this.#phase === "open") (bytes[0] === postKind ? this.#posts : this.#frames).take(bytes);
+    if (this.#phase === "open") this.#intake?.take(bytes);
     else this.end("unauthenticated");
   }
 
@@ -253,6 +271,7 @@ export class Session implements PresenceWatcher, InboxCandidate, FeedReader {
     this.#frames.sendResults();
     this.#posts.sendResults();
     this.#posts.close();
+    this.#intake?.close();
     this.#phase = "closed";
     this.#endHandshake();
     this.#mailbox?.close(why === "closed" && !gaveUp);
@@ -270,6 +289,13 @@ export class Session implements PresenceWatcher, InboxCandidate, FeedReader {
       ...(identity === undefined ? {} : { member: identity.member, device: identity.device }),
     });
     close();
+  }
+
+  /** What came, when it is its turn. */
+  #read(message: string | Uint8Array): void {
+    if (this.#phase !== "open") return;
+    if (typeof message === "string") this.#requests.take(message);
+    else (message[0] === postKind ? this.#posts : this.#frames).take(message);
   }
 
   #heard(): void {
@@ -307,6 +333,7 @@ export class Session implements PresenceWatcher, InboxCandidate, FeedReader {
       admissionExpires: member.admissionExpires,
     };
     this.#phase = "open";
+    this.#takeShare(member.member);
     const onError = (error: unknown): void => this.#fail(error);
     this.#mailbox = openMailbox(
       { session: this, socket: this.#socket, boot, cursor, onError },
@@ -323,6 +350,15 @@ export class Session implements PresenceWatcher, InboxCandidate, FeedReader {
     else this.#mailbox.changed();
     this.deviceBoxChanged();
     log("info", "session.opened", { member: member.member, device, generation });
+  }
+
+  #takeShare(member: string): void {
+    const { shares, clock, bounds } = this.#services;
+    const share = shares.of(member);
+    this.#requests.share = share;
+    this.#posts.share = share;
+    const read = (message: string | Uint8Array): void => this.#read(message);
+    this.#intake = new SessionIntake({ share, socket: this.#holds, clock, bounds, read });
   }
 
   /** What only the handshake needs is not kept for as long as the session lives. */

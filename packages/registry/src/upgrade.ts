@@ -4,7 +4,6 @@ import type { Duplex } from "node:stream";
 import { isParleyError, limits, ParleyError, sessionPath, sessionProtocol, toParleyError } from "@parley/protocol";
 import { WebSocketServer } from "ws";
 
-import type { ClientAddress } from "./client-address.ts";
 import { checkHost, checkOrigin, type HostRules } from "./host-check.ts";
 import type { HttpGate } from "./http-gate.ts";
 import { refuseSocket } from "./http-listener.ts";
@@ -47,13 +46,15 @@ export function acceptSessions(http: Server, sockets: WebSocketServer, options: 
     try {
       checkHead(request);
       checkHost(request.headers.host, options.rules());
+      const from = options.gate.clientAddress(request);
+      options.gate.openSession(from, request.socket);
       if (options.plainDoor !== undefined && URL.parse(request.url ?? "", "http://door")?.pathname === plainDoorPath) {
         options.plainDoor(request, wire, head);
         return;
       }
-      const { address } = check(request, options);
+      check(request, options);
       sockets.handleUpgrade(request, wire, head, (socket) =>
-        openSession(new CoalescingSocket(socket, wire, address), socket, options),
+        openSession(new CoalescingSocket(socket, wire, from.address), socket, options),
       );
     } catch (error) {
       if (!isParleyError(error))
@@ -68,17 +69,14 @@ function destroy(this: Duplex): void {
   this.destroy();
 }
 
-function check(request: IncomingMessage, options: UpgradeOptions): ClientAddress {
+function check(request: IncomingMessage, options: UpgradeOptions): void {
   const { headers } = request;
-  const from = options.gate.clientAddress(request);
-  options.gate.openSession(from, request.socket);
   checkOrigin(headers.origin, headers.host, options.rules());
   if (request.url !== sessionPath) throw new ParleyError("not_found");
   const offered = headers["sec-websocket-protocol"]?.split(",").map((name) => name.trim()) ?? [];
   if (!offered.includes(sessionProtocol))
     throw new ParleyError("unsupported_version", { message: `Sessions speak the sub-protocol ${sessionProtocol}.` });
   options.checkReady();
-  return from;
 }
 
 type Socket = Parameters<Parameters<WebSocketServer["handleUpgrade"]>[3]>[0];

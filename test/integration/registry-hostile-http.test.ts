@@ -50,7 +50,7 @@ describe("a registry that is sent what no honest program sends", () => {
   it.each(Object.entries(smuggled))("finds no second request behind %s", async (_what, text) => {
     const answers = await answersTo(text);
     // One whose body went wrong under way is cut off without a word.
-    for (const { status, headers } of answers) expect(status, headers).toBeGreaterThanOrEqual(400);
+    for (const { status, headers } of answers) expect(status, `in ${headers}`).toBeGreaterThanOrEqual(400);
     expect(answers.map(({ text: body }) => body).join()).not.toContain('"protocol"');
   });
 
@@ -103,7 +103,7 @@ describe("a registry that is sent what no honest program sends", () => {
   it("is not to be used by a page that took over a name of its own (DNS rebinding)", async () => {
     const page = { host: "evil.example", origin: "http://evil.example" };
     for (const line of ["GET /node", "POST /claim", "GET /join", "GET /nothing", "OPTIONS /claim"])
-      expect(await answersTo(requestText(line, page)), line).toMatchObject([{ status: 403, code: "forbidden" }]);
+      expect(await answersTo(requestText(line, page)), `for ${line}`).toMatchObject([{ status: 403, code: "forbidden" }]);
     expect(await answersTo(requestText("GET /session", { ...upgrade, ...page }))).toMatchObject([
       { status: 403, code: "forbidden" },
     ]);
@@ -143,9 +143,9 @@ describe("a registry that is sent what no honest program sends", () => {
         "cross-origin-resource-policy: same-origin",
         "cache-control: no-store",
       ])
-        expect(headers, what).toContain(header);
-      expect(headers, what).not.toContain("x-powered-by");
-      expect(headers, what).not.toContain("server:");
+        expect(headers, `on ${what}`).toContain(header);
+      expect(headers, `on ${what}`).not.toContain("x-powered-by");
+      expect(headers, `on ${what}`).not.toContain("server:");
     }
   });
 });

@@ -272,12 +272,12 @@ const table = {
   headers: { value: 64, unit: "count", means: "header fields of an HTTP request" },
   bodyBytesPerSecond: { value: 4096, unit: "bytes", means: "least rate at which the body of a request has to come" },
   messagesPerSecond: {
-    value: 2500,
+    value: 2000,
     unit: "count",
     means: "WebSocket messages a second of one session; more wait in its socket",
   },
   messagesPerSecondOfMember: {
-    value: 5000,
+    value: 4000,
     unit: "count",
     means: "the same of one member, all its devices together",
   },

@@ -30,6 +30,8 @@ const messageBurst = 1;
 const requestBurst = 5;
 const postBurst = 10;
 const httpBurst = 5;
+/** What a refusal counts as, in messages. */
+const refusalMessages = 10;
 
 /**
  * What one member may ask of a node, all its devices together: so many devices are no way to more. What comes beyond it waits in
@@ -93,6 +95,11 @@ export class MemberShare {
     this.#taken += weight;
     this.#messages.spend(1, now);
     this.#bytes.spend(bytes, now);
+  }
+
+  /** Something was refused for its number: whoever goes on all the same waits longer for the next. */
+  countRefused(): void {
+    this.#messages.spend(refusalMessages, this.#clock.monotonic());
   }
 
   /** Takes its messages by and by. */

@@ -59,7 +59,9 @@ export class SessionRequests {
   }
 
   #mayAsk(now: number): boolean {
-    return this.#bucket.take(now) && this.share?.requests.take(now) !== false;
+    const isWithin = this.#bucket.take(now) && this.share?.requests.take(now) !== false;
+    if (!isWithin) this.share?.countRefused();
+    return isWithin;
   }
 
   async #answer(id: number, { type, body }: RequestMessage): Promise<void> {

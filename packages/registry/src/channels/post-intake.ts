@@ -61,9 +61,10 @@ export class PostIntake {
     try {
       const post = readPost(bytes);
       if ("error" in post) this.#refuse(post, post.error);
-      else if (this.#waiting.length + this.#storing >= bounds.postsPending)
+      else if (this.#waiting.length + this.#storing >= bounds.postsPending) {
+        this.share?.countRefused();
         this.#refuse(post, new ParleyError("rate_limited"));
-      else {
+      } else {
         this.#waiting.push(post);
         this.#work();
       }

@@ -103,7 +103,9 @@ describe("a registry that is sent what no honest program sends", () => {
   it("is not to be used by a page that took over a name of its own (DNS rebinding)", async () => {
     const page = { host: "evil.example", origin: "http://evil.example" };
     for (const line of ["GET /node", "POST /claim", "GET /join", "GET /nothing", "OPTIONS /claim"])
-      expect(await answersTo(requestText(line, page)), `for ${line}`).toMatchObject([{ status: 403, code: "forbidden" }]);
+      expect(await answersTo(requestText(line, page)), `for ${line}`).toMatchObject([
+        { status: 403, code: "forbidden" },
+      ]);
     expect(await answersTo(requestText("GET /session", { ...upgrade, ...page }))).toMatchObject([
       { status: 403, code: "forbidden" },
     ]);

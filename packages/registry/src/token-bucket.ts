@@ -19,12 +19,10 @@ export class TokenBucket {
     return true;
   }
 
-  /** Takes `count` where there is at least one: what is more than there was has to come back before the next. */
-  spend(count: number, now: number): boolean {
+  /** Takes `count`, whether they are there or not: what was not there has to come back before the next. */
+  spend(count: number, now: number): void {
     this.#refill(now);
-    if (this.#tokens < 1) return false;
     this.#tokens -= count;
-    return true;
   }
 
   /** Takes one that is there within `mostMs` and says in how many ms; undefined when it takes longer. */

@@ -169,8 +169,9 @@ describe("every HTTP route of the access table", () => {
     const dan = await mesh.admit("dan");
     const token = await tokenOf(dan);
     expect(await call("GET /blobs", token)).toBe("200");
-    await mesh.operator.request("revocations.publish", {
-      revocations: await mesh.operator.identity.revoke(mesh.mesh, 1, [dan.member]),
+    await mesh.operator.request("order.publish", {
+      type: "revocations",
+      statement: await mesh.operator.identity.revoke(mesh.mesh, 1, [dan.member]),
     });
     for (const { what } of guarded) expect(["revoked", "403"]).toContain(await call(what, token));
     expect(await outcomeOf(mesh.open(dan))).toBe("revoked");

@@ -6,7 +6,7 @@ import { connect } from "node:tls";
 
 import { describe, expect, it } from "vitest";
 
-import { makeCertificate } from "./certificate.ts";
+import { certificateMaker, makeCertificate } from "./certificate.ts";
 import { startRegistry } from "./cli-mesh.ts";
 import { errorOf, jsonOf, parley, temporaryFolder } from "./cli-process.ts";
 
@@ -56,7 +56,7 @@ describe("parley up", () => {
 });
 
 /** Nothing to try where certificates cannot be made. */
-const makers = spawnSync("openssl", ["version"]).status === 0 ? ["openssl"] : [];
+const makers = spawnSync(certificateMaker, ["version"]).status === 0 ? [certificateMaker] : [];
 
 describe("parley up with a certificate", () => {
   it.each(makers)(
@@ -76,7 +76,7 @@ describe("parley up with a certificate", () => {
       expect(jsonOf(await parley(["members", "--home", join(folder, "ada"), "--json"], { env }))).toBeDefined();
       // The plain door is in the same process, and gets in without the certificate.
       expect(await registry.json()).toMatchObject({ state: "pending" });
-      await expect(fetch(`http://127.0.0.1:${ready.port}/readyz`)).rejects.toThrow();
+      await expect(fetch(`http://127.0.0.1:${ready.port}/readyz`)).rejects.toThrow("fetch failed");
     },
   );
 

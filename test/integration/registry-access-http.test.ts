@@ -47,7 +47,7 @@ function tokenOf(identity: TestIdentity, change: TokenChange = {}, signer: Signe
   const { member } = identity;
   const device = identity.device().id;
   const payload = { mesh: mesh.mesh, member, device, session: randomId16(), aud: httpAudience, iat, exp: iat + 60_000 };
-  return signStatement("token", { ...payload, ...change } as typeof payload, signer);
+  return signStatement("token", { ...payload, ...change }, signer);
 }
 
 /** The code of the answer, or its status when it has none. */
@@ -207,6 +207,8 @@ describe("a session", () => {
   });
 
   it("is not to be had under another sub-protocol", async () => {
-    await expect(TestSocket.open(registry.origin, `${sessionProtocol}.other`)).rejects.toThrow();
+    await expect(TestSocket.open(registry.origin, `${sessionProtocol}.other`)).rejects.toThrow(
+      "the upgrade was refused",
+    );
   });
 });

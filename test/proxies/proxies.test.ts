@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import type { IncomingMessage } from "node:http";
 import { request } from "node:https";
 import { join } from "node:path";
 
@@ -42,7 +43,7 @@ async function ask(
     headers: { host: `localhost:${port}`, ...headers },
   });
   asked.end(body);
-  const [response] = (await once(asked, "response")) as [import("node:http").IncomingMessage];
+  const [response] = (await once(asked, "response")) as [IncomingMessage];
   let text = "";
   for await (const part of response) text += String(part);
   return { status: response.statusCode, headers: response.headers, text };

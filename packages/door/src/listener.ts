@@ -22,7 +22,7 @@ export interface ListenOptions {
 }
 
 /** A certificate, with those that certify it, and its private key, as PEM text. */
-export interface DoorTls {
+interface DoorTls {
   readonly cert: string;
   readonly key: string;
 }

@@ -47,6 +47,10 @@ export const suites: readonly Suite[] = [
     ...vitestSuite("networks", "real processes on two networks", "test/e2e/*networks.test.ts", ["ip"]),
     hindrance: () => (namespaceRights() === undefined ? "this account may not make network namespaces" : undefined),
   },
+  vitestSuite("proxies", "behind nginx and Caddy, by the samples of deploy", "test/proxies/**/*.test.ts", [
+    "nginx",
+    "caddy",
+  ]),
   vitestSuite("traced", "what reaches the disk, by the calls of a process", "test/traced/**/*.test.ts", ["strace"]),
   vitestSuite("foreign", "other WebRTC stacks as peers", "test/foreign/direct.test.ts"),
   vitestSuite("foreign-turn", "other WebRTC stacks through coturn", "test/foreign/turn.test.ts", ["turnserver"]),

@@ -3,8 +3,10 @@ import {
   envelopeKinds,
   errorTable,
   limitTable,
+  paceTable,
   pushTable,
   requestTable,
+  routePace,
   routeTable,
   statementSchemas,
   statementTyp,
@@ -174,6 +176,27 @@ const units: Readonly<Record<string, (value: number) => string>> = {
   levels: (value) => `${value} levels`,
 };
 
+/** A row for each way in, as the access table has one. */
+function paces(): string {
+  const others: Readonly<Record<string, string>> = {
+    join: code("GET /join"),
+    openSession: `${code("GET /session")}, ${code("GET /chat")}`,
+    other: "anything else",
+  };
+  const nameOf = (route: string): string =>
+    others[route] ??
+    Object.entries(routeTable)
+      .filter(([name]) => name === route)
+      .map(([, { method, path }]) => code(`${method.toUpperCase()} ${path}`))
+      .join();
+  const rows = Object.entries(routePace).map(([route, pace]) => [
+    nameOf(route),
+    String(paceTable[pace].perSecond),
+    paceTable[pace].means,
+  ]);
+  return table(["Way in", "A second", "Why"], rows);
+}
+
 /** docs/limits.md. */
 export function limitsDocument(): string {
   const rows = Object.entries(limitTable).map(([name, { value, unit, means }]) => [
@@ -188,6 +211,14 @@ Every bound of the wire, in one table. What goes over one is refused with a code
 
 ${table(["Limit", "Value", "Means"], rows)}
 
-This page is generated from \`packages/protocol/src/limits.ts\` by \`npm run docs:update\`.
+## Ways in over HTTP
+
+What one address may ask a second, an IPv6 address standing for its /64, with a burst of ten times that. A request that comes a
+little too soon is held for up to a second; one that comes much too soon is held and then refused with \`rate_limited\`. Other limits
+count on top: those of connections and of requests at once by address, and those of a member whatever its addresses.
+
+${paces()}
+
+This page is generated from \`packages/protocol/src/limits.ts\` and \`route-pace.ts\` by \`npm run docs:update\`.
 `;
 }

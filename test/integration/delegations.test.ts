@@ -1,6 +1,6 @@
 import type { IncomingTask } from "@parley/client";
 import { createSigner, peekStatement, signStatement } from "@parley/core";
-import { limits, type PolicyDocument, type Statement } from "@parley/protocol";
+import { limits, type PolicyDocument, type Statement, toParleyError } from "@parley/protocol";
 import { testCard } from "@parley/testkit";
 import { describe, expect, it } from "vitest";
 
@@ -67,7 +67,7 @@ async function refusal(planner: Joined, chain: readonly string[]): Promise<unkno
   const run = await planner.device.delegate("@searcher", { skill: "search", input: 1, chain });
   return run.outcome.then(
     () => "done",
-    (error: { code: string }) => error.code,
+    (error: unknown) => toParleyError(error).code,
   );
 }
 

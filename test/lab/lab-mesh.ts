@@ -96,6 +96,7 @@ export class LabMesh implements AsyncDisposable {
     const server = `${stunAddresses[0]}:3478`;
     const settings = [
       `host: ${registryAddress}`,
+      "plaintext: true",
       `port: ${registryPort}`,
       `stun-urls: stun:${server}`,
       `turn-urls: turn:${server}`,

@@ -14,8 +14,17 @@ const doorSettings = [
   "chat-rate",
   "chat-burst",
   "chat-origin",
+] as const;
+
+/** Settings of who may connect to `up`, and how. */
+const transportSettings = [
   "tls-cert",
   "tls-key",
+  "plaintext",
+  "trusted-proxies",
+  "proxy-header",
+  "web-origin",
+  "connections-per-address",
 ] as const;
 
 /** What names one message. */
@@ -36,9 +45,16 @@ export const commandTable: readonly CommandRow[] = [
       "blob-quota",
       "blob-total",
       ...doorSettings,
+      ...transportSettings,
       "log",
     ],
-    examples: ["parley up", "parley up --port 9000 --data ./registry", "parley up --chat-port 6667"],
+    examples: [
+      "parley up",
+      "parley up --port 9000 --data ./registry",
+      "parley up --chat-port 6667",
+      "parley up --host 0.0.0.0 --origin https://mesh.example.org --tls-cert cert.pem --tls-key key.pem",
+      "parley up --origin https://mesh.example.org --trusted-proxies 127.0.0.1",
+    ],
     load: () => import("./commands/up.ts"),
   },
   {

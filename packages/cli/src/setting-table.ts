@@ -134,10 +134,44 @@ export const settingTable = {
   "tls-cert": {
     kind: "file",
     value: "FILE",
-    means: "Certificate of the plain door's port, PEM; with `tls-key` it speaks TLS there.",
+    means:
+      "Certificate of `up`, PEM, those that certify it behind it: with `tls-key` the registry and the plain door speak TLS. Read again when it changes, and on SIGHUP.",
     defaultMeans: "none",
   },
   "tls-key": { kind: "file", value: "FILE", means: "Private key of `tls-cert`, PEM.", defaultMeans: "none" },
+  plaintext: {
+    kind: "flag",
+    means: "Lets `up` listen without TLS on an address that other machines reach.",
+    default: "false",
+  },
+  "trusted-proxies": {
+    kind: "list",
+    value: "LIST",
+    means:
+      "Proxies in front of `up`, as addresses or networks (`10.0.0.0/8`): only what they say of where a request comes from is believed. Without TLS nobody else may connect but this machine.",
+    defaultMeans: "none",
+  },
+  "proxy-header": {
+    kind: "choice",
+    value: "NAME",
+    choices: ["x-forwarded-for", "forwarded"],
+    means: "Header in which those proxies say it; they have to set or drop it themselves.",
+    default: "x-forwarded-for",
+  },
+  "web-origin": {
+    kind: "list",
+    value: "ORIGINS",
+    means: "Origins of web pages, other than its own, that may use the registry, as `https://hub.example.org`.",
+    defaultMeans: "none",
+  },
+  "connections-per-address": {
+    kind: "integer",
+    value: "N",
+    least: 1,
+    most: 20_000,
+    means: "Connections that `up` takes of one address (IPv6: of one /64) at the same time.",
+    default: "512",
+  },
   "blob-quota": {
     kind: "integer",
     value: "MIB",

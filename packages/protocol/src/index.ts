@@ -202,6 +202,7 @@ export {
   receiptStateCodes,
 } from "./receipt.ts";
 export { decoded, type Decoded, undecodable } from "./result.ts";
+export { type PaceName, paceTable, routePace } from "./route-pace.ts";
 export {
   decodeDelivery,
   decodeRoutedFrame,

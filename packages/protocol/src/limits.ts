@@ -314,6 +314,73 @@ const table = {
     unit: "count",
     means: "operators' devices whose witness of a node's log is kept, newest first",
   },
+  // What one address and one member may ask of a node. An IPv6 address stands for its /64.
+  socketsPerAddress: {
+    value: 512,
+    unit: "count",
+    means: "connections of one address at the same time; a setting of `up`",
+  },
+  unprovenPerAddress: {
+    value: 128,
+    unit: "count",
+    means: "connections of one address that have not proved a device yet, the oldest gives way",
+  },
+  requestsPerAddress: {
+    value: 256,
+    unit: "count",
+    means: "HTTP requests of one address that are answered at the same time",
+  },
+  plainRequestsPerSecond: {
+    value: 20,
+    unit: "count",
+    means: "HTTP requests a second of one address, for each pace by itself, with a burst of ten times that: plain ones",
+  },
+  secretRequestsPerSecond: { value: 5, unit: "count", means: "the same, of those that bring a secret" },
+  transferRequestsPerSecond: { value: 200, unit: "count", means: "the same, of those that transfer parts of blobs" },
+  sessionsPerSecond: { value: 20, unit: "count", means: "the same, of those that open a session" },
+  httpRequestsPerSecondOfMember: {
+    value: 100,
+    unit: "count",
+    means: "HTTP requests a second with one member's session tokens, with a burst of five times that",
+  },
+  headerBytes: { value: 16 * 1024, unit: "bytes", means: "the head of an HTTP request" },
+  headers: { value: 64, unit: "count", means: "header fields of an HTTP request" },
+  bodyBytesPerSecond: { value: 4096, unit: "bytes", means: "least rate at which the body of a request has to come" },
+  messagesPerSecond: {
+    value: 2000,
+    unit: "count",
+    means: "WebSocket messages a second of one session; more wait in its socket",
+  },
+  messagesPerSecondOfMember: {
+    value: 4000,
+    unit: "count",
+    means: "the same of one member, all its devices together",
+  },
+  bytesPerSecond: {
+    value: 32 * 1024 * 1024,
+    unit: "bytes",
+    means: "bytes a second of one session; more wait in its socket",
+  },
+  bytesPerSecondOfMember: {
+    value: 48 * 1024 * 1024,
+    unit: "bytes",
+    means: "the same of one member, all its devices together",
+  },
+  requestsPerSecondOfMember: {
+    value: 400,
+    unit: "count",
+    means: "requests a second of one member, all its devices together, with a burst of five times that",
+  },
+  pendingRequestsOfMember: {
+    value: 512,
+    unit: "count",
+    means: "requests of one member, all its devices together, that wait for their reply",
+  },
+  postsPerSecondOfMember: {
+    value: 40,
+    unit: "count",
+    means: "posts a second of one member, all its devices together, with a burst of ten times that",
+  },
 } as const satisfies Record<string, Limit>;
 
 /** Name of a bound. */

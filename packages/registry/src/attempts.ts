@@ -1,5 +1,7 @@
 import { ParleyError } from "@parley/protocol";
 
+import { addressGroup } from "./address-group.ts";
+
 const windowMs = 60_000;
 /** Addresses remembered within one window. */
 const mostAddresses = 10_000;
@@ -22,8 +24,9 @@ export class Attempts {
     this.#monotonic = monotonic;
   }
 
-  /** Counts one. Throws `rate_limited` when there were too many. */
-  count(address: string): void {
+  /** Counts one, of IPv6 for the whole /64. Throws `rate_limited` when there were too many. */
+  count(from: string): void {
+    const address = addressGroup(from);
     const now = this.#monotonic();
     if (now - this.#windowStart >= windowMs) {
       this.#windowStart = now;

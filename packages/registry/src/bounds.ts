@@ -117,6 +117,36 @@ export const defaultBounds = {
   /** Receiving the headers, and the whole, of an HTTP request: a part of a blob may come through a slow uplink. */
   httpHeadersMs: 10_000,
   httpRequestMs: 120_000,
+  /** Silence of a connection, in both directions, after which it is closed; and after an answer, until the next request. */
+  httpIdleMs: 60_000,
+  httpKeepAliveMs: 5000,
+  /** Requests of one connection, after which it is closed; and those whose answers it may wait for at once (pipelining). */
+  httpRequestsPerSocket: 1000,
+  httpPipelined: 8,
+  /** HTTP requests that are answered at the same time, of all together. */
+  httpRequests: 2048,
+  /** How long a request that came too soon is held before it is answered or refused. */
+  httpHoldMs: 1000,
+  /** Between two looks at how much of a body came. */
+  bodyPaceMs: 5000,
+  socketsPerAddress: limits.socketsPerAddress,
+  unprovenPerAddress: limits.unprovenPerAddress,
+  requestsPerAddress: limits.requestsPerAddress,
+  plainRequestsPerSecond: limits.plainRequestsPerSecond,
+  secretRequestsPerSecond: limits.secretRequestsPerSecond,
+  transferRequestsPerSecond: limits.transferRequestsPerSecond,
+  sessionsPerSecond: limits.sessionsPerSecond,
+  httpPerSecondOfMember: limits.httpRequestsPerSecondOfMember,
+  bodyBytesPerSecond: limits.bodyBytesPerSecond,
+  messagesPerSecond: limits.messagesPerSecond,
+  messagesPerSecondOfMember: limits.messagesPerSecondOfMember,
+  bytesPerSecond: limits.bytesPerSecond,
+  bytesPerSecondOfMember: limits.bytesPerSecondOfMember,
+  /** Messages of one member that are taken in one turn of the event loop; a request counts as four. */
+  messagesPerTurn: 16,
+  requestsPerSecondOfMember: limits.requestsPerSecondOfMember,
+  pendingRequestsOfMember: limits.pendingRequestsOfMember,
+  postsPerSecondOfMember: limits.postsPerSecondOfMember,
 };
 
 /** The same names with other values. */

@@ -17,6 +17,7 @@ import { InboxLeases } from "./inbox-leases.ts";
 import { Invites } from "./invites.ts";
 import { MailboxAttempts } from "./mailbox-attempts.ts";
 import { Mailboxes } from "./mailboxes.ts";
+import { MemberShares } from "./member-share.ts";
 import { Members } from "./members.ts";
 import { type ClaimedMesh, MeshState } from "./mesh-state.ts";
 import { NodeCounters } from "./node-counters.ts";
@@ -199,6 +200,7 @@ export function makeNodeParts(
     store,
     blobs,
     counters,
+    shares: new MemberShares(clock, bounds),
     table,
     mesh,
     presence,

@@ -10,6 +10,7 @@ import type { LiveCalls } from "./credentials/live-calls.ts";
 import type { DirectoryEntry } from "./directory.ts";
 import type { RouteHandlers } from "./http-app.ts";
 import { joiningRoutes } from "./joining-routes.ts";
+import type { MemberShares } from "./member-share.ts";
 import type { ClaimedMesh } from "./mesh-state.ts";
 import type { NodeCounters } from "./node-counters.ts";
 import { makeNodeParts, type NodeParts } from "./node-parts.ts";
@@ -79,6 +80,11 @@ export class RegistryNode {
   /** What they have under way. */
   get liveCalls(): LiveCalls {
     return this.#parts.liveCalls;
+  }
+
+  /** What each member may ask, for whoever listens for HTTP. */
+  get shares(): MemberShares {
+    return this.#parts.shares;
   }
 
   get bounds(): RegistryBounds {
@@ -160,10 +166,14 @@ export class RegistryNode {
 
   /** A device has connected: what its socket brings goes to the session that is returned. */
   accept(socket: SessionSocket): Session {
-    // The oldest gives way: a device proves itself in milliseconds, so what hangs about is not one.
     const { table, bounds } = this.#parts;
-    while (table.unprovenCount >= bounds.unprovenSockets) table.oldestUnproven()?.end("limit_reached");
     const session = new Session(socket, this.#parts);
+    // A device proves itself in milliseconds, so what hangs about is not one.
+    for (;;) {
+      const older = table.inTheWay(session.group, bounds.unprovenPerAddress, bounds.unprovenSockets);
+      if (older === undefined) break;
+      older.end("limit_reached");
+    }
     session.start();
     return session;
   }
@@ -285,8 +295,9 @@ export class RegistryNode {
   #sweep(): void {
     this.#sweeps = this.#parts.clock.setTimer(this.#parts.bounds.sweepMs, () => {
       const { invites, pairings, enrolments, mailboxes, deviceBoxes, deadLetters, audit } = this.#parts;
-      const { channels, channelRetention, channelFeed } = this.#parts;
+      const { channels, channelRetention, channelFeed, shares, table } = this.#parts;
       const { tokenKeys, apiKeys } = this.#parts;
+      shares.sweep((member) => table.ofMember(member).length > 0);
       const kept = [invites, pairings, enrolments, mailboxes, deviceBoxes, deadLetters, tokenKeys, apiKeys, audit];
       const inChannels = [channels, channelRetention, channelFeed];
       Promise.all([this.#sweepBlobs(), ...[...kept, ...inChannels].map((part) => part.sweep())])

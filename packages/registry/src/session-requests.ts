@@ -5,6 +5,7 @@ import { mayRequest } from "./access.ts";
 import { type AuditRecorder, byDevice } from "./audit/audit-trail.ts";
 import type { Authority } from "./authority.ts";
 import type { RegistryBounds } from "./bounds.ts";
+import type { MemberShare } from "./member-share.ts";
 import type { RequestHandler } from "./requests/request-handler.ts";
 import type { RequestTable } from "./requests/request-table.ts";
 import type { Session } from "./session.ts";
@@ -27,6 +28,8 @@ export interface SessionRequestsOptions {
 export class SessionRequests {
   readonly #options: SessionRequestsOptions;
   readonly #bucket: TokenBucket;
+  /** Of an open session. */
+  share: MemberShare | undefined;
   #pending = 0;
 
   constructor(options: SessionRequestsOptions) {
@@ -50,14 +53,20 @@ export class SessionRequests {
     // What makes room for more of the mailbox is bounded by what was pushed.
     const isFree =
       request.ok && request.value.type === "mailbox.ack" && session.mailbox.isProgress(request.value.body.offset);
-    if (!isFree && !this.#bucket.take(clock.monotonic()))
+    if (!isFree && !this.#mayAsk(clock.monotonic()))
       return this.#turnAway(id, "limit.hit", "session", new ParleyError("rate_limited"));
     if (!request.ok) return this.#refuse(id, new ParleyError(request.code, { message: request.message }));
     const refusal = this.#refusal(request.value.type);
     if (refusal !== undefined) return this.#turnAway(id, "request.refused", request.value.type, refusal);
-    if (this.#pending >= bounds.pendingRequests)
+    if (this.#pending >= bounds.pendingRequests || this.share?.mayHavePending === false)
       return this.#turnAway(id, "limit.hit", request.value.type, new ParleyError("limit_reached"));
     void this.#answer(id, request.value);
+  }
+
+  #mayAsk(now: number): boolean {
+    const isWithin = this.#bucket.take(now) && this.share?.requests.take(now) !== false;
+    if (!isWithin) this.share?.countRefused();
+    return isWithin;
   }
 
   /** Who is silenced may do what those may who only read. */
@@ -69,7 +78,9 @@ export class SessionRequests {
 
   async #answer(id: number, { type, body }: RequestMessage): Promise<void> {
     const { session, table, send, coded } = this.#options;
+    const { share } = this;
     this.#pending++;
+    if (share !== undefined) share.pendingRequests++;
     try {
       if (session.identity === undefined) throw new ParleyError("unauthenticated");
       // The table pairs each type with its body; the compiler cannot see that through a lookup by a union.
@@ -82,6 +93,7 @@ export class SessionRequests {
       else this.#refuse(id, refused);
     } finally {
       this.#pending--;
+      if (share !== undefined) share.pendingRequests--;
     }
   }
 

@@ -13,6 +13,7 @@ import type { DeviceBoxes } from "./device-boxes.ts";
 import type { HandshakeContext } from "./handshake.ts";
 import type { InboxLeases } from "./inbox-leases.ts";
 import type { MailboxAttempts } from "./mailbox-attempts.ts";
+import type { MemberShares } from "./member-share.ts";
 import type { NodeCounters } from "./node-counters.ts";
 import type { OperatorOrders } from "./operator-orders.ts";
 import type { RegistryLog } from "./options.ts";
@@ -35,6 +36,7 @@ export interface SessionServices extends HandshakeContext, WelcomeContext {
   readonly attempts: MailboxAttempts;
   readonly inboxes: InboxLeases;
   readonly counters: NodeCounters;
+  readonly shares: MemberShares;
   readonly orders: OperatorOrders;
   readonly authority: Authority;
   readonly delivery: Delivery;

@@ -15,6 +15,7 @@ import {
   toParleyError,
 } from "@parley/protocol";
 
+import { addressGroup } from "./address-group.ts";
 import { byAddress } from "./audit/audit-trail.ts";
 import { CatchUp } from "./catch-up.ts";
 import type { FeedReader } from "./channels/channel-feed.ts";
@@ -23,7 +24,9 @@ import type { DirectoryEntry } from "./directory.ts";
 import { makeChallenge, type Proven, verifyProof } from "./handshake.ts";
 import type { InboxCandidate, InboxGrant } from "./inbox-leases.ts";
 import type { PresenceWatcher } from "./presence.ts";
+import { ReadingHolds } from "./reading-holds.ts";
 import { SessionFrames } from "./session-frames.ts";
+import { SessionIntake } from "./session-intake.ts";
 import { openMailbox, type SessionMailbox } from "./session-mailbox.ts";
 import { SessionPulse } from "./session-pulse.ts";
 import { SessionRequests } from "./session-requests.ts";
@@ -63,6 +66,11 @@ export class Session implements PresenceWatcher, InboxCandidate, FeedReader {
   readonly #requests: SessionRequests;
   readonly #frames: SessionFrames;
   readonly #posts: PostIntake;
+  /** What its address is counted by. */
+  readonly group: string;
+  readonly #holds: ReadingHolds;
+  /** Of an open session. */
+  #intake: SessionIntake | undefined;
   readonly #standing: SessionStanding;
   #phase: Phase = "proof";
   #handshakeTimer: Timer | undefined;
@@ -74,6 +82,8 @@ export class Session implements PresenceWatcher, InboxCandidate, FeedReader {
     this.#socket = socket;
     this.#services = services;
     const { clock, random, bounds, mesh, nodeKey, requests, delivery, counters, posting, authority } = services;
+    this.group = addressGroup(socket.address);
+    this.#holds = new ReadingHolds(socket);
     this.#pulse = new SessionPulse(clock, bounds);
     this.catchUp = new CatchUp({ socket, clock, bounds, onHopeless: () => this.end("slow_reader") });
     this.#requests = new SessionRequests({
@@ -87,7 +97,15 @@ export class Session implements PresenceWatcher, InboxCandidate, FeedReader {
       coded: (error, during) => this.#coded(error, during),
     });
     const onError = (error: unknown): void => this.#fail(error);
-    this.#frames = new SessionFrames({ session: this, socket, delivery, clock, bounds, counters, onError });
+    this.#frames = new SessionFrames({
+      session: this,
+      socket: this.#holds,
+      delivery,
+      clock,
+      bounds,
+      counters,
+      onError,
+    });
     this.#posts = new PostIntake({ session: this, posting, clock, bounds, counters, onError });
     this.#standing = new SessionStanding(authority, clock);
     this.#challenge = makeChallenge(mesh.claimed?.mesh, nodeKey.id, toBase64url(random.bytes(16)), clock.now());
@@ -133,7 +151,7 @@ export class Session implements PresenceWatcher, InboxCandidate, FeedReader {
     if (this.#phase === "closed") return;
     this.#heard();
     if (text.length > limits.controlBytes) this.end("too_large");
-    else if (this.#phase === "open") this.#requests.take(text);
+    else if (this.#phase === "open") this.#intake?.take(text);
     else if (this.#phase === "proof") void this.#prove(text);
     else this.end("unauthenticated");
   }
@@ -144,7 +162,7 @@ export class Session implements PresenceWatcher, InboxCandidate, FeedReader {
     if (this.#phase !== "open" || this.#identity === undefined) return this.end("unauthenticated");
     const defiance = this.#standing.defiance(this.#identity);
     if (defiance !== undefined) this.end(defiance);
-    else (bytes[0] === postKind ? this.#posts : this.#frames).take(bytes);
+    else this.#intake?.take(bytes);
   }
 
   onPong(): void {
@@ -288,6 +306,7 @@ export class Session implements PresenceWatcher, InboxCandidate, FeedReader {
     this.#frames.sendResults();
     this.#posts.sendResults();
     this.#posts.close();
+    this.#intake?.close();
     this.#phase = "closed";
     this.#endHandshake();
     this.#mailbox?.close(why === "closed" && !gaveUp);
@@ -312,6 +331,13 @@ export class Session implements PresenceWatcher, InboxCandidate, FeedReader {
   #refused(code: ErrorCode): void {
     if (code === "closed" || code === "draining") return;
     void this.#services.audit.record({ act: "session.refused", by: byAddress(this.#socket.address), code });
+  }
+
+  /** What came, when it is its turn. */
+  #read(message: string | Uint8Array): void {
+    if (this.#phase !== "open") return;
+    if (typeof message === "string") this.#requests.take(message);
+    else (message[0] === postKind ? this.#posts : this.#frames).take(message);
   }
 
   #maySee(member: string): boolean {
@@ -362,6 +388,7 @@ export class Session implements PresenceWatcher, InboxCandidate, FeedReader {
       admissionExpires: member.admissionExpires,
     };
     this.#phase = "open";
+    this.#takeShare(member.member);
     const onError = (error: unknown): void => this.#fail(error);
     this.#mailbox = openMailbox(
       { session: this, socket: this.#socket, boot, cursor, onError },
@@ -379,6 +406,15 @@ export class Session implements PresenceWatcher, InboxCandidate, FeedReader {
     else this.#mailbox.changed();
     this.deviceBoxChanged();
     log("info", "session.opened", { member: member.member, device, generation });
+  }
+
+  #takeShare(member: string): void {
+    const { shares, clock, bounds } = this.#services;
+    const share = shares.of(member);
+    this.#requests.share = share;
+    this.#posts.share = share;
+    const read = (message: string | Uint8Array): void => this.#read(message);
+    this.#intake = new SessionIntake({ share, socket: this.#holds, clock, bounds, read });
   }
 
   /** What only the handshake needs is not kept for as long as the session lives. */

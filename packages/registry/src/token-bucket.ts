@@ -19,10 +19,30 @@ export class TokenBucket {
     return true;
   }
 
+  /** Takes `count`, whether they are there or not: what was not there has to come back before the next. */
+  spend(count: number, now: number): void {
+    this.#refill(now);
+    this.#tokens -= count;
+  }
+
+  /** Takes one that is there within `mostMs` and says in how many ms; undefined when it takes longer. */
+  reserve(now: number, mostMs: number): number | undefined {
+    const wait = this.waitMs(now);
+    if (wait > mostMs) return undefined;
+    this.#tokens--;
+    return wait;
+  }
+
   /** Milliseconds until there is a token. */
   waitMs(now: number): number {
     this.#refill(now);
     return this.#tokens >= 1 ? 0 : Math.ceil((1 - this.#tokens) / this.#perMs);
+  }
+
+  /** Whether nothing was taken for so long that it is as new. */
+  isFull(now: number): boolean {
+    this.#refill(now);
+    return this.#tokens >= this.#burst;
   }
 
   #refill(now: number): void {

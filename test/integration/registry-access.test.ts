@@ -85,6 +85,7 @@ const bodies: Readonly<Record<string, unknown>> = {
   "directory.watch": { members: [] },
   "card.publish": { card: "a.b.c" },
   "devices.publish": { devices: "a.b.c" },
+  "rotation.publish": { rotation: "a.b.c", devices: "a.b.c" },
   "device.invite": { enrolment: id16 },
   "device.answer": { enrolment: id16 },
   "invite.create": { kind: "link" },

@@ -422,6 +422,12 @@ export const commandTable: readonly CommandRow[] = [
     load: () => import("./commands/identity-export.ts"),
   },
   {
+    path: ["identity", "rotate"],
+    summary: "Gives this member a new root key; its id, its name and its devices stay",
+    examples: ["parley identity rotate"],
+    load: () => import("./commands/identity-rotate.ts"),
+  },
+  {
     path: ["identity", "import"],
     summary: "Restores a member from an exported file into an empty home folder",
     arguments: [{ name: "file", means: "what parley identity export wrote" }],

@@ -132,6 +132,12 @@ export const requestTable = {
     z.strictObject({ devices: compactSchema }),
     empty,
   ),
+  "rotation.publish": request(
+    everyone,
+    "Publishes the next root key of one's own member, with the device list and the card that the new key signed.",
+    z.strictObject({ rotation: compactSchema, devices: compactSchema, card: compactSchema.optional() }),
+    empty,
+  ),
   "device.invite": request(
     everyone,
     "Opens a device link of one's own member; asking again while it lives tells whether somebody used it.",

@@ -7,6 +7,7 @@ import type { z } from "zod";
 
 import type { IdentityDraft } from "../identity-draft.ts";
 import type { Identity } from "../identity.ts";
+import { asListed } from "../listed-root.ts";
 import type { JoinedMesh, PendingPairing } from "../pairing.ts";
 import {
   type IdentityFile,
@@ -169,7 +170,7 @@ export class Home {
       state: file.state,
       pairing: file.pairing,
       trust,
-      identity: { ...draft, devices: file.devices },
+      identity: await asListed({ ...draft, devices: file.devices }, trust.mesh),
       keepIdentity: async (identity) => {
         if (!keep) return;
         // The keys first: a list whose key is missing could not be read by anybody.
@@ -213,7 +214,8 @@ export class Home {
           : await verifyRootKey(peekStatement("rotation", file.rotations[0] ?? "").mesh, file.rootKey, file.rotations);
       const whole =
         (await idOfKey("member", file.rootKey)) === file.member &&
-        (draft.root === undefined || draft.root.publicKey === current.key);
+        (draft.root === undefined || draft.root.publicKey === current.key) &&
+        (await isNextWhole(draft));
       if (!whole) throw damaged();
       return draft;
     } catch (error) {
@@ -239,4 +241,12 @@ export class Home {
   async #write(name: string, value: IdentityFile | MeshFile): Promise<void> {
     await writePrivateFile(join(this.path, name), `${JSON.stringify(value, undefined, 2)}\n`);
   }
+}
+
+/** Whether the root key that is to follow is the one that its statement names. */
+async function isNextWhole({ next, rootKey, rotations }: IdentityDraft): Promise<boolean> {
+  if (next === undefined) return true;
+  const { mesh } = peekStatement("rotation", next.rotation);
+  const { key } = await verifyRootKey(mesh, rootKey, [...rotations, next.rotation]);
+  return key === next.root.publicKey;
 }

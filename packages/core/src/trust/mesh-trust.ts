@@ -11,7 +11,14 @@ import { verifyMember, type VerifiedMember } from "./member.ts";
 import { type OperatorSet, verifyByOperator, verifyOperators } from "./operators.ts";
 import { peekStatement, verifyStatement } from "./statement.ts";
 
-const numbersSchema = z.object({ rotation: z.int(), admission: z.int(), devices: z.int(), card: z.int() });
+const numbersSchema = z.object({
+  rotation: z.int(),
+  admission: z.int(),
+  devices: z.int(),
+  card: z.int(),
+  /** The root key after that many rotations, where there was one: a chain that forks off earlier is refused. */
+  root: z.string().optional(),
+});
 
 const pinsSchema = z.object({
   mesh: z.string(),
@@ -252,13 +259,20 @@ export class MeshTrust {
 
   #refuseOlder(member: VerifiedMember): void {
     const seen = this.#members.get(member.member);
+    // A card is worth nothing under the next root key, so none is no step back, and the next one may have any number.
+    const isCardVoid = member.card === undefined && member.numbers.rotation > (seen?.rotation ?? 0);
     for (const what of ["rotation", "admission", "devices", "card"] as const) {
-      const least = seen?.[what] ?? 0;
+      const least = what === "card" && isCardVoid ? 0 : (seen?.[what] ?? 0);
       if (member.numbers[what] < least) {
         throw new ParleyError("stale_statement", {
           message: `The ${what} statement of @${member.name} has number ${member.numbers[what]}; number ${least} was seen before.`,
         });
       }
+    }
+    if (seen?.root !== undefined && rootKeyAfter(member.record, seen.rotation) !== seen.root) {
+      throw new ParleyError("stale_statement", {
+        message: `The root keys of @${member.name} fork from those seen before: somebody signed with one that was replaced.`,
+      });
     }
     if (
       seen !== undefined &&
@@ -267,7 +281,8 @@ export class MeshTrust {
       return;
     if (seen === undefined && this.#members.size >= limits.members)
       throw new ParleyError("limit_reached", { message: "This device remembers as many members as it can." });
-    this.#members.set(member.member, { ...member.numbers });
+    const { rootKey: root, numbers } = member;
+    this.#members.set(member.member, numbers.rotation === 0 ? { ...numbers } : { ...numbers, root });
     this.#changed();
   }
 
@@ -296,4 +311,10 @@ const damaged = (cause: unknown): ParleyError =>
 async function hashAt(operators: OperatorSet, number: number): Promise<string | undefined> {
   const compact = operators.chain[number - 1];
   return compact === undefined ? undefined : sha256(compact);
+}
+
+/** The root key after so many rotations of a verified record; undefined when it has fewer. */
+function rootKeyAfter(record: MemberRecord, rotations: number): string | undefined {
+  const compact = record.rotations[rotations - 1];
+  return compact === undefined ? undefined : peekStatement("rotation", compact).key;
 }

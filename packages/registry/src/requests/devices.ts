@@ -14,10 +14,14 @@ export interface DevicesServices {
 export function devicesRequests({
   members,
   enrolments,
-}: DevicesServices): RequestHandlers<RequestsOf<"devices" | "device">> {
+}: DevicesServices): RequestHandlers<RequestsOf<"devices" | "device" | "rotation">> {
   return {
     "devices.publish": async (caller, { devices }) => {
       await members.publishDevices(caller.member, devices);
+      return {};
+    },
+    "rotation.publish": async (caller, statements) => {
+      await members.publishRotation(caller.member, statements);
       return {};
     },
     "device.invite": (caller, { enrolment, lifeMs }) =>

@@ -27,8 +27,8 @@ import { statementLifeMs } from "./pairing.ts";
 
 export interface OperatorOptions {
   readonly device: DeviceApi;
-  /** The operator's root key. */
-  readonly root: Signer | undefined;
+  /** The operator's root key; looked for when it is first needed, where it may be locked. */
+  readonly root: Signer | undefined | (() => Promise<Signer | undefined>);
   /** The newest pins, read again after a conflict. */
   readonly trust: () => MeshTrust | Promise<MeshTrust>;
   /** Origin of the registry, for links. */
@@ -148,7 +148,7 @@ export class Operator {
 
   /** Lets a pending member in, under the name that it signed. Returns the admission. */
   async approve(who: PendingMember, options: ApproveOptions = {}): Promise<string> {
-    const root = this.#root();
+    const root = await this.#root();
     const { mesh } = await this.#options.trust();
     const now = this.#clock.now();
     const number = await this.#nextAdmission(who.member);
@@ -172,7 +172,7 @@ export class Operator {
 
   /** Revokes a member by name or id: the next list is the last one and this entry. Reads the list again when another operator was faster. */
   async revoke(who: string, reason?: string): Promise<{ readonly member: string; readonly number: number }> {
-    const root = this.#root();
+    const root = await this.#root();
     const member = await this.#memberId(who);
     for (let attempt = 1; ; attempt++) {
       const trust = await this.#options.trust();
@@ -233,8 +233,9 @@ export class Operator {
     }
   }
 
-  #root(): Signer {
-    const { root } = this.#options;
+  async #root(): Promise<Signer> {
+    const given = this.#options.root;
+    const root = typeof given === "function" ? await given() : given;
     if (root === undefined)
       throw new ParleyError("forbidden", {
         message: "This device does not hold an operator's root key; do this on the device that paired first.",

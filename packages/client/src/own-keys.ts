@@ -40,11 +40,8 @@ export class OwnKeys {
   }
 
   /** Changes what is kept, in turn with what is taken. */
-  change(next: (identity: Identity) => Identity): Promise<void> {
-    const changed = this.#taking.then(async () => {
-      this.#identity = next(this.#identity);
-      await this.#options.keep?.(this.#identity);
-    });
+  change(update: (identity: Identity) => Identity): Promise<void> {
+    const changed = this.#taking.then(() => this.#change(update));
     this.#taking = changed.catch(() => undefined);
     return changed;
   }
@@ -55,6 +52,11 @@ export class OwnKeys {
    */
   keyOf(kid: string): EncryptionKey | Promise<EncryptionKey | undefined> | undefined {
     return this.#held(kid) ?? this.#fetch(kid);
+  }
+
+  async #change(update: (identity: Identity) => Identity): Promise<void> {
+    this.#identity = update(this.#identity);
+    await this.#options.keep?.(this.#identity);
   }
 
   #held(kid: string): EncryptionKey | undefined {

@@ -5,6 +5,7 @@ import { fileError, sealIdentity } from "@parley/client/node";
 import { ParleyError } from "@parley/protocol";
 
 import type { CommandModule } from "../command.ts";
+import { givenPassphrase } from "../home-unlock.ts";
 import { openHome } from "../open-device.ts";
 import { askPassphrase } from "../terminal.ts";
 
@@ -15,7 +16,7 @@ export const run: CommandModule["run"] = async (context) => {
   if (identity === undefined)
     throw new ParleyError("not_found", { message: `The home folder ${home.path} holds no member yet.` });
   const path = resolve(cwd, input.argument("file"));
-  const passphrase = settings.get("passphrase") ?? (await askPassphrase(signal, true));
+  const passphrase = (await givenPassphrase(settings)) ?? (await askPassphrase(signal, true));
   const text = await sealIdentity({ identity, ...(mesh === undefined ? {} : { mesh }) }, passphrase);
   await writeNew(path, text);
   out.result({ exported: identity.name, file: path }, () =>

@@ -31,7 +31,7 @@ interface Status {
 
 /** Where this device stands, and what waits for its member. */
 export const run: CommandModule["run"] = async (context) => {
-  const { registry } = await (await openHome(context)).mesh();
+  const { registry } = await (await openHome(context)).pins();
   return withArchive(context, async (access) => {
     const status = await statusOf(access, registry);
     context.out.result(status, () => print(context, status));

@@ -10,5 +10,11 @@ export { encryptionKeyKeepMs, type IdentityFile } from "./identity-file.ts";
 export { type Protection, type Unlock } from "./identity-vault.ts";
 export { type Keyring } from "./system-keyring.ts";
 export { type MeshFile } from "./mesh-file.ts";
-export { fileError, preparePrivateFolder, readPrivateFile, writePrivateFile } from "./private-file.ts";
+export {
+  fileError,
+  preparePrivateFolder,
+  readPrivateFile,
+  requirePrivateFolder,
+  writePrivateFile,
+} from "./private-file.ts";
 export { prepareSocketFolder, socketPathOf } from "./socket-path.ts";

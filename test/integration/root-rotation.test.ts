@@ -125,10 +125,10 @@ describe("a change of the root key that is cut short", () => {
     const bob = await scope.join("bob");
     await bob.device.connect("@ada");
     const request = ada.device.request.bind(ada.device);
-    ada.device.request = ((type: string, body: never) =>
+    ada.device.request = (type: string, body: never) =>
       step === "the new key is kept" && type === "rotation.publish"
         ? Promise.reject(new ParleyError("closed"))
-        : request(type as never, body)) as typeof request;
+        : request(type as never, body);
     await ada.device.rotateRoot().catch((error: unknown) => toParleyError(error));
     await ada.device.stop();
     const left = kept.at(-1) ?? ada.identity;

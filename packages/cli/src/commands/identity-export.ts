@@ -1,7 +1,6 @@
-import { open } from "node:fs/promises";
 import { resolve } from "node:path";
 
-import { fileError, sealIdentity } from "@parley/client/node";
+import { createPrivateFile, fileError, sealIdentity } from "@parley/client/node";
 import { ParleyError } from "@parley/protocol";
 
 import type { CommandModule } from "../command.ts";
@@ -28,17 +27,13 @@ export const run: CommandModule["run"] = async (context) => {
 };
 
 async function writeNew(path: string, text: string): Promise<void> {
+  const file = await createPrivateFile(path);
   try {
-    const file = await open(path, "wx", 0o600);
-    try {
-      await file.writeFile(text);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
+    await file.writeFile(text);
+    await file.sync();
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "EEXIST")
-      throw new ParleyError("already_exists", { message: `${path} exists already; nothing was overwritten.` });
     throw fileError(path, error);
+  } finally {
+    await file.close();
   }
 }

@@ -1,4 +1,5 @@
 /** What a device keeps in files: homes, their locks and their sockets' places. Node only. */
+export { childEnvironment, type ChildOptions, startChild } from "./child-process.ts";
 export { DeviceLock } from "./device-lock.ts";
 export { FileSink } from "./file-sink.ts";
 export { type FileSource, openFileSource } from "./file-source.ts";
@@ -17,4 +18,5 @@ export {
   requirePrivateFolder,
   writePrivateFile,
 } from "./private-file.ts";
+export { createPrivateFile } from "./new-file.ts";
 export { prepareSocketFolder, socketPathOf } from "./socket-path.ts";

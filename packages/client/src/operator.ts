@@ -1,4 +1,4 @@
-/** What an operator signs: admissions and revocations. The registry only carries them. */
+/** What an operator signs: admissions and orders. The registry only carries them. */
 import {
   type Clock,
   comparisonWords,
@@ -6,7 +6,6 @@ import {
   type MeshTrust,
   peekStatement,
   signStatement,
-  type Signer,
   systemClock,
   verifyStatement,
 } from "@parley/core";
@@ -23,12 +22,14 @@ import {
 } from "@parley/protocol";
 
 import type { DeviceApi } from "./device-api.ts";
+import { OperatorOrders } from "./operator-orders.ts";
+import { openRoot, type OperatorRoot } from "./operator-root.ts";
+import { type OrderPublisherOptions, publishNext } from "./order-publisher.ts";
 import { statementLifeMs } from "./pairing.ts";
 
 export interface OperatorOptions {
   readonly device: DeviceApi;
-  /** The operator's root key; looked for when it is first needed, where it may be locked. */
-  readonly root: Signer | undefined | (() => Promise<Signer | undefined>);
+  readonly root: OperatorRoot;
   /** The newest pins, read again after a conflict. */
   readonly trust: () => MeshTrust | Promise<MeshTrust>;
   /** Origin of the registry, for links. */
@@ -73,8 +74,6 @@ export interface ApproveOptions {
   readonly lifeMs?: number;
 }
 
-/** Bound on the tries to publish a list that others change too. */
-const mostTries = 5;
 const mostPages = Math.ceil(limits.pendingPairings / limits.pageSize);
 
 /** An operator's acts over a connected device. */
@@ -148,7 +147,7 @@ export class Operator {
 
   /** Lets a pending member in, under the name that it signed. Returns the admission. */
   async approve(who: PendingMember, options: ApproveOptions = {}): Promise<string> {
-    const root = await this.#root();
+    const root = await openRoot(this.#options.root);
     const { mesh } = await this.#options.trust();
     const now = this.#clock.now();
     const number = await this.#nextAdmission(who.member);
@@ -172,26 +171,27 @@ export class Operator {
 
   /** Revokes a member by name or id: the next list is the last one and this entry. Reads the list again when another operator was faster. */
   async revoke(who: string, reason?: string): Promise<{ readonly member: string; readonly number: number }> {
-    const root = await this.#root();
     const member = await this.#memberId(who);
-    for (let attempt = 1; ; attempt++) {
-      const trust = await this.#options.trust();
-      if (trust.isRevoked(member)) return { member, number: trust.revocationNumber };
-      const now = this.#clock.now();
-      const entry = { member, at: now, ...(reason === undefined ? {} : { reason }) };
-      const number = trust.revocationNumber + 1;
-      const revoked = [...(trust.revocationList?.revoked ?? []), entry];
-      const revocations = await signStatement("revocations", { mesh: trust.mesh, number, revoked, iat: now }, root);
-      try {
-        await this.#options.device.request("revocations.publish", { revocations });
-        return { member, number };
-      } catch (error) {
-        const lost = isParleyError(error) && (error.code === "conflict" || error.code === "stale_statement");
-        if (!lost || attempt === mostTries) throw error;
-        // What the registry pushed before this reply has been taken when the reply is here.
-        await this.#options.device.request("ping", {});
-      }
-    }
+    const number = await publishNext(
+      "revocations",
+      (trust) => {
+        if (trust.isRevoked(member)) return undefined;
+        const entry = { member, at: this.#clock.now(), ...(reason === undefined ? {} : { reason }) };
+        return { revoked: [...(trust.revocationList?.revoked ?? []), entry] };
+      },
+      this.#publishing,
+    );
+    return { member, number };
+  }
+
+  /** Policy and restrictions. */
+  get orders(): OperatorOrders {
+    return new OperatorOrders(this.#publishing);
+  }
+
+  get #publishing(): OrderPublisherOptions {
+    const { device, root, trust } = this.#options;
+    return { device, root, trust, now: () => this.#clock.now() };
   }
 
   async #memberId(who: string): Promise<string> {
@@ -231,15 +231,5 @@ export class Operator {
       if (isParleyError(error) && (error.code === "unknown_member" || error.code === "not_found")) return 1;
       throw error;
     }
-  }
-
-  async #root(): Promise<Signer> {
-    const given = this.#options.root;
-    const root = typeof given === "function" ? await given() : given;
-    if (root === undefined)
-      throw new ParleyError("forbidden", {
-        message: "This device does not hold an operator's root key; do this on the device that paired first.",
-      });
-    return root;
   }
 }

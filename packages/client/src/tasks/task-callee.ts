@@ -14,6 +14,7 @@ import {
 
 import { textOf } from "../body.ts";
 import type { AllowedPaths } from "../delivery.ts";
+import { denied, type Gate } from "../gate.ts";
 import type { Peer } from "../peer.ts";
 import type { LiveEnvelope } from "../section-handler.ts";
 import { callNumberOf } from "./call-number.ts";
@@ -24,6 +25,7 @@ export interface TaskCalleeOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly send: (peer: Peer, kind: number, body: unknown, paths: AllowedPaths | undefined) => Promise<void>;
+  readonly gate: Pick<Gate, "decide" | "isPaused">;
   /** Told when the number of tasks at work changes: presence carries it. */
   readonly onLoad: (load: number) => void;
   readonly onError: (error: unknown) => void;
@@ -118,6 +120,7 @@ export class TaskCallee {
     if (message.taskId !== undefined)
       throw new ParleyError("task_not_found", { message: "A task does not take further messages yet." });
     const { sender } = follower.peer;
+    this.#checkPolicy(call, follower.peer);
     const input = message.parts.find((part) => part.data !== undefined)?.data;
     const admitted = this.#admit?.({ skill: call.skill, input, from: sender });
     if (admitted !== undefined) await admitted;
@@ -139,6 +142,14 @@ export class TaskCallee {
       progress: (text) => held.progress(text),
       artifact: (artifact, options) => held.artifact(artifact, options),
     });
+  }
+
+  #checkPolicy({ skill }: SendCall, { member }: Peer): void {
+    const { gate } = this.#options;
+    if (gate.isPaused) throw new ParleyError("paused", { message: "An operator paused this agent." });
+    const question = { action: "call" as const, skill };
+    const decision = gate.decide(member, question);
+    if (!decision.allowed) throw denied(member, undefined, question, decision);
   }
 
   #hold(follower: Follower, contextId: string | undefined, timeLimitMs: number): HeldTask {

@@ -94,6 +94,7 @@ const bodies: Readonly<Record<string, unknown>> = {
   "pairing.approve": { pairing: id16, admission: "a.b.c" },
   "pairing.reject": { pairing: id16 },
   "order.publish": { type: "revocations", statement: "a.b.c" },
+  "node.certify": { certificate: "a.b.c" },
   "mailbox.ack": { offset: 0 },
   "inbox.release": { generation: 1000 },
   "mailbox.refuse": { offset: 0, code: "cannot_open" },

@@ -17,6 +17,7 @@ import {
 import { decodeRoutedFrame, limits, toBase64url } from "@parley/protocol";
 
 import { Arrivals } from "./arrivals.ts";
+import { CertificateRenewal } from "./certificate-renewal.ts";
 import type { ContactBook } from "./conversations/contact-book.ts";
 import type { DeviceApi } from "./device-api.ts";
 import { DeviceEnding } from "./device-ending.ts";
@@ -65,6 +66,7 @@ export class DeviceParts {
   readonly directory: Directory;
   readonly presence: OwnPresence;
   readonly card: OwnCard;
+  readonly renewal: CertificateRenewal;
   readonly intake: Intake;
   readonly relay: Relay;
   readonly placement: TaskPlacement;
@@ -112,6 +114,7 @@ export class DeviceParts {
     });
     this.presence = new OwnPresence(this.session, clock, this.notices.log);
     this.card = new OwnCard(this);
+    this.renewal = new CertificateRenewal(this);
     this.intake = new Intake(this, state);
     this.relay = this.#makeRelay();
     this.placement = new TaskPlacement(this.own.identity.device.id);
@@ -193,7 +196,10 @@ export class DeviceParts {
       events: {
         onHeard: () => !this.sleep.look(),
         onState: (state, error, retryInMs) => this.notices.session(state, error, retryInMs),
-        onWelcome: ({ mailbox }) => this.news.onWelcome(mailbox),
+        onWelcome: ({ mailbox }) => {
+          this.news.onWelcome(mailbox);
+          this.renewal.onSession();
+        },
         onPush: (push) => this.news.onPush(push),
         onDelivery: (bytes) => this.relay.receive(bytes),
         onPosts: (bytes) => this.exchanges.channels.onPosts(bytes),

@@ -79,10 +79,11 @@ export class Device implements DeviceApi {
   }
 
   async stop(): Promise<void> {
-    const { own, session, intake, peers, arrivals, ending, writes } = this.#parts;
+    const { own, renewal, session, intake, peers, arrivals, ending, writes } = this.#parts;
     this.#exchanges.callee.stop();
     intake.holder.close();
     own.stop();
+    renewal.stop();
     await ending.drain();
     arrivals.close();
     intake.lanes.pause();

@@ -173,7 +173,11 @@ export const requestTable = {
     everyone,
     "A fresh membership lease for this device.",
     empty,
-    z.strictObject({ lease: compactSchema }),
+    z.strictObject({
+      lease: compactSchema,
+      /** The node's certificate as it is now: a session may outlast the one that it began with. */
+      node: compactSchema.optional(),
+    }),
   ),
   "ice.get": request(
     everyone,
@@ -221,6 +225,12 @@ export const requestTable = {
     operatorsOnly,
     "Publishes the next of the operators' orders: the revocation list, the policy or the list of restrictions.",
     orderSchema,
+    empty,
+  ),
+  "node.certify": request(
+    operatorsOnly,
+    "Publishes another certificate of this node's key.",
+    z.strictObject({ certificate: compactSchema }),
     empty,
   ),
   "mailbox.ack": request(

@@ -23,6 +23,8 @@ export interface Registry {
   stop(): Promise<void>;
   /** Secret of the one-time link; undefined before the start and once the mesh is claimed. */
   readonly claimSecret: string | undefined;
+  /** When the certificate of this node's key runs out, ms since 1970; undefined while the mesh is not claimed. */
+  readonly certifiedUntil: number | undefined;
   /** Resolves once the mesh is claimed; at once when it is. Never when that does not happen in this life of the node. */
   readonly claimed: Promise<void>;
   /** Opens an invite for an edge of this node, to ask to be let in with like any other member. Its secret is given here only. */
@@ -57,6 +59,10 @@ class HttpRegistry implements Registry {
 
   get claimSecret(): string | undefined {
     return this.#node.claimSecret;
+  }
+
+  get certifiedUntil(): number | undefined {
+    return this.#node.certifiedUntil;
   }
 
   get claimed(): Promise<void> {

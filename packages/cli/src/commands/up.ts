@@ -11,6 +11,7 @@ import { printDoorNews } from "../door/door-news.ts";
 import { PlainDoor } from "../door/plain-door.ts";
 import { processLog } from "../log-line.ts";
 import { nodeKeyOf } from "../registry-folder.ts";
+import { endingSoon } from "../statement-end.ts";
 import { untilAborted } from "../until-aborted.ts";
 
 /** The STUN and TURN servers that the settings name. */
@@ -65,6 +66,7 @@ export const run: CommandModule["run"] = async (context) => {
     try {
       const listener = await door?.start(registry, ownAddress(settings.get("host"), port));
       announce(context, registry, { node: nodeKey.id, port, door: doorMember, listener });
+      warnOfEnd(context, registry);
       await untilAborted(signal);
       out.note("stopping: saying goodbye to the devices…");
       await door?.close();
@@ -78,6 +80,13 @@ export const run: CommandModule["run"] = async (context) => {
   }
   return 0;
 };
+
+/** Nobody gets in with a node whose certificate has run out but its operators. */
+function warnOfEnd({ out }: CommandContext, { certifiedUntil }: Registry): void {
+  const ending = certifiedUntil === undefined ? undefined : endingSoon(certifiedUntil, Date.now());
+  if (ending !== undefined)
+    out.note(`The certificate of this node ${ending}; an operator's device renews it while it is connected.`);
+}
 
 /** How this process itself reaches the registry. */
 function ownAddress(host: string, port: number): string {

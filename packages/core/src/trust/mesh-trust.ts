@@ -188,14 +188,17 @@ export class MeshTrust {
     return isNews;
   }
 
-  /** Verifies a node's key certificate and returns the key. */
-  async verifyNode(certificate: string): Promise<{ node: string; key: string }> {
+  /** Verifies a node's key certificate and returns the key. `isExpiredFine` is for whoever comes to renew it. */
+  async verifyNode(
+    certificate: string,
+    { isExpiredFine = false }: { readonly isExpiredFine?: boolean } = {},
+  ): Promise<{ node: string; key: string }> {
     const { node, key, exp } = await verifyByOperator("node", certificate, this.#operators).catch((cause: unknown) => {
       throw new ParleyError("registry_key_mismatch", { cause });
     });
     if ((await idOfKey("node", key)) !== node)
       throw new ParleyError("registry_key_mismatch", { message: "A node's id is not the hash of its key." });
-    if (exp <= this.#options.now())
+    if (exp <= this.#options.now() && !isExpiredFine)
       throw new ParleyError("registry_key_mismatch", {
         message: "The registry node's certificate has expired; an operator has to renew it.",
       });

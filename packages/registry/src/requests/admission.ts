@@ -25,7 +25,7 @@ export function admissionRequests({
   invites,
   pairings,
   authority,
-}: AdmissionServices): RequestHandlers<RequestsOf<"invite" | "pairing" | "order">> {
+}: AdmissionServices): RequestHandlers<RequestsOf<"invite" | "pairing" | "order" | "node">> {
   return {
     "invite.create": (caller, wanted) => {
       authority.check({ action: "invite", who: caller }, "invite anybody");
@@ -43,6 +43,10 @@ export function admissionRequests({
     },
     "pairing.reject": async (_caller, { pairing, reason }) => {
       await pairings.reject(pairing, reason);
+      return {};
+    },
+    "node.certify": async (_caller, { certificate }) => {
+      await mesh.certify(certificate);
       return {};
     },
     "order.publish": async (_caller, { type, statement }) => {

@@ -44,17 +44,27 @@ it("keeps private keys under a passphrase, which every command that opens them n
     "cannot_open",
   ]);
   expect((await parley(["members", ...at], { env })).code).toBe(0);
+});
+
+it("takes the passphrase from a file that nobody else can read, and says where there is no keyring", async () => {
+  await mesh.join("eve");
+  const at = ["--home", mesh.home("eve")];
   const file = join(temporaryFolder(), "passphrase");
   writeFileSync(file, `${passphrase}\n`, { mode: 0o600 });
-  expect((await parley(["members", ...at, "--passphrase-file", file])).code).toBe(0);
-  chmodSync(file, 0o640);
-  expect(await failure(["members", ...at, "--passphrase-file", file])).toEqual([1, "storage_unavailable"]);
-  expect(await failure(["identity", "protect", "--keyring", ...at], { env: { ...env, ...nowhere } })).toEqual([
+  const given = [...at, "--passphrase-file", file];
+  expect((await parley(["identity", "protect", "--passphrase", ...given])).code).toBe(0);
+  expect((await parley(["identity", "show", ...given])).code).toBe(0);
+  expect(await failure(["identity", "protect", "--keyring", ...given], { env: nowhere })).toEqual([
     1,
     "keyring_unavailable",
   ]);
-  expect((await parley(["identity", "unprotect", ...at], { env })).code).toBe(0);
-  expect((await parley(["members", ...at])).code).toBe(0);
+  expect((await parley(["identity", "unprotect", ...given])).code).toBe(0);
+  chmodSync(file, 0o640);
+  expect((await parley(["identity", "show", ...at])).code).toBe(0);
+  expect(await failure(["identity", "export", join(temporaryFolder(), "e"), ...given])).toEqual([
+    1,
+    "storage_unavailable",
+  ]);
 });
 
 it("needs no passphrase beside the process that holds the device, and does not change its keys under it", async () => {

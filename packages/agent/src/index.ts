@@ -14,7 +14,7 @@ export {
 export { cardOf, type CardOwner } from "./agent-card.ts";
 export { type Mention } from "./agent-channels.ts";
 export { call, callAny } from "./call.ts";
-export { type Environment, loadEnvFile, maxEnvFileBytes } from "./env-file.ts";
+export { type Environment, envFileWarning, loadEnvFile, maxEnvFileBytes } from "./env-file.ts";
 export { initAgent, type InitAgentOptions, type InitAgentResult } from "./init-agent.ts";
 export { createLog, type LogLevel, type LogOptions } from "./log.ts";
 export { loadManifest, type Manifest, maxManifestBytes } from "./manifest.ts";

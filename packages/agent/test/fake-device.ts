@@ -204,6 +204,10 @@ export class FakeDevice implements Fake {
     this.#admission = admit;
   }
 
+  rotateRoot(): Promise<never> {
+    throw new ParleyError("unsupported_operation");
+  }
+
   async publishCard(card: AgentCard): Promise<void> {
     this.card = card;
   }

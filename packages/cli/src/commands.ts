@@ -438,6 +438,28 @@ export const commandTable: readonly CommandRow[] = [
     load: () => import("./commands/identity-export.ts"),
   },
   {
+    path: ["identity", "protect"],
+    summary: "Puts the private keys of this home under a passphrase or into the keyring",
+    options: [
+      { name: "passphrase", means: "under a passphrase, which is asked for or read as --passphrase-file says" },
+      { name: "keyring", means: "the system's keyring opens them while the person's session is unlocked" },
+    ],
+    examples: ["parley identity protect --passphrase", "parley identity protect --keyring"],
+    load: () => import("./commands/identity-protect.ts"),
+  },
+  {
+    path: ["identity", "unprotect"],
+    summary: "Keeps the private keys of this home as they are, readable by its owner alone",
+    examples: ["parley identity unprotect"],
+    load: () => import("./commands/identity-unprotect.ts"),
+  },
+  {
+    path: ["identity", "rotate"],
+    summary: "Gives this member a new root key; its id, its name and its devices stay",
+    examples: ["parley identity rotate"],
+    load: () => import("./commands/identity-rotate.ts"),
+  },
+  {
     path: ["identity", "import"],
     summary: "Restores a member from an exported file into an empty home folder",
     arguments: [{ name: "file", means: "what parley identity export wrote" }],

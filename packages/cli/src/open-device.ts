@@ -8,6 +8,7 @@ import { type ExitCode, isParleyError, ParleyError, visible } from "@parley/prot
 import { beginHomeDevice, type HomeDevice, settlePairing } from "@parley/sdk";
 
 import type { CommandContext } from "./command-context.ts";
+import { unlockOf } from "./home-unlock.ts";
 import { processLog } from "./log-line.ts";
 import { lookOut } from "./network-lookout.ts";
 import { ownIceServers } from "./own-ice-servers.ts";
@@ -37,7 +38,8 @@ const connectMs = 10_000;
 /** What a command that can do without the registry waits for it. */
 export const briefMs = 3000;
 
-export const openHome = (context: CommandContext): Promise<Home> => Home.open(context.settings.home.path);
+export const openHome = (context: CommandContext): Promise<Home> =>
+  Home.open(context.settings.home.path, { unlock: unlockOf(context) });
 
 /** Opens the home's device and waits until it is connected. Throws `not_admitted`, `unreachable`, `device_in_use`, ... */
 export async function openDevice(context: CommandContext, options: OpenDeviceOptions = {}): Promise<OpenDevice> {
@@ -177,7 +179,7 @@ export async function withJournal<Result>(
 ): Promise<Result> {
   const home = await openHome(context);
   // Throws in a home that holds no member.
-  await home.mesh();
+  await home.pins();
   const opened = await attachOrHold(home, context, { serves: false });
   try {
     return await work(opened.device);

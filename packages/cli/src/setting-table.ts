@@ -268,8 +268,14 @@ export const settingTable = {
   passphrase: {
     kind: "text",
     secret: true,
-    means: "Passphrase of an exported identity, where nobody can be asked for it.",
+    means: "Passphrase of protected keys or of an exported identity, where nobody can be asked for it.",
     defaultMeans: "asked for on the terminal",
+  },
+  "passphrase-file": {
+    kind: "file",
+    value: "FILE",
+    means: "File whose first line is the passphrase; nobody else may read it. `/dev/fd/3` reads a file descriptor.",
+    defaultMeans: "none",
   },
 } as const satisfies Record<string, SettingRow>;
 
@@ -277,7 +283,7 @@ export type SettingName = keyof typeof settingTable;
 export const settingNames = Object.keys(settingTable) as readonly SettingName[];
 
 /** Settings of every command. */
-export const commonSettings: readonly SettingName[] = ["home", "json"];
+export const commonSettings: readonly SettingName[] = ["home", "passphrase-file", "json"];
 
 interface KindValues {
   readonly text: string;

@@ -25,6 +25,7 @@ import type { LinkFailure } from "./link-failure.ts";
 import type { FindQuery, FoundMembers, MemberView } from "./member-view.ts";
 import type { MetricSample } from "./metrics.ts";
 import type { PathReason } from "./path-reason.ts";
+import type { RootKeyChange } from "./root-rotation.ts";
 import type { DelegateRequest, TaskAdmission, TaskHandler, TaskRun } from "./tasks/task-run.ts";
 
 /** Where a device stands with its registry. */
@@ -153,6 +154,12 @@ export interface DeviceApi {
   /** Takes tasks from others. */
   serve(handler: TaskHandler, admit?: TaskAdmission): void;
   publishCard(card: AgentCard): Promise<void>;
+  /**
+   * Gives the member a new root key, signed by the present one; the member's id, devices, links and streams stay. What was
+   * begun before and cut short is brought to its end. Throws `forbidden` on a device without the root key and for an
+   * operator, `limit_reached`.
+   */
+  rotateRoot(): Promise<RootKeyChange>;
   setAvailability(availability: Availability): Promise<void>;
 }
 

@@ -19,6 +19,7 @@ import { decodeRoutedFrame, limits, toBase64url } from "@parley/protocol";
 import { Arrivals } from "./arrivals.ts";
 import { openAuditMemory } from "./audit/audit-memory.ts";
 import { AuditWatch } from "./audit/audit-watch.ts";
+import { CertificateRenewal } from "./certificate-renewal.ts";
 import type { ContactBook } from "./conversations/contact-book.ts";
 import type { DeviceApi } from "./device-api.ts";
 import { DeviceEnding } from "./device-ending.ts";
@@ -69,6 +70,7 @@ export class DeviceParts {
   readonly directory: Directory;
   readonly presence: OwnPresence;
   readonly card: OwnCard;
+  readonly renewal: CertificateRenewal;
   readonly intake: Intake;
   readonly relay: Relay;
   readonly placement: TaskPlacement;
@@ -114,11 +116,13 @@ export class DeviceParts {
       onMember: (view) => {
         this.own.onMember(view.verified);
         this.exchanges.chains.onMember(view.verified);
+        this.exchanges.delegations.onMember(view.verified);
         this.peers.onDevices(view);
       },
     });
     this.presence = new OwnPresence(this.session, clock, this.notices.log);
     this.card = new OwnCard(this);
+    this.renewal = new CertificateRenewal(this);
     this.intake = new Intake(this, state);
     this.relay = this.#makeRelay();
     this.placement = new TaskPlacement(this.own.identity.device.id);
@@ -210,6 +214,7 @@ export class DeviceParts {
         onState: (state, error, retryInMs) => this.notices.session(state, error, retryInMs),
         onWelcome: ({ mailbox, statement, nodeKey, roles }) => {
           this.news.onWelcome(mailbox);
+          this.renewal.onSession();
           this.audit.onSession({ node: statement.node, nodeKey, roles });
         },
         onPush: (push) => this.news.onPush(push),

@@ -30,6 +30,7 @@ import { type LiveMessage, LiveStreamWriter } from "./live-stream-writer.ts";
 import type { FindQuery, FoundMembers, MemberView } from "./member-view.ts";
 import type { MetricSample } from "./metrics.ts";
 import { linkPaths } from "./path-rules.ts";
+import type { RootKeyChange } from "./root-rotation.ts";
 import { startSession } from "./session-wait.ts";
 import type { DelegateRequest, TaskAdmission, TaskHandler, TaskRun } from "./tasks/task-run.ts";
 
@@ -80,10 +81,11 @@ export class Device implements DeviceApi {
   }
 
   async stop(): Promise<void> {
-    const { own, session, intake, peers, arrivals, ending, writes, audit } = this.#parts;
+    const { own, renewal, session, intake, peers, arrivals, ending, writes, audit } = this.#parts;
     this.#exchanges.callee.stop();
     intake.holder.close();
     own.stop();
+    renewal.stop();
     audit.stop();
     await ending.drain();
     arrivals.close();
@@ -221,6 +223,10 @@ export class Device implements DeviceApi {
 
   publishCard(card: AgentCard): Promise<void> {
     return this.#parts.card.publish(card);
+  }
+
+  rotateRoot(): Promise<RootKeyChange> {
+    return this.#parts.own.rotateRoot();
   }
 
   async setAvailability(availability: Availability): Promise<void> {

@@ -1,5 +1,5 @@
 /** Members as the registry tells of them, each verified against the pins before anybody sees it. */
-import { type MeshTrust, peekStatement, type VerifiedMember } from "@parley/core";
+import { type MeshTrust, peekStatement, type VerifiedMember, verifyDevices } from "@parley/core";
 import { type DevicePresence, limits, type MemberEntry, ParleyError, parseName, toParleyError } from "@parley/protocol";
 
 import type { FindQuery, FoundMembers, MemberView } from "./member-view.ts";
@@ -215,13 +215,20 @@ export class Directory {
 
   /**
    * Takes a device list that the member itself passed on over a link. From then on an older one from the registry is
-   * `stale_statement`. Undefined when it is no news.
+   * `stale_statement`. One under a root key that is not known yet has the registry asked. Undefined when it is no news.
    */
   async onDevices(of: VerifiedMember, devices: string): Promise<MemberView | undefined> {
-    const before = this.#known.get(of.member);
-    const record = before?.verified.record ?? of.record;
-    if (peekStatement("devices", devices).number <= peekStatement("devices", record.devices).number) return undefined;
-    return this.onChanged(of.member, { ...record, devices });
+    const before = this.#known.get(of.member)?.verified ?? of;
+    const isNews = ({ record }: VerifiedMember): boolean =>
+      peekStatement("devices", devices).number > peekStatement("devices", record.devices).number;
+    if (!isNews(before)) return undefined;
+    const { member, rootKey } = before;
+    const isUnderKnownKey = await verifyDevices(this.#trust.mesh, member, rootKey, devices).then(
+      () => true,
+      () => false,
+    );
+    const known = isUnderKnownKey || !this.#session.isOpen ? before : (await this.refresh(member)).verified;
+    return isNews(known) ? this.onChanged(member, { ...known.record, devices }) : undefined;
   }
 
   #remember(view: MemberView): void {

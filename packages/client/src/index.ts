@@ -31,6 +31,7 @@ export type {
 export { Device } from "./device.ts";
 export type { DeviceApi, DeviceEvent, LinkSettings, LinkView, SessionState } from "./device-api.ts";
 export { type LinkFailure, linkFailures } from "./link-failure.ts";
+export type { RootKeyChange } from "./root-rotation.ts";
 export { type MetricName, type MetricSample, metricTable } from "./metrics.ts";
 export { type PathReason, pathReasons } from "./path-reason.ts";
 export type { DeviceOptions, LogLine } from "./device-options.ts";

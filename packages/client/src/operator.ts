@@ -6,7 +6,6 @@ import {
   type MeshTrust,
   peekStatement,
   signStatement,
-  type Signer,
   systemClock,
   verifyStatement,
 } from "@parley/core";
@@ -24,13 +23,13 @@ import {
 
 import type { DeviceApi } from "./device-api.ts";
 import { OperatorOrders } from "./operator-orders.ts";
-import { keyMissing, type OrderPublisherOptions, publishNext } from "./order-publisher.ts";
+import { openRoot, type OperatorRoot } from "./operator-root.ts";
+import { type OrderPublisherOptions, publishNext } from "./order-publisher.ts";
 import { statementLifeMs } from "./pairing.ts";
 
 export interface OperatorOptions {
   readonly device: DeviceApi;
-  /** The operator's root key. */
-  readonly root: Signer | undefined;
+  readonly root: OperatorRoot;
   /** The newest pins, read again after a conflict. */
   readonly trust: () => MeshTrust | Promise<MeshTrust>;
   /** Origin of the registry, for links. */
@@ -148,7 +147,7 @@ export class Operator {
 
   /** Lets a pending member in, under the name that it signed. Returns the admission. */
   async approve(who: PendingMember, options: ApproveOptions = {}): Promise<string> {
-    const root = this.#root();
+    const root = await openRoot(this.#options.root);
     const { mesh } = await this.#options.trust();
     const now = this.#clock.now();
     const number = await this.#nextAdmission(who.member);
@@ -232,11 +231,5 @@ export class Operator {
       if (isParleyError(error) && (error.code === "unknown_member" || error.code === "not_found")) return 1;
       throw error;
     }
-  }
-
-  #root(): Signer {
-    const { root } = this.#options;
-    if (root === undefined) throw keyMissing();
-    return root;
   }
 }

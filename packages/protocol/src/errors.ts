@@ -66,6 +66,20 @@ export const errorTable = {
   superseded: row(false, 409, 4315, 4, "A newer session of this device took over."),
   device_in_use: row(false, 409, 4316, 1, "Another process holds this device; stop it, or use another home folder."),
   device_removed: row(false, 403, 4343, 4, "Its member took this device off the list; enrol it anew by a device link."),
+  identity_locked: row(
+    false,
+    403,
+    4361,
+    4,
+    "The keys in this home are under a passphrase; set PARLEY_PASSPHRASE_FILE or PARLEY_PASSPHRASE, or run it on a terminal.",
+  ),
+  keyring_unavailable: row(
+    false,
+    503,
+    4362,
+    1,
+    "No keyring of the system can be used here, or it is locked; unlock it, or protect the keys with a passphrase.",
+  ),
   // What somebody claims does not hold.
   bad_signature: row(false, 401, 4317, 4, "A signature does not match; what it covers was not accepted."),
   registry_key_mismatch: row(

@@ -145,6 +145,12 @@ export const requestTable = {
     z.strictObject({ devices: compactSchema }),
     empty,
   ),
+  "rotation.publish": request(
+    everyone,
+    "Publishes the next root key of one's own member, with the device list and the card that the new key signed.",
+    z.strictObject({ rotation: compactSchema, devices: compactSchema, card: compactSchema.optional() }),
+    empty,
+  ),
   "device.invite": request(
     everyone,
     "Opens a device link of one's own member; asking again while it lives tells whether somebody used it.",
@@ -175,7 +181,11 @@ export const requestTable = {
     everyone,
     "A fresh membership lease for this device.",
     empty,
-    z.strictObject({ lease: compactSchema }),
+    z.strictObject({
+      lease: compactSchema,
+      /** The node's certificate as it is now: a session may outlast the one that it began with. */
+      node: compactSchema.optional(),
+    }),
   ),
   "ice.get": request(
     everyone,
@@ -223,6 +233,12 @@ export const requestTable = {
     operatorsOnly,
     "Publishes the next of the operators' orders: the revocation list, the policy or the list of restrictions.",
     orderSchema,
+    empty,
+  ),
+  "node.certify": request(
+    operatorsOnly,
+    "Publishes another certificate of this node's key.",
+    z.strictObject({ certificate: compactSchema }),
     empty,
   ),
   "mailbox.ack": request(

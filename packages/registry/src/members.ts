@@ -139,8 +139,7 @@ export class Members {
       const root = await verifyRootKey(mesh, record.root, record.rotations);
       const list = await verifyDevices(mesh, member, root.key, compact);
       refuseOlder("device list", list.number, peekStatement("devices", record.devices).number);
-      // Dated ahead, it would look fresh for ever.
-      if (list.devicesAt > this.#options.now() + limits.clockSkewMs) throw new ParleyError("clock_skew");
+      refuseDatedAhead(list.devicesAt, this.#options.now());
       return { record: bounded({ ...record, devices: compact }) };
     });
   }
@@ -169,6 +168,46 @@ export class Members {
       const known = record.withdrawals === undefined ? 0 : peekStatement("withdrawals", record.withdrawals).number;
       refuseOlder("list of withdrawals", number, known);
       return { record: bounded({ ...record, withdrawals: compact }) };
+    });
+  }
+
+  /**
+   * Stores the next root key with all that it signed anew, in one step. The same once more changes nothing; one that does
+   * not follow what is known, or that leaves the card behind, is refused.
+   */
+  async publishRotation(
+    member: string,
+    {
+      rotation,
+      devices,
+      card,
+    }: { readonly rotation: string; readonly devices: string; readonly card?: string | undefined },
+  ): Promise<void> {
+    const { mesh } = this.#options.mesh.require();
+    await this.#change(member, async (current) => {
+      const { record } = requireMember(current);
+      if (record.rotations.at(-1) === rotation) return undefined;
+      const rotations = [...record.rotations, rotation];
+      if (rotations.length > limits.rotations)
+        throw new ParleyError("limit_reached", {
+          message: `A root key changes at most ${limits.rotations} times; a new member has to take over.`,
+        });
+      const signed = peekStatement("rotation", rotation);
+      if (signed.number !== rotations.length)
+        throw new ParleyError("stale_statement", {
+          message: `Rotation ${signed.number} of a root key was offered; number ${rotations.length} is next.`,
+        });
+      const root = await verifyRootKey(mesh, record.root, rotations);
+      const list = await verifyDevices(mesh, member, root.key, devices);
+      refuseOlder("device list", list.number, peekStatement("devices", record.devices).number);
+      refuseDatedAhead(list.devicesAt, this.#options.now());
+      const { card: before, withdrawals: _withdrawals, ...rest } = record;
+      if (before === undefined && card === undefined) return { record: bounded({ ...rest, rotations, devices }) };
+      if (card === undefined)
+        throw new ParleyError("invalid_argument", { message: "The new root key has to sign the card, too." });
+      const { number } = await verifyCard(mesh, member, root.key, card);
+      refuseOlder("card", number, before === undefined ? 0 : peekStatement("card", before).number);
+      return { record: bounded({ ...rest, rotations, devices, card }) };
     });
   }
 
@@ -246,6 +285,11 @@ function refuseOlder(what: string, number: number, known: number): void {
   throw new ParleyError("stale_statement", {
     message: `A ${what} with number ${number} was offered; number ${known} is known.`,
   });
+}
+
+/** Dated ahead, a list would look fresh for ever. */
+function refuseDatedAhead(at: number, now: number): void {
+  if (at > now + limits.clockSkewMs) throw new ParleyError("clock_skew");
 }
 
 function bounded(record: MemberRecord): MemberRecord {

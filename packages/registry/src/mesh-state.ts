@@ -141,6 +141,16 @@ export class MeshState {
     if (stored !== undefined) await this.#take(stored.value, stored.revision);
   }
 
+  /** Takes another certificate of this node's key. */
+  async certify(certificate: string): Promise<void> {
+    const { operators } = this.require();
+    await this.#verifyCertificate(certificate, operators);
+    const stored = await this.#stored.change(keys.meshState, (current) =>
+      current === undefined || current.certificate === certificate ? undefined : { ...current, certificate },
+    );
+    if (stored !== undefined) await this.#take(stored.value, stored.revision);
+  }
+
   async #checkNext(
     list: Statement<"revocations">,
     before: string | undefined,
@@ -165,15 +175,20 @@ export class MeshState {
   }
 
   async #verifyCertificate(certificate: string, operators: OperatorSet): Promise<void> {
-    const { nodeKey, now } = this.#options;
+    const { exp } = await this.#certified(certificate, operators);
+    if (exp <= this.#options.now()) throw certificateExpired();
+  }
+
+  /** What a certificate of this node's key says, be it that it has run out. */
+  async #certified(certificate: string, operators: OperatorSet): Promise<Statement<"node">> {
+    const { nodeKey } = this.#options;
     const node = await verifyByOperator("node", certificate, operators);
     if (node.node !== nodeKey.id || node.key !== nodeKey.publicKey) {
       throw new ParleyError("registry_key_mismatch", {
         message: "The mesh's certificate names another node key than this registry holds; restore its key file.",
       });
     }
-    if (node.exp <= now())
-      throw new ParleyError("expired", { message: "The node's certificate has expired; an operator has to renew it." });
+    return node;
   }
 
   #follow(change: RecordChange): void {
@@ -187,7 +202,9 @@ export class MeshState {
     const taken = this.#taking.then(async () => {
       if (revision <= this.#revision) return;
       const operators = await verifyOperators(stored.operators);
-      if (this.#claimed === undefined) await this.#verifyCertificate(stored.certificate, operators);
+      const { exp } = await this.#certified(stored.certificate, operators);
+      // Only operators' devices come in then, to renew it.
+      if (this.#claimed === undefined && exp <= this.#options.now()) this.#options.onError(certificateExpired());
       const { revocations: compact, certificate, founder } = stored;
       const revocations =
         compact === undefined
@@ -203,3 +220,8 @@ export class MeshState {
     return taken;
   }
 }
+
+const certificateExpired = (): ParleyError =>
+  new ParleyError("expired", {
+    message: "The node's certificate has expired; an operator has to renew it with `parley operator certify`.",
+  });

@@ -63,6 +63,11 @@ export class RegistryNode {
     };
   }
 
+  get certifiedUntil(): number | undefined {
+    const certificate = this.#parts.mesh.claimed?.certificate;
+    return certificate === undefined ? undefined : peekStatement("node", certificate).exp;
+  }
+
   get claimSecret(): string | undefined {
     return this.#claim.value;
   }

@@ -22,6 +22,8 @@ export interface Registry {
   stop(): Promise<void>;
   /** Secret of the one-time link; undefined before the start and once the mesh is claimed. */
   readonly claimSecret: string | undefined;
+  /** When the certificate of this node's key runs out, ms since 1970; undefined while the mesh is not claimed. */
+  readonly certifiedUntil: number | undefined;
   /** Resolves once the mesh is claimed; at once when it is. Never when that does not happen in this life of the node. */
   readonly claimed: Promise<void>;
   /** New connections get this certificate, of a registry that was given one. Throws `invalid_config`, and goes on with the earlier one. */
@@ -66,6 +68,10 @@ class HttpRegistry implements Registry {
 
   get claimSecret(): string | undefined {
     return this.#node.claimSecret;
+  }
+
+  get certifiedUntil(): number | undefined {
+    return this.#node.certifiedUntil;
   }
 
   get claimed(): Promise<void> {

@@ -55,8 +55,8 @@ const lingerMs = 5000;
 
 /** A home that waits for approval asks once what became of it. Throws `not_admitted` where it is not in its mesh yet. */
 export async function settlePairing(home: Home, signal?: AbortSignal): Promise<void> {
+  if ((await home.pins()).state === "admitted") return;
   const { state, registry, trust, identity, pairing } = await home.mesh();
-  if (state === "admitted") return;
   if (state === "unconfirmed" || pairing === undefined) {
     throw new ParleyError("not_admitted", {
       message:
@@ -120,13 +120,15 @@ async function tryAttach(home: Home): Promise<AttachedDevice | undefined> {
 }
 
 async function attachedDevice(home: Home, device: AttachedDevice): Promise<HomeDevice> {
-  const { registry, identity } = await home.mesh();
-  const trust = async () => (await home.mesh()).trust;
+  const { registry } = await home.pins();
+  const trust = async () => (await home.pins()).trust;
+  // The holder's socket needs no key: only who signs has to open them.
+  const root = async () => (await home.mesh()).identity.root;
   return {
     device,
     home,
     holderGone: device.closed,
-    operator: new Operator({ device, root: identity.root, trust, registry }),
+    operator: new Operator({ device, root, trust, registry }),
     // The process that holds the device keeps the files up to date.
     devices: new MemberDevices({ device, identity: async () => (await home.mesh()).identity, trust, registry }),
     close: () => device.stop(),

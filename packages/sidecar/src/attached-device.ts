@@ -15,6 +15,7 @@ import type {
   MemberView,
   PingResult,
   PurgeQuery,
+  RootKeyChange,
   SendOptions,
   Sender,
   Sent,
@@ -315,6 +316,10 @@ class Attached implements AttachedDevice {
 
   async publishCard(card: AgentCard): Promise<void> {
     await this.#calls.call("publishCard", { card });
+  }
+
+  rotateRoot(): Promise<RootKeyChange> {
+    return this.#calls.call("rotateRoot", {});
   }
 
   async setAvailability(availability: Availability): Promise<void> {

@@ -159,6 +159,8 @@ export const operationHandlers: Handlers<OperationName> = {
     return {};
   },
 
+  rotateRoot: ({ device }) => device.rotateRoot(),
+
   async setAvailability({ device, body }) {
     await device.setAvailability(body.availability);
     return {};

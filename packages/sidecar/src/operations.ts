@@ -178,6 +178,12 @@ export const operationTable = {
     z.union([z.object({ to: senderSchema }), z.object({ task: taskEventSchema })]),
   ),
   publishCard: operation("Publishes the member's card.", z.strictObject({ card: agentCardSchema }), empty, none),
+  rotateRoot: operation(
+    "Gives the member a new root key.",
+    empty,
+    z.object({ number: z.int(), rootKey: z.string() }),
+    none,
+  ),
   setAvailability: operation(
     "Says whether the person is available.",
     z.strictObject({ availability: availabilitySchema }),

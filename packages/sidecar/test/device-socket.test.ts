@@ -9,7 +9,7 @@ import { expect, it, onTestFinished } from "vitest";
 import { attachDevice, DeviceSocket, lineBytes, mostConnections, mostRequests } from "../src/index.ts";
 import { bob, FakeDevice, link, remembered, messageOf, refOf } from "./fake-device.ts";
 import { openSocket, until } from "./open-socket.ts";
-import { RawCaller } from "./raw-caller.ts";
+import { helloTo, RawCaller } from "./raw-caller.ts";
 
 it("attaches a device that answers as the held one does", async () => {
   const { path, device } = await openSocket();
@@ -238,14 +238,14 @@ it("is for its owner only", async () => {
 it("greets a program that shares a version and refuses one that does not", async () => {
   const { path } = await openSocket();
   const old = new RawCaller(path);
-  old.send({ hello: { versions: [99], program: "old" } });
+  old.send(helloTo(path, { versions: [99], program: "old" }));
   expect(await old.next()).toMatchObject({ error: { code: "unsupported_version" } });
   expect(await old.next()).toBeUndefined();
   const rude = new RawCaller(path);
   rude.send({ id: 1, op: "status", body: {} });
   expect(await rude.next()).toMatchObject({ error: { code: "invalid_argument" } });
   const newer = new RawCaller(path);
-  newer.send({ hello: { versions: [1, 99], program: "newer" } });
+  newer.send(helloTo(path, { versions: [1, 99], program: "newer" }));
   expect(await newer.next()).toMatchObject({ welcome: { version: 1, name: "ada" } });
 });
 

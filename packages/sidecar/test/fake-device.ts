@@ -10,6 +10,7 @@ import type {
   IncomingMessage,
   LinkView,
   MetricSample,
+  RootKeyChange,
   MemberView,
   PurgeQuery,
   Sent,
@@ -300,5 +301,8 @@ export class FakeDevice implements DeviceApi {
 
   serve(): void {}
   async publishCard(): Promise<void> {}
+  async rotateRoot(): Promise<RootKeyChange> {
+    return { number: 1, rootKey: "A".repeat(43) };
+  }
   async setAvailability(): Promise<void> {}
 }

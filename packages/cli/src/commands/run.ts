@@ -1,6 +1,6 @@
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 
-import { loadAgent, runAgent } from "@parley/agent";
+import { envFileWarning, loadAgent, runAgent } from "@parley/agent";
 import { findAgentFolder } from "@parley/client/node";
 import { ParleyError } from "@parley/protocol";
 
@@ -20,6 +20,8 @@ export const run: CommandModule["run"] = async (context) => {
       message: "There is no agent.yaml here or above; `parley init` writes one.",
     });
   const agent = await loadAgent(path);
+  const warning = await envFileWarning(/\.[a-z]+$/u.test(path) ? dirname(path) : path);
+  if (warning !== undefined) out.note(warning);
   const opened = await openDevice(context, { hold: true, links: agent.manifest.links });
   try {
     const { device } = opened;

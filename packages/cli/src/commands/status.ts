@@ -1,4 +1,5 @@
 import type { ContactView, DeviceApi, LinkView, SessionState } from "@parley/client";
+import { peekStatement } from "@parley/core";
 import { limits, visible } from "@parley/protocol";
 
 import { type ArchiveAccess, withArchive } from "../archive-access.ts";
@@ -7,6 +8,7 @@ import type { CommandModule } from "../command.ts";
 import { ConversationNames } from "../conversation-names.ts";
 import { nameOf } from "../delivery-table.ts";
 import { openHome } from "../open-device.ts";
+import { endingSoon } from "../statement-end.ts";
 
 interface Unread {
   readonly conversation: string;
@@ -19,6 +21,8 @@ interface Status {
   readonly member: string;
   readonly name: string;
   readonly device: string;
+  /** Milliseconds since 1970. */
+  readonly admittedUntil: number | undefined;
   readonly registry: string;
   readonly session: SessionState;
   readonly links: readonly LinkView[];
@@ -31,15 +35,23 @@ interface Status {
 
 /** Where this device stands, and what waits for its member. */
 export const run: CommandModule["run"] = async (context) => {
-  const { registry } = await (await openHome(context)).mesh();
+  const home = await openHome(context);
+  const [{ registry }, file] = await Promise.all([home.pins(), home.meshFile()]);
+  const kept = file?.admission === undefined ? undefined : peekStatement("admission", file.admission).exp;
   return withArchive(context, async (access) => {
-    const status = await statusOf(access, registry);
+    const status = await statusOf(access, registry, kept);
     context.out.result(status, () => print(context, status));
     return 0;
   });
 };
 
-async function statusOf({ device, isConnected }: ArchiveAccess, registry: string): Promise<Status> {
+async function statusOf(
+  { device, isConnected }: ArchiveAccess,
+  registry: string,
+  kept: number | undefined,
+): Promise<Status> {
+  // The newest admission is the registry's to tell: the home keeps the one that it began with.
+  const renewed = isConnected ? await device.memberOf(device.member).catch(() => undefined) : undefined;
   const [summaries, channels, requests, names] = await Promise.all([
     device.conversations.conversations(),
     device.conversations.channels({ joined: true }),
@@ -51,6 +63,7 @@ async function statusOf({ device, isConnected }: ArchiveAccess, registry: string
     member: device.member,
     name: device.name,
     device: device.device,
+    admittedUntil: renewed?.verified.admissionExpires ?? kept,
     registry,
     session: isConnected ? device.state : "waiting",
     links: device.links(),
@@ -104,6 +117,9 @@ function print({ out }: CommandContext, status: Status): void {
     ["unread", unread.length === 0 ? "none" : ""],
   ];
   for (const [key, value] of rows) out.line(`${key.padEnd(9)} ${value}`.trimEnd());
+  const ending = status.admittedUntil === undefined ? undefined : endingSoon(status.admittedUntil, Date.now());
+  if (ending !== undefined)
+    out.line(out.style("yellow", `The admission of @${status.name} ${ending}; ask an operator to renew it.`));
   for (const { name, unread: count, mentions } of unread)
     out.line(`  ${visible(name)}  ${count}${mentions === 0 ? "" : `, ${mentions} of them call you`}`);
   for (const { channel, code } of trouble)

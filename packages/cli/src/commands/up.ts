@@ -15,6 +15,7 @@ import { originOf, PlainDoor } from "../door/plain-door.ts";
 import { exposureOf } from "../exposure.ts";
 import { processLog } from "../log-line.ts";
 import { nodeKeyOf, tokenKeysOf } from "../registry-folder.ts";
+import { endingSoon } from "../statement-end.ts";
 import { followTls, readTls, tlsFilesOf } from "../tls-files.ts";
 import { untilAborted } from "../until-aborted.ts";
 
@@ -94,6 +95,7 @@ export const run: CommandModule["run"] = async (context) => {
       const listener = await door?.start(registry, await registry.inside());
       using _following = tlsFiles === undefined ? undefined : followTls(tlsFiles, renewalOf(registry, door, log));
       announce(context, registry, { node: nodeKey.id, port, door: doorMember, listener });
+      warnOfEnd(context, registry);
       await untilAborted(signal);
       out.note("stopping: saying goodbye to the devices…");
       await door?.close();
@@ -108,6 +110,13 @@ export const run: CommandModule["run"] = async (context) => {
   }
   return 0;
 };
+
+/** Nobody gets in with a node whose certificate has run out but its operators. */
+function warnOfEnd({ out }: CommandContext, { certifiedUntil }: Registry): void {
+  const ending = certifiedUntil === undefined ? undefined : endingSoon(certifiedUntil, Date.now());
+  if (ending !== undefined)
+    out.note(`The certificate of this node ${ending}; an operator's device renews it while it is connected.`);
+}
 
 /** What becomes of a certificate that was renewed while it runs. */
 function renewalOf(registry: Registry, door: PlainDoor | undefined, log: LogLine): Parameters<typeof followTls>[1] {

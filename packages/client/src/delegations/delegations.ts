@@ -8,6 +8,7 @@ import {
   type Random,
   signStatement,
   type Signer,
+  type VerifiedMember,
 } from "@parley/core";
 import { id32Schema, limits, ParleyError, type Statement, toBase64url } from "@parley/protocol";
 import { z } from "zod";
@@ -46,6 +47,7 @@ const defaultLifeMs = 3_600_000;
 
 export class Delegations implements DelegationApi {
   readonly #options: DelegationsOptions;
+  #isSaying = false;
 
   constructor(options: DelegationsOptions) {
     this.#options = options;
@@ -91,10 +93,23 @@ export class Delegations implements DelegationApi {
     };
   }
 
-  /** A new session: the registry may lack what was taken back, as after a restore or a new root key. */
+  /** A new session: the registry may lack what was taken back, as after a restore. */
   onSession(): void {
-    if (this.#withdrawn().length > 0 && this.#options.own.identity.root !== undefined)
-      this.#publish().catch(this.#options.notices.failed);
+    this.#sayAgain();
+  }
+
+  /** The own statements changed: a new root key has to sign the list anew. */
+  onMember({ member, withdrawn }: VerifiedMember): void {
+    const isOwn = member === this.#options.own.identity.member;
+    if (isOwn && !this.#withdrawn().every(({ id }) => withdrawn.has(id))) this.#sayAgain();
+  }
+
+  #sayAgain(): void {
+    if (this.#withdrawn().length === 0 || this.#options.own.identity.root === undefined || this.#isSaying) return;
+    this.#isSaying = true;
+    this.#publish()
+      .catch(this.#options.notices.failed)
+      .finally(() => (this.#isSaying = false));
   }
 
   #link(to: string, { skills, lifeMs = defaultLifeMs }: DelegationTerms, latest: number): Statement<"delegation"> {

@@ -12,7 +12,7 @@ import { idOfKey, sha256 } from "./keys.ts";
 import { verifyMember, type VerifiedMember } from "./member.ts";
 import { type OperatorSet, verifyByOperator, verifyOperators } from "./operators.ts";
 import { type CompactOrders, type OrderNumbers, Orders } from "./orders.ts";
-import { verifyStatement } from "./statement.ts";
+import { peekStatement, verifyStatement } from "./statement.ts";
 
 const numbersSchema = z.object({
   rotation: z.int(),
@@ -21,6 +21,8 @@ const numbersSchema = z.object({
   card: z.int(),
   // Pins of earlier versions lack it.
   withdrawals: z.int().default(0),
+  /** The root key after that many rotations, where there was one: a chain that forks off earlier is refused. */
+  root: z.string().optional(),
 });
 
 const pinsSchema = z.object({
@@ -188,14 +190,17 @@ export class MeshTrust {
     return isNews;
   }
 
-  /** Verifies a node's key certificate and returns the key. */
-  async verifyNode(certificate: string): Promise<{ node: string; key: string }> {
+  /** Verifies a node's key certificate and returns the key. `isExpiredFine` is for whoever comes to renew it. */
+  async verifyNode(
+    certificate: string,
+    { isExpiredFine = false }: { readonly isExpiredFine?: boolean } = {},
+  ): Promise<{ node: string; key: string }> {
     const { node, key, exp } = await verifyByOperator("node", certificate, this.#operators).catch((cause: unknown) => {
       throw new ParleyError("registry_key_mismatch", { cause });
     });
     if ((await idOfKey("node", key)) !== node)
       throw new ParleyError("registry_key_mismatch", { message: "A node's id is not the hash of its key." });
-    if (exp <= this.#options.now())
+    if (exp <= this.#options.now() && !isExpiredFine)
       throw new ParleyError("registry_key_mismatch", {
         message: "The registry node's certificate has expired; an operator has to renew it.",
       });
@@ -250,13 +255,22 @@ export class MeshTrust {
 
   #refuseOlder(member: VerifiedMember): void {
     const seen = this.#members.get(member.member);
+    // What the root key before signed is worth nothing under the next one, so none is no step back, and the next may have any number.
+    const isNext = member.numbers.rotation > (seen?.rotation ?? 0);
+    const isVoid = { card: member.card === undefined, withdrawals: member.numbers.withdrawals === 0 };
     for (const what of ["rotation", "admission", "devices", "card", "withdrawals"] as const) {
-      const least = seen?.[what] ?? 0;
+      const isExcused = (what === "card" || what === "withdrawals") && isNext && isVoid[what];
+      const least = isExcused ? 0 : (seen?.[what] ?? 0);
       if (member.numbers[what] < least) {
         throw new ParleyError("stale_statement", {
           message: `The ${what} statement of @${member.name} has number ${member.numbers[what]}; number ${least} was seen before.`,
         });
       }
+    }
+    if (seen?.root !== undefined && rootKeyAfter(member.record, seen.rotation) !== seen.root) {
+      throw new ParleyError("stale_statement", {
+        message: `The root keys of @${member.name} fork from those seen before: somebody signed with one that was replaced.`,
+      });
     }
     if (
       seen !== undefined &&
@@ -265,7 +279,8 @@ export class MeshTrust {
       return;
     if (seen === undefined && this.#members.size >= limits.members)
       throw new ParleyError("limit_reached", { message: "This device remembers as many members as it can." });
-    this.#members.set(member.member, { ...member.numbers });
+    const { rootKey: root, numbers } = member;
+    this.#members.set(member.member, numbers.rotation === 0 ? { ...numbers } : { ...numbers, root });
     this.#changed();
   }
 
@@ -294,4 +309,10 @@ const damaged = (cause: unknown): ParleyError =>
 async function hashAt(operators: OperatorSet, number: number): Promise<string | undefined> {
   const compact = operators.chain[number - 1];
   return compact === undefined ? undefined : sha256(compact);
+}
+
+/** The root key after so many rotations of a verified record; undefined when it has fewer. */
+function rootKeyAfter(record: MemberRecord, rotations: number): string | undefined {
+  const compact = record.rotations[rotations - 1];
+  return compact === undefined ? undefined : peekStatement("rotation", compact).key;
 }

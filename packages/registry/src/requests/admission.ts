@@ -29,7 +29,7 @@ export function admissionRequests({
   invites,
   pairings,
   authority,
-}: AdmissionServices): RequestHandlers<RequestsOf<"invite" | "pairing" | "order">> {
+}: AdmissionServices): RequestHandlers<RequestsOf<"invite" | "pairing" | "order" | "node">> {
   return {
     "invite.create": async (caller, wanted) => {
       authority.check({ action: "invite", who: caller }, "invite anybody");
@@ -53,6 +53,10 @@ export function admissionRequests({
     "pairing.reject": async (caller, { pairing, reason }) => {
       const act = { act: "pairing.rejected", by: byDevice(caller), subject: pairing } as const;
       await audit.watched(act, () => pairings.reject(pairing, reason));
+      return {};
+    },
+    "node.certify": async (_caller, { certificate }) => {
+      await mesh.certify(certificate);
       return {};
     },
     "order.publish": async (caller, { type, statement }) => {

@@ -17,7 +17,7 @@ export function devicesRequests({
   audit,
   members,
   enrolments,
-}: DevicesServices): RequestHandlers<RequestsOf<"devices" | "device" | "withdrawals">> {
+}: DevicesServices): RequestHandlers<RequestsOf<"devices" | "device" | "withdrawals" | "rotation">> {
   return {
     "withdrawals.publish": async (caller, { withdrawals }) => {
       await members.publishWithdrawals(caller.member, withdrawals);
@@ -25,6 +25,10 @@ export function devicesRequests({
     },
     "devices.publish": async (caller, { devices }) => {
       await members.publishDevices(caller.member, devices);
+      return {};
+    },
+    "rotation.publish": async (caller, statements) => {
+      await members.publishRotation(caller.member, statements);
       return {};
     },
     "device.invite": async (caller, { enrolment, lifeMs }) => {

@@ -34,9 +34,9 @@ function fieldsOf(schema: AnySchema): string {
 
 const signers: Readonly<Record<StatementType, string>> = {
   genesis: "first operator's root key",
-  operators: "an operator of the set before",
+  operators: "an operator with `admin` of the set before",
   node: "an operator",
-  admission: "an operator",
+  admission: "an operator; with a `grant`, its invite key",
   revocations: "an operator",
   rotation: "the member's root key before",
   devices: "the member's root key",
@@ -49,6 +49,8 @@ const signers: Readonly<Record<StatementType, string>> = {
   token: "the node's key",
   post: "the author's device",
   invitation: "a device of the member that invites",
+  approval: "a device or the root key of who approves",
+  grant: "an operator",
 };
 
 /** The parts of docs/protocol.md that come from tables, by the name in their markers. */

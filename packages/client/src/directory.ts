@@ -224,6 +224,17 @@ export class Directory {
     return this.onChanged(of.member, { ...record, devices });
   }
 
+  /** Other operators than before: everybody who is known is verified anew, and forgotten if that fails. */
+  async onOperators(): Promise<void> {
+    for (const [member, view] of this.#known) {
+      try {
+        await this.onChanged(member, view.verified.record);
+      } catch {
+        if (this.#known.get(member) === view) this.#known.delete(member);
+      }
+    }
+  }
+
   #remember(view: MemberView): void {
     if (!this.#known.has(view.member) && this.#known.size >= limits.members)
       this.#known.delete(this.#known.keys().next().value ?? "");

@@ -80,6 +80,13 @@ export class Links {
     }
   }
 
+  /** Drops links to whoever was let in by an operator who is none any more. */
+  closeUnvouched(): void {
+    const { contacts, trust } = this.#options;
+    for (const { peer, dialer } of contacts)
+      if (!trust.isVouched(peer.member.record.admission)) dialer?.close("not_admitted");
+  }
+
   /** The machine slept: the other sides have given their links up, and credentials may be over. */
   onSlept(): void {
     this.#dialers.forgetGrants();

@@ -43,6 +43,7 @@ export class RegistryNews {
     own.onSession();
     exchanges.onSession();
     peers.links.closeRevoked();
+    peers.links.closeUnvouched();
     peers.onSession();
     card.onSession();
   }
@@ -56,7 +57,7 @@ export class RegistryNews {
   }
 
   async #take(push: Push): Promise<void> {
-    const { trust, directory, peers, intake, exchanges, notices } = this.#options;
+    const { directory, peers, intake, exchanges, notices } = this.#options;
     if (exchanges.channels.onPush(push)) return;
     switch (push.type) {
       case "presence": {
@@ -70,9 +71,16 @@ export class RegistryNews {
       case "revocations":
         return this.#takeRevocations(push.body.revocations);
       case "operators":
-        return trust.acceptOperators(push.body.operators);
-      case "pairing.pending":
-        return notices.emit({ type: "pairing-pending", pairing: push.body.pairing, request: push.body.request });
+        return this.#takeOperators(push.body.operators);
+      case "pairing.pending": {
+        const { pairing, request, address } = push.body;
+        const { name } = peekStatement("pairing", request);
+        return notices.emit({ type: "pairing-pending", pairing, request, name, address });
+      }
+      case "operators.proposed": {
+        const { proposal, by, approved, needed } = push.body;
+        return notices.emit({ type: "operators-proposed", proposal, by, approved: approved.length, needed });
+      }
       case "device.pending":
         return notices.emit({ type: "device-pending", ...push.body });
       case "mailbox.trimmed":
@@ -100,6 +108,14 @@ export class RegistryNews {
     if (revocations !== undefined && peekStatement("revocations", revocations).number >= trust.revocationNumber)
       await this.#takeRevocations(revocations);
     if (devices !== undefined) await directory.onDevices(peer.member, devices);
+  }
+
+  /** Who was let in by somebody who is no operator any more is not believed: its links go, and its roles are read anew. */
+  async #takeOperators(chain: readonly string[]): Promise<void> {
+    const { trust, directory, peers } = this.#options;
+    await trust.acceptOperators(chain);
+    await directory.onOperators();
+    peers.links.closeUnvouched();
   }
 
   async #takeRevocations(compact: string): Promise<void> {

@@ -227,6 +227,15 @@ export { ChunkJoiner, splitBody } from "./stream/chunks.ts";
 export { InboundStream, type InboundStreamOptions, type NumberedEnvelope } from "./stream/inbound-stream.ts";
 export { OutboundStream, type OutboundStreamOptions, type StreamPosition } from "./stream/outbound-stream.ts";
 export {
+  approveOperators,
+  type OperatorChange,
+  operatorsDigest,
+  sameOperators,
+  verifyApproval,
+} from "./trust/approval.ts";
+export { canonicalJson, digestOf } from "./trust/canonical-json.ts";
+export { deriveInviteKeys, type InviteKeys } from "./trust/grant.ts";
+export {
   createSigner,
   exportSigner,
   idOfKey,
@@ -247,7 +256,14 @@ export {
   verifyRootKey,
 } from "./trust/member.ts";
 export { type MeshPins, MeshTrust, type MeshTrustOptions } from "./trust/mesh-trust.ts";
-export { type OperatorSet, verifyByOperator, verifyOperators } from "./trust/operators.ts";
+export {
+  admittedBy,
+  effectiveRoles,
+  operatorQuorum,
+  type OperatorSet,
+  verifyByOperator,
+  verifyOperators,
+} from "./trust/operators.ts";
 export { peekStatement, signStatement, verifyStatement } from "./trust/statement.ts";
 export { comparisonWords, safetyWords } from "./trust/words.ts";
 export { signReceipt, verifyReceipt } from "./trust/receipt.ts";

@@ -158,6 +158,21 @@ export const errorTable = {
   archived: row(false, 409, 4350, 1, "The channel is archived: it can be read, not written."),
   group_changed: row(true, 409, 4117, 1, "The channel's group has changed; take the newest commits and try again."),
   not_holder: row(true, 409, 4115, 1, "Another instance of this agent holds its inbox; that one takes its messages."),
+  needs_quorum: row(false, 403, 4352, 4, "More operators have to agree to this; see `parley operator proposals`."),
+  out_of_scope: row(
+    false,
+    403,
+    4353,
+    4,
+    "The admission limits this member to other skills or channels; ask an operator for `parley member change`.",
+  ),
+  not_operator: row(
+    false,
+    403,
+    4354,
+    4,
+    "The roles operator and admin belong to members of the operator set; see `parley operator add`.",
+  ),
   // Bounds and resources.
   limit_reached: row(true, 429, 4107, 1, "A limit is reached; wait until earlier work is done. See docs/limits.md."),
   rate_limited: row(true, 429, 4108, 1, "Too many requests; slow down."),

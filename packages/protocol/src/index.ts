@@ -185,6 +185,8 @@ export {
   issueOf,
   type MemberEntry,
   memberEntrySchema,
+  type OperatorProposal,
+  operatorProposalSchema,
   type Pending,
   pendingSchema,
   proofSchema,
@@ -201,14 +203,20 @@ export {
   welcomeSchema,
 } from "./session-message.ts";
 export { type Gossip, gossipSchema, type Signal, signalSchema } from "./signal.ts";
+export { isNarrower, type Scope, scopeAllowsChannel, scopeAllowsSkill, scopeSchema } from "./scope.ts";
 export {
+  type Asks,
+  asksSchema,
   compactSchema,
+  grantedRoleSchema,
   httpAudience,
+  type ListedOperator,
   type MemberKind,
   memberKindSchema,
   type MemberRecord,
   memberRecordSchema,
   operatorChainSchema,
+  operatorListSchema,
   type Role,
   roleSchema,
   type Statement,

@@ -1,5 +1,5 @@
 import type { Clock } from "@parley/core";
-import { ParleyError } from "@parley/protocol";
+import { ParleyError, parsePairingCode } from "@parley/protocol";
 
 import { Attempts } from "./attempts.ts";
 import type { RegistryBounds } from "./bounds.ts";
@@ -30,7 +30,9 @@ export function joiningRoutes(
   const { mesh, claim, pairings, enrolments, clock, bounds, log, checkReady, finish } = options;
   const tries = { perAddress: bounds.pairingTriesPerMinute, inTotal: bounds.pairingTriesTotalPerMinute };
   const attempts = (): Attempts => new Attempts(tries, () => clock.monotonic());
-  const [claimAttempts, pairAttempts, enrolAttempts] = [attempts(), attempts(), attempts()];
+  const [claimAttempts, enrolAttempts] = [attempts(), attempts()];
+  // Whoever floods the one does not keep the other from coming in.
+  const pairAttempts = { code: attempts(), link: attempts() };
   return {
     async claim({ body, address }) {
       checkReady();
@@ -46,7 +48,7 @@ export function joiningRoutes(
     },
     async pair({ body, address }) {
       checkReady();
-      pairAttempts.count(address);
+      pairAttempts[parsePairingCode(body.secret) === undefined ? "link" : "code"].count(address);
       const state = await pairings.request(body, address);
       log("info", "pairing.asked", { pairing: state.pairing, state: state.state });
       return state;

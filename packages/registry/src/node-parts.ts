@@ -16,6 +16,7 @@ import { Mailboxes } from "./mailboxes.ts";
 import { Members } from "./members.ts";
 import { type ClaimedMesh, MeshState } from "./mesh-state.ts";
 import { NodeCounters } from "./node-counters.ts";
+import { OperatorProposals } from "./operator-proposals.ts";
 import type { NodeOptions } from "./options.ts";
 import { Pairings } from "./pairings.ts";
 import { Presence } from "./presence.ts";
@@ -27,6 +28,7 @@ import { SessionTokens } from "./session-token.ts";
 /** What a node is made of: all that its sessions share, and what HTTP asks besides. */
 export interface NodeParts extends SessionServices, ChannelParts {
   readonly invites: Invites;
+  readonly proposals: OperatorProposals;
   readonly enrolments: Enrolments;
   readonly tokens: SessionTokens;
   readonly blobs: Blobs;
@@ -36,6 +38,7 @@ export interface NodeParts extends SessionServices, ChannelParts {
 /** What the parts tell their node. */
 export interface NodeEvents {
   readonly onRevocations: (mesh: ClaimedMesh) => void;
+  readonly onOperators: (mesh: ClaimedMesh) => void;
   readonly onMemberChanged: (entry: DirectoryEntry) => void;
   readonly onError: (error: unknown) => void;
 }
@@ -43,7 +46,7 @@ export interface NodeEvents {
 /** Makes the parts of a node, each of those before it. */
 export function makeNodeParts(
   options: NodeOptions,
-  { onRevocations, onMemberChanged, onError }: NodeEvents,
+  { onRevocations, onOperators, onMemberChanged, onError }: NodeEvents,
 ): NodeParts {
   const { stores, nodeKey, clock = systemClock, random = systemRandom, log = () => undefined } = options;
   const { records, log: store, blobs } = stores;
@@ -52,9 +55,9 @@ export function makeNodeParts(
   const now = (): number => clock.now();
   const counters = new NodeCounters();
   const table = new SessionTable();
-  const mesh = new MeshState({ records, nodeKey, now, onRevocations, onError });
+  const mesh = new MeshState({ records, nodeKey, now, onRevocations, onOperators, onError });
   const presence = new Presence(clock);
-  const directory = new Directory(records, now, onMemberChanged);
+  const directory = new Directory(records, now, () => mesh.claimed?.operators, onMemberChanged);
   const members = new Members({ records, mesh, directory, now, mostMembers: bounds.members });
   const tokens = new SessionTokens({ mesh, members, directory, nodeKey, now, clockSkewMs });
   const invites = new Invites({ records, clock, random, bounds });
@@ -67,6 +70,16 @@ export function makeNodeParts(
     bounds,
     onPending: (pending) => {
       for (const session of table.ofOperators()) session.push("pairing.pending", pending);
+    },
+  });
+  const proposals = new OperatorProposals({
+    records,
+    mesh,
+    clock,
+    random,
+    bounds,
+    onProposed: (proposal) => {
+      for (const session of table.ofOperators()) session.push("operators.proposed", proposal);
     },
   });
   const enrolments = new Enrolments({
@@ -116,6 +129,7 @@ export function makeNodeParts(
     presence,
     invites,
     pairings,
+    proposals,
     enrolments,
     mailboxes,
     inboxes,
@@ -150,6 +164,7 @@ export function makeNodeParts(
     tokens,
     invites,
     pairings,
+    proposals,
     enrolments,
     mailboxes,
     deviceBoxes,

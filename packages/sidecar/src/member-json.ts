@@ -7,6 +7,7 @@ import {
   type MemberRecord,
   memberRecordSchema,
   roleSchema,
+  scopeSchema,
 } from "@parley/protocol";
 import { z } from "zod";
 
@@ -44,6 +45,7 @@ export const memberViewSchema = z
       encryption: z.object({ kid: z.string(), key: z.string() }),
       rootKey: z.string(),
       replaces: maybe(z.string()),
+      scope: maybe(scopeSchema),
       numbers,
       admissionExpires: z.number(),
       record: memberRecordSchema.transform(({ card, ...record }): MemberRecord =>
@@ -72,7 +74,7 @@ export const memberViewSchema = z
 /** The JSON of a view. */
 export function memberViewJson(view: MemberView): z.input<typeof memberViewSchema> {
   const { member, name, kind, roles, card, devices, availability, live, stale, verified } = view;
-  const { number, encryption, rootKey, replaces, numbers: held, admissionExpires, record } = verified;
+  const { number, encryption, rootKey, replaces, scope, numbers: held, admissionExpires, record } = verified;
   return {
     member,
     name,
@@ -90,6 +92,7 @@ export function memberViewJson(view: MemberView): z.input<typeof memberViewSchem
       encryption,
       rootKey,
       replaces,
+      scope,
       numbers: held,
       admissionExpires,
       record: { ...record, rotations: [...record.rotations] },

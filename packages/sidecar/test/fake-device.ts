@@ -69,6 +69,7 @@ const verified = {
   rootKey: id,
   card: undefined,
   replaces: undefined,
+  scope: undefined,
   numbers: { rotation: 0, admission: 1, devices: 1, card: 0 },
   admissionExpires: 9,
   record: { root: id, rotations: [], admission: "a.b.c", devices: "a.b.c" },

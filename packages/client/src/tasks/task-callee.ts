@@ -8,6 +8,7 @@ import {
   envelopeKinds,
   limits,
   ParleyError,
+  scopeAllowsSkill,
   toBase64url,
   toParleyError,
 } from "@parley/protocol";
@@ -117,7 +118,11 @@ export class TaskCallee {
     const { message } = call.params;
     if (message.taskId !== undefined)
       throw new ParleyError("task_not_found", { message: "A task does not take further messages yet." });
-    const { sender } = follower.peer;
+    const { sender, member } = follower.peer;
+    if (!scopeAllowsSkill(member.scope, call.skill))
+      throw new ParleyError("out_of_scope", {
+        message: `The admission of @${member.name} does not let it call this skill.`,
+      });
     const input = message.parts.find((part) => part.data !== undefined)?.data;
     const admitted = this.#admit?.({ skill: call.skill, input, from: sender });
     if (admitted !== undefined) await admitted;

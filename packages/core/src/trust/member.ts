@@ -1,8 +1,16 @@
 /** Verifies everything that shows who a member is, against the operator set. Pure: what was seen before is MeshTrust's. */
-import { type AgentCard, limits, type MemberKind, type MemberRecord, ParleyError, type Role } from "@parley/protocol";
+import {
+  type AgentCard,
+  limits,
+  type MemberKind,
+  type MemberRecord,
+  ParleyError,
+  type Role,
+  type Scope,
+} from "@parley/protocol";
 
 import { idOfKey } from "./keys.ts";
-import { type OperatorSet, verifyByOperator } from "./operators.ts";
+import { effectiveRoles, type OperatorSet, verifyByOperator } from "./operators.ts";
 import { verifyStatement } from "./statement.ts";
 
 export interface VerifiedDevice {
@@ -28,7 +36,10 @@ export interface VerifiedMember extends VerifiedDevices {
   readonly member: string;
   readonly name: string;
   readonly kind: MemberKind;
+  /** Those of its admission, without an operator's where it is none by the operator set. */
   readonly roles: readonly Role[];
+  /** What it may call and where it may take part; undefined limits nothing. */
+  readonly scope: Scope | undefined;
   /** Current root key. */
   readonly rootKey: string;
   readonly card: AgentCard | undefined;
@@ -121,7 +132,8 @@ export async function verifyMember(record: MemberRecord, operators: OperatorSet,
     member,
     name: admission.name,
     kind: admission.kind,
-    roles: admission.roles,
+    roles: effectiveRoles(member, admission.roles, operators),
+    scope: admission.scope,
     rootKey,
     card: card?.card,
     replaces: admission.replaces,

@@ -8,7 +8,7 @@ import { z } from "zod";
 
 import { idOfKey, sha256 } from "./keys.ts";
 import { verifyMember, type VerifiedMember } from "./member.ts";
-import { type OperatorSet, verifyByOperator, verifyOperators } from "./operators.ts";
+import { admittedBy, type OperatorSet, verifyByOperator, verifyOperators } from "./operators.ts";
 import { peekStatement, verifyStatement } from "./statement.ts";
 
 const numbersSchema = z.object({ rotation: z.int(), admission: z.int(), devices: z.int(), card: z.int() });
@@ -136,6 +136,16 @@ export class MeshTrust {
       members: Object.fromEntries(this.#members),
       names: Object.fromEntries(this.#names),
     };
+  }
+
+  /** Whether who signed an admission, or granted it, is an operator now. Says nothing of the signature. */
+  isVouched(admission: string): boolean {
+    return this.#operators.keys.has(admittedBy(admission));
+  }
+
+  /** The number of the newest admission of a member that was seen; 0 for a member that was not. */
+  admissionNumber(member: string): number {
+    return this.#members.get(member)?.admission ?? 0;
   }
 
   isRevoked(member: string): boolean {

@@ -3,7 +3,7 @@ import { type ParleyError, toParleyError } from "@parley/protocol";
 import type { NodeCounters } from "../node-counters.ts";
 import type { SessionIdentity } from "../session.ts";
 import type { ChannelLog, PostPlace } from "./channel-log.ts";
-import { isIn } from "./channel-rules.ts";
+import { isIn, requireInScope } from "./channel-rules.ts";
 import type { ChannelTable } from "./channel-table.ts";
 import type { Channels } from "./channels.ts";
 import { checkAuthor, checkPlace, type IncomingPost, type PostRules } from "./post-check.ts";
@@ -34,6 +34,7 @@ export class Posting {
       checkAuthor(post, author, rules);
       const channel = table.get(post.channel);
       if (channel === undefined || !isIn(channel, author.member)) return this.#lookUp(post, author, rules);
+      requireInScope(channel.record.name, author);
       checkPlace(post, channel, rules);
       return undefined;
     } catch (error) {

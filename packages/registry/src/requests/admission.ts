@@ -1,3 +1,4 @@
+import { verifyByOperator } from "@parley/core";
 import { limits } from "@parley/protocol";
 
 import type { Invites } from "../invites.ts";
@@ -19,9 +20,13 @@ export function admissionRequests({
   members,
   invites,
   pairings,
-}: AdmissionServices): RequestHandlers<RequestsOf<"invite" | "pairing" | "revocations">> {
+}: AdmissionServices): RequestHandlers<RequestsOf<"invite" | "pairing" | "admission" | "revocations">> {
   return {
     "invite.create": (caller, wanted) => invites.create(caller.member, wanted),
+    "invite.grant": async (caller, { grant: compact, redeem, label }) => {
+      const grant = await verifyByOperator("grant", compact, mesh.require().operators);
+      return { invite: await invites.createApproved(caller.member, { label, redeem, compact, grant }) };
+    },
     "invite.list": (_caller, page) => invites.list(page.limit ?? limits.pageSize, page.after),
     "invite.cancel": async (_caller, { invite }) => {
       await invites.cancel(invite);
@@ -34,6 +39,11 @@ export function admissionRequests({
     },
     "pairing.reject": async (_caller, { pairing, reason }) => {
       await pairings.reject(pairing, reason);
+      return {};
+    },
+    "admission.get": async (_caller, wanted) => ({ record: await members.statements(wanted) }),
+    "admission.publish": async (_caller, { admission }) => {
+      await members.publishAdmission(admission);
       return {};
     },
     "revocations.publish": async (_caller, { revocations }) => {

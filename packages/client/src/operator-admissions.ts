@@ -57,7 +57,7 @@ export async function statementsOf(device: DeviceApi, who: string): Promise<Memb
 }
 
 /** The newest admission of a member, verified; not an older one than was seen before. Throws `stale_statement`, `bad_signature`, ... */
-async function admissionOf(record: MemberRecord, who: string, trust: MeshTrust): Promise<Statement<"admission">> {
+async function admissionOf(record: MemberRecord, who: string, trust: MeshTrust): Promise<Signed> {
   const admission = await verifyByOperator("admission", record.admission, trust.operators);
   const name = parseName(who);
   const isOther = name === undefined ? admission.member !== who : foldName(admission.name) !== foldName(name);
@@ -89,9 +89,11 @@ export async function changeAdmission(
   return viewOf(next);
 }
 
-function nextOf(before: Statement<"admission">, change: AdmissionChange, now: number): Statement<"admission"> {
+type Signed = Statement<"admission"> & { readonly signer: string };
+
+function nextOf(before: Signed, change: AdmissionChange, now: number): Statement<"admission"> {
   // Whoever signs it now stands for it: a grant of before has nothing more to say.
-  const { grant: _grant, scope: scopeBefore, ...rest } = before;
+  const { grant: _grant, signer: _signer, scope: scopeBefore, ...rest } = before;
   const scope = change.scope === undefined ? scopeBefore : (change.scope ?? undefined);
   return {
     ...rest,

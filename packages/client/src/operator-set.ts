@@ -228,7 +228,8 @@ export class OperatorSetActs {
     const { revocations, revocationList } = trust;
     if (revocations === undefined || revocationList === undefined) return;
     if (!leaving.has(peekStatement("revocations", revocations).signer)) return;
-    const list = { ...revocationList, number: revocationList.number + 1, iat: this.#clock.now() };
+    const { mesh, number, revoked } = revocationList;
+    const list = { mesh, number: number + 1, revoked, iat: this.#clock.now() };
     const again = await signStatement("revocations", list, rootOf(this.#options));
     await device.request("revocations.publish", { revocations: again });
   }

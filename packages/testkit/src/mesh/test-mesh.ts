@@ -102,7 +102,7 @@ export class TestMesh {
 
   /** A new member, invited, approved and connected. */
   async join(name: string, options: MemberOptions = {}): Promise<TestMember> {
-    const operator = this.#acts();
+    const operator = this.acts();
     const { text } = await operator.createInvite({ kind: "link" });
     const draft = await createIdentityDraft({ name, kind: options.kind ?? "agent", label: "test" });
     const pending = await pairWithLink(draft, parseInviteLink(text));
@@ -165,7 +165,7 @@ export class TestMesh {
 
   /** Revokes a member. */
   async revoke(name: string): Promise<void> {
-    await this.#acts().revoke(name);
+    await this.acts().revoke(name);
   }
 
   async stop(): Promise<void> {
@@ -174,8 +174,8 @@ export class TestMesh {
     await this.stores.close();
   }
 
-  #acts(): Operator {
-    const { device, identity, joined } = this.operator;
+  /** What a member does as an operator; by default the first one. */
+  acts({ device, identity, joined }: TestMember = this.operator): Operator {
     return new Operator({ device, root: identity.root, trust: () => joined.trust, registry: this.#origin });
   }
 

@@ -1,0 +1,139 @@
+import { signStatement } from "@parley/core";
+import { describe, expect, it } from "vitest";
+
+import { type Joined, MeshScope, until } from "./device-fixture.ts";
+import { RegistryProxy } from "./registry-proxy.ts";
+
+/** Joins members and makes them operators, one after the other; where several decide, all who may say yes. */
+async function withOperators(scope: MeshScope, names: readonly string[], admin = true): Promise<readonly Joined[]> {
+  const { mesh } = scope;
+  const operators: Joined[] = [];
+  for (const name of names) {
+    const joined = await scope.join(name, { kind: "person", links: false });
+    let change = await mesh.acts().operators.add(`@${name}`, admin);
+    for (const other of operators) {
+      if (change.state === "changed") break;
+      change = await mesh.acts(other).operators.approve(change.proposal.proposal);
+    }
+    expect(change.state).toBe("changed");
+    operators.push(joined);
+    await until(() => operators.every((one) => one.joined.trust.operators.keys.has(joined.device.member)));
+  }
+  return operators;
+}
+
+describe("several operators", () => {
+  it("each let members in, and peers believe every one of them", async () => {
+    await using scope = await MeshScope.start();
+    const { mesh } = scope;
+    const [ada] = (await withOperators(scope, ["ada"])) as [Joined];
+    expect(await mesh.acts(ada).operators.list()).toMatchObject([
+      { name: "op", admin: true, self: false },
+      { name: "ada", admin: true, self: true },
+    ]);
+    const peer = await scope.join("peer", { links: false });
+    const bob = await scope.join("bob", { links: false });
+    const renewed = await mesh.acts(ada).renew("@bob");
+    expect(renewed.number).toBe(2);
+    expect((await peer.device.memberOf("@bob")).verified.numbers.admission).toBe(2);
+    await expect(mesh.acts(bob).operators.add("@peer", false)).rejects.toMatchObject({ code: "forbidden" });
+    await expect(mesh.acts(ada).operators.remove("@ada")).rejects.toMatchObject({ code: "self_call" });
+  });
+
+  it("lose one of them, and nobody whom it let in falls out", async () => {
+    await using scope = await MeshScope.start();
+    const { mesh } = scope;
+    const [ada] = (await withOperators(scope, ["ada"])) as [Joined];
+    const peer = await scope.join("peer");
+    const bob = await scope.join("bob");
+    await bob.device.connect("@peer");
+    await mesh.revoke((await scope.join("gone", { links: false })).device.member);
+    const { member } = mesh.operator.device;
+    expect(await mesh.acts(ada).operators.remove("@op")).toMatchObject({ state: "changed", number: 3 });
+    await until(() => !peer.joined.trust.operators.keys.has(member));
+    // The founder is a member like others now: its sessions go on, its acts are refused.
+    await until(() => mesh.operator.device.state === "connected");
+    await expect(mesh.acts().createInvite({ kind: "link" })).rejects.toMatchObject({ code: "forbidden" });
+    expect((await peer.device.memberOf("@op")).roles).toEqual(["member"]);
+    expect(peer.device.links().map(({ state }) => state)).toEqual(["open"]);
+    const sent = await bob.device.send("@peer", "still here");
+    expect((await sent.settled).state).toBe("delivered");
+    // A node that starts anew, and members that come back, find all of it signed by who is left.
+    await mesh.stopRegistry();
+    await mesh.startRegistry();
+    await until(() => bob.device.state === "connected" && peer.device.state === "connected");
+    expect((await bob.device.memberOf("@peer")).verified.numbers.admission).toBeGreaterThan(1);
+    await mesh.acts(ada).createInvite({ kind: "link" });
+  });
+
+  it("decide by more than half from three on, and who agrees last carries it out", async () => {
+    await using scope = await MeshScope.start();
+    const { mesh } = scope;
+    const [ada, ben, cleo] = (await withOperators(scope, ["ada", "ben", "cleo"])) as [Joined, Joined, Joined];
+    const proposed = await mesh.acts(ada).operators.remove("@cleo");
+    if (proposed.state !== "proposed") throw new Error("changed by one alone");
+    const { proposal, needed, approved } = proposed.proposal;
+    expect([needed, approved]).toEqual([3, [ada.device.member]]);
+    expect(await mesh.acts(ben).operators.proposals()).toMatchObject([
+      { byName: "ada", added: [], removed: [{ name: "cleo" }] },
+    ]);
+    await expect(mesh.acts(ada).operators.apply(proposal)).rejects.toMatchObject({ code: "needs_quorum" });
+    expect(await mesh.acts(ben).operators.approve(proposal)).toMatchObject({ state: "proposed" });
+    expect(await mesh.acts(ben).operators.approve(proposal)).toMatchObject({ state: "proposed" });
+    expect(await mesh.acts().operators.approve(proposal.slice(0, 6))).toMatchObject({ state: "changed" });
+    await until(() => !ben.joined.trust.operators.keys.has(cleo.device.member));
+    expect((await ben.device.memberOf("@cleo")).roles).toEqual(["member"]);
+    await expect(mesh.acts(cleo).operators.proposals()).rejects.toMatchObject({ code: "forbidden" });
+  });
+
+  it("replace one who lost its key: out of the set, then revoked with its name taken over", async () => {
+    await using scope = await MeshScope.start();
+    const { mesh } = scope;
+    await withOperators(scope, ["ada"]);
+    await expect(mesh.acts().revoke("@ada")).rejects.toMatchObject({ code: "forbidden" });
+    await mesh.acts().operators.remove("@ada");
+    await mesh.acts().revoke("@ada");
+    const again = await scope.join("ada", { kind: "person", links: false });
+    expect(await mesh.acts().operators.add("@ada", true)).toMatchObject({ state: "changed" });
+    await until(() => again.joined.trust.operators.keys.has(again.device.member));
+  });
+});
+
+describe("a registry that lies about operators", () => {
+  it("shows no set that operators did not make: to a proposal's approver, a peer, or somebody who pairs", async () => {
+    await using scope = await MeshScope.start();
+    const { mesh } = scope;
+    await using proxy = await RegistryProxy.start(mesh.origin);
+    const { device: honest, joined } = await scope.join("alice", { links: false });
+    await honest.stop();
+    const eve = await scope.join("eve", { links: false });
+    const { identity, device } = eve;
+    const { trust } = mesh.operator.joined;
+    if (identity.root === undefined) throw new Error("no root key");
+    const forged = await signStatement(
+      "operators",
+      {
+        mesh: trust.mesh,
+        number: 2,
+        previous: trust.operators.hash,
+        operators: [{ member: device.member, key: identity.root.publicKey, admin: true }],
+        iat: Date.now(),
+      },
+      identity.root,
+    );
+    proxy.welcome = (welcome) => ({ ...welcome, operators: [...trust.operators.chain, forged] });
+    const alice = await scope.opened(joined, { registry: proxy.origin });
+    await expect(alice.start()).rejects.toMatchObject({ code: "bad_signature" });
+    proxy.welcome = (welcome) => welcome;
+    await mesh.acts().operators.add("@eve", false);
+    await until(() => eve.joined.trust.operators.number === 2);
+    const second = await scope.opened(joined, { registry: proxy.origin });
+    await second.start();
+    const before = joined.trust.operators.chain;
+    expect(before).toHaveLength(2);
+    await second.stop();
+    proxy.welcome = (welcome) => ({ ...welcome, operators: before.slice(0, 1) });
+    const third = await scope.opened(joined, { registry: proxy.origin });
+    await expect(third.start()).rejects.toMatchObject({ code: "stale_statement" });
+  });
+});

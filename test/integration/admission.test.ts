@@ -98,7 +98,7 @@ describe("a pre-approved link", () => {
     const bodies: { grant?: string }[] = [];
     /** Carries what is asked and answered, and shows the grant that was seen first from then on. */
     const swapping: typeof fetch = async (url, init) => {
-      seen.push(String(init?.body));
+      if (typeof init?.body === "string") seen.push(init.body);
       const response = await fetch(url, init);
       const body = (await response.json()) as { grant?: string };
       if (body.grant !== undefined) bodies.push({ ...body });

@@ -48,7 +48,7 @@ const fitting = {
 
 async function verdict(
   change: Partial<Statement<"admission">>,
-  granted: string | undefined = undefined,
+  granted?: string,
   signer = keys.signer,
 ): Promise<string> {
   const admission = { ...fitting, grant: granted ?? (await grant()), ...change };

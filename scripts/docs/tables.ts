@@ -51,6 +51,10 @@ const signers: Readonly<Record<StatementType, string>> = {
   invitation: "a device of the member that invites",
   approval: "a device or the root key of who approves",
   grant: "an operator",
+  policy: "an operator",
+  restrictions: "an operator",
+  holds: "the node's key",
+  usage: "the device's key",
 };
 
 /** The parts of docs/protocol.md that come from tables, by the name in their markers. */

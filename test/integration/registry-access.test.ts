@@ -62,8 +62,9 @@ describe("the table of access", () => {
 
   it("lets nobody in who was revoked", async () => {
     const bob = await mesh.admit("bob");
-    await mesh.operator.request("revocations.publish", {
-      revocations: await mesh.operator.identity.revoke(mesh.mesh, 1, [bob.member]),
+    await mesh.operator.request("order.publish", {
+      type: "revocations",
+      statement: await mesh.operator.identity.revoke(mesh.mesh, 1, [bob.member]),
     });
     await expect(mesh.open(bob)).rejects.toMatchObject({ code: "revoked" });
   });
@@ -92,7 +93,7 @@ const bodies: Readonly<Record<string, unknown>> = {
   "invite.cancel": { invite: id16 },
   "pairing.approve": { pairing: id16, admission: "a.b.c" },
   "pairing.reject": { pairing: id16 },
-  "revocations.publish": { revocations: "a.b.c" },
+  "order.publish": { type: "revocations", statement: "a.b.c" },
   "admission.get": { name: "olivia" },
   "admission.publish": { admission: "a.b.c" },
   "operators.propose": { operators: [{ member: id32, key: id32 }], approval: "a.b.c" },

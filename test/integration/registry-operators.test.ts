@@ -151,11 +151,12 @@ describe("the operator set", () => {
     await expect(
       ada.request("node.certify", { certificate: await signStatement("node", other, ada.identity.root) }),
     ).rejects.toMatchObject({ code: "registry_key_mismatch" });
-    await mesh.operator.request("revocations.publish", {
-      revocations: await mesh.operator.identity.revoke(mesh.mesh, 1, []),
+    await mesh.operator.request("order.publish", {
+      type: "revocations",
+      statement: await mesh.operator.identity.revoke(mesh.mesh, 1, []),
     });
     await expect(publish()).rejects.toMatchObject({ code: "conflict", message: expect.stringContaining("revocation") });
-    await ada.request("revocations.publish", { revocations: await ada.identity.revoke(mesh.mesh, 2, []) });
+    await ada.request("order.publish", { type: "revocations", statement: await ada.identity.revoke(mesh.mesh, 2, []) });
     const roles: Role[] = ["operator", "admin"];
     const own = await ada.identity.admit(mesh.mesh, ada.identity.member, { name: "ada", roles, number: 3 });
     await ada.request("admission.publish", { admission: own });
@@ -169,8 +170,9 @@ describe("the operator set", () => {
     await using registry = await startRegistry();
     const mesh = await registry.claim();
     const bob = await mesh.admit("bob");
-    await mesh.operator.request("revocations.publish", {
-      revocations: await mesh.operator.identity.revoke(mesh.mesh, 1, [bob.member]),
+    await mesh.operator.request("order.publish", {
+      type: "revocations",
+      statement: await mesh.operator.identity.revoke(mesh.mesh, 1, [bob.member]),
     });
     await expect(mesh.publishOperators([mesh.operator.identity.listed(), bob.listed()])).rejects.toMatchObject({
       code: "revoked",

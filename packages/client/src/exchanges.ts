@@ -18,6 +18,7 @@ import type { AllowedPaths } from "./delivery.ts";
 import type { DeviceOptions } from "./device-options.ts";
 import { DirectMessages } from "./direct-messages.ts";
 import type { Directory } from "./directory.ts";
+import type { Gate } from "./gate.ts";
 import { HistoryTransfer } from "./history-transfer.ts";
 import type { Waiting } from "./inbox-lanes.ts";
 import type { Intake } from "./intake.ts";
@@ -64,6 +65,7 @@ export interface ExchangesOptions {
   readonly recipients: Recipients;
   readonly metrics: DeviceMetrics;
   readonly traffic: Traffic;
+  readonly gate: Gate;
   readonly notices: Notices;
 }
 
@@ -95,7 +97,7 @@ export class Exchanges {
     this.attachments = this.#makeAttachments();
     const calls = { clock, random, send: sendLive(clock), onError: notices.failed };
     this.caller = new TaskCaller(calls);
-    this.callee = new TaskCallee({ ...calls, onLoad: (load) => presence.set({ load }) });
+    this.callee = new TaskCallee({ ...calls, gate: options.gate, onLoad: (load) => presence.set({ load }) });
     this.delegation = new Delegation(options, this.caller);
     this.#history = this.#makeHistory();
     this.live = new Map<number, (envelope: LiveEnvelope) => Promise<void> | void>([
@@ -143,8 +145,21 @@ export class Exchanges {
   }
 
   #makeMessages(): DirectMessages {
-    const { clock, session, directory, presence, intake, peers, opener, recipients, names, metrics, traffic, notices } =
-      this.#options;
+    const {
+      clock,
+      session,
+      directory,
+      presence,
+      intake,
+      peers,
+      opener,
+      recipients,
+      names,
+      metrics,
+      traffic,
+      gate,
+      notices,
+    } = this.#options;
     return new DirectMessages({
       clock,
       directory,
@@ -153,6 +168,7 @@ export class Exchanges {
       opener,
       metrics,
       traffic,
+      gate,
       onMet: ({ member, name }) => {
         names.note(member, name).catch(notices.failed);
       },
@@ -180,6 +196,7 @@ export class Exchanges {
       directory,
       log: this.conversations.log,
       cipher: this.#makeCipher(),
+      gate: this.#options.gate,
       emit: (event) => notices.emit(event),
       onRefused: notices.refused,
       onError: notices.failed,

@@ -37,6 +37,8 @@ export type { AdmissionChange, AdmissionView } from "./operator-admissions.ts";
 export type { ApprovedInviteRequest, CreatedInvite, InviteRequest } from "./operator-invites.ts";
 export type { OperatorSetActs, OperatorView, ProposalView, SetChange } from "./operator-set.ts";
 export { type ApproveOptions, Operator, type PendingMember } from "./operator.ts";
+export { OperatorOrders, type Restricted, type RestrictOptions } from "./operator-orders.ts";
+export { type OrderContent, type OrderPublisherOptions, publishNext } from "./order-publisher.ts";
 export {
   awaitAdmission,
   checkPairing,

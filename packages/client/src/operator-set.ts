@@ -14,10 +14,18 @@ import {
   verifyByOperator,
   verifyOperators,
 } from "@parley/core";
-import { limits, type ListedOperator, type OperatorProposal, ParleyError, type Role } from "@parley/protocol";
+import {
+  limits,
+  type ListedOperator,
+  type OperatorProposal,
+  type OrderType,
+  ParleyError,
+  type Role,
+} from "@parley/protocol";
 
 import { type OperatorOptions, requestOfMany, rootOf } from "./operator-acts.ts";
 import { changeAdmission, signAgain } from "./operator-admissions.ts";
+import { publishNext } from "./order-publisher.ts";
 import { fetchNode, statementLifeMs } from "./pairing.ts";
 
 export interface OperatorView {
@@ -209,7 +217,6 @@ export class OperatorSetActs {
   async #signAgain(leaving: ReadonlySet<string>): Promise<void> {
     if (leaving.size === 0) return;
     const { device } = this.#options;
-    const trust = await this.#options.trust();
     let after: string | undefined;
     for (let page = 0; page < mostPages; page++) {
       const query = { limit: limits.pageSize, ...(after === undefined ? {} : { after }) };
@@ -225,13 +232,41 @@ export class OperatorSetActs {
     }
     const { certificate = "" } = await fetchNode(this.#options.registry);
     if (leaving.has(peekStatement("node", certificate).signer)) await this.certify();
-    const { revocations, revocationList } = trust;
-    if (revocations === undefined || revocationList === undefined) return;
-    if (!leaving.has(peekStatement("revocations", revocations).signer)) return;
-    const { mesh, number, revoked } = revocationList;
-    const list = { mesh, number: number + 1, revoked, iat: this.#clock.now() };
-    const again = await signStatement("revocations", list, rootOf(this.#options));
-    await device.request("revocations.publish", { revocations: again });
+    await this.#orderAgain(leaving);
+  }
+
+  /** The orders that hold, as the next ones of this operator, where one who leaves had signed them. */
+  async #orderAgain(leaving: ReadonlySet<string>): Promise<void> {
+    const { device, root, trust } = this.#options;
+    const publishing = { device, root, trust, now: () => this.#clock.now() };
+    const held = <Type extends OrderType>(type: Type, compact: string | undefined) => {
+      const order = compact === undefined ? undefined : peekStatement(type, compact);
+      return order === undefined || !leaving.has(order.signer) ? undefined : order;
+    };
+    await publishNext(
+      "revocations",
+      ({ orders }) => {
+        const order = held("revocations", orders.revocations);
+        return order === undefined ? undefined : { revoked: order.revoked };
+      },
+      publishing,
+    );
+    await publishNext(
+      "policy",
+      ({ orders }) => {
+        const order = held("policy", orders.policy);
+        return order === undefined ? undefined : { policy: order.policy };
+      },
+      publishing,
+    );
+    await publishNext(
+      "restrictions",
+      ({ orders }) => {
+        const order = held("restrictions", orders.restrictions);
+        return order === undefined ? undefined : { restrictions: order.restrictions };
+      },
+      publishing,
+    );
   }
 
   /** This operator's word for a set, as it is shown here; who joins has to have the root key that its own statements show. */

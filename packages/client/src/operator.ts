@@ -1,11 +1,10 @@
-/** What an operator signs: admissions and revocations. The registry only carries them. */
+/** What an operator signs: admissions and orders. The registry only carries them. */
 import {
   type Clock,
   comparisonWords,
   idOfKey,
   peekStatement,
   type Random,
-  signStatement,
   systemClock,
   systemRandom,
   verifyStatement,
@@ -13,7 +12,6 @@ import {
 import {
   type Asks,
   type Invite,
-  isParleyError,
   limits,
   type MemberKind,
   ParleyError,
@@ -32,7 +30,9 @@ import {
   openApprovedInvite,
   openInvite,
 } from "./operator-invites.ts";
+import { OperatorOrders } from "./operator-orders.ts";
 import { OperatorSetActs } from "./operator-set.ts";
+import { type OrderPublisherOptions, publishNext } from "./order-publisher.ts";
 import { statementLifeMs } from "./pairing.ts";
 
 /** Somebody who waits for approval; verified to have signed the request. */
@@ -64,8 +64,6 @@ export interface ApproveOptions {
   readonly replaces?: string;
 }
 
-/** Bound on the tries to publish a list that others change too. */
-const mostTries = 5;
 const mostPages = Math.ceil(limits.pendingPairings / limits.pageSize);
 
 /** An operator's acts over a connected device. */
@@ -187,26 +185,27 @@ export class Operator {
 
   /** Revokes a member by name or id: the next list is the last one and this entry. Reads the list again when another operator was faster. */
   async revoke(who: string, reason?: string): Promise<{ readonly member: string; readonly number: number }> {
-    const root = rootOf(this.#options);
     const member = await this.#memberId(who);
-    for (let attempt = 1; ; attempt++) {
-      const trust = await this.#options.trust();
-      if (trust.isRevoked(member)) return { member, number: trust.revocationNumber };
-      const now = this.#clock.now();
-      const entry = { member, at: now, ...(reason === undefined ? {} : { reason }) };
-      const number = trust.revocationNumber + 1;
-      const revoked = [...(trust.revocationList?.revoked ?? []), entry];
-      const revocations = await signStatement("revocations", { mesh: trust.mesh, number, revoked, iat: now }, root);
-      try {
-        await this.#options.device.request("revocations.publish", { revocations });
-        return { member, number };
-      } catch (error) {
-        const lost = isParleyError(error) && (error.code === "conflict" || error.code === "stale_statement");
-        if (!lost || attempt === mostTries) throw error;
-        // What the registry pushed before this reply has been taken when the reply is here.
-        await this.#options.device.request("ping", {});
-      }
-    }
+    const number = await publishNext(
+      "revocations",
+      (trust) => {
+        if (trust.isRevoked(member)) return undefined;
+        const entry = { member, at: this.#clock.now(), ...(reason === undefined ? {} : { reason }) };
+        return { revoked: [...(trust.revocationList?.revoked ?? []), entry] };
+      },
+      this.#publishing,
+    );
+    return { member, number };
+  }
+
+  /** Policy and restrictions. */
+  get orders(): OperatorOrders {
+    return new OperatorOrders(this.#publishing);
+  }
+
+  get #publishing(): OrderPublisherOptions {
+    const { device, root, trust } = this.#options;
+    return { device, root, trust, now: () => this.#clock.now() };
   }
 
   async #memberId(who: string): Promise<string> {

@@ -8,13 +8,13 @@ import {
   envelopeKinds,
   limits,
   ParleyError,
-  scopeAllowsSkill,
   toBase64url,
   toParleyError,
 } from "@parley/protocol";
 
 import { textOf } from "../body.ts";
 import type { AllowedPaths } from "../delivery.ts";
+import { denied, type Gate } from "../gate.ts";
 import type { Peer } from "../peer.ts";
 import type { LiveEnvelope } from "../section-handler.ts";
 import { callNumberOf } from "./call-number.ts";
@@ -25,6 +25,7 @@ export interface TaskCalleeOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly send: (peer: Peer, kind: number, body: unknown, paths: AllowedPaths | undefined) => Promise<void>;
+  readonly gate: Pick<Gate, "decide" | "isPaused">;
   /** Told when the number of tasks at work changes: presence carries it. */
   readonly onLoad: (load: number) => void;
   readonly onError: (error: unknown) => void;
@@ -118,11 +119,8 @@ export class TaskCallee {
     const { message } = call.params;
     if (message.taskId !== undefined)
       throw new ParleyError("task_not_found", { message: "A task does not take further messages yet." });
-    const { sender, member } = follower.peer;
-    if (!scopeAllowsSkill(member.scope, call.skill))
-      throw new ParleyError("out_of_scope", {
-        message: `The admission of @${member.name} does not let it call this skill.`,
-      });
+    const { sender } = follower.peer;
+    this.#checkPolicy(call, follower.peer);
     const input = message.parts.find((part) => part.data !== undefined)?.data;
     const admitted = this.#admit?.({ skill: call.skill, input, from: sender });
     if (admitted !== undefined) await admitted;
@@ -144,6 +142,14 @@ export class TaskCallee {
       progress: (text) => held.progress(text),
       artifact: (artifact, options) => held.artifact(artifact, options),
     });
+  }
+
+  #checkPolicy({ skill }: SendCall, { member }: Peer): void {
+    const { gate } = this.#options;
+    if (gate.isPaused) throw new ParleyError("paused", { message: "An operator paused this agent." });
+    const question = { action: "call" as const, skill };
+    const decision = gate.decide(member, question);
+    if (!decision.allowed) throw denied(member, undefined, question, decision);
   }
 
   #hold(follower: Follower, contextId: string | undefined, timeLimitMs: number): HeldTask {

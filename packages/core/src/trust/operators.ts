@@ -117,7 +117,7 @@ export async function verifyOperators(chain: readonly string[]): Promise<Operato
   return set;
 }
 
-type OperatorStatement = "admission" | "revocations" | "node" | "grant";
+type OperatorStatement = "admission" | "revocations" | "policy" | "restrictions" | "node" | "grant";
 
 /**
  * Verifies a statement that must come from a current operator: signed by its root key, or for an admission by the invite key that

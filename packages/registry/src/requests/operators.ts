@@ -1,17 +1,21 @@
-import { limits } from "@parley/protocol";
+import { peekStatement } from "@parley/core";
+import { limits, ParleyError } from "@parley/protocol";
 
 import type { MeshState } from "../mesh-state.ts";
+import type { OperatorOrders } from "../operator-orders.ts";
 import type { OperatorProposals } from "../operator-proposals.ts";
 import type { RequestHandlers, RequestsOf } from "./request-handler.ts";
 
 export interface OperatorsServices {
   readonly mesh: MeshState;
+  readonly orders: Pick<OperatorOrders, "compact">;
   readonly proposals: OperatorProposals;
 }
 
 /** Who the operators are, and the node's own standing with them. */
 export function operatorsRequests({
   mesh,
+  orders,
   proposals,
 }: OperatorsServices): RequestHandlers<RequestsOf<"operators" | "node">> {
   return {
@@ -25,6 +29,7 @@ export function operatorsRequests({
       return {};
     },
     "operators.publish": async (_caller, { operators }) => {
+      checkOrders(orders.compact, operators);
       await mesh.publishOperators(operators);
       return {};
     },
@@ -33,4 +38,18 @@ export function operatorsRequests({
       return {};
     },
   };
+}
+
+/** What holds in the mesh has to be the word of somebody who stays: newcomers would not believe it otherwise. Throws `conflict`. */
+function checkOrders({ policy, restrictions }: OperatorOrders["compact"], operators: string): void {
+  const staying = new Set(peekStatement("operators", operators).operators.map(({ member }) => member));
+  const signers = [
+    ...(policy === undefined ? [] : [peekStatement("policy", policy).signer]),
+    ...(restrictions === undefined ? [] : [peekStatement("restrictions", restrictions).signer]),
+  ];
+  if (signers.some((signer) => !staying.has(signer)))
+    throw new ParleyError("conflict", {
+      message:
+        "The policy or the restrictions are signed by an operator who would be one no more; sign the next first.",
+    });
 }

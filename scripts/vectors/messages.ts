@@ -171,7 +171,7 @@ function pushBodies(signers: FixedSigners, { record, presence, pending, error }:
     "member.changed": { member, record },
     order: { type: "policy", statement: compacts.policy },
     holds: { holds: compacts.holds },
-    operators: { operators: [compacts.genesis, compacts.operators] },
+    operators: { operators: [compacts.genesis, compacts.operators], certificate: compacts.node },
     "pairing.pending": pending,
     "operators.proposed": proposal(signers),
     "device.pending": { enrolment: id16, request: enrolmentAsk },

@@ -60,12 +60,16 @@ describe("several operators", () => {
     await expect(mesh.acts().pending()).rejects.toMatchObject({ code: "forbidden" });
     expect((await peer.device.memberOf("@op")).roles).toEqual(["member"]);
     expect(peer.device.links().map(({ state }) => state)).toEqual(["open"]);
+    // Links that are dialled now are shown a certificate that is signed by who stays.
+    bob.links.cut();
+    await until(() => bob.device.links().length === 0 && peer.device.links().length === 0);
+    await bob.device.connect("@peer");
     const sent = await bob.device.send("@peer", "still here");
     expect((await sent.settled).state).toBe("delivered");
     // A node that starts anew, and members that come back, find all of it signed by who is left.
     await mesh.stopRegistry();
     await mesh.startRegistry();
-    await until(() => bob.device.state === "connected" && peer.device.state === "connected");
+    await until(() => [ada, bob, peer].every(({ device }) => device.state === "connected"));
     expect((await bob.device.memberOf("@peer")).verified.numbers.admission).toBeGreaterThan(1);
     const late = await mesh.acts(ada).createInvite({ kind: "link" });
     const draft = await createIdentityDraft({ name: "late", kind: "agent", label: "test" });
@@ -111,6 +115,34 @@ describe("several operators", () => {
 });
 
 describe("a registry that lies about operators", () => {
+  it("does not keep a removal from those who hear of it by a peer", async () => {
+    await using scope = await MeshScope.start();
+    const { mesh } = scope;
+    await using proxy = await RegistryProxy.start(mesh.origin);
+    const peer = await scope.join("peer");
+    const { device: honest, joined } = await scope.join("alice");
+    await honest.stop();
+    proxy.push = (type) => type !== "operators" && type !== "member.changed";
+    const alice = await scope.opened(joined, { registry: proxy.origin, links: { factory: scope.control() } });
+    await alice.start();
+    await alice.connect("@peer");
+    const [ada] = (await withOperators(scope, ["ada"])) as [Joined];
+    await until(() => joined.trust.operators.keys.has(ada.device.member));
+    await mesh.acts().operators.remove("@ada");
+    await until(() => !joined.trust.operators.keys.has(ada.device.member));
+    // Who was away for all of it hears of it when the link is dialled.
+    await alice.stop();
+    for (const admin of [true, false]) await mesh.acts().operators.add("@ada", admin);
+    const later = await scope.opened(joined, { registry: proxy.origin, links: { factory: scope.control() } });
+    const { number } = joined.trust.operators;
+    proxy.welcome = (welcome) => ({ ...welcome, operators: [...joined.trust.operators.chain] });
+    await later.start();
+    expect(joined.trust.operators.number).toBe(number);
+    await later.connect("@peer");
+    await until(() => joined.trust.operators.number === number + 2);
+    expect(peer.joined.trust.operators.number).toBe(number + 2);
+  });
+
   it("shows no set that operators did not make: to a proposal's approver, a peer, or somebody who pairs", async () => {
     await using scope = await MeshScope.start();
     const { mesh } = scope;

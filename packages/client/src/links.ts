@@ -72,6 +72,11 @@ export class Links {
     for (const peer of this.#options.contacts.linked()) this.#dialers.gossip(peer, known);
   }
 
+  /** Passes the operator sets after this number on to whoever is linked. */
+  gossipOperators(after: number): void {
+    for (const peer of this.#options.contacts.linked()) this.#dialers.gossipOperators(peer, after);
+  }
+
   /** The operators' orders are others: drops links to whoever is revoked now, or from whom nothing is taken any more. */
   closeRefused(): void {
     const { contacts, trust, gate, emit } = this.#options;

@@ -416,7 +416,10 @@ export const pushTable = {
     says: "Members whose frames this node carries no more for now.",
     body: z.strictObject({ holds: compactSchema }),
   },
-  operators: { says: "The newest operator set.", body: z.strictObject({ operators: operatorChainSchema }) },
+  operators: {
+    says: "The newest operator set, and the node's certificate, which is another one then.",
+    body: z.strictObject({ operators: operatorChainSchema, certificate: compactSchema }),
+  },
   "pairing.pending": { says: "To operators: somebody waits for approval.", body: pendingSchema },
   "operators.proposed": {
     says: "To operators: somebody proposes another operator set.",

@@ -271,6 +271,8 @@ const hello = z.strictObject({
   revocations: z.int().min(0),
   policy: z.int().min(0).optional(),
   restrictions: z.int().min(0).optional(),
+  /** Number of the operator set that it holds. */
+  operators: number.optional(),
   iat: time,
 });
 

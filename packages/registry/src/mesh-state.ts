@@ -52,7 +52,7 @@ export interface MeshStateOptions {
   readonly now: () => number;
   /** Called when another list than before holds. */
   readonly onRevocations: (mesh: ClaimedMesh) => void;
-  /** Called when another operator set than before holds. */
+  /** Called when another operator set than before holds, or another certificate of this node. */
   readonly onOperators: (mesh: ClaimedMesh) => void;
   readonly onError: (error: unknown) => void;
 }
@@ -245,11 +245,12 @@ export class MeshState {
           ? undefined
           : { compact, list: await verifyByOperator("revocations", compact, operators) };
       const before = this.#claimed?.revocations?.compact;
-      const operatorsBefore = this.#claimed?.operators.number ?? operators.number;
+      const held = this.#claimed;
       this.#claimed = { mesh: operators.mesh, operators, certificate, founder, revocations };
       this.#revoked = new Set(revocations?.list.revoked.map(({ member }) => member));
       this.#revision = revision;
-      if (operators.number !== operatorsBefore) this.#options.onOperators(this.#claimed);
+      if (held !== undefined && (held.operators.number !== operators.number || held.certificate !== certificate))
+        this.#options.onOperators(this.#claimed);
       if (compact !== before) this.#options.onRevocations(this.#claimed);
     });
     this.#taking = taken.catch(() => undefined);

@@ -234,9 +234,9 @@ export class RegistryNode {
   }
 
   /** Everybody is told first; then the directory and the sessions follow. */
-  #operatorsChanged({ operators }: ClaimedMesh): void {
+  #operatorsChanged({ operators, certificate }: ClaimedMesh): void {
     const { table, directory, log } = this.#parts;
-    for (const session of table.proven()) session.push("operators", { operators: [...operators.chain] });
+    for (const session of table.proven()) session.push("operators", { operators: [...operators.chain], certificate });
     directory.operatorsChanged();
     log("info", "operators.changed", { number: operators.number, operators: operators.keys.size });
   }

@@ -4,6 +4,7 @@ import { parseInviteLink } from "@parley/protocol";
 import { describe, expect, it } from "vitest";
 
 import { Events, type Joined, MeshScope, until } from "./device-fixture.ts";
+import { hostileScene } from "./hostile-scene.ts";
 import { serve } from "./task-fixture.ts";
 
 type Paired = JoinedMesh | PendingPairing;
@@ -67,6 +68,31 @@ describe("an admission's scope", () => {
     await mesh.acts().change("@caller", { scope: null });
     await until(async () => (await outcomeOf(caller, "echo")) === "done");
     await expect(mesh.acts(caller).renew("@caller")).rejects.toMatchObject({ code: "forbidden" });
+  });
+});
+
+describe("a registry that would widen an admission", () => {
+  it("cannot alter its scope, and cannot show the wider one from before", async () => {
+    await using scene = await hostileScene();
+    const { scope, proxy, alice, bob, entry } = scene;
+    const wide = await entry(bob);
+    await scope.mesh.acts().change("@bob", { scope: { skills: ["search"], channels: [] } });
+    const narrow = await entry(bob);
+    const [head = "", payload = "", signature = ""] = narrow.record.admission.split(".");
+    const said = JSON.parse(Buffer.from(payload, "base64url").toString("utf8")) as object;
+    const altered = Buffer.from(JSON.stringify({ ...said, scope: { channels: [] } })).toString("base64url");
+    proxy.push = (type) => type !== "member.changed";
+    proxy.replies["directory.get"] = () => ({
+      ...narrow,
+      record: { ...narrow.record, admission: `${head}.${altered}.${signature}` },
+    });
+    await expect(alice.memberOf("@bob")).rejects.toMatchObject({ code: "bad_signature" });
+    proxy.replies["directory.get"] = () => narrow;
+    expect((await alice.memberOf("@bob")).verified.scope).toEqual({ skills: ["search"], channels: [] });
+    proxy.break();
+    await scene.events.session("connected", scene.events.seen.length);
+    proxy.replies["directory.get"] = () => wide;
+    await expect(alice.memberOf(bob.device.member)).rejects.toMatchObject({ code: "stale_statement" });
   });
 });
 

@@ -3,6 +3,26 @@
  * and does nothing by itself. Not here: keys and verification (core), sockets (client, registry).
  */
 export {
+  type ApprovalAction,
+  approvalActionSchema,
+  type ApprovalBody,
+  approvalBodySchema,
+  type ApprovalEnd,
+  approvalEnds,
+} from "./approval.ts";
+export {
+  addressRangeSchema,
+  type ApiKey,
+  apiKeyIdSchema,
+  type ApiKeyParts,
+  apiKeyPattern,
+  apiKeySchema,
+  type ApiScope,
+  apiScopeSchema,
+  makeApiKey,
+  parseApiKey,
+} from "./api-key.ts";
+export {
   blobContentBytes,
   blobDeleteSchema,
   blobHashSchema,
@@ -114,6 +134,7 @@ export {
   enrolmentStateSchema,
   healthSchema,
   httpErrorSchema,
+  jwksSchema,
   type JsonRouteName,
   type NodeInfo,
   nodeInfoSchema,
@@ -240,6 +261,7 @@ export {
   statementSchemas,
   statementTyp,
   type StatementType,
+  tokenIssuer,
 } from "./statement.ts";
 export {
   type AgentCard,

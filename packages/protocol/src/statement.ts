@@ -9,7 +9,7 @@ import { z } from "zod";
 import { anyContentSchema, encryptedContentSchema, postIdSchema, viaSchema } from "./content.ts";
 import { id16Schema, id32Schema, id8Schema } from "./ids.ts";
 import { limits } from "./limits.ts";
-import { labelSchema, nameSchema } from "./names.ts";
+import { labelSchema, nameSchema, skillIdSchema } from "./names.ts";
 import { policyDocumentSchema, restrictionKinds } from "./policy.ts";
 import { scopeSchema } from "./scope.ts";
 import { agentCardSchema } from "./task.ts";
@@ -237,18 +237,33 @@ const welcome = z.strictObject({
 /** Says that a device's member was admitted and not revoked when it was issued. Signed by a node; links live by it. */
 const lease = z.strictObject({ mesh, member: id32Schema, device: id32Schema, iat: time, exp: time });
 
+/** A key that a node signs session tokens with, for a time. Signed by the node's key. */
+const tokenKey = z.strictObject({ mesh, node: id32Schema, key, iat: time, exp: time });
+
+/** Seconds since 1970, as JSON Web Tokens count (RFC 7519 section 2). */
+const seconds = z
+  .int()
+  .min(0)
+  .max(2 ** 37);
+
 /**
- * A session token: shows the HTTP API that a session of this device was opened. Signed by a node; good at every node of
- * the mesh for `limits.sessionTokenMs`. `aud` keeps it from being taken for a token of another door.
+ * A session token: shows that a session of this device was open when it was issued. A JSON Web Token (RFC 7519), so that
+ * services besides the registry can check it too; signed by a token key, which `kid` names. `aud` keeps it from being taken
+ * for a token of another door.
  */
 const token = z.strictObject({
+  /** `parley:` and the mesh id. */
+  iss: z.string().max(64),
+  /** The member's id. */
+  sub: id32Schema,
+  aud: labelSchema,
+  jti: id16Schema,
+  iat: seconds,
+  nbf: seconds,
+  exp: seconds,
   mesh,
-  member: id32Schema,
   device: id32Schema,
   session: id16Schema,
-  aud: labelSchema,
-  iat: time,
-  exp: time,
 });
 
 /**
@@ -302,6 +317,20 @@ const post = z
  * who was invited leaves or is taken out.
  */
 const invitation = z.strictObject({ mesh, channel: id32Schema, member: id32Schema, by: id32Schema, iat: time });
+
+/** Says yes beforehand to calls of one skill of one member, so many times. Signed by a device of `by`. */
+const standing = z.strictObject({
+  mesh,
+  id: id16Schema,
+  by: id32Schema,
+  callee: id32Schema,
+  skill: skillIdSchema,
+  /** Only for calls of this member; absent for everybody's. */
+  caller: id32Schema.optional(),
+  uses: z.int().min(1).max(limits.standingUses),
+  iat: time,
+  exp: time,
+});
 
 /** Who may do what. Signed by an operator; the highest number holds. */
 const policy = z.strictObject({ mesh, number, policy: policyDocumentSchema, iat: time });
@@ -375,11 +404,13 @@ export const statementSchemas = {
   welcome,
   lease,
   hello,
+  "token-key": tokenKey,
   token,
   post,
   invitation,
   approval,
   grant,
+  standing,
   policy,
   restrictions,
   holds,
@@ -391,6 +422,9 @@ export type Statement<Type extends StatementType> = z.infer<(typeof statementSch
 
 /** The `aud` of session tokens for the registry's HTTP API. */
 export const httpAudience = "http";
+
+/** The `iss` of the session tokens of a mesh. */
+export const tokenIssuer = (meshId: string): string => `parley:${meshId}`;
 
 /** The `typ` header of a statement. */
 export const statementTyp = (type: StatementType): string => `parley-${type}`;

@@ -14,6 +14,7 @@ import {
 } from "@parley/protocol";
 import { z } from "zod";
 
+import { approvalEventSchemas } from "./approval-json.ts";
 import { conversationEventSchemas } from "./conversation-json.ts";
 
 const maybe = <Schema extends z.ZodType>(schema: Schema) => schema.optional().transform((value) => value);
@@ -156,6 +157,7 @@ export const sessionStateSchema = z.enum(["connecting", "connected", "waiting", 
 
 export const deviceEventSchema = z.discriminatedUnion("type", [
   ...conversationEventSchemas,
+  ...approvalEventSchemas,
   z.object({
     type: z.literal("session"),
     state: sessionStateSchema,

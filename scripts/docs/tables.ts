@@ -36,9 +36,9 @@ function fieldsOf(schema: AnySchema): string {
 
 const signers: Readonly<Record<StatementType, string>> = {
   genesis: "first operator's root key",
-  operators: "an operator of the set before",
+  operators: "an operator with `admin` of the set before",
   node: "an operator",
-  admission: "an operator",
+  admission: "an operator; with a `grant`, its invite key",
   revocations: "an operator",
   rotation: "the member's root key before",
   devices: "the member's root key",
@@ -52,6 +52,7 @@ const signers: Readonly<Record<StatementType, string>> = {
   token: "a token key of a node",
   post: "the author's device",
   invitation: "a device of the member that invites",
+  grant: "an operator",
   approval: "a device or the root key of the approving member",
   standing: "a device of the approving member",
   delegation: "a device or the root key of the member that delegates",

@@ -10,6 +10,7 @@ import {
   type ErrorCode,
   type JsonRouteName,
   type MemberEntry,
+  type OperatorProposal,
   type PushBody,
   type PushType,
   type ReplyBody,
@@ -42,12 +43,29 @@ function facts(signers: FixedSigners, compacts: Compacts) {
   const presence: DevicePresence = { device: device.id, state: "connected", boot: id16, since: time, load: 0, consumer: "reading" };
   const entry: MemberEntry = { record, devices: [presence], availability: "available" };
   const invite = { invite: id16, kind: "link", createdBy: signers.operator.id, created: time, expires: vectorExpiry, uses: 1, used: 0, label: "for the library" } as const;
-  const pending = { pairing: id16, request: compacts.pairing, invite: id16, address: "127.0.0.1", since: time };
+  const pending = { pairing: id16, request: compacts.pairing, invite: id16, inviteLabel: "for the library", address: "127.0.0.1", since: time };
   const error = { code: "not_connected", message: "The recipient is not connected.", data: { retryAfterMs: 1000 } } as const;
   return { record, presence, entry, invite, pending, error };
 }
 
 type Facts = ReturnType<typeof facts>;
+
+/** Another operator set that one of two has agreed to. */
+function proposal({ operator, second }: FixedSigners): OperatorProposal {
+  return {
+    proposal: id16,
+    by: operator.id,
+    number: 3,
+    previous: fixedId(32, 60),
+    operators: [
+      { member: operator.id, key: operator.publicKey, admin: true },
+      { member: second.id, key: second.publicKey },
+    ],
+    approved: [operator.id],
+    needed: 2,
+    expires: vectorExpiry,
+  };
+}
 
 /** What a new device asks with. */
 const enrolmentAsk = { key: fixedId(32, 44), seal: fixedId(32, 45), label: "phone", iat: time, proof: fixedId(32, 46) };
@@ -92,6 +110,7 @@ function requestBodies(signers: FixedSigners, compacts: Compacts): { readonly [T
     "lease.renew": {},
     "ice.get": {},
     "invite.create": { kind: "code", lifeMs: 60_000, uses: 1, label: "for the library" },
+    "invite.grant": { grant: compacts.grant, redeem: fixedId(16, 59), label: "for the library" },
     "invite.list": { limit: 10, after: "abc" },
     "invite.cancel": { invite: id16 },
     "pairing.list": { limit: 10, after: "abc" },
@@ -99,6 +118,13 @@ function requestBodies(signers: FixedSigners, compacts: Compacts): { readonly [T
     "pairing.reject": { pairing: id16, reason: "unknown" },
     "withdrawals.publish": { withdrawals: compacts.withdrawals },
     "order.publish": { type: "revocations", statement: compacts.revocations },
+    "admission.get": { name: "librarian" },
+    "admission.publish": { admission: compacts.admission },
+    "operators.propose": { operators: proposal(signers).operators, approval: compacts.approval },
+    "operators.proposals": {},
+    "operators.approve": { proposal: id16, approval: compacts.approval },
+    "operators.withdraw": { proposal: id16 },
+    "operators.publish": { operators: compacts.operators },
     "node.certify": { certificate: compacts.node },
     "mailbox.ack": { offset: 17 },
     "inbox.release": { generation: 2 },
@@ -132,6 +158,7 @@ function replyBodies(signers: FixedSigners, { entry, invite, pending }: Facts, c
     "lease.renew": { lease: compacts.lease, node: compacts.node },
     "ice.get": { servers: [{ urls: ["turn:127.0.0.1:3478"], username: "1767225600:a", credential: "secret" }], expires: vectorExpiry },
     "invite.create": { invite, secret: fixedId(16, 33) },
+    "invite.grant": { invite: { ...invite, approved: { roles: ["guest"], kind: "agent", name: "librarian" } } },
     "invite.list": { invites: [invite], next: "abc" },
     "invite.cancel": {},
     "pairing.list": { pending: [pending], next: "abc" },
@@ -139,6 +166,13 @@ function replyBodies(signers: FixedSigners, { entry, invite, pending }: Facts, c
     "pairing.reject": {},
     "withdrawals.publish": {},
     "order.publish": {},
+    "admission.get": { record: entry.record },
+    "admission.publish": {},
+    "operators.propose": { proposal: proposal(signers) },
+    "operators.proposals": { proposals: [proposal(signers)] },
+    "operators.approve": { proposal: proposal(signers), approvals: [compacts.approval] },
+    "operators.withdraw": {},
+    "operators.publish": {},
     "node.certify": {},
     "mailbox.ack": {},
     "inbox.release": {},
@@ -181,8 +215,9 @@ function pushBodies(signers: FixedSigners, { record, presence, pending, error }:
     "member.changed": { member, record },
     order: { type: "policy", statement: compacts.policy },
     holds: { holds: compacts.holds },
-    operators: { operators: [compacts.genesis, compacts.operators] },
+    operators: { operators: [compacts.genesis, compacts.operators], certificate: compacts.node },
     "pairing.pending": pending,
+    "operators.proposed": proposal(signers),
     "device.pending": { enrolment: id16, request: enrolmentAsk },
     "mailbox.trimmed": { from: 3, to: 9, reason: "expired" },
     "inbox.lease": { generation: 2, lifeMs: 15_000 },

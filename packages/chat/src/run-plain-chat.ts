@@ -165,6 +165,12 @@ function tell(event: DeviceEvent, model: ChatModel, { interactive }: PlainChatOp
     case "session":
       if (event.state === "connected" || event.state === "waiting") print(`· ${connectionWords[event.state]}`);
       return;
+    case "pairing-pending":
+      print(`! @${visible(event.name)} asks to join: parley member list --pending`);
+      return;
+    case "operators-proposed":
+      print("! another set of operators is proposed: parley operator proposals");
+      return;
     case "gap":
     case "channel-gap":
       print("! messages are missing here; parley chat shows where and why");

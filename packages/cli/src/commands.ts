@@ -1,4 +1,6 @@
 /** Every command of `parley`, once. */
+import { admissionCommands } from "./admission-commands.ts";
+import { scopeOptions } from "./admission-options.ts";
 import type { CommandRow } from "./command.ts";
 import { conversationCommands } from "./conversation-commands.ts";
 
@@ -114,6 +116,10 @@ export const commandTable: readonly CommandRow[] = [
       { name: "kind", value: "KIND", means: "agent or person (default: agent beside an agent.yaml)" },
       { name: "words", value: "WORDS", means: "the six words that the operator sees, where nobody can be asked" },
       { name: "no-wait", means: "asks to join and does not wait for the answer" },
+      { name: "asks", value: "TEXT", means: "a line for the operator: what it asks to join for" },
+      { name: "role", value: "ROLE", means: "the role that it asks for" },
+      ...scopeOptions,
+      { name: "recover", means: "asks for the name of a member whose key is lost" },
     ],
     settings: ["registry", "label"],
     examples: [
@@ -122,36 +128,7 @@ export const commandTable: readonly CommandRow[] = [
     ],
     load: () => import("./commands/pair.ts"),
   },
-  {
-    path: ["invite", "create"],
-    summary: "Opens an invite: a link, or with --code six digits to say aloud",
-    options: [
-      { name: "code", means: "a six-digit code that lives five minutes" },
-      { name: "link", means: "a link that lives one day (the default)" },
-      { name: "uses", value: "N", means: "how many members it lets ask (default: 1)" },
-      { name: "life", value: "TIME", means: "how long it lives, for example 10m or 7d" },
-      { name: "label", value: "TEXT", means: "what it is for" },
-    ],
-    examples: [
-      "parley invite create",
-      "parley invite create --code",
-      "parley invite create --uses 5 --life 2d --label 'build agents'",
-    ],
-    load: () => import("./commands/invite-create.ts"),
-  },
-  {
-    path: ["invite", "list"],
-    summary: "Lists open invites",
-    examples: ["parley invite list"],
-    load: () => import("./commands/invite-list.ts"),
-  },
-  {
-    path: ["invite", "cancel"],
-    summary: "Closes an invite",
-    arguments: [{ name: "invite", means: "its id, from parley invite list" }],
-    examples: ["parley invite cancel 7WFCnC0bLXz7cCbx4dZ8Rw"],
-    load: () => import("./commands/invite-cancel.ts"),
-  },
+  ...admissionCommands,
   {
     path: ["device", "invite"],
     summary: "Opens a one-time link for one more device of this member, and waits until it is used",
@@ -174,37 +151,6 @@ export const commandTable: readonly CommandRow[] = [
     arguments: [{ name: "device", means: "its label or id, from parley device list" }],
     examples: ["parley device remove phone"],
     load: () => import("./commands/device-remove.ts"),
-  },
-  {
-    path: ["member", "list"],
-    summary: "Lists members, or those that wait for approval",
-    options: [{ name: "pending", means: "those that wait, with the six words to compare" }],
-    examples: ["parley member list", "parley member list --pending"],
-    load: () => import("./commands/member-list.ts"),
-  },
-  {
-    path: ["member", "approve"],
-    summary: "Lets a waiting member in",
-    arguments: [{ name: "member", means: "its name, or the id of its request" }],
-    options: [{ name: "role", value: "ROLE", means: "member, guest or observer (default: member)" }],
-    examples: ["parley member approve librarian", "parley member approve visitor --role guest"],
-    load: () => import("./commands/member-approve.ts"),
-  },
-  {
-    path: ["member", "reject"],
-    summary: "Turns a waiting member away",
-    arguments: [{ name: "member", means: "its name, or the id of its request" }],
-    options: [{ name: "reason", value: "TEXT", means: "what it is told" }],
-    examples: ["parley member reject stranger --reason 'not one of ours'"],
-    load: () => import("./commands/member-reject.ts"),
-  },
-  {
-    path: ["member", "revoke"],
-    summary: "Revokes a member: every peer and the registry refuse it from then on",
-    arguments: [{ name: "member", means: "its name or id" }],
-    options: [{ name: "reason", value: "TEXT", means: "why" }],
-    examples: ["parley member revoke @librarian --reason 'laptop lost'"],
-    load: () => import("./commands/member-revoke.ts"),
   },
   {
     path: ["door-token", "create"],

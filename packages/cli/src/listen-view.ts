@@ -101,6 +101,18 @@ export function printGap(out: Presenter, gap: DeviceEvent & { type: "gap" }): vo
   out.event(gap, out.style("yellow", `${what}: ${which} of its device ${shortId(device)} were lost on their way`));
 }
 
+/** To an operator: somebody asks to join, or for another set of operators. Whoever asks chose its name itself. */
+export function printAsking(
+  out: Presenter,
+  event: DeviceEvent & { type: "pairing-pending" | "operators-proposed" },
+): void {
+  const says =
+    event.type === "pairing-pending"
+      ? `@${visible(event.name)} asks to join, from ${visible(event.address)}: parley member list --pending`
+      : `another set of operators is proposed; ${event.approved} of ${event.needed} agree: parley operator proposals`;
+  out.event(event, out.style("yellow", says));
+}
+
 const channelGapText = {
   trimmed: "they are not kept any more",
   restored: "the registry was restored from a backup",

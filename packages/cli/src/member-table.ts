@@ -56,6 +56,7 @@ export function memberJson(member: MemberView) {
       schemas: schemasOf(member, id),
     })),
     admittedUntil: verified.admissionExpires,
+    ...(verified.scope === undefined ? {} : { scope: verified.scope }),
     devicesAt: member.devicesAt,
     stale: member.stale,
   };

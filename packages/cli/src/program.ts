@@ -31,7 +31,8 @@ const groupSummaries: Readonly<Record<string, string>> = {
   "door-token": "Let programs without a key come in through the plain door",
   attachment: "Fetch what is attached to messages",
   invite: "Open, list and cancel invites",
-  member: "Let members in, turn them away, revoke them",
+  member: "Let members in, turn them away, change, renew and revoke them",
+  operator: "See and change who the operators are",
   identity: "Show, export and import this member's keys",
   config: "Show the settings and where they come from",
 };

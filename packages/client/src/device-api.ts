@@ -71,7 +71,22 @@ export type DeviceEvent =
     }
   /** What another device of this person remembers came: so many messages so far. */
   | ({ readonly type: "history" } & HistoryProgress)
-  | { readonly type: "pairing-pending"; readonly pairing: string; readonly request: string }
+  /** To operators: somebody asks to join, under a name and from an address that nobody vouches for yet. */
+  | {
+      readonly type: "pairing-pending";
+      readonly pairing: string;
+      readonly request: string;
+      readonly name: string;
+      readonly address: string;
+    }
+  /** To operators: a member proposes another operator set, to which `approved` of `needed` operators agree. */
+  | {
+      readonly type: "operators-proposed";
+      readonly proposal: string;
+      readonly by: string;
+      readonly approved: number;
+      readonly needed: number;
+    }
   /** Somebody used a device link of this member. */
   | { readonly type: "device-pending"; readonly enrolment: string; readonly request: EnrolmentAsk }
   | { readonly type: "refused"; readonly code: ErrorCode; readonly message: string; readonly from?: string }

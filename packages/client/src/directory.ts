@@ -231,6 +231,17 @@ export class Directory {
     return isNews(known) ? this.onChanged(member, { ...known.record, devices }) : undefined;
   }
 
+  /** Other operators than before: everybody who is known is verified anew, and forgotten if that fails. */
+  async onOperators(): Promise<void> {
+    for (const [member, view] of this.#known) {
+      try {
+        await this.onChanged(member, view.verified.record);
+      } catch {
+        if (this.#known.get(member) === view) this.#known.delete(member);
+      }
+    }
+  }
+
   #remember(view: MemberView): void {
     if (!this.#known.has(view.member) && this.#known.size >= limits.members)
       this.#known.delete(this.#known.keys().next().value ?? "");

@@ -152,7 +152,7 @@ export function denied(
       : rule === undefined
         ? "no rule of the policy allows it"
         : `rule ${rule + 1} of the policy denies it`;
-  return new ParleyError("denied_by_policy", {
+  return new ParleyError(reason === "out-of-scope" ? "out_of_scope" : "denied_by_policy", {
     message: `@${who.name} may not ${action} ${object}: ${because}; see \`parley policy explain\`.`,
   });
 }

@@ -45,14 +45,11 @@ export {
 } from "./member-devices.ts";
 export { enrolDevice, type EnrolOptions } from "./enrolment.ts";
 export { certifyDevice, createIdentityDraft, type IdentityDraft, type IdentityDraftOptions } from "./identity-draft.ts";
-export {
-  type ApproveOptions,
-  type CreatedInvite,
-  type InviteRequest,
-  Operator,
-  type OperatorOptions,
-  type PendingMember,
-} from "./operator.ts";
+export type { OperatorOptions } from "./operator-acts.ts";
+export type { AdmissionChange, AdmissionView } from "./operator-admissions.ts";
+export type { ApprovedInviteRequest, CreatedInvite, InviteRequest } from "./operator-invites.ts";
+export type { OperatorSetActs, OperatorView, ProposalView, SetChange } from "./operator-set.ts";
+export { type ApproveOptions, Operator, type PendingMember } from "./operator.ts";
 export { OperatorOrders, type Restricted, type RestrictOptions } from "./operator-orders.ts";
 export { type OrderContent, type OrderPublisherOptions, publishNext } from "./order-publisher.ts";
 export {

@@ -95,7 +95,7 @@ export async function answerChallenge(text: string, input: ProofInput): Promise<
 
 /** Checks a welcome against the proof and the pins, and takes what it brings. */
 export async function acceptWelcome(text: string, proof: Proof, input: ProofInput): Promise<Welcome> {
-  const welcome = decodeJson(welcomeSchema, text);
+  const welcome = decodeJson(welcomeSchema, text, limits.welcomeBytes);
   if (!welcome.ok) throw new ParleyError(welcome.code, { message: welcome.message });
   const { trust, identity } = input;
   const { operators, node, statement, revocations, lease, mailbox, admission } = welcome.value;

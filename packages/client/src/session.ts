@@ -126,6 +126,11 @@ export class Session {
     return this.#welcome;
   }
 
+  /** The node's key is certified anew: peers are shown this from now on. It was verified. */
+  recertify(certificate: string): void {
+    if (this.#welcome !== undefined) this.#welcome = { ...this.#welcome, certificate };
+  }
+
   /** Milliseconds since 1970 by the registry's clock, as last heard. */
   get registryTime(): number {
     return this.#registryClock.time;

@@ -251,6 +251,7 @@ export {
   verifyApproval,
 } from "./trust/approval.ts";
 export { canonicalJson, digestOf } from "./trust/canonical-json.ts";
+export { deriveInviteKeys, type InviteKeys } from "./trust/grant.ts";
 export {
   type ChainContext,
   checkFollows,
@@ -280,7 +281,14 @@ export {
   verifyWithdrawals,
 } from "./trust/member.ts";
 export { type MeshPins, MeshTrust, type MeshTrustOptions } from "./trust/mesh-trust.ts";
-export { type OperatorSet, verifyByOperator, verifyOperators } from "./trust/operators.ts";
+export {
+  admittedBy,
+  effectiveRoles,
+  operatorQuorum,
+  type OperatorSet,
+  verifyByOperator,
+  verifyOperators,
+} from "./trust/operators.ts";
 export { type CompactOrders, type OrderNumbers, Orders, orderTypes, verifyOrder } from "./trust/orders.ts";
 export { peekStatement, signStatement, verifyStatement } from "./trust/statement.ts";
 export { comparisonWords, safetyWords } from "./trust/words.ts";

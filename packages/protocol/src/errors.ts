@@ -179,6 +179,21 @@ export const errorTable = {
   ),
   group_changed: row(true, 409, 4117, 1, "The channel's group has changed; take the newest commits and try again."),
   not_holder: row(true, 409, 4115, 1, "Another instance of this agent holds its inbox; that one takes its messages."),
+  needs_quorum: row(false, 403, 4352, 4, "More operators have to agree to this; see `parley operator proposals`."),
+  out_of_scope: row(
+    false,
+    403,
+    4353,
+    4,
+    "The admission limits this member to other skills or channels; ask an operator for `parley member change`.",
+  ),
+  not_operator: row(
+    false,
+    403,
+    4354,
+    4,
+    "The roles operator and admin belong to members of the operator set; see `parley operator add`.",
+  ),
   // What the mesh's operators allow.
   denied_by_policy: row(
     false,

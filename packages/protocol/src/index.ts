@@ -238,6 +238,8 @@ export {
   type OrderType,
   orderTypeSchema,
   memberEntrySchema,
+  type OperatorProposal,
+  operatorProposalSchema,
   type Pending,
   pendingSchema,
   proofSchema,
@@ -254,14 +256,20 @@ export {
   welcomeSchema,
 } from "./session-message.ts";
 export { type Gossip, gossipSchema, type Signal, signalSchema } from "./signal.ts";
+export { isNarrower, type Scope, scopeAllowsChannel, scopeAllowsSkill, scopeSchema } from "./scope.ts";
 export {
+  type Asks,
+  asksSchema,
   compactSchema,
+  grantedRoleSchema,
   httpAudience,
+  type ListedOperator,
   type MemberKind,
   memberKindSchema,
   type MemberRecord,
   memberRecordSchema,
   operatorChainSchema,
+  operatorListSchema,
   type Role,
   roleSchema,
   type Statement,

@@ -73,7 +73,7 @@ const table = {
   statementBytes: { value: 64 * 1024, unit: "bytes", means: "one signed statement in compact form" },
   cardBytes: { value: 48 * 1024, unit: "bytes", means: "one agent card as JSON" },
   operators: { value: 32, unit: "count", means: "operators of a mesh" },
-  operatorChain: { value: 64, unit: "count", means: "changes of the operator set that a reader follows" },
+  operatorChain: { value: 256, unit: "count", means: "changes of the operator set that a reader follows" },
   rotations: { value: 64, unit: "count", means: "changes of a member's root key that a reader follows" },
   devices: { value: 16, unit: "count", means: "devices of one member" },
   revoked: { value: 512, unit: "count", means: "entries of the revocation list" },
@@ -105,6 +105,31 @@ const table = {
   pairingLifeMs: { value: 86_400_000, unit: "ms", means: "a pairing that nobody answers is forgotten after this" },
   pairingTriesPerMinute: { value: 10, unit: "count", means: "pairing attempts a minute of one address" },
   pairingTriesTotalPerMinute: { value: 60, unit: "count", means: "pairing attempts a minute in total" },
+  inviteUses: { value: 100, unit: "count", means: "members that one invite link lets ask or in" },
+  openCodes: { value: 16, unit: "count", means: "open pairing codes of a mesh" },
+  codeFailures: {
+    value: 30,
+    unit: "count",
+    means:
+      "wrong pairing codes, from all addresses together, within the life of a code; then no code is taken until they are older",
+  },
+  asksCharacters: { value: 256, unit: "characters", means: "the line in which a member says what it asks to join for" },
+  scopeEntries: { value: 64, unit: "count", means: "skills, and channels, that an admission limits its member to" },
+  // Operators.
+  operatorChainBytes: { value: 256 * 1024, unit: "bytes", means: "all operator sets of a mesh together" },
+  welcomeBytes: {
+    value: 512 * 1024,
+    unit: "bytes",
+    means: "the welcome of a session and the push of operator sets, which carry them all",
+  },
+  operatorProposals: { value: 16, unit: "count", means: "open proposals of another operator set" },
+  operatorProposalsEach: { value: 4, unit: "count", means: "open proposals of one operator" },
+  operatorProposalLifeMs: {
+    value: 3 * 86_400_000,
+    unit: "ms",
+    means: "a proposal of another operator set, and each operator's word for it, are good for this long",
+  },
+  approvalDigests: { value: 32, unit: "count", means: "actions that one approval names" },
   // Who may do what.
   orderBytes: { value: 48 * 1024, unit: "bytes", means: "a policy, or the list of restrictions, in compact form" },
   policyRules: { value: 256, unit: "count", means: "rules of a policy" },
@@ -114,7 +139,6 @@ const table = {
   policyBudgets: { value: 64, unit: "count", means: "budgets of a policy" },
   restrictions: { value: 256, unit: "count", means: "restrictions in force in a mesh" },
   holds: { value: 256, unit: "count", means: "members that one node holds off at a time" },
-  approvalDigests: { value: 32, unit: "count", means: "actions that one approval names" },
   approvalTextCharacters: { value: 4000, unit: "characters", means: "a question to a person, and its answer" },
   approvalActionBytes: {
     value: 40 * 1024,

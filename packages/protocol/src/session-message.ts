@@ -16,9 +16,16 @@ import { id16Schema, id32Schema } from "./ids.ts";
 import { parseJson } from "./json.ts";
 import { limits } from "./limits.ts";
 import { labelSchema, nameSchema, skillIdSchema } from "./names.ts";
-import { empty, everyone, members, offset, operatorsOnly, page, request, time } from "./request-row.ts";
+import { adminsOnly, empty, everyone, members, offset, operatorsOnly, page, request, time } from "./request-row.ts";
 import { decoded, type Decoded, undecodable } from "./result.ts";
-import { compactSchema, memberKindSchema, memberRecordSchema, operatorChainSchema } from "./statement.ts";
+import {
+  compactSchema,
+  grantedRoleSchema,
+  memberKindSchema,
+  memberRecordSchema,
+  operatorChainSchema,
+  operatorListSchema,
+} from "./statement.ts";
 
 /** A device's presence, from its node's lease. */
 export const devicePresenceSchema = z.strictObject({
@@ -52,9 +59,17 @@ export const inviteSchema = z.strictObject({
   createdBy: id32Schema,
   created: time,
   expires: time,
-  uses: z.int().min(1).max(100),
-  used: z.int().min(0).max(100),
+  uses: z.int().min(1).max(limits.inviteUses),
+  used: z.int().min(0).max(limits.inviteUses),
   label: labelSchema.optional(),
+  /** Of a pre-approved link: as what it lets in. */
+  approved: z
+    .strictObject({
+      roles: z.array(grantedRoleSchema).max(limits.roles),
+      kind: memberKindSchema.optional(),
+      name: nameSchema.optional(),
+    })
+    .optional(),
 });
 export type Invite = z.infer<typeof inviteSchema>;
 
@@ -63,11 +78,29 @@ export const pendingSchema = z.strictObject({
   /** The request, signed by the asking member. */
   request: compactSchema,
   invite: id16Schema,
+  /** What the invite is for, as its operator wrote. */
+  inviteLabel: labelSchema.optional(),
   address: z.string().max(64),
   since: time,
 });
 export type Pending = z.infer<typeof pendingSchema>;
 
+/** Another operator set that waits for operators to agree. */
+export const operatorProposalSchema = z.strictObject({
+  proposal: id16Schema,
+  /** Member that proposes it. */
+  by: id32Schema,
+  /** Number and predecessor of the set that it would be. */
+  number: z.int().min(2),
+  previous: id32Schema,
+  operators: operatorListSchema,
+  /** Members that agreed, who proposes it among them. */
+  approved: z.array(id32Schema).max(limits.operators),
+  /** How many have to. */
+  needed: z.int().min(1).max(limits.operators),
+  expires: time,
+});
+export type OperatorProposal = z.infer<typeof operatorProposalSchema>;
 /** One of the operators' orders, signed by an operator. */
 export const orderTypeSchema = z.enum(["revocations", "policy", "restrictions"]);
 export type OrderType = z.infer<typeof orderTypeSchema>;
@@ -199,10 +232,21 @@ export const requestTable = {
     z.strictObject({
       kind: z.enum(["code", "link"]),
       lifeMs: z.int().min(1000).max(limits.inviteLifeMs).optional(),
-      uses: z.int().min(1).max(100).optional(),
+      uses: z.int().min(1).max(limits.inviteUses).optional(),
       label: labelSchema.optional(),
     }),
     z.strictObject({ invite: inviteSchema, secret: z.string().min(6).max(64) }),
+  ),
+  "invite.grant": request(
+    operatorsOnly,
+    "Opens a pre-approved link, whose secret stays with the operator: id, life and uses are the grant's.",
+    z.strictObject({
+      grant: compactSchema,
+      /** Derived from the link's secret, in the place of which it is shown. */
+      redeem: id16Schema,
+      label: labelSchema.optional(),
+    }),
+    z.strictObject({ invite: inviteSchema }),
   ),
   "invite.list": request(
     operatorsOnly,
@@ -233,6 +277,51 @@ export const requestTable = {
     operatorsOnly,
     "Publishes the next of the operators' orders: the revocation list, the policy or the list of restrictions.",
     orderSchema,
+    empty,
+  ),
+  "admission.get": request(
+    operatorsOnly,
+    "One member's statements by name or id, also where its admission has ended.",
+    z.union([z.strictObject({ name: nameSchema }), z.strictObject({ member: id32Schema })]),
+    z.strictObject({ record: memberRecordSchema }),
+  ),
+  "admission.publish": request(
+    operatorsOnly,
+    "Publishes the next admission of a member that is in: other roles, scope, name or end.",
+    z.strictObject({ admission: compactSchema }),
+    empty,
+  ),
+  "operators.propose": request(
+    adminsOnly,
+    "Proposes another operator set, with one's own approval of it.",
+    z.strictObject({ operators: operatorListSchema, approval: compactSchema }),
+    z.strictObject({ proposal: operatorProposalSchema }),
+  ),
+  "operators.proposals": request(
+    operatorsOnly,
+    "Open proposals of another operator set.",
+    empty,
+    z.strictObject({ proposals: z.array(operatorProposalSchema).max(limits.operatorProposals) }),
+  ),
+  "operators.approve": request(
+    operatorsOnly,
+    "Adds one's own approval to a proposal; answers all of them.",
+    z.strictObject({ proposal: id16Schema, approval: compactSchema.optional() }),
+    z.strictObject({
+      proposal: operatorProposalSchema,
+      approvals: z.array(compactSchema).max(limits.operators),
+    }),
+  ),
+  "operators.withdraw": request(
+    operatorsOnly,
+    "Takes one's own proposal back.",
+    z.strictObject({ proposal: id16Schema }),
+    empty,
+  ),
+  "operators.publish": request(
+    adminsOnly,
+    "Publishes the next operator set.",
+    z.strictObject({ operators: compactSchema }),
     empty,
   ),
   "node.certify": request(
@@ -341,8 +430,15 @@ export const pushTable = {
     says: "Members whose frames this node carries no more for now.",
     body: z.strictObject({ holds: compactSchema }),
   },
-  operators: { says: "The newest operator set.", body: z.strictObject({ operators: operatorChainSchema }) },
+  operators: {
+    says: "The newest operator set, and the node's certificate, which is another one then.",
+    body: z.strictObject({ operators: operatorChainSchema, certificate: compactSchema }),
+  },
   "pairing.pending": { says: "To operators: somebody waits for approval.", body: pendingSchema },
+  "operators.proposed": {
+    says: "To operators: somebody proposes another operator set.",
+    body: operatorProposalSchema,
+  },
   "device.pending": {
     says: "To a member's devices: somebody used a device link of theirs.",
     body: z.strictObject({ enrolment: id16Schema, request: enrolmentAskSchema }),
@@ -382,6 +478,9 @@ const requestFrame = z.strictObject({ id: messageId, type: z.string().max(64), b
 const replyFrame = z.strictObject({ re: messageId, body: z.unknown().optional(), error: wireErrorSchema.optional() });
 const pushFrame = z.strictObject({ type: z.string().max(64), body: z.unknown() });
 
+/** The one push that carries every operator set begins so, as a node writes it. */
+const operatorsPush = '{"type":"operators",';
+
 /** Which field is wrong, in words that name no value. */
 export function issueOf(error: z.ZodError): string {
   const issue = error.issues[0];
@@ -418,7 +517,7 @@ export function decodeRequest(text: string): Decoded<RequestMessage> & { readonl
 export function decodeNodeMessage(
   text: string,
 ): Decoded<{ reply: ReplyMessage } | { push: PushMessage } | { unknown: string }> {
-  const json = parseJson(text, limits.controlBytes);
+  const json = parseJson(text, text.startsWith(operatorsPush) ? limits.welcomeBytes : limits.controlBytes);
   if (!json.ok) return json;
   const reply = replyFrame.safeParse(json.value);
   if (reply.success) {

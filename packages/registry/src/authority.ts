@@ -83,7 +83,7 @@ export class Authority {
     const { allowed, reason, rule } = this.policy.decide(question);
     if (allowed) return;
     const why = rule === undefined ? "no rule allows it" : `rule ${rule + 1} denies it`;
-    throw new ParleyError("denied_by_policy", {
+    throw new ParleyError(reason === "out-of-scope" ? "out_of_scope" : "denied_by_policy", {
       message: `@${question.who.name} may not ${what}: ${reason === "out-of-scope" ? "its admission does not reach that far" : why}.`,
     });
   }

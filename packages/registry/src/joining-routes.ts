@@ -1,5 +1,5 @@
 import type { Clock } from "@parley/core";
-import { ParleyError, toParleyError } from "@parley/protocol";
+import { ParleyError, parsePairingCode, toParleyError } from "@parley/protocol";
 
 import { Attempts } from "./attempts.ts";
 import { type AuditRecord, type AuditRecorder, byAddress } from "./audit/audit-trail.ts";
@@ -32,7 +32,9 @@ export function joiningRoutes(
   const { audit, mesh, claim, pairings, enrolments, clock, bounds, log, checkReady, finish } = options;
   const tries = { perAddress: bounds.pairingTriesPerMinute, inTotal: bounds.pairingTriesTotalPerMinute };
   const attempts = (): Attempts => new Attempts(tries, () => clock.monotonic());
-  const [claimAttempts, pairAttempts, enrolAttempts] = [attempts(), attempts(), attempts()];
+  const [claimAttempts, enrolAttempts] = [attempts(), attempts()];
+  // Whoever floods the one does not keep the other from coming in.
+  const pairAttempts = { code: attempts(), link: attempts() };
   return {
     async claim({ body, address }) {
       checkReady();
@@ -53,7 +55,7 @@ export function joiningRoutes(
       checkReady();
       const act = { act: "pairing.requested", by: byAddress(address) } as const;
       const state = await audited(audit, act, () => {
-        pairAttempts.count(address);
+        pairAttempts[parsePairingCode(body.secret) === undefined ? "link" : "code"].count(address);
         return pairings.request(body, address);
       });
       log("info", "pairing.asked", { pairing: state.pairing, state: state.state });

@@ -9,6 +9,7 @@ import { foldName } from "@parley/protocol";
  *   member/<id>              statements of an admitted or revoked member
  *   name/<folded name>       which member holds a name
  *   invite/<hash of secret>  an invite with those who took it
+ *   operator-proposal/<id>   another operator set that waits for operators to agree
  *   pairing/<id>             a request to join and its decision
  *   pairing-of/<member>      the newest request of a member
  *   enrolment/<id>           a device link, what a new device asked by it, and the sealed answer
@@ -37,6 +38,7 @@ export const keys = {
   member: (id: string) => `member/${id}`,
   name: (name: string) => `name/${foldName(name)}`,
   invite: (hash: string) => `invite/${hash}`,
+  operatorProposal: (id: string) => `operator-proposal/${id}`,
   pairingOf: (member: string) => `pairing-of/${member}`,
   generation: (device: string) => `generation/${device}`,
   mailboxCursor: (member: string) => `mailbox-cursor/${member}`,
@@ -67,6 +69,7 @@ export const prefixes = {
   order: "order/",
   member: "member/",
   invite: "invite/",
+  operatorProposal: "operator-proposal/",
   pairing: "pairing/",
   enrolment: "enrolment/",
   mailbox: "mailbox/",

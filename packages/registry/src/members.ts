@@ -4,6 +4,7 @@ import {
   verifyCard,
   verifyDevices,
   type VerifiedMember,
+  verifyByOperator,
   verifyMember,
   verifyRootKey,
   verifyWithdrawals,
@@ -11,6 +12,7 @@ import {
 import { foldName, id32Schema, limits, type MemberRecord, nameSchema, ParleyError } from "@parley/protocol";
 import { z } from "zod";
 
+import { checkOperatorRoles } from "./admission-roles.ts";
 import type { AuditRecorder } from "./audit/audit-trail.ts";
 import { MemberActs } from "./audit/member-acts.ts";
 import type { Directory, DirectoryEntry } from "./directory.ts";
@@ -79,6 +81,14 @@ export class Members {
     return found;
   }
 
+  /** A member's statements by name or id, also where its admission has ended. Throws `unknown_member` or `revoked`. */
+  async statements(wanted: { readonly name: string } | { readonly member: string }): Promise<MemberRecord> {
+    const id = "member" in wanted ? wanted.member : await this.holderOf(wanted.name);
+    const stored = id === undefined ? undefined : await this.get(id);
+    if (stored === undefined) throw new ParleyError("unknown_member");
+    return requireMember(stored).record;
+  }
+
   /** Whether a member is in and its admission still runs. */
   async isAdmitted(member: string): Promise<boolean> {
     const stored = await this.get(member);
@@ -128,6 +138,34 @@ export class Members {
     });
     // A list that came while the record was written did not find it.
     if (mesh.isRevoked(member)) await this.#revoke(member);
+  }
+
+  /**
+   * Takes an operator's next admission of a member that is in: other roles, scope, name or end. The same one again changes
+   * nothing. Throws `stale_statement`, `name_taken`, `not_operator` or what verification finds.
+   */
+  async publishAdmission(compact: string): Promise<void> {
+    const { operators } = this.#options.mesh.require();
+    const { member, name, number, roles, grant, replaces } = await verifyByOperator("admission", compact, operators);
+    if (grant !== undefined)
+      throw new ParleyError("invalid_argument", { message: "An operator's own admission carries no grant." });
+    checkOperatorRoles({ member, roles }, operators);
+    const before = requireMember(await this.get(member)).record.admission;
+    if (before === compact) return;
+    const known = peekStatement("admission", before);
+    if (replaces !== undefined && replaces !== known.replaces)
+      throw new ParleyError("invalid_argument", { message: "Only a newcomer takes a name over." });
+    refuseOlder("admission", number, known.number);
+    await this.reserveName(name, member);
+    await this.#change(member, async (current) => {
+      const { record } = requireMember(current);
+      if (record.admission === compact) return undefined;
+      refuseOlder("admission", number, peekStatement("admission", record.admission).number);
+      const next = bounded({ ...record, admission: compact });
+      await this.verify(next);
+      return { record: next };
+    });
+    if (foldName(known.name) !== foldName(name)) await this.releaseName(known.name, member);
   }
 
   /** Stores a newer device list. The same one again changes nothing; an older one is `stale_statement`. */

@@ -1,5 +1,6 @@
 import {
   type OperatorSet,
+  peekStatement,
   type RecordChange,
   type Records,
   type Signer,
@@ -51,6 +52,8 @@ export interface MeshStateOptions {
   readonly now: () => number;
   /** Called when another list than before holds. */
   readonly onRevocations: (mesh: ClaimedMesh) => void;
+  /** Called when another operator set than before holds, or another certificate of this node. */
+  readonly onOperators: (mesh: ClaimedMesh) => void;
   readonly onError: (error: unknown) => void;
 }
 
@@ -141,6 +144,21 @@ export class MeshState {
     if (stored !== undefined) await this.#take(stored.value, stored.revision);
   }
 
+  /**
+   * Puts the next operator set at the end of the chain. The same set again changes nothing. What the mesh lives by has to hold
+   * under it: the node's certificate and the revocation list, signed by somebody who stays.
+   */
+  async publishOperators(compact: string): Promise<void> {
+    const stored = await this.#stored.change(keys.meshState, async (current) => {
+      if (current === undefined) throw new ParleyError("not_admitted");
+      if (current.operators.at(-1) === compact) return undefined;
+      const operators = [...current.operators, compact];
+      await this.#checkOperators(operators, current);
+      return { ...current, operators };
+    });
+    if (stored !== undefined) await this.#take(stored.value, stored.revision);
+  }
+
   /** Takes another certificate of this node's key. */
   async certify(certificate: string): Promise<void> {
     const { operators } = this.require();
@@ -149,6 +167,29 @@ export class MeshState {
       current === undefined || current.certificate === certificate ? undefined : { ...current, certificate },
     );
     if (stored !== undefined) await this.#take(stored.value, stored.revision);
+  }
+
+  async #checkOperators(chain: readonly string[], { certificate, revocations }: StoredMesh): Promise<void> {
+    if (chain.join("").length > limits.operatorChainBytes || chain.length > limits.operatorChain)
+      throw new ParleyError("limit_reached", { message: "The operators of this mesh changed as often as they can." });
+    const last = chain.at(-1) ?? "";
+    if (peekStatement("operators", last).iat > this.#options.now() + limits.clockSkewMs)
+      throw new ParleyError("clock_skew");
+    const operators = await verifyOperators(chain);
+    for (const member of operators.keys.keys()) if (this.isRevoked(member)) throw new ParleyError("revoked");
+    await this.#verifyCertificate(certificate, operators).catch((cause: unknown) => {
+      throw new ParleyError("conflict", {
+        message: "The node's certificate is signed by an operator who would be one no more; certify the node first.",
+        cause,
+      });
+    });
+    if (revocations === undefined) return;
+    await verifyByOperator("revocations", revocations, operators).catch((cause: unknown) => {
+      throw new ParleyError("conflict", {
+        message: "The revocation list is signed by an operator who would be one no more; sign the next one first.",
+        cause,
+      });
+    });
   }
 
   async #checkNext(
@@ -211,9 +252,12 @@ export class MeshState {
           ? undefined
           : { compact, list: await verifyByOperator("revocations", compact, operators) };
       const before = this.#claimed?.revocations?.compact;
+      const held = this.#claimed;
       this.#claimed = { mesh: operators.mesh, operators, certificate, founder, revocations };
       this.#revoked = new Set(revocations?.list.revoked.map(({ member }) => member));
       this.#revision = revision;
+      if (held !== undefined && (held.operators.number !== operators.number || held.certificate !== certificate))
+        this.#options.onOperators(this.#claimed);
       if (compact !== before) this.#options.onRevocations(this.#claimed);
     });
     this.#taking = taken.catch(() => undefined);

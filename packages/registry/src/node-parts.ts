@@ -22,6 +22,7 @@ import { Members } from "./members.ts";
 import { type ClaimedMesh, MeshState } from "./mesh-state.ts";
 import { NodeCounters } from "./node-counters.ts";
 import { OperatorOrders, type StoredOrder } from "./operator-orders.ts";
+import { OperatorProposals } from "./operator-proposals.ts";
 import type { NodeOptions } from "./options.ts";
 import { Pairings } from "./pairings.ts";
 import { Presence } from "./presence.ts";
@@ -32,6 +33,7 @@ import { SessionTable } from "./session-table.ts";
 /** What a node is made of: all that its sessions share, and what HTTP asks besides. */
 export interface NodeParts extends SessionServices, ChannelParts, CredentialParts {
   readonly invites: Invites;
+  readonly proposals: OperatorProposals;
   readonly enrolments: Enrolments;
   readonly blobs: Blobs;
   readonly blocks: Blocks;
@@ -41,6 +43,7 @@ export interface NodeParts extends SessionServices, ChannelParts, CredentialPart
 /** What the parts tell their node. */
 export interface NodeEvents {
   readonly onRevocations: (mesh: ClaimedMesh) => void;
+  readonly onOperators: (mesh: ClaimedMesh) => void;
   readonly onOrder: (type: StoredOrder, statement: string) => void;
   readonly onMemberChanged: (entry: DirectoryEntry) => void;
   readonly onError: (error: unknown) => void;
@@ -49,7 +52,7 @@ export interface NodeEvents {
 /** Makes the parts of a node, each of those before it. */
 export function makeNodeParts(
   options: NodeOptions,
-  { onRevocations, onOrder, onMemberChanged, onError }: NodeEvents,
+  { onRevocations, onOperators, onOrder, onMemberChanged, onError }: NodeEvents,
 ): NodeParts {
   const { stores, nodeKey, clock = systemClock, random = systemRandom, log = () => undefined } = options;
   const { records, log: store, blobs } = stores;
@@ -58,7 +61,7 @@ export function makeNodeParts(
   const now = (): number => clock.now();
   const counters = new NodeCounters();
   const table = new SessionTable();
-  const mesh = new MeshState({ records, nodeKey, now, onRevocations, onError });
+  const mesh = new MeshState({ records, nodeKey, now, onRevocations, onOperators, onError });
   const meshId = (): string | undefined => mesh.claimed?.mesh;
   const audit = new AuditTrail({
     log: store,
@@ -75,7 +78,7 @@ export function makeNodeParts(
   const witnesses = new AuditWitnesses({ records, log: audit.log, node: nodeKey.id, mesh: meshId });
   const orders = new OperatorOrders({ records, mesh, now, onOrder, onError });
   const presence = new Presence(clock);
-  const directory = new Directory(records, now, onMemberChanged);
+  const directory = new Directory(records, now, () => mesh.claimed?.operators, onMemberChanged);
   const members = new Members({ records, mesh, directory, now, mostMembers: bounds.members, audit });
   const invites = new Invites({ records, clock, random, bounds });
   const pairings = new Pairings({
@@ -88,6 +91,16 @@ export function makeNodeParts(
     bounds,
     onPending: (pending) => {
       for (const session of table.ofOperators()) session.push("pairing.pending", pending);
+    },
+  });
+  const proposals = new OperatorProposals({
+    records,
+    mesh,
+    clock,
+    random,
+    bounds,
+    onProposed: (proposal) => {
+      for (const session of table.ofOperators()) session.push("operators.proposed", proposal);
     },
   });
   const enrolments = new Enrolments({
@@ -171,6 +184,7 @@ export function makeNodeParts(
     presence,
     invites,
     pairings,
+    proposals,
     enrolments,
     mailboxes,
     inboxes,
@@ -209,6 +223,7 @@ export function makeNodeParts(
     ...credentials,
     invites,
     pairings,
+    proposals,
     enrolments,
     mailboxes,
     deviceBoxes,

@@ -1,5 +1,5 @@
 import { peekStatement, type Timer } from "@parley/core";
-import { type ErrorCode, ParleyError, type RouteReply, toParleyError } from "@parley/protocol";
+import { type ErrorCode, ParleyError, type RouteReply, scopeAllowsChannel, toParleyError } from "@parley/protocol";
 
 import { type AuditRecorder, byAddress } from "./audit/audit-trail.ts";
 import { blobRoutes } from "./blob-routes.ts";
@@ -41,6 +41,7 @@ export class RegistryNode {
   constructor(options: NodeOptions) {
     this.#parts = makeNodeParts(options, {
       onRevocations: (mesh) => this.#revoked(mesh),
+      onOperators: (mesh) => this.#operatorsChanged(mesh),
       onOrder: (type, statement) => this.#ordered(type, statement),
       onMemberChanged: (entry) => this.#memberChanged(entry),
       onError: (error) => this.#failed("background", error),
@@ -245,12 +246,22 @@ export class RegistryNode {
     const { member, kind, devices, record, revoked } = entry;
     const sessions = table.ofMember(member);
     for (const session of sessions) session.follow(entry);
+    this.#unfollowOutOfScope(entry);
     if (kind === "agent" && sessions.length > 0) inboxes.consider(member);
     if (this.#state === "ready") this.#parts.tellGroupsOf(member);
     if (revoked) return;
     if (kind === "person" && this.#state === "ready")
       mailboxes.devicesChanged({ member, kind, devices }).catch((error: unknown) => this.#failed("mailbox", error));
     for (const watcher of presence.watchersOf(member)) watcher.memberChanged(member, record);
+  }
+
+  /** A narrower scope than before ends what a member follows, and not only what it begins to. */
+  #unfollowOutOfScope({ member, scope }: DirectoryEntry): void {
+    if (scope?.channels === undefined) return;
+    const { table, channelTable, channelFeed } = this.#parts;
+    for (const id of channelTable.ofMember(member))
+      if (!scopeAllowsChannel(scope, channelTable.get(id)?.record.name ?? ""))
+        for (const session of table.ofMember(member)) channelFeed.unfollow(session, id);
   }
 
   /** Everybody is told first; then the revoked are shown out, and what waits for them is dropped. */
@@ -278,6 +289,14 @@ export class RegistryNode {
     log("info", "revocations.changed", { number: list.number, revoked: list.revoked.length });
   }
 
+  /** Everybody is told first; then the directory and the sessions follow. */
+  #operatorsChanged({ operators, certificate }: ClaimedMesh): void {
+    const { table, directory, log } = this.#parts;
+    for (const session of table.proven()) session.push("operators", { operators: [...operators.chain], certificate });
+    directory.operatorsChanged();
+    log("info", "operators.changed", { number: operators.number, operators: operators.keys.size });
+  }
+
   /** Everybody is told; then those whom it puts out go, and those it lets on go on. */
   #ordered(type: StoredOrder, statement: string): void {
     const { table, liveCalls, authority, log } = this.#parts;
@@ -299,11 +318,12 @@ export class RegistryNode {
 
   #sweep(): void {
     this.#sweeps = this.#parts.clock.setTimer(this.#parts.bounds.sweepMs, () => {
-      const { invites, pairings, enrolments, mailboxes, deviceBoxes, deadLetters, audit } = this.#parts;
+      const { invites, pairings, proposals, enrolments, mailboxes, deviceBoxes, deadLetters, audit } = this.#parts;
       const { channels, channelRetention, channelFeed, shares, table } = this.#parts;
       const { tokenKeys, apiKeys } = this.#parts;
       shares.sweep((member) => table.ofMember(member).length > 0);
-      const kept = [invites, pairings, enrolments, mailboxes, deviceBoxes, deadLetters, tokenKeys, apiKeys, audit];
+      const waiting = [invites, pairings, proposals, enrolments];
+      const kept = [...waiting, mailboxes, deviceBoxes, deadLetters, tokenKeys, apiKeys, audit];
       const inChannels = [channels, channelRetention, channelFeed];
       Promise.all([this.#sweepBlobs(), ...[...kept, ...inChannels].map((part) => part.sweep())])
         .catch((error: unknown) => this.#failed("sweep", error))

@@ -11,6 +11,8 @@ import {
   type PushBody,
   type PushType,
   type Role,
+  type Scope,
+  scopeAllowsChannel,
   toBase64url,
   toParleyError,
 } from "@parley/protocol";
@@ -19,6 +21,7 @@ import { addressGroup } from "./address-group.ts";
 import { byAddress } from "./audit/audit-trail.ts";
 import { CatchUp } from "./catch-up.ts";
 import type { FeedReader } from "./channels/channel-feed.ts";
+import { isIn } from "./channels/channel-rules.ts";
 import { PostIntake } from "./channels/post-intake.ts";
 import type { DirectoryEntry } from "./directory.ts";
 import { makeChallenge, type Proven, verifyProof } from "./handshake.ts";
@@ -42,6 +45,8 @@ export interface SessionIdentity {
   readonly name: string;
   readonly kind: MemberKind;
   readonly roles: readonly Role[];
+  /** What its admission limits it to. */
+  readonly scope: Scope | undefined;
   /** Id of the session, from its welcome. */
   readonly session: string;
   /** Milliseconds since 1970. */
@@ -197,8 +202,9 @@ export class Session implements PresenceWatcher, InboxCandidate, FeedReader {
   /** Whether posts of a channel may be pushed to it now. */
   mayFollow(channel: string): boolean {
     const member = this.#identity?.member;
-    const standing = member === undefined ? undefined : this.#services.channelTable.get(channel)?.members.get(member);
-    return this.#phase === "open" && standing?.state === "in";
+    const known = member === undefined ? undefined : this.#services.channelTable.get(channel);
+    if (member === undefined || known === undefined || this.#phase !== "open") return false;
+    return isIn(known, member) && scopeAllowsChannel(this.#identity?.scope, known.record.name);
   }
 
   presenceChanged(member: string, devices: DevicePresence[]): void {
@@ -267,9 +273,10 @@ export class Session implements PresenceWatcher, InboxCandidate, FeedReader {
   /** Newer statements of the member may bring other roles, or leave this device out. */
   follow(entry: DirectoryEntry): void {
     if (this.#identity === undefined) return;
-    const { roles, admissionExpires, devices } = entry;
-    this.#identity = { ...this.#identity, roles, admissionExpires };
+    const { roles, scope, vouched, name, admissionExpires, devices } = entry;
+    this.#identity = { ...this.#identity, roles, scope, name, admissionExpires };
     if (!devices.includes(this.#identity.device)) this.end("device_removed");
+    else if (!vouched) this.end("not_admitted", "Who admitted this member is no operator any more.");
   }
 
   /** Pings, and notices silence. Called regularly. */
@@ -384,6 +391,7 @@ export class Session implements PresenceWatcher, InboxCandidate, FeedReader {
       name: member.name,
       kind: member.kind,
       roles: member.roles,
+      scope: member.scope,
       session,
       admissionExpires: member.admissionExpires,
     };

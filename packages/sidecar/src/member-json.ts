@@ -7,6 +7,7 @@ import {
   type MemberRecord,
   memberRecordSchema,
   roleSchema,
+  scopeSchema,
 } from "@parley/protocol";
 import { z } from "zod";
 
@@ -50,6 +51,7 @@ export const memberViewSchema = z
       encryption: z.object({ kid: z.string(), key: z.string() }),
       rootKey: z.string(),
       replaces: maybe(z.string()),
+      scope: maybe(scopeSchema),
       numbers,
       admissionExpires: z.number(),
       withdrawn: z.array(z.string()),
@@ -81,7 +83,7 @@ export const memberViewSchema = z
 /** The JSON of a view. */
 export function memberViewJson(view: MemberView): z.input<typeof memberViewSchema> {
   const { member, name, kind, roles, card, devices, availability, live, stale, verified } = view;
-  const { number, encryption, rootKey, replaces, numbers: held, admissionExpires, withdrawn, record } = verified;
+  const { number, encryption, rootKey, replaces, scope, numbers: held, admissionExpires, withdrawn, record } = verified;
   return {
     member,
     name,
@@ -99,6 +101,7 @@ export function memberViewJson(view: MemberView): z.input<typeof memberViewSchem
       encryption,
       rootKey,
       replaces,
+      scope,
       numbers: held,
       admissionExpires,
       withdrawn: [...withdrawn],

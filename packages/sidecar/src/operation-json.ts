@@ -186,7 +186,20 @@ export const deviceEventSchema = z.discriminatedUnion("type", [
     omitted: z.number(),
     done: z.boolean(),
   }),
-  z.object({ type: z.literal("pairing-pending"), pairing: z.string(), request: z.string() }),
+  z.object({
+    type: z.literal("pairing-pending"),
+    pairing: z.string(),
+    request: z.string(),
+    name: z.string(),
+    address: z.string(),
+  }),
+  z.object({
+    type: z.literal("operators-proposed"),
+    proposal: z.string(),
+    by: z.string(),
+    approved: z.int(),
+    needed: z.int(),
+  }),
   z.object({ type: z.literal("device-pending"), enrolment: z.string(), request: enrolmentAskSchema }),
   z.object({
     type: z.literal("refused"),

@@ -70,6 +70,7 @@ const verified = {
   rootKey: id,
   card: undefined,
   replaces: undefined,
+  scope: undefined,
   withdrawn: new Set<string>(),
   numbers: { rotation: 0, admission: 1, devices: 1, card: 0, withdrawals: 0 },
   admissionExpires: 9,

@@ -6,6 +6,7 @@ import { channelArgument } from "../conversation-names.ts";
 import {
   printChannelGap,
   printConnection,
+  printAsking,
   printGap,
   printHistory,
   printMessage,
@@ -95,6 +96,7 @@ async function listenOnce(
   const unlook = watchConnection(device, (connected) => printConnection(out, connected));
   const unwatch = device.watch((event) => {
     if (event.type === "gap") printGap(out, event);
+    if (event.type === "pairing-pending" || event.type === "operators-proposed") printAsking(out, event);
     if (event.type === "channel-gap") printChannelGap(out, event, listening.nameOf(event.channel));
     if (event.type === "message" && event.message.unreadable !== undefined) printUnreadable(out, event.message);
     if (event.type === "history" && event.done && event.received > 0) void printHistory(out, device, event);

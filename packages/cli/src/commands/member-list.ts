@@ -1,9 +1,13 @@
+import type { Asks } from "@parley/protocol";
+
+import { dayOf } from "../admission-life.ts";
 import type { CommandContext } from "../command-context.ts";
 import type { CommandModule } from "../command.ts";
 import { formatDuration } from "../duration.ts";
 import { findAll } from "../member-pages.ts";
 import { devicesOf, memberJson, presenceOf } from "../member-table.ts";
 import { type OpenDevice, withDevice } from "../open-device.ts";
+import { scopeText } from "../scope-option.ts";
 
 export const run: CommandModule["run"] = async (context) =>
   withDevice(context, (opened) =>
@@ -16,17 +20,19 @@ async function listPending({ out }: CommandContext, { operator }: OpenDevice): P
     if (pending.length === 0) return out.line("Nobody waits for approval.");
     const now = Date.now();
     out.table(
-      ["NAME", "KIND", "DEVICE", "FROM", "WAITS", "REQUEST", "SIX WORDS"],
-      pending.map(({ name, kind, label, address, since, pairing, words }) => [
+      ["NAME", "KIND", "DEVICE", "FROM", "INVITE", "WAITS", "REQUEST", "SIX WORDS"],
+      pending.map(({ name, kind, label, address, inviteLabel, since, pairing, words }) => [
         `@${name}`,
         kind,
         label,
         address,
+        inviteLabel ?? "",
         formatDuration(Math.max(0, now - since)),
         pairing,
         words,
       ]),
     );
+    for (const { name, asks } of pending) if (asks !== undefined) out.line(`@${name} asks for ${asksText(asks)}`);
     out.note("Compare the words with those the asking side shows, then: parley member approve <name>");
   });
   return 0;
@@ -36,17 +42,29 @@ async function listMembers({ out }: CommandContext, { device }: OpenDevice): Pro
   const members = await findAll(device, {}, out);
   out.result({ members: members.map(memberJson) }, () => {
     out.table(
-      ["NAME", "KIND", "ROLES", "PRESENCE", "DEVICES", "ADMITTED UNTIL", "ID"],
+      ["NAME", "KIND", "ROLES", "LIMITED TO", "PRESENCE", "DEVICES", "ADMITTED UNTIL", "ID"],
       members.map((member) => [
         `@${member.name}`,
         member.kind,
         member.roles.join(","),
+        scopeText(member.verified.scope),
         presenceOf(member),
         devicesOf(member),
-        new Date(member.verified.admissionExpires).toISOString().slice(0, 10),
+        dayOf(member.verified.admissionExpires),
         member.member,
       ]),
     );
   });
   return 0;
+}
+
+/** What somebody would like to have, in its own words too: nobody vouches for them. */
+function asksText({ roles, scope, text, recovers }: Asks): string {
+  const parts = [
+    ...(recovers === true ? ["its name back, because its key is lost: approve it with --replaces"] : []),
+    ...(roles === undefined || roles.length === 0 ? [] : [roles.join(", ")]),
+    ...(scope === undefined ? [] : [scopeText(scope)]),
+    ...(text === undefined ? [] : [`“${text}”`]),
+  ].filter((part) => part !== "");
+  return parts.length === 0 ? "nothing in particular" : parts.join("; ");
 }

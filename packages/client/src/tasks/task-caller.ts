@@ -255,7 +255,7 @@ class CallerRun implements TaskRun {
   }
 
   begin(): void {
-    const { caller, number, peer, request, send, messageId } = this.#options;
+    const { caller, number, peer, request, messageId } = this.#options;
     const timeLimitMs = this.#timeLimitMs;
     caller.open({
       number,

@@ -7,10 +7,11 @@ import {
   ParleyError,
   type Role,
   type Statement,
+  type Scope,
 } from "@parley/protocol";
 
 import { idOfKey } from "./keys.ts";
-import { type OperatorSet, verifyByOperator } from "./operators.ts";
+import { effectiveRoles, type OperatorSet, verifyByOperator } from "./operators.ts";
 import { verifyStatement } from "./statement.ts";
 
 export interface VerifiedDevice {
@@ -36,7 +37,10 @@ export interface VerifiedMember extends VerifiedDevices {
   readonly member: string;
   readonly name: string;
   readonly kind: MemberKind;
+  /** Those of its admission, without an operator's where it is none by the operator set. */
   readonly roles: readonly Role[];
+  /** What it may call and where it may take part; undefined limits nothing. */
+  readonly scope: Scope | undefined;
   /** Current root key. */
   readonly rootKey: string;
   readonly card: AgentCard | undefined;
@@ -148,7 +152,8 @@ export async function verifyMember(record: MemberRecord, operators: OperatorSet,
     member,
     name: admission.name,
     kind: admission.kind,
-    roles: admission.roles,
+    roles: effectiveRoles(member, admission.roles, operators),
+    scope: admission.scope,
     rootKey,
     card: card?.card,
     withdrawn: new Set(withdrawals?.withdrawn.map(({ id }) => id)),

@@ -10,7 +10,7 @@ import type { Policy } from "../policy/policy.ts";
 import type { Restrictions } from "../policy/restrictions.ts";
 import { idOfKey, sha256 } from "./keys.ts";
 import { verifyMember, type VerifiedMember } from "./member.ts";
-import { type OperatorSet, verifyByOperator, verifyOperators } from "./operators.ts";
+import { admittedBy, type OperatorSet, verifyByOperator, verifyOperators } from "./operators.ts";
 import { type CompactOrders, type OrderNumbers, Orders } from "./orders.ts";
 import { peekStatement, verifyStatement } from "./statement.ts";
 
@@ -147,6 +147,16 @@ export class MeshTrust {
     };
   }
 
+  /** Whether who signed an admission, or granted it, is an operator now. Says nothing of the signature. */
+  isVouched(admission: string): boolean {
+    return this.#operators.keys.has(admittedBy(admission));
+  }
+
+  /** The number of the newest admission of a member that was seen; 0 for a member that was not. */
+  admissionNumber(member: string): number {
+    return this.#members.get(member)?.admission ?? 0;
+  }
+
   isRevoked(member: string): boolean {
     return this.#orders.isRevoked(member);
   }
@@ -170,14 +180,13 @@ export class MeshTrust {
     if (chain.length === held.chain.length && chain.every((compact, index) => compact === held.chain[index])) return;
     const offered = await verifyOperators(chain);
     if (offered.mesh !== this.mesh) throw new ParleyError("registry_key_mismatch");
-    if (
-      offered.number < this.#operators.number ||
-      (await hashAt(offered, this.#operators.number)) !== this.#operators.hash
-    ) {
+    const follows = offered.number >= held.number && (await hashAt(offered, held.number)) === held.hash;
+    // Another one may have come by another way meanwhile: this one is judged by that.
+    if (this.#operators !== held) return this.acceptOperators(chain);
+    if (!follows)
       throw new ParleyError("stale_statement", {
         message: "An operator set was offered that is older than, or forks from, the pinned one.",
       });
-    }
     this.#operators = offered;
     this.#verified.clear();
     this.#changed();

@@ -13,6 +13,7 @@ import {
   maySee,
   maySettle,
   requireIn,
+  requireInScope,
   requireOpen,
   viewOf,
 } from "./channel-rules.ts";
@@ -99,7 +100,7 @@ export class Channels {
   /** As `find`, of one that the caller is in. Throws `not_in_channel`, or `unknown_channel` for what it may not know of. */
   async findOwn(channel: string, caller: ChannelCaller): Promise<KnownChannel> {
     const known = this.#options.table.get(channel);
-    if (known !== undefined && isIn(known, caller.member)) return known;
+    if (known !== undefined && isIn(known, caller.member) && maySee(known, caller)) return known;
     await this.refresh(channel, caller.member);
     const found = await this.find({ channel }, caller);
     requireIn(found, caller.member);
@@ -121,6 +122,7 @@ export class Channels {
   async create(caller: ChannelCaller, wanted: RequestBody<"channel.create">): Promise<KnownChannel> {
     const { table, clock, bounds } = this.#options;
     const { name, kind, topic = "", history = "all", retention = {} } = wanted;
+    requireInScope(name, caller);
     if (table.size >= bounds.channels)
       throw new ParleyError("limit_reached", { message: "The mesh has as many channels as it can." });
     this.#checkCreated(caller.member);

@@ -4,7 +4,7 @@ import type { Authority } from "../authority.ts";
 import type { NodeCounters } from "../node-counters.ts";
 import type { SessionIdentity } from "../session.ts";
 import type { ChannelLog, PostPlace } from "./channel-log.ts";
-import { isIn } from "./channel-rules.ts";
+import { isIn, requireInScope } from "./channel-rules.ts";
 import type { ChannelTable, KnownChannel } from "./channel-table.ts";
 import type { Channels } from "./channels.ts";
 import { checkAuthor, checkPlace, type IncomingPost, type PostRules } from "./post-check.ts";
@@ -38,6 +38,7 @@ export class Posting {
       if (silence !== undefined) return silence;
       const channel = table.get(post.channel);
       if (channel === undefined || !isIn(channel, author.member)) return this.#lookUp(post, author, rules);
+      requireInScope(channel.record.name, author);
       this.#checkPlace(post, author, channel, rules);
       return undefined;
     } catch (error) {

@@ -1,4 +1,4 @@
-import { sha256 } from "@parley/core";
+import { sha256, verifyByOperator } from "@parley/core";
 import { limits } from "@parley/protocol";
 
 import { type AuditRecorder, byDevice } from "../audit/audit-trail.ts";
@@ -29,7 +29,7 @@ export function admissionRequests({
   invites,
   pairings,
   authority,
-}: AdmissionServices): RequestHandlers<RequestsOf<"invite" | "pairing" | "order" | "node">> {
+}: AdmissionServices): RequestHandlers<RequestsOf<"invite" | "pairing" | "admission" | "order">> {
   return {
     "invite.create": async (caller, wanted) => {
       authority.check({ action: "invite", who: caller }, "invite anybody");
@@ -37,6 +37,11 @@ export function admissionRequests({
       const { invite, kind, uses } = created.invite;
       await audit.record({ act: "invite.created", by: byDevice(caller), subject: invite, facts: { kind, uses } });
       return created;
+    },
+    "invite.grant": async (caller, { grant: compact, redeem, label }) => {
+      authority.check({ action: "invite", who: caller }, "invite anybody");
+      const grant = await verifyByOperator("grant", compact, mesh.require().operators);
+      return { invite: await invites.createApproved(caller.member, { label, redeem, compact, grant }) };
     },
     "invite.list": (_caller, page) => invites.list(page.limit ?? limits.pageSize, page.after),
     "invite.cancel": async (caller, { invite }) => {
@@ -55,8 +60,9 @@ export function admissionRequests({
       await audit.watched(act, () => pairings.reject(pairing, reason));
       return {};
     },
-    "node.certify": async (_caller, { certificate }) => {
-      await mesh.certify(certificate);
+    "admission.get": async (_caller, wanted) => ({ record: await members.statements(wanted) }),
+    "admission.publish": async (_caller, { admission }) => {
+      await members.publishAdmission(admission);
       return {};
     },
     "order.publish": async (caller, { type, statement }) => {

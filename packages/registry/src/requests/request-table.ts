@@ -9,6 +9,7 @@ import { channelsRequests, type ChannelsServices } from "./channels.ts";
 import { devicesRequests, type DevicesServices } from "./devices.ts";
 import { directoryRequests, type DirectoryServices } from "./directory.ts";
 import { mailboxRequests, type MailboxServices } from "./mailbox.ts";
+import { operatorsRequests, type OperatorsServices } from "./operators.ts";
 import type { MemberHandlers, RequestHandlers } from "./request-handler.ts";
 import { tokensRequests, type TokensServices } from "./tokens.ts";
 
@@ -20,6 +21,7 @@ export type RequestServices = AdmissionServices &
   DevicesServices &
   DirectoryServices &
   MailboxServices &
+  OperatorsServices &
   TokensServices;
 
 /** Every request of a session with its handler, one domain after the other. */
@@ -31,6 +33,7 @@ export function makeRequestTable(services: RequestServices): RequestTable {
     ...devicesRequests(services),
     ...admissionRequests(services),
     ...auditRequests(services),
+    ...operatorsRequests(services),
     ...mailboxRequests(services),
     ...channelsRequests(services),
     ...blocksRequests(services),

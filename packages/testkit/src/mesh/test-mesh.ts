@@ -105,7 +105,7 @@ export class TestMesh {
 
   /** A new member, invited, approved and connected. */
   async join(name: string, options: MemberOptions = {}): Promise<TestMember> {
-    const operator = this.#acts();
+    const operator = this.acts();
     const { text } = await operator.createInvite({ kind: "link" });
     const draft = await createIdentityDraft({ name, kind: options.kind ?? "agent", label: "test" });
     const pending = await pairWithLink(draft, parseInviteLink(text));
@@ -170,11 +170,11 @@ export class TestMesh {
   /** Revokes a member. */
   /** What its operator orders. */
   get orders(): OperatorOrders {
-    return this.#acts().orders;
+    return this.acts().orders;
   }
 
   async revoke(name: string): Promise<void> {
-    await this.#acts().revoke(name);
+    await this.acts().revoke(name);
   }
 
   async stop(): Promise<void> {
@@ -183,8 +183,8 @@ export class TestMesh {
     await this.stores.close();
   }
 
-  #acts(): Operator {
-    const { device, identity, joined } = this.operator;
+  /** What a member does as an operator; by default the first one. */
+  acts({ device, identity, joined }: TestMember = this.operator): Operator {
     return new Operator({ device, root: identity.root, trust: () => joined.trust, registry: this.#origin });
   }
 

@@ -16,12 +16,16 @@ import type {
 } from "@parley/client";
 import { type AgentCard, type Artifact, ParleyError, toParleyError } from "@parley/protocol";
 
+import { FakeGuards } from "../../testkit/src/fake-guards.ts";
+
 const caller: Sender = {
   member: "m-caller",
   name: "caller",
   device: "d-caller",
   kind: "agent",
   roles: ["member"],
+  trust: "member",
+  verified: false,
 };
 
 /** What a fake task shows from outside. */
@@ -43,6 +47,7 @@ export class FakeDevice implements Fake {
   readonly state = "connected";
   readonly sent: { to: string; text: string }[] = [];
   readonly delegated: { to: string | undefined; request: DelegateRequest }[] = [];
+  readonly guards = new FakeGuards();
   members: MemberView[] = [];
   card: AgentCard | undefined;
   /** Answers to `delegate`. */
@@ -207,6 +212,7 @@ export class FakeDevice implements Fake {
       path: "relay",
       class: "durable",
       redelivered: false,
+      hops: 0,
       request: false,
       secret: false,
     };
@@ -215,7 +221,7 @@ export class FakeDevice implements Fake {
 
   /** Gives the agent a task, as the client's library would after it has come in. */
   async give(skill: string, input: unknown, text = "", deadline = Date.now() + 60_000): Promise<FakeTask> {
-    await this.#admission?.({ skill, input, from: caller });
+    await this.#admission?.({ skill, input, from: caller, hops: 0 });
     const controller = new AbortController();
     const progress: string[] = [];
     const artifacts: Artifact[] = [];
@@ -227,6 +233,8 @@ export class FakeDevice implements Fake {
       input,
       text,
       from: caller,
+      hops: 0,
+      through: [],
       path: "direct",
       signal: controller.signal,
       deadline,

@@ -95,7 +95,7 @@ function conversationSettings({ settings }: CommandContext): Pick<DeviceOptions,
   const strangers = settings.get("strangers");
   return {
     tellsRead: settings.get("read-receipts") === "send",
-    ...(strangers === "ask" || strangers === "take" ? { strangers } : {}),
+    ...(strangers === "ask" || strangers === "guests" || strangers === "take" ? { strangers } : {}),
   };
 }
 

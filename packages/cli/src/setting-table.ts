@@ -213,9 +213,10 @@ export const settingTable = {
   strangers: {
     kind: "choice",
     value: "HOW",
-    choices: ["ask", "take"],
-    means: "`ask` lets whoever is not known write a few messages and then wait to be accepted; `take` takes all.",
-    defaultMeans: "a person asks, an agent takes",
+    choices: ["ask", "guests", "take"],
+    means:
+      "`ask` lets whoever is not known write a few messages and then wait to be accepted; `guests` asks this of guests and of those who come through an edge only; `take` takes all.",
+    defaultMeans: "`ask` for a person, `guests` for an agent",
   },
   "read-receipts": {
     kind: "choice",

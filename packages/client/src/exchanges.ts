@@ -16,8 +16,9 @@ import { EncryptedChannels } from "./conversations/encrypted/encrypted-channels.
 import { Deliveries } from "./deliveries.ts";
 import type { AllowedPaths } from "./delivery.ts";
 import type { DeviceOptions } from "./device-options.ts";
-import { DirectMessages } from "./direct-messages.ts";
+import { DirectMessages, type DirectMessagesOptions } from "./direct-messages.ts";
 import type { Directory } from "./directory.ts";
+import type { GuardDesk } from "./guards/guard-desk.ts";
 import { HistoryTransfer } from "./history-transfer.ts";
 import type { Waiting } from "./inbox-lanes.ts";
 import type { Intake } from "./intake.ts";
@@ -65,6 +66,8 @@ export interface ExchangesOptions {
   readonly metrics: DeviceMetrics;
   readonly traffic: Traffic;
   readonly notices: Notices;
+  readonly guards: Pick<GuardDesk, "outgoing">;
+  readonly standingOf: DirectMessagesOptions["standingOf"];
 }
 
 export class Exchanges {
@@ -93,9 +96,15 @@ export class Exchanges {
     this.desk = this.#makeDesk();
     this.deliveries = this.#makeDeliveries();
     this.attachments = this.#makeAttachments();
-    const calls = { clock, random, send: sendLive(clock), onError: notices.failed };
+    const { outgoing } = options.guards;
+    const calls = { clock, random, send: sendLive(clock), outgoing, onError: notices.failed };
     this.caller = new TaskCaller(calls);
-    this.callee = new TaskCallee({ ...calls, onLoad: (load) => presence.set({ load }) });
+    this.callee = new TaskCallee({
+      ...calls,
+      member: options.own.identity.member,
+      admits: (member) => this.conversations.contacts.admits(member),
+      onLoad: (load) => presence.set({ load }),
+    });
     this.delegation = new Delegation(options, this.caller);
     this.#history = this.#makeHistory();
     this.live = new Map<number, (envelope: LiveEnvelope) => Promise<void> | void>([
@@ -116,6 +125,11 @@ export class Exchanges {
   /** A committed durable envelope: resolves as `InboxLanesOptions.handle` says. */
   onEntry(entry: Waiting): ReturnType<DirectMessages["onEntry"]> {
     return this.messages.onEntry(entry);
+  }
+
+  /** Whether the program is ready for it: as `InboxLanesOptions.mayHand` says. */
+  mayHand(entry: Waiting): ReturnType<DirectMessages["mayHand"]> {
+    return this.messages.mayHand(entry);
   }
 
   /** Takes the messages of other devices' live streams; one handler at a time. */
@@ -146,6 +160,7 @@ export class Exchanges {
     const { clock, session, directory, presence, intake, peers, opener, recipients, names, metrics, traffic, notices } =
       this.#options;
     return new DirectMessages({
+      standingOf: this.#options.standingOf,
       clock,
       directory,
       peers: () => peers,
@@ -167,8 +182,9 @@ export class Exchanges {
   }
 
   #makeChannels(state: JournalState): Channels {
-    const { clock, random, journal, writes, trust, own, session, directory, notices } = this.#options;
+    const { clock, random, journal, writes, trust, own, session, directory, notices, guards } = this.#options;
     return new Channels({
+      outgoing: guards.outgoing,
       mesh: trust.mesh,
       identity: () => own.identity,
       clock,
@@ -268,10 +284,12 @@ export class Exchanges {
 }
 
 /** Puts a body on the live stream to a peer; waits for room. */
-function sendLive(clock: Clock): (peer: Peer, kind: number, body: unknown, paths?: AllowedPaths) => Promise<void> {
-  return async (peer, kind, body, paths) => {
+function sendLive(
+  clock: Clock,
+): (peer: Peer, kind: number, body: unknown, paths?: AllowedPaths, hops?: number) => Promise<void> {
+  return async (peer, kind, body, paths, hops = 0) => {
     const created = clock.now();
-    const head = { kind, critical: true, created, ttl: 0, hops: 0, trace: undefined, origin: undefined };
+    const head = { kind, critical: true, created, ttl: 0, hops, trace: undefined, origin: undefined };
     await peer.sendLive(splitBody(head, bodyOf(body)), paths);
   };
 }

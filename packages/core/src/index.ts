@@ -4,6 +4,17 @@
  */
 export { Backoff, type BackoffOptions } from "./backoff.ts";
 export {
+  defaultPatience,
+  defaultQuietMs,
+  type LoopMessage,
+  type LoopReason,
+  LoopWatch,
+  type LoopWatchOptions,
+} from "./guards/loop-watch.ts";
+export { RateGate, type RateGateOptions } from "./guards/rate-gate.ts";
+export { redactedMark, redactSecrets, redactSecretsIn } from "./guards/redaction.ts";
+export { TokenBucket } from "./guards/token-bucket.ts";
+export {
   changedMessage,
   contentChange,
   idOfChange,

@@ -158,6 +158,23 @@ export const errorTable = {
   archived: row(false, 409, 4350, 1, "The channel is archived: it can be read, not written."),
   group_changed: row(true, 409, 4117, 1, "The channel's group has changed; take the newest commits and try again."),
   not_holder: row(true, 409, 4115, 1, "Another instance of this agent holds its inbox; that one takes its messages."),
+  // What guards refuse.
+  too_many_hops: row(
+    false,
+    403,
+    4364,
+    4,
+    "It was passed on by as many members as may be; ask the one who began it. See docs/guards.md.",
+  ),
+  call_cycle: row(false, 409, 4365, 4, "The call came back to a skill that it went through already."),
+  loop_stopped: row(
+    false,
+    409,
+    4366,
+    4,
+    "Agents went round in circles in this conversation; it goes on when a person speaks. See docs/guards.md.",
+  ),
+  do_not_disturb: row(true, 503, 4124, 3, "The recipient takes nothing now; try again later."),
   // Bounds and resources.
   limit_reached: row(true, 429, 4107, 1, "A limit is reached; wait until earlier work is done. See docs/limits.md."),
   rate_limited: row(true, 429, 4108, 1, "Too many requests; slow down."),

@@ -22,6 +22,7 @@ export {
   callSchema,
   type CallEvent,
   callEventSchema,
+  type CallStep,
   errorCodeSchema,
   type Path,
   pathSchema,

@@ -3,6 +3,7 @@ import type {
   ContentSink,
   ContentSource,
   ConversationApi,
+  GuardApi,
   DelegateRequest,
   DeliveryViews,
   DeviceApi,
@@ -40,6 +41,7 @@ import {
 } from "@parley/protocol";
 
 import { AttachedConversations } from "./attached-conversations.ts";
+import { AttachedGuards } from "./attached-guards.ts";
 import { attachedSent, type HolderView } from "./attached-sent.ts";
 import { EventBuffer } from "./event-buffer.ts";
 import { LocalCalls } from "./local-calls.ts";
@@ -73,6 +75,7 @@ const pathsOf = (paths: readonly Path[] | undefined): { paths?: Path[] } =>
 
 class Attached implements AttachedDevice {
   readonly conversations: ConversationApi;
+  readonly guards: GuardApi;
   readonly #calls: LocalCalls;
   readonly #holder: HolderView;
   readonly #listeners = new Set<(event: DeviceEvent) => void>();
@@ -82,6 +85,7 @@ class Attached implements AttachedDevice {
   constructor(calls: LocalCalls) {
     this.#calls = calls;
     this.#holder = { calls, watch: (listener) => this.watch(listener) };
+    this.guards = new AttachedGuards(calls);
     this.conversations = new AttachedConversations(this.#holder);
   }
 
@@ -195,10 +199,17 @@ class Attached implements AttachedDevice {
     return attachedSent(this.#holder, (call) => this.#calls.call("send", body, call), signal);
   }
 
-  onMessage(handler: (message: IncomingMessage) => void | Promise<void>): () => void {
+  onMessage(
+    handler: (message: IncomingMessage) => void | Promise<void>,
+    { ready }: { readonly ready?: (from: Sender) => Promise<void> | undefined } = {},
+  ): () => void {
     const abort = new AbortController();
+    const onEvent = async (message: IncomingMessage): Promise<void> => {
+      await ready?.(message.from);
+      await handler(message);
+    };
     // What ends the subscription otherwise shows as the end of the connection.
-    this.#calls.call("messages", {}, { onEvent: handler, signal: abort.signal }).catch(() => undefined);
+    this.#calls.call("messages", {}, { onEvent, signal: abort.signal }).catch(() => undefined);
     return () => abort.abort();
   }
 

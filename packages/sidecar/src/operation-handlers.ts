@@ -4,6 +4,7 @@ import { FileSink, openFileSource } from "@parley/client/node";
 import { ParleyError, requestTable, toParleyError } from "@parley/protocol";
 
 import { conversationHandlers, fittingEvent } from "./conversation-handlers.ts";
+import { guardHandlers } from "./guard-handlers.ts";
 import { lineBytes } from "./local-lines.ts";
 import { memberViewJson } from "./member-json.ts";
 import type { OperationName } from "./operations.ts";
@@ -46,6 +47,7 @@ const sizeOf = (record: DeliveryView): number => Buffer.byteLength(JSON.stringif
 
 export const operationHandlers: Handlers<OperationName> = {
   ...conversationHandlers,
+  ...guardHandlers,
 
   status: async ({ device, since }) => ({ pid: process.pid, since, state: device.state, links: linksOf(device) }),
 

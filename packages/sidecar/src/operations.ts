@@ -13,6 +13,7 @@ import {
 import { z } from "zod";
 
 import { conversationOperations } from "./conversation-operations.ts";
+import { guardOperations } from "./guard-operations.ts";
 import { memberViewSchema } from "./member-json.ts";
 import {
   deliveryQuerySchema,
@@ -30,7 +31,7 @@ import {
   taskEndSchema,
   taskEventSchema,
 } from "./operation-json.ts";
-import { empty, none, operation, paths, ttlMs, who } from "./operation-row.ts";
+import { empty, hops, none, operation, paths, ttlMs, who } from "./operation-row.ts";
 
 /** The two processes may run in different folders. */
 const absolutePath = z.string().max(4096).regex(/^\//, "is not an absolute path");
@@ -89,6 +90,7 @@ export const operationTable = {
       paths,
       ttlMs,
       attachments: z.exactOptional(z.array(blobRefSchema).max(limits.attachments)),
+      hops,
     }),
     deliverySchema,
     z.union([z.object({ sent: deliverySchema }), z.object({ delivery: deliverySchema })]),
@@ -168,6 +170,10 @@ export const operationTable = {
       text: z.exactOptional(z.string()),
       contextId: z.exactOptional(z.string().max(128)),
       timeLimitMs: z.exactOptional(z.int().min(1).max(limits.taskMs)),
+      hops,
+      through: z.exactOptional(
+        z.array(z.object({ member: z.string().max(64), skill: skillIdSchema })).max(limits.hops),
+      ),
       paths,
     }),
     taskEndSchema,
@@ -181,6 +187,7 @@ export const operationTable = {
     none,
   ),
   ...conversationOperations,
+  ...guardOperations,
 } as const;
 
 /** Operations whose events wait for the caller's `ack`. */

@@ -2,12 +2,14 @@
 import { ParleyError } from "@parley/protocol";
 
 import type { Directory } from "../directory.ts";
+import { checkHops } from "../guards/hops.ts";
 import type { LinkOpener } from "../link-opener.ts";
 import type { MemberView } from "../member-view.ts";
 import type { OwnDevices } from "../own-devices.ts";
 import type { Peers } from "../peers.ts";
 import type { Recipients } from "../recipients.ts";
 import type { Session } from "../session.ts";
+import { checkCycle } from "./call-cycle.ts";
 import { checkSkillInput, checkSkillOutput } from "./card-schemas.ts";
 import type { TaskCaller } from "./task-caller.ts";
 import type { TaskPlacement } from "./task-placement.ts";
@@ -35,7 +37,9 @@ export class Delegation {
   async start(to: string | undefined, request: DelegateRequest): Promise<TaskRun> {
     const { peers, opener, placement, recipients } = this.#options;
     const { skill, paths, signal } = request;
+    checkHops(request.hops);
     const view = to === undefined ? await this.#holder(skill) : await this.#offering(to, skill);
+    checkCycle(view.member, request);
     const peer = recipients.liveOf(view);
     checkSkillInput(view, request);
     const ended = placement.begin(view, peer.device);

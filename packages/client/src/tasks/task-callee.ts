@@ -1,5 +1,5 @@
 /** The callee's side of the A2A binding: takes calls, runs tasks, tells every follower the same events in the same order. */
-import type { Clock, Random } from "@parley/core";
+import type { Clock, Random, VerifiedMember } from "@parley/core";
 import {
   type Call,
   type CallEvent,
@@ -14,8 +14,10 @@ import {
 
 import { textOf } from "../body.ts";
 import type { AllowedPaths } from "../delivery.ts";
+import type { Outgoing } from "../guards/outgoing.ts";
 import type { Peer } from "../peer.ts";
 import type { LiveEnvelope } from "../section-handler.ts";
+import { checkCycle } from "./call-cycle.ts";
 import { callNumberOf } from "./call-number.ts";
 import { type Follower, HeldTask, wireErrorOf } from "./held-task.ts";
 import type { IncomingTask, TaskAdmission, TaskHandler } from "./task-run.ts";
@@ -24,6 +26,12 @@ export interface TaskCalleeOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly send: (peer: Peer, kind: number, body: unknown, paths: AllowedPaths | undefined) => Promise<void>;
+  /** Takes out what must not leave this device. */
+  readonly outgoing: Outgoing;
+  /** The own member's id. */
+  readonly member: string;
+  /** Whether work of this member is taken; the first time that it is not, the member is noted as one who asks. */
+  readonly admits: (member: VerifiedMember) => Promise<boolean> | boolean;
   /** Told when the number of tasks at work changes: presence carries it. */
   readonly onLoad: (load: number) => void;
   readonly onError: (error: unknown) => void;
@@ -117,9 +125,13 @@ export class TaskCallee {
     const { message } = call.params;
     if (message.taskId !== undefined)
       throw new ParleyError("task_not_found", { message: "A task does not take further messages yet." });
+    checkCycle(this.#options.member, call);
+    if (!(await this.#options.admits(follower.peer.member))) throw new ParleyError("request_pending");
     const { sender } = follower.peer;
+    const { hops } = envelope;
+    const { outgoing } = this.#options;
     const input = message.parts.find((part) => part.data !== undefined)?.data;
-    const admitted = this.#admit?.({ skill: call.skill, input, from: sender });
+    const admitted = this.#admit?.({ skill: call.skill, input, from: sender, hops });
     if (admitted !== undefined) await admitted;
     const timeLimitMs = Math.min(call.timeLimitMs ?? defaultTimeLimitMs, limits.taskMs);
     const held = this.#hold(follower, message.contextId, timeLimitMs);
@@ -131,13 +143,16 @@ export class TaskCallee {
       input,
       text: message.parts.flatMap((part) => (part.text === undefined ? [] : [part.text])).join("\n"),
       from: sender,
+      hops,
+      through: call.through ?? [],
       path: envelope.path,
       get signal() {
         return held.signal;
       },
       deadline: this.#options.clock.now() + timeLimitMs,
-      progress: (text) => held.progress(text),
-      artifact: (artifact, options) => held.artifact(artifact, options),
+      progress: (text) => held.progress(outgoing.text(text)),
+      artifact: (artifact, options) =>
+        held.artifact({ ...artifact, parts: outgoing.value(artifact.parts) as typeof artifact.parts }, options),
     });
   }
 
@@ -170,7 +185,7 @@ export class TaskCallee {
   async #work(handler: TaskHandler, held: HeldTask, task: IncomingTask): Promise<void> {
     this.#change(1);
     try {
-      held.complete(await held.orAborted(handler(task)));
+      held.complete(this.#options.outgoing.value(await held.orAborted(handler(task))));
     } catch (error) {
       const failure = toParleyError(error);
       if (failure.code === "internal") this.#options.onError(error);

@@ -1,4 +1,4 @@
-import type { Artifact, Message, Path, StreamResponse, Task } from "@parley/protocol";
+import type { Artifact, CallStep, Message, Path, StreamResponse, Task } from "@parley/protocol";
 
 import type { AllowedPaths, Sender } from "../delivery.ts";
 import type { PathReason } from "../path-reason.ts";
@@ -15,6 +15,10 @@ export interface DelegateRequest {
   readonly timeLimitMs?: number;
   readonly paths?: AllowedPaths;
   readonly signal?: AbortSignal;
+  /** How many messages or calls of agents led to this call; 0 for what begins here. Throws `too_many_hops` above `limits.hops`. */
+  readonly hops?: number;
+  /** The skills at work for which this one is asked, outermost first. Throws `call_cycle` when the call would come back to one. */
+  readonly through?: readonly CallStep[];
 }
 
 /** How a task ended. */
@@ -60,6 +64,10 @@ export interface IncomingTask {
   /** Text parts joined by newlines. */
   readonly text: string;
   readonly from: Sender;
+  /** How many messages or calls of agents led to this one, by the caller's word. */
+  readonly hops: number;
+  /** The skills at work for which this one is asked, outermost first, by the caller's word. */
+  readonly through: readonly CallStep[];
   readonly path: Path;
   /** Aborted when the caller cancels, the time limit passes or this device stops. The reason is a ParleyError. */
   readonly signal: AbortSignal;
@@ -78,4 +86,9 @@ export interface IncomingTask {
 export type TaskHandler = (task: IncomingTask) => Promise<unknown>;
 
 /** Refuses a task before it starts: an unknown skill, a full agent. Throws a coded error to refuse. */
-export type TaskAdmission = (task: { skill: string; input: unknown; from: Sender }) => void | Promise<void>;
+export type TaskAdmission = (task: {
+  skill: string;
+  input: unknown;
+  from: Sender;
+  hops: number;
+}) => void | Promise<void>;

@@ -32,6 +32,7 @@ export const standingSchema = z.object({
   trust: z.enum(["operator", "contact", "member", "guest", "edge"]),
   verified: z.boolean(),
   waits: z.boolean(),
+  isBlocked: z.boolean(),
 });
 
 export const guardEventSchemas = [

@@ -2,7 +2,14 @@ import type { AttentionMode, AttentionView, GuardApi, HeldClient, LoopStop, Stan
 
 /** Guards in memory, for a device that does what a test tells it. */
 export class FakeGuards implements GuardApi {
-  standing: Standing = { kind: "agent", roles: ["member"], trust: "member", verified: false, waits: false };
+  standing: Standing = {
+    kind: "agent",
+    roles: ["member"],
+    trust: "member",
+    verified: false,
+    waits: false,
+    isBlocked: false,
+  };
   readonly stopped: LoopStop[] = [];
   readonly clients: HeldClient[] = [];
   readonly admitted = new Set<string>();

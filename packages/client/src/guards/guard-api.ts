@@ -46,6 +46,7 @@ export interface HeldClient {
 export type Standing = Pick<Sender, "kind" | "roles" | "trust" | "verified"> & {
   /** It waits to be accepted: nothing of it is for a program. */
   readonly waits: boolean;
+  readonly isBlocked: boolean;
 };
 
 export type GuardEvent =

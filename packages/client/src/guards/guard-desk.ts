@@ -13,7 +13,7 @@ import { type Outgoing, outgoingOf } from "./outgoing.ts";
 import { standingOf } from "./sender-trust.ts";
 
 export interface GuardDeskOptions {
-  readonly settings: Pick<DeviceOptions, "redact">;
+  readonly settings: Pick<DeviceOptions, "redact" | "strangers">;
   readonly clock: Clock;
   readonly journal: Journal;
   readonly contacts: ContactBook;
@@ -77,8 +77,10 @@ export class GuardDesk implements GuardApi {
     const { directory, contacts, exchanges } = this.#options;
     const { verified } = directory.known(member) ?? (await directory.get(member));
     const { kind, roles } = verified;
-    const waits = !exchanges.conversations.contacts.isWelcome(member);
-    return { kind, roles, ...standingOf(verified, contacts.of(member)), waits };
+    const contact = contacts.of(member);
+    const isBlocked = contact?.standing === "blocked";
+    const waits = !isBlocked && !exchanges.conversations.contacts.isWelcome(member);
+    return { kind, roles, ...standingOf(verified, contact), waits, isBlocked };
   }
 
   async attention(): Promise<AttentionView> {
@@ -87,8 +89,10 @@ export class GuardDesk implements GuardApi {
 
   async setAttention(mode: AttentionMode | undefined, { forMs }: { forMs?: number } = {}): Promise<AttentionView> {
     const until = forMs === undefined ? undefined : this.#options.clock.now() + forMs;
-    const state = await this.#change(({ attention: _, ...rest }) => ({
-      ...rest,
+    const state = await this.#change(({ loops, held, admitted }) => ({
+      loops,
+      held,
+      admitted,
       ...(mode === undefined ? {} : { attention: { mode, ...(until === undefined ? {} : { until }) } }),
     }));
     const view = this.#attentionOf(state);
@@ -126,7 +130,7 @@ export class GuardDesk implements GuardApi {
   }
 
   async hold(client: Pick<HeldClient, "id" | "name" | "edge" | "standing">): Promise<boolean> {
-    if ((await this.#open()).admitted.includes(client.id)) return true;
+    if (this.#options.settings.strangers === "take" || (await this.#open()).admitted.includes(client.id)) return true;
     const at = this.#options.clock.now();
     let entry: HeldClient = { ...client, name: nameOf(client.name), at, times: 1 };
     await this.#change((state) => {

@@ -17,6 +17,7 @@ export function outgoingOf(redacts: () => boolean): Outgoing {
 }
 
 /** Content with its words changed; attachments, marks and reactions stay. */
-export function outgoingContent(content: Content, { text }: Outgoing): Content {
-  return content.type === "text" || content.type === "edit" ? { ...content, text: text(content.text) } : content;
+export function outgoingContent(content: Content, outgoing: Outgoing): Content {
+  if (content.type !== "text" && content.type !== "edit") return content;
+  return { ...content, text: outgoing.text(content.text) };
 }

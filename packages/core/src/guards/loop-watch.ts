@@ -32,6 +32,7 @@ interface Seen {
 
 /** News of one message. */
 interface News {
+  readonly from: string;
   readonly amount: number;
   readonly isRepeat: boolean;
   readonly isCourteous: boolean;
@@ -96,12 +97,20 @@ export class LoopWatch {
   }
 
   #judge(words: MessageWords, message: LoopMessage): void {
-    this.#news.push(this.#newsOf(words, message));
+    this.#news.push({ from: message.from, ...this.#newsOf(words, message) });
     if (this.#news.length > this.#patience) this.#news.shift();
     if (this.#stopped !== undefined || this.#news.length < this.#patience) return;
+    if (!this.#isExchange()) return;
     const inAll = this.#news.reduce((sum, { amount }) => sum + amount, 0);
     if (inAll >= newsInAll || this.#news.some(({ amount }) => amount >= muchNews)) return;
     this.#stopped = this.#reason();
+  }
+
+  /** Somebody answers: one who only reports, however monotonously, goes round with nobody. */
+  #isExchange(): boolean {
+    const counts = new Map<string, number>();
+    for (const { from } of this.#news) counts.set(from, (counts.get(from) ?? 0) + 1);
+    return this.#news.length - Math.max(...counts.values()) >= this.#patience / 3;
   }
 
   #reason(): LoopReason {
@@ -110,7 +119,7 @@ export class LoopWatch {
     return this.#news.filter(({ isCourteous }) => isCourteous).length > most ? "acknowledges" : "no-news";
   }
 
-  #newsOf(words: MessageWords, { from, attachments = 0 }: LoopMessage): News {
+  #newsOf(words: MessageWords, { from, attachments = 0 }: LoopMessage): Omit<News, "from"> {
     const said = words.words.length + words.names.length;
     const isCourteous = words.courtesy > 0 && words.courtesy * 2 >= said;
     const isRepeat = this.#seen.some(({ words: before }) => before.skeleton === words.skeleton);

@@ -73,7 +73,7 @@ function spokenWords(text: string): { readonly words: ReadonlySet<string>; reado
   let courtesy = 0;
   for (const [whole] of text.matchAll(word)) {
     if (unspacedScript.test(whole)) {
-      const characters = [...whole];
+      const characters = Array.from(whole);
       for (let at = 0; at + 1 < characters.length; at++) words.add(characters.slice(at, at + 2).join(""));
       continue;
     }

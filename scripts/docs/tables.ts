@@ -49,6 +49,10 @@ const signers: Readonly<Record<StatementType, string>> = {
   token: "the node's key",
   post: "the author's device",
   invitation: "a device of the member that invites",
+  policy: "an operator",
+  restrictions: "an operator",
+  holds: "the node's key",
+  usage: "the device's key",
 };
 
 /** The parts of docs/protocol.md that come from tables, by the name in their markers. */

@@ -320,7 +320,7 @@ describe("a session token", () => {
     const held = await tokenOf(mallory);
     expect(await status(held)).toBe(200);
     const revocations = await mesh.operator.identity.revoke(mesh.mesh, 1, [mallory.identity.member]);
-    await mesh.operator.request("revocations.publish", { revocations });
+    await mesh.operator.request("order.publish", { type: "revocations", statement: revocations });
     const refused = await call("GET", "", { as: held });
     expect([refused.status, await codeOf(refused)]).toEqual([403, "revoked"]);
     const log = JSON.stringify(registry.lines);

@@ -1,4 +1,4 @@
-import type { DeliveryQuery, LinkFactory, LinkRoute } from "@parley/core";
+import type { DeliveryQuery, LinkFactory, LinkRoute, Restriction } from "@parley/core";
 import type {
   AgentCard,
   Availability,
@@ -73,7 +73,9 @@ export type DeviceEvent =
   /** Somebody used a device link of this member. */
   | { readonly type: "device-pending"; readonly enrolment: string; readonly request: EnrolmentAsk }
   | { readonly type: "refused"; readonly code: ErrorCode; readonly message: string; readonly from?: string }
-  | { readonly type: "revoked"; readonly member: string };
+  | { readonly type: "revoked"; readonly member: string }
+  /** An operator paused, stopped, muted or banned this member; undefined when that is over. */
+  | { readonly type: "restricted"; readonly restriction: Restriction | undefined };
 
 /** One running place of a member: session, links, streams and calls behind one small surface. */
 export interface DeviceApi {

@@ -9,6 +9,7 @@ import {
   type Journal,
   type JournalState,
   type MeshTrust,
+  type PolicyMember,
   type Random,
   systemClock,
   systemRandom,
@@ -23,8 +24,10 @@ import { DeviceEnding } from "./device-ending.ts";
 import type { DeviceOptions } from "./device-options.ts";
 import { Directory } from "./directory.ts";
 import { Exchanges } from "./exchanges.ts";
+import { Gate } from "./gate.ts";
 import { GuardDesk } from "./guards/guard-desk.ts";
 import { standingOf } from "./guards/sender-trust.ts";
+import { Holds } from "./holds.ts";
 import { Intake } from "./intake.ts";
 import { KnownNames } from "./known-names.ts";
 import { LinkOpener } from "./link-opener.ts";
@@ -42,6 +45,7 @@ import { Relay } from "./relay.ts";
 import { SectionHandler } from "./section-handler.ts";
 import { Session } from "./session.ts";
 import { SleepWatch } from "./sleep-watch.ts";
+import { Standing } from "./standing.ts";
 import { TaskPlacement } from "./tasks/task-placement.ts";
 import { Traffic } from "./traffic.ts";
 import { WriteAgain } from "./write-again.ts";
@@ -74,6 +78,9 @@ export class DeviceParts {
   readonly recipients: Recipients;
   readonly exchanges: Exchanges;
   readonly news: RegistryNews;
+  readonly holds: Holds;
+  readonly gate: Gate;
+  readonly standing: Standing;
   readonly sections: SectionHandler;
   readonly arrivals: Arrivals;
   readonly ending: DeviceEnding;
@@ -99,6 +106,8 @@ export class DeviceParts {
     this.own = this.#makeOwn(device);
     this.#boot = toBase64url(random.bytes(16));
     this.sleep = new SleepWatch({ clock, onSlept: (ms) => this.#onSlept(ms) });
+    this.holds = this.#makeHolds();
+    this.gate = this.#makeGate();
     this.session = this.#makeSession();
     this.directory = new Directory({
       session: this.session,
@@ -116,6 +125,7 @@ export class DeviceParts {
     this.placement = new TaskPlacement(this.own.identity.device.id);
     this.pings = new Pings(clock, random);
     this.peers = this.#makePeers(state);
+    this.standing = new Standing(this);
     this.opener = new LinkOpener({
       links: () => this.peers.links,
       clock,
@@ -149,6 +159,35 @@ export class DeviceParts {
     });
   }
 
+  #makeHolds(): Holds {
+    return new Holds({
+      trust: this.trust,
+      node: () => {
+        const { welcome } = this.session;
+        return welcome === undefined ? undefined : { id: welcome.statement.node, key: welcome.nodeKey };
+      },
+      now: () => this.session.registryTime,
+    });
+  }
+
+  #makeGate(): Gate {
+    let met: PolicyMember | undefined;
+    return new Gate({
+      trust: this.trust,
+      holds: this.holds,
+      now: () => this.session.registryTime,
+      own: () => {
+        const { member, name, kind } = this.own.identity;
+        const known = this.directory.known(member)?.verified;
+        if (known !== undefined) return known;
+        const roles = this.session.welcome?.roles ?? [];
+        // The same object for the same facts: answers are remembered by it.
+        if (met?.name !== name || met.roles !== roles) met = { member, name, kind, roles };
+        return met;
+      },
+    });
+  }
+
   #makeSession(): Session {
     return new Session({
       identity: () => this.own.identity,
@@ -159,6 +198,7 @@ export class DeviceParts {
       random: this.random,
       log: this.notices.log,
       connect: this.settings.connect,
+      isSilenced: () => this.gate.isSilenced,
       events: {
         onHeard: () => !this.sleep.look(),
         onState: (state, error, retryInMs) => this.notices.session(state, error, retryInMs),
@@ -200,6 +240,7 @@ export class DeviceParts {
     return new Peers({
       identity: () => this.own.identity,
       trust: this.trust,
+      gate: this.gate,
       boot: this.#boot,
       session: this.session,
       directory: this.directory,
@@ -221,6 +262,7 @@ export class DeviceParts {
         this.sleep.look();
         this.intake.inbox.answerBusy();
         this.intake.receipts.look();
+        if (this.standing.mayChangeByItself) this.standing.look();
       },
       onRestart: (peer) => this.exchanges.onRestart(peer),
       ping: (peer) => this.pings.ping(peer, false),

@@ -7,6 +7,7 @@ import type { Conversations } from "./conversations/conversations.ts";
 import { type ArrivedMessage, idOfEntry, type TakenMessage } from "./conversations/direct-intake.ts";
 import type { IncomingMessage, Sender, SendOptions, Sent } from "./delivery.ts";
 import type { Directory } from "./directory.ts";
+import type { Gate } from "./gate.ts";
 import { checkHops } from "./guards/hops.ts";
 import type { Failure, InboxLanes, Waiting } from "./inbox-lanes.ts";
 import type { LinkOpener } from "./link-opener.ts";
@@ -36,6 +37,7 @@ export interface DirectMessagesOptions {
   readonly opener: LinkOpener;
   readonly metrics: DeviceMetrics;
   readonly traffic: Traffic;
+  readonly gate: Gate;
   readonly livePeer: (to: MemberView) => Peer;
   /** Resolves when the registry may be asked once more. */
   readonly nextChance: () => Promise<void>;
@@ -76,6 +78,7 @@ export class DirectMessages {
   async sendBody(view: MemberView, body: Uint8Array, options: SendOptions = {}): Promise<Sent> {
     const peers = this.#options.peers();
     checkHops(options.hops);
+    this.#options.gate.checkOwn(view.verified, { action: "message" });
     this.#options.onMet(view);
     if (options.class === "live") return this.#sendLive(view, body, options);
     for (const peer of peers.takers(view)) if (allowsLinks(options.paths)) peers.links.want(peer);
@@ -110,7 +113,7 @@ export class DirectMessages {
   async onLive({ id, peer, path, created, hops, body }: LiveEnvelope): Promise<void> {
     const { conversations, clock, traffic, onRefused, onError } = this.#options;
     const sender = peer.member;
-    const refusal = conversations.intake.refusalOf(sender.member, { ...this.#head(0), more: false, body });
+    const refusal = conversations.intake.refusalOf(sender, { ...this.#head(0), more: false, body });
     if (refusal !== undefined) return onRefused(new ParleyError(refusal), sender.name);
     const { device } = peer;
     const arrived = { id, sender, device, created, receivedAt: clock.now(), path, body };

@@ -18,6 +18,7 @@ import type { AllowedPaths } from "./delivery.ts";
 import type { DeviceOptions } from "./device-options.ts";
 import { DirectMessages, type DirectMessagesOptions } from "./direct-messages.ts";
 import type { Directory } from "./directory.ts";
+import type { Gate } from "./gate.ts";
 import type { GuardDesk } from "./guards/guard-desk.ts";
 import { HistoryTransfer } from "./history-transfer.ts";
 import type { Waiting } from "./inbox-lanes.ts";
@@ -65,6 +66,7 @@ export interface ExchangesOptions {
   readonly recipients: Recipients;
   readonly metrics: DeviceMetrics;
   readonly traffic: Traffic;
+  readonly gate: Gate;
   readonly notices: Notices;
   readonly guards: Pick<GuardDesk, "outgoing">;
   readonly standingOf: DirectMessagesOptions["standingOf"];
@@ -101,6 +103,7 @@ export class Exchanges {
     this.caller = new TaskCaller(calls);
     this.callee = new TaskCallee({
       ...calls,
+      gate: options.gate,
       member: options.own.identity.member,
       admits: (member) => this.conversations.contacts.admits(member),
       onLoad: (load) => presence.set({ load }),
@@ -157,8 +160,21 @@ export class Exchanges {
   }
 
   #makeMessages(): DirectMessages {
-    const { clock, session, directory, presence, intake, peers, opener, recipients, names, metrics, traffic, notices } =
-      this.#options;
+    const {
+      clock,
+      session,
+      directory,
+      presence,
+      intake,
+      peers,
+      opener,
+      recipients,
+      names,
+      metrics,
+      traffic,
+      gate,
+      notices,
+    } = this.#options;
     return new DirectMessages({
       standingOf: this.#options.standingOf,
       clock,
@@ -168,6 +184,7 @@ export class Exchanges {
       opener,
       metrics,
       traffic,
+      gate,
       onMet: ({ member, name }) => {
         names.note(member, name).catch(notices.failed);
       },
@@ -196,6 +213,7 @@ export class Exchanges {
       directory,
       log: this.conversations.log,
       cipher: this.#makeCipher(),
+      gate: this.#options.gate,
       emit: (event) => notices.emit(event),
       onRefused: notices.refused,
       onError: notices.failed,

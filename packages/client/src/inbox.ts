@@ -332,7 +332,7 @@ export class Inbox {
     if (kind === envelopeKinds.void) return false;
     if (!handledKinds.has(kind)) return critical && envelopeKindOf(kind) === undefined ? end("unsupported_kind") : true;
     if (ttl > 0 && created + ttl <= this.#options.registryTime()) return end("expired");
-    const refusal = this.#options.messages.refusalOf(incoming.source.member.member, envelope);
+    const refusal = this.#options.messages.refusalOf(incoming.source.member, envelope);
     if (refusal !== undefined) return end(refusal);
     incoming.pendingBytes += body.length;
     entries.push(this.#entry(seq, { ...envelope, body: body.slice() }, arrival));

@@ -40,6 +40,8 @@ export {
   type OperatorOptions,
   type PendingMember,
 } from "./operator.ts";
+export { OperatorOrders, type Restricted, type RestrictOptions } from "./operator-orders.ts";
+export { type OrderContent, type OrderPublisherOptions, publishNext } from "./order-publisher.ts";
 export {
   awaitAdmission,
   checkPairing,

@@ -175,6 +175,18 @@ export const errorTable = {
     "Agents went round in circles in this conversation; it goes on when a person speaks. See docs/guards.md.",
   ),
   do_not_disturb: row(true, 503, 4124, 3, "The recipient takes nothing now; try again later."),
+  // What the mesh's operators allow.
+  denied_by_policy: row(
+    false,
+    403,
+    4373,
+    4,
+    "The mesh's policy does not allow this; `parley policy explain` says which rule decides.",
+  ),
+  paused: row(true, 409, 4129, 4, "An operator paused this member; it goes on where it was once it is resumed."),
+  muted: row(true, 403, 4130, 4, "An operator muted this member: it may read, not write."),
+  banned: row(true, 403, 4131, 4, "An operator banned this member for a time."),
+  over_budget: row(true, 429, 4132, 4, "The member used up its budget; see `parley budget show`."),
   // Bounds and resources.
   limit_reached: row(true, 429, 4107, 1, "A limit is reached; wait until earlier work is done. See docs/limits.md."),
   rate_limited: row(true, 429, 4108, 1, "Too many requests; slow down."),

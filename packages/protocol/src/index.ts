@@ -141,6 +141,21 @@ export {
 export { parseJson } from "./json.ts";
 export { type LimitName, limits, limitTable } from "./limits.ts";
 export { foldName, labelSchema, nameSchema, parseName, skillIdSchema } from "./names.ts";
+export {
+  type ApprovalNeed,
+  approvalNeedSchema,
+  type Budget,
+  budgetSchema,
+  type PolicyAction,
+  policyActions,
+  type PolicyDocument,
+  policyDocumentSchema,
+  type PolicyRule,
+  policyRuleSchema,
+  policySubjectSchema,
+  type RestrictionKind,
+  restrictionKinds,
+} from "./policy.ts";
 export { type History, type HistoryRecord, historySchema } from "./history.ts";
 export {
   type KeptReceipt,
@@ -185,6 +200,8 @@ export {
   inviteSchema,
   issueOf,
   type MemberEntry,
+  type OrderType,
+  orderTypeSchema,
   memberEntrySchema,
   type Pending,
   pendingSchema,

@@ -105,6 +105,21 @@ const table = {
   pairingLifeMs: { value: 86_400_000, unit: "ms", means: "a pairing that nobody answers is forgotten after this" },
   pairingTriesPerMinute: { value: 10, unit: "count", means: "pairing attempts a minute of one address" },
   pairingTriesTotalPerMinute: { value: 60, unit: "count", means: "pairing attempts a minute in total" },
+  // Who may do what.
+  orderBytes: { value: 48 * 1024, unit: "bytes", means: "a policy, or the list of restrictions, in compact form" },
+  policyRules: { value: 256, unit: "count", means: "rules of a policy" },
+  policySubjects: { value: 64, unit: "count", means: "members, skills or channels that one rule names" },
+  policyTags: { value: 64, unit: "count", means: "tags of a policy" },
+  policyTagged: { value: 256, unit: "count", means: "members under one tag" },
+  policyBudgets: { value: 64, unit: "count", means: "budgets of a policy" },
+  restrictions: { value: 256, unit: "count", means: "restrictions in force in a mesh" },
+  holds: { value: 256, unit: "count", means: "members that one node holds off at a time" },
+  approvalQuorum: { value: 8, unit: "count", means: "members that one approval may ask for" },
+  approvalLifeMs: {
+    value: 7 * 86_400_000,
+    unit: "ms",
+    means: "longest time to answer an approval request; one hour by default",
+  },
   // Devices of a member.
   enrolmentLifeMs: { value: 86_400_000, unit: "ms", means: "longest life of a device link; ten minutes by default" },
   enrolments: { value: 256, unit: "count", means: "open device links of a mesh" },

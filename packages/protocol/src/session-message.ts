@@ -66,6 +66,11 @@ export const pendingSchema = z.strictObject({
 });
 export type Pending = z.infer<typeof pendingSchema>;
 
+/** One of the operators' orders, signed by an operator. */
+export const orderTypeSchema = z.enum(["revocations", "policy", "restrictions"]);
+export type OrderType = z.infer<typeof orderTypeSchema>;
+const orderSchema = z.strictObject({ type: orderTypeSchema, statement: compactSchema });
+
 const iceServer = z.strictObject({
   urls: z.array(z.string().min(1).max(256)).min(1).max(8),
   username: z.string().max(256).optional(),
@@ -171,8 +176,8 @@ export const requestTable = {
     z.strictObject({ servers: z.array(iceServer).max(8), expires: time }),
   ),
   "invite.create": request(
-    operatorsOnly,
-    "Opens an invite. The secret is shown once; the registry keeps its hash.",
+    members,
+    "Opens an invite, if the policy allows it. The secret is shown once; the registry keeps its hash.",
     z.strictObject({
       kind: z.enum(["code", "link"]),
       lifeMs: z.int().min(1000).max(limits.inviteLifeMs).optional(),
@@ -206,10 +211,10 @@ export const requestTable = {
     z.strictObject({ pairing: id16Schema, reason: labelSchema.optional() }),
     empty,
   ),
-  "revocations.publish": request(
+  "order.publish": request(
     operatorsOnly,
-    "Publishes the next operator-signed revocation list.",
-    z.strictObject({ revocations: compactSchema }),
+    "Publishes the next of the operators' orders: the revocation list, the policy or the list of restrictions.",
+    orderSchema,
     empty,
   ),
   "mailbox.ack": request(
@@ -311,7 +316,11 @@ export const pushTable = {
     says: "A watched member's statements changed.",
     body: z.strictObject({ member: id32Schema, record: memberRecordSchema }),
   },
-  revocations: { says: "The newest revocation list.", body: z.strictObject({ revocations: compactSchema }) },
+  order: { says: "The newest of one of the operators' orders.", body: orderSchema },
+  holds: {
+    says: "Members whose frames this node carries no more for now.",
+    body: z.strictObject({ holds: compactSchema }),
+  },
   operators: { says: "The newest operator set.", body: z.strictObject({ operators: operatorChainSchema }) },
   "pairing.pending": { says: "To operators: somebody waits for approval.", body: pendingSchema },
   "device.pending": {

@@ -10,6 +10,7 @@ import { anyContentSchema, encryptedContentSchema, postIdSchema, viaSchema } fro
 import { id16Schema, id32Schema, id8Schema } from "./ids.ts";
 import { limits } from "./limits.ts";
 import { labelSchema, nameSchema } from "./names.ts";
+import { policyDocumentSchema, restrictionKinds } from "./policy.ts";
 import { agentCardSchema } from "./task.ts";
 
 const time = z
@@ -181,7 +182,10 @@ const hello = z.strictObject({
   /** The membership lease of this device, and the certificate of the node that issued it. */
   lease: z.string().max(4096),
   certificate: z.string().max(4096),
+  /** Numbers of the operators' orders that this side holds; 0 for none. Earlier versions name revocations alone. */
   revocations: z.int().min(0),
+  policy: z.int().min(0).optional(),
+  restrictions: z.int().min(0).optional(),
   iat: time,
 });
 
@@ -212,6 +216,63 @@ const post = z
  */
 const invitation = z.strictObject({ mesh, channel: id32Schema, member: id32Schema, by: id32Schema, iat: time });
 
+/** Who may do what. Signed by an operator; the highest number holds. */
+const policy = z.strictObject({ mesh, number, policy: policyDocumentSchema, iat: time });
+
+/**
+ * Everybody whom an operator paused, stopped, muted or banned: the whole, numbered list. Signed by an operator; the highest
+ * number holds.
+ */
+const restrictions = z.strictObject({
+  mesh,
+  number,
+  restrictions: z
+    .array(
+      z.strictObject({
+        /** Absent: every agent. */
+        member: id32Schema.optional(),
+        kind: z.enum(restrictionKinds),
+        at: time,
+        /** When it ends by itself. */
+        until: time.optional(),
+        reason: labelSchema.optional(),
+      }),
+    )
+    .max(limits.restrictions),
+  iat: time,
+});
+
+/**
+ * Members whose frames this node carries no more for now, and peers should not take: over their budget, or at odds with an
+ * operator's order. Signed by a node; the highest number of each node holds.
+ */
+const holds = z.strictObject({
+  mesh,
+  node: id32Schema,
+  number,
+  held: z
+    .array(z.strictObject({ member: id32Schema, code: z.enum(["over_budget", "paused", "muted"]), until: time }))
+    .max(limits.holds),
+  iat: time,
+});
+
+/** What a device took from others since its last report, and what its own member used up. Signed by the device. */
+const usage = z.strictObject({
+  mesh,
+  member: id32Schema,
+  device: id32Schema,
+  number,
+  /** Messages and calls that were taken, by the member that sent them. */
+  taken: z
+    .array(z.strictObject({ member: id32Schema, messages: z.int().min(1).max(1_000_000_000) }))
+    .max(limits.pageSize),
+  /** Self-reported: tokens of models, and millionths of the mesh's unit of money. */
+  used: z
+    .strictObject({ tokens: z.int().min(0).max(1_000_000_000_000), money: z.int().min(0).max(1_000_000_000_000) })
+    .optional(),
+  iat: time,
+});
+
 /** Every statement by its `typ` without the prefix `parley-`. */
 export const statementSchemas = {
   genesis,
@@ -230,6 +291,10 @@ export const statementSchemas = {
   token,
   post,
   invitation,
+  policy,
+  restrictions,
+  holds,
+  usage,
 } as const;
 
 export type StatementType = keyof typeof statementSchemas;

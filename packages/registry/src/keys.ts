@@ -4,6 +4,7 @@ import { foldName } from "@parley/protocol";
  * Where everything lies in the stores. Each invariant is in one record:
  *
  *   mesh/state               operator chain, node certificate, revocations: who was first, and which list is newest
+ *   order/<type>             the newest policy, the newest restrictions
  *   mesh/pepper              random bytes that pairing codes are hashed with
  *   member/<id>              statements of an admitted or revoked member
  *   name/<folded name>       which member holds a name
@@ -28,6 +29,7 @@ import { foldName } from "@parley/protocol";
 export const keys = {
   meshState: "mesh/state",
   codePepper: "mesh/pepper",
+  order: (type: string) => `order/${type}`,
   member: (id: string) => `member/${id}`,
   name: (name: string) => `name/${foldName(name)}`,
   invite: (hash: string) => `invite/${hash}`,
@@ -54,6 +56,7 @@ export const keys = {
 /** Prefixes for lists and watches. */
 export const prefixes = {
   mesh: "mesh/",
+  order: "order/",
   member: "member/",
   invite: "invite/",
   pairing: "pairing/",

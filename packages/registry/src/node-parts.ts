@@ -1,5 +1,6 @@
 import { type Blobs, systemClock, systemRandom } from "@parley/core";
 
+import { Authority } from "./authority.ts";
 import { Blocks } from "./blocks.ts";
 import { type RegistryBounds, defaultBounds } from "./bounds.ts";
 import { type ChannelParts, makeChannelParts } from "./channels/channel-parts.ts";
@@ -16,6 +17,7 @@ import { Mailboxes } from "./mailboxes.ts";
 import { Members } from "./members.ts";
 import { type ClaimedMesh, MeshState } from "./mesh-state.ts";
 import { NodeCounters } from "./node-counters.ts";
+import { OperatorOrders, type StoredOrder } from "./operator-orders.ts";
 import type { NodeOptions } from "./options.ts";
 import { Pairings } from "./pairings.ts";
 import { Presence } from "./presence.ts";
@@ -36,6 +38,7 @@ export interface NodeParts extends SessionServices, ChannelParts {
 /** What the parts tell their node. */
 export interface NodeEvents {
   readonly onRevocations: (mesh: ClaimedMesh) => void;
+  readonly onOrder: (type: StoredOrder, statement: string) => void;
   readonly onMemberChanged: (entry: DirectoryEntry) => void;
   readonly onError: (error: unknown) => void;
 }
@@ -43,7 +46,7 @@ export interface NodeEvents {
 /** Makes the parts of a node, each of those before it. */
 export function makeNodeParts(
   options: NodeOptions,
-  { onRevocations, onMemberChanged, onError }: NodeEvents,
+  { onRevocations, onOrder, onMemberChanged, onError }: NodeEvents,
 ): NodeParts {
   const { stores, nodeKey, clock = systemClock, random = systemRandom, log = () => undefined } = options;
   const { records, log: store, blobs } = stores;
@@ -53,6 +56,7 @@ export function makeNodeParts(
   const counters = new NodeCounters();
   const table = new SessionTable();
   const mesh = new MeshState({ records, nodeKey, now, onRevocations, onError });
+  const orders = new OperatorOrders({ records, mesh, now, onOrder, onError });
   const presence = new Presence(clock);
   const directory = new Directory(records, now, onMemberChanged);
   const members = new Members({ records, mesh, directory, now, mostMembers: bounds.members });
@@ -93,8 +97,26 @@ export function makeNodeParts(
     onError,
   });
   const blocks = new Blocks(records);
-  const delivery = new Delivery({ sessions: table, directory, members, mailboxes, deviceBoxes, inboxes, blocks, now });
+  const authority = new Authority({
+    orders,
+    directory,
+    channels: () => channelParts.channelTable,
+    heldFor: () => undefined,
+    now,
+  });
+  const delivery = new Delivery({
+    sessions: table,
+    directory,
+    members,
+    mailboxes,
+    deviceBoxes,
+    inboxes,
+    blocks,
+    authority,
+    now,
+  });
   const channelParts = makeChannelParts({
+    authority,
     stores,
     clock,
     random,
@@ -110,6 +132,8 @@ export function makeNodeParts(
   const requests = makeRequestTable({
     ...channelParts,
     blocks,
+    orders,
+    authority,
     mesh,
     members,
     directory,
@@ -132,6 +156,8 @@ export function makeNodeParts(
   return {
     ...channelParts,
     blocks,
+    orders,
+    authority,
     nodeKey,
     clock,
     random,

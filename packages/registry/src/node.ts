@@ -10,6 +10,7 @@ import { joiningRoutes } from "./joining-routes.ts";
 import type { ClaimedMesh } from "./mesh-state.ts";
 import type { NodeCounters } from "./node-counters.ts";
 import { makeNodeParts, type NodeParts } from "./node-parts.ts";
+import type { StoredOrder } from "./operator-orders.ts";
 import type { NodeOptions } from "./options.ts";
 import type { SessionSocket } from "./session-socket.ts";
 import type { SessionTokens } from "./session-token.ts";
@@ -36,6 +37,7 @@ export class RegistryNode {
   constructor(options: NodeOptions) {
     this.#parts = makeNodeParts(options, {
       onRevocations: (mesh) => this.#revoked(mesh),
+      onOrder: (type, statement) => this.#ordered(type, statement),
       onMemberChanged: (entry) => this.#memberChanged(entry),
       onError: (error) => this.#failed("background", error),
     });
@@ -125,10 +127,11 @@ export class RegistryNode {
   /** Reads what the stores hold. Throws `registry_key_mismatch` or what the stores say. */
   async open(): Promise<void> {
     const { signal } = this.#ending;
-    const { mesh, directory, pairings, enrolments, blocks, channelTable, groups, channelFeed } = this.#parts;
+    const { mesh, orders, directory, pairings, enrolments, blocks, channelTable, groups, channelFeed } = this.#parts;
     await mesh.open(signal);
     const projections = [directory, pairings, enrolments, blocks, channelTable, groups, channelFeed];
     await Promise.all(projections.map((part) => part.open(signal)));
+    await orders.open(signal);
     if (mesh.claimed === undefined) this.#claim.open();
     else await this.#finishCutShort(mesh.claimed);
   }
@@ -202,7 +205,7 @@ export class RegistryNode {
     if (mesh.revocations === undefined) return;
     const { compact, list } = mesh.revocations;
     const { table, members, mailboxes, deviceBoxes, deadLetters, channels, blocks, log } = this.#parts;
-    for (const session of table.proven()) session.push("revocations", { revocations: compact });
+    for (const session of table.proven()) session.push("order", { type: "revocations", statement: compact });
     for (const { member } of list.revoked) {
       for (const session of table.ofMember(member)) session.end("revoked");
       Promise.all([
@@ -217,6 +220,14 @@ export class RegistryNode {
       .then((revoked) => channels.remove(revoked))
       .catch((error: unknown) => this.#failed("revocations", error));
     log("info", "revocations.changed", { number: list.number, revoked: list.revoked.length });
+  }
+
+  /** Everybody is told; then those whom it puts out go, and those it lets on go on. */
+  #ordered(type: StoredOrder, statement: string): void {
+    const { table, log } = this.#parts;
+    for (const session of table.proven()) session.push("order", { type, statement });
+    for (const session of table.proven()) session.ordered();
+    log("info", `${type}.changed`, { number: peekStatement(type, statement).number });
   }
 
   #beat(): void {

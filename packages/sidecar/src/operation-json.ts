@@ -9,6 +9,7 @@ import {
   limits,
   memberKindSchema,
   pathSchema,
+  restrictionKinds,
   streamResponseSchema,
 } from "@parley/protocol";
 import { z } from "zod";
@@ -200,6 +201,17 @@ export const deviceEventSchema = z.discriminatedUnion("type", [
     from: z.exactOptional(z.string()),
   }),
   z.object({ type: z.literal("revoked"), member: z.string() }),
+  z.object({
+    type: z.literal("restricted"),
+    restriction: maybe(
+      z.object({
+        kind: z.enum(restrictionKinds),
+        at: z.number(),
+        until: maybe(z.number()),
+        reason: maybe(z.string()),
+      }),
+    ),
+  }),
 ]);
 
 export const taskEventSchema = z.object({ response: streamResponseSchema, path: pathSchema });

@@ -2,6 +2,7 @@
 import { ParleyError } from "@parley/protocol";
 
 import type { Directory } from "../directory.ts";
+import type { Gate } from "../gate.ts";
 import { checkHops } from "../guards/hops.ts";
 import type { LinkOpener } from "../link-opener.ts";
 import type { MemberView } from "../member-view.ts";
@@ -23,6 +24,7 @@ export interface DelegationOptions {
   readonly opener: LinkOpener;
   readonly placement: TaskPlacement;
   readonly recipients: Recipients;
+  readonly gate: Gate;
 }
 
 export class Delegation {
@@ -35,11 +37,12 @@ export class Delegation {
   }
 
   async start(to: string | undefined, request: DelegateRequest): Promise<TaskRun> {
-    const { peers, opener, placement, recipients } = this.#options;
+    const { peers, opener, placement, recipients, gate } = this.#options;
     const { skill, paths, signal } = request;
     checkHops(request.hops);
     const view = to === undefined ? await this.#holder(skill) : await this.#offering(to, skill);
     checkCycle(view.member, request);
+    gate.checkOwn(view.verified, { action: "call", skill });
     const peer = recipients.liveOf(view);
     checkSkillInput(view, request);
     const ended = placement.begin(view, peer.device);
@@ -68,8 +71,10 @@ export class Delegation {
   }
 
   async #holder(skill: string): Promise<MemberView> {
-    const { own, directory, placement } = this.#options;
-    const holders = await directory.holders(skill, own.identity.member);
+    const { own, directory, placement, gate } = this.#options;
+    const holders = (await directory.holders(skill, own.identity.member)).filter(
+      ({ verified }) => gate.mayCall(verified, skill) && gate.refusalOf(verified) === undefined,
+    );
     const loads = new Map(holders.map((view) => [view, placement.loadOfMember(view)]));
     const [holder] = holders.toSorted((one, other) => (loads.get(one) ?? 0) - (loads.get(other) ?? 0));
     if (holder === undefined) throw new ParleyError("no_holder", { message: `No live agent offers ${skill}.` });

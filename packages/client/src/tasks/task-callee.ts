@@ -14,6 +14,7 @@ import {
 
 import { textOf } from "../body.ts";
 import type { AllowedPaths } from "../delivery.ts";
+import { denied, type Gate } from "../gate.ts";
 import type { Outgoing } from "../guards/outgoing.ts";
 import type { Peer } from "../peer.ts";
 import type { LiveEnvelope } from "../section-handler.ts";
@@ -32,6 +33,7 @@ export interface TaskCalleeOptions {
   readonly member: string;
   /** Whether work of this member is taken; the first time that it is not, the member is noted as one who asks. */
   readonly admits: (member: VerifiedMember) => Promise<boolean> | boolean;
+  readonly gate: Pick<Gate, "decide" | "isPaused">;
   /** Told when the number of tasks at work changes: presence carries it. */
   readonly onLoad: (load: number) => void;
   readonly onError: (error: unknown) => void;
@@ -125,6 +127,7 @@ export class TaskCallee {
     const { message } = call.params;
     if (message.taskId !== undefined)
       throw new ParleyError("task_not_found", { message: "A task does not take further messages yet." });
+    this.#checkPolicy(call, follower.peer);
     checkCycle(this.#options.member, call);
     if (!(await this.#options.admits(follower.peer.member))) throw new ParleyError("request_pending");
     const { sender } = follower.peer;
@@ -154,6 +157,14 @@ export class TaskCallee {
       artifact: (artifact, options) =>
         held.artifact({ ...artifact, parts: outgoing.value(artifact.parts) as typeof artifact.parts }, options),
     });
+  }
+
+  #checkPolicy({ skill }: SendCall, { member }: Peer): void {
+    const { gate } = this.#options;
+    if (gate.isPaused) throw new ParleyError("paused", { message: "An operator paused this agent." });
+    const question = { action: "call" as const, skill };
+    const decision = gate.decide(member, question);
+    if (!decision.allowed) throw denied(member, undefined, question, decision);
   }
 
   #hold(follower: Follower, contextId: string | undefined, timeLimitMs: number): HeldTask {

@@ -209,8 +209,7 @@ async function runDelegation(
   const either = signals.length > 1 ? AbortSignal.any(signals) : signals[0];
   const run = await device.delegate(to, {
     ...rest,
-    hops: nextHops(options.cause),
-    through: options.cause?.through ?? [],
+    ...(options.cause === undefined ? {} : { hops: nextHops(options.cause), through: options.cause.through }),
     ...(limit === undefined ? {} : { timeLimitMs: Math.min(limit, limits.taskMs) }),
     ...(either === undefined ? {} : { signal: either }),
   });

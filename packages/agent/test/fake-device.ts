@@ -1,4 +1,5 @@
 import type {
+  ConversationApi,
   DelegateRequest,
   Delivery,
   DeviceApi,
@@ -123,8 +124,10 @@ export class FakeDevice implements Fake {
     };
   }
 
-  get conversations(): never {
-    throw new ParleyError("unsupported_operation");
+  /** Nothing was said before. */
+  get conversations(): ConversationApi {
+    const archive: Pick<ConversationApi, "messages"> = { messages: async () => ({ messages: [], more: false }) };
+    return archive as ConversationApi;
   }
 
   async attach(): Promise<never> {

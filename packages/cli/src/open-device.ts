@@ -91,10 +91,11 @@ function deviceLog(context: CommandContext, long: boolean): LogLine {
 }
 
 /** Whom the device takes messages from, and what it tells of them. */
-function conversationSettings({ settings }: CommandContext): Pick<DeviceOptions, "strangers" | "tellsRead"> {
+function conversationSettings({ settings }: CommandContext): Pick<DeviceOptions, "strangers" | "tellsRead" | "redact"> {
   const strangers = settings.get("strangers");
   return {
     tellsRead: settings.get("read-receipts") === "send",
+    redact: settings.get("redact") === "on",
     ...(strangers === "ask" || strangers === "guests" || strangers === "take" ? { strangers } : {}),
   };
 }

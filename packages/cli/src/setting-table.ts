@@ -225,6 +225,13 @@ export const settingTable = {
     means: "Whether others hear that this member read what they wrote.",
     default: "send",
   },
+  redact: {
+    kind: "choice",
+    value: "HOW",
+    choices: ["on", "off"],
+    means: "`on` replaces what looks like a secret in what leaves this device by a mark; see docs/guards.md.",
+    default: "off",
+  },
   log: {
     kind: "choice",
     value: "LEVEL",

@@ -202,7 +202,7 @@ export class AgentGuards {
   }
 
   #wake(): void {
-    for (const go of [...this.#waiting]) go();
+    for (const go of this.#waiting) go();
   }
 
   #checkOpen(): void {

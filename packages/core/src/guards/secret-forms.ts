@@ -80,9 +80,20 @@ export const secretPlaces: readonly RegExp[] = [
   /\bprivate\s?key["']?\s{0,4}(?::|=|is)\s{0,4}["']?(?<secret>(?:0x)?[0-9a-fA-F]{64})\b/dgi,
 ];
 
+const secretWords =
+  "pass(?:word|wd|phrase|code)?|pwd|secret|token|api[_-]?key|apikey|access[_-]?key|auth[_-]?key|client[_-]?secret|encryption[_-]?key|signing[_-]?key|credentials?|kennwort|passwort|mot de passe|contraseña";
+
 /** A name of which the value is a secret, and the value as far as it goes. */
-export const assignment =
-  /(?<![A-Za-z0-9])(?:[A-Za-z0-9]{1,40}[_-]){0,4}(?:pass(?:word|wd|phrase|code)?|pwd|secret|token|api[_-]?key|apikey|access[_-]?key|auth[_-]?key|client[_-]?secret|encryption[_-]?key|signing[_-]?key|credentials?|kennwort|passwort|mot de passe|contraseña)(?:[_-][A-Za-z0-9]{1,12})?["'`]?\s{0,4}(?::=|=>|[:=]|\bis\b|\bwas\b|\bist\b|\best\b|\bes\b)\s{0,4}(?<quote>["'`]?)(?<secret>[^\s"'`,;<>(){}[\]\\]{6,512})(?<after>["'`(\[]?)/dgiu;
+export const assignment = new RegExp(
+  [
+    `(?<![A-Za-z0-9])(?:[A-Za-z0-9]{1,40}[_-]){0,4}(?:${secretWords})(?:[_-][A-Za-z0-9]{1,12})?["'\`]?`,
+    String.raw`\s{0,4}(?::=|=>|[:=]|\bis\b|\bwas\b|\bist\b|\best\b|\bes\b)\s{0,4}`,
+    "(?<quote>[\"'`]?)",
+    "(?<secret>[^\\s\"'`,;<>(){}[\\]\\\\]{6,512})",
+    "(?<after>[\"'`([]?)",
+  ].join(""),
+  "dgi",
+);
 
 const secretName =
   /^(?:.*[_-])?(?:pass(?:word|wd|phrase|code)?|pwd|secret|token|api[_-]?key|access[_-]?key|client[_-]?secret|private[_-]?key|credentials?)$/i;

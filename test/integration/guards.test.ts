@@ -210,6 +210,34 @@ describe("what strangers say", () => {
     await agent.stop();
   });
 
+  it("waits as long as it takes, through restarts, where they are guests; of members nobody waits", async () => {
+    await using scope = await MeshScope.start();
+    const journal = openMemoryJournal();
+    const guards = { strangers: "guests" } as const;
+    let worker = await scope.join("worker", { journal, ...guards });
+    const [guest, eve] = await Promise.all([scope.join("visitor", { roles: ["guest"] }), scope.join("eve")]);
+    const heard: AgentMessage[] = [];
+    const definition: Definition = { onMessage: (each) => void heard.push(each) };
+    await (
+      await guest.device.send("@worker", "let me in")
+    ).settled;
+    for (let round = 1; round <= 5; round++) {
+      const from = lines.length;
+      const agent = await start("worker", worker.device, definition);
+      await until(() => lines.slice(from).some(({ event }) => event === "guard.stranger-waits"));
+      await eve.device.send("@worker", `eve ${round}`);
+      await until(() => heard.length === round);
+      await agent.stop();
+      await worker.device.stop();
+      worker = await scope.restart(worker.joined, { journal, ...guards });
+    }
+    expect(heard.every(({ from }) => from.name === "eve")).toBe(true);
+    await start("worker", worker.device, definition);
+    await worker.device.conversations.accept("@visitor");
+    await until(() => heard.length === 6);
+    expect(heard[5]).toMatchObject({ text: "let me in", from: { roles: ["guest"], trust: "contact" } });
+  });
+
   it("never makes them more than operators and this member did", async () => {
     await using scope = await MeshScope.start();
     const worker = await scope.join("worker");
@@ -306,5 +334,39 @@ describe("the floor", () => {
     expect(new Set(answered.map((text) => text.split(":")[0]))).toEqual(new Set(names));
     await ada.say("#general", { text: "@ann and @ben, both of you?" });
     await until(() => answered.length === 5);
+  });
+});
+
+describe("secrets", () => {
+  it("are taken out of what an agent says, asks and gives back, and of nothing else", async () => {
+    await using scope = await MeshScope.start();
+    const [worker, ada] = await Promise.all([scope.join("worker"), scope.join("ada", { kind: "person" })]);
+    const token = ["gh", "p_", "a1B2".repeat(9)].join("");
+    const tell = defineSkill({
+      id: "tell",
+      input: z.object({ what: z.string() }),
+      output: z.object({ said: z.string() }),
+      run: async ({ what }, { mesh, progress, artifact }) => {
+        await progress(`working with ${what}`);
+        await artifact({ text: `it is ${what}` });
+        await mesh.send("@ada", `the token is ${what}`);
+        return { said: what };
+      },
+    });
+    await start("worker", worker.device, { skills: [tell], redact: true });
+    const heard: string[] = [];
+    ada.device.onMessage(({ text }) => void heard.push(text));
+    const run = await ada.device.delegate("@worker", { skill: "tell", input: { what: token } });
+    const seen: string[] = [];
+    for await (const event of run.events) seen.push(JSON.stringify(event.response));
+    const { output } = await run.outcome;
+    await until(() => heard.length === 1);
+    expect(output).toEqual({ said: "[secret removed]" });
+    expect(heard).toEqual(["the token is [secret removed]"]);
+    expect(seen.join()).not.toContain(token);
+    expect(await said(worker, "@ada")).toEqual(["the token is [secret removed]"]);
+    expect((await ada.device.delegate("@worker", { skill: "tell", input: { what: "nothing" } })).to.name).toBe(
+      "worker",
+    );
   });
 });

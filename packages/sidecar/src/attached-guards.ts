@@ -10,8 +10,8 @@ export class AttachedGuards implements GuardApi {
     this.#calls = calls;
   }
 
-  standingOf(member: string): Promise<Standing> {
-    return this.#calls.call("standingOf", { who: member });
+  standingOf(member: string, { asks }: { asks?: boolean } = {}): Promise<Standing> {
+    return this.#calls.call("standingOf", { who: member, ...(asks === undefined ? {} : { asks }) });
   }
 
   attention(): Promise<AttentionView> {

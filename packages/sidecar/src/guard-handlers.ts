@@ -4,7 +4,7 @@ import { given, type Handlers } from "./request-context.ts";
 
 export const guardHandlers: Handlers<keyof typeof guardOperations> = {
   standingOf: async ({ device, body }) => {
-    const { roles, ...rest } = await device.guards.standingOf(body.who);
+    const { roles, ...rest } = await device.guards.standingOf(body.who, given("asks", body.asks));
     return { ...rest, roles: [...roles] };
   },
   attention: ({ device }) => device.guards.attention(),

@@ -15,7 +15,7 @@ import { empty, none, operation, who } from "./operation-row.ts";
 export const guardOperations = {
   standingOf: operation(
     "What a program should know of a member beside its text.",
-    z.strictObject({ who }),
+    z.strictObject({ who, asks: z.exactOptional(z.boolean()) }),
     standingSchema,
     none,
   ),

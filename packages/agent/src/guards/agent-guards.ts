@@ -103,8 +103,10 @@ export class AgentGuards {
     this.#checkHops(hops);
     const { isBlocked } = await this.#standingOf(from.member);
     if (isBlocked) throw new ParleyError("blocked");
-    const isLoop = await this.#isLoop({ id, conversation: `@${from.member}`, name: `@${from.name}`, thread });
-    if (isLoop && from.kind === "agent") throw new ParleyError("loop_stopped");
+    const judged = { id, conversation: `@${from.member}`, name: `@${from.name}`, thread };
+    // A person's word is looked at only where it lets something go on.
+    if (from.kind === "person" && !this.#loops.isStopped(judged)) return true;
+    if ((await this.#isLoop(judged)) && from.kind === "agent") throw new ParleyError("loop_stopped");
     return true;
   }
 
@@ -118,7 +120,7 @@ export class AgentGuards {
     };
     if (mention.hops > manifest.guards.hops) return leave("too_many_hops");
     const { client } = mention;
-    const standing = await this.#standingOf(mention.author);
+    const standing = await this.#standingOf(mention.author, true);
     if (standing.isBlocked) return leave("blocked");
     if (standing.waits) return leave("request_pending");
     if (client !== undefined && !(await device.guards.hold(client))) return leave("request_pending");
@@ -163,9 +165,9 @@ export class AgentGuards {
   }
 
   /** A member that cannot be asked about now is one of whom nothing more is known. */
-  async #standingOf(member: string): Promise<Standing> {
+  async #standingOf(member: string, asks = false): Promise<Standing> {
     try {
-      return await this.#options.device.guards.standingOf(member);
+      return await this.#options.device.guards.standingOf(member, { asks });
     } catch (error) {
       if (!isParleyError(error)) throw error;
       return { kind: "agent", roles: [], trust: "member", verified: false, waits: false, isBlocked: false };

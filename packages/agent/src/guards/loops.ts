@@ -60,6 +60,11 @@ export class Loops {
     this.#watched.get(key)?.watch.resume();
   }
 
+  /** Whether the conversation of a message stands still. */
+  isStopped(message: JudgedMessage): boolean {
+    return this.#stopped.has(keyOf(message));
+  }
+
   /** Why a message is not for the program; undefined when it is. */
   async verdict(message: JudgedMessage): Promise<LoopReason | undefined> {
     const key = keyOf(message);

@@ -55,8 +55,8 @@ export type GuardEvent =
   | { readonly type: "held"; readonly client: HeldClient };
 
 export interface GuardApi {
-  /** Throws `unknown_member`, ... */
-  standingOf(member: string): Promise<Standing>;
+  /** With `asks` it asked for something: when it has to wait, it is noted among those who do. Throws `unknown_member`, ... */
+  standingOf(member: string, options?: { readonly asks?: boolean }): Promise<Standing>;
   attention(): Promise<AttentionView>;
   /** Holds across restarts. Undefined takes it back; `forMs` ends it by itself. */
   setAttention(mode: AttentionMode | undefined, options?: { readonly forMs?: number }): Promise<AttentionView>;

@@ -73,13 +73,14 @@ export class GuardDesk implements GuardApi {
 
   readonly outgoing: Outgoing = outgoingOf(() => this.#redacts);
 
-  async standingOf(member: string): Promise<Standing> {
+  async standingOf(member: string, { asks = false }: { asks?: boolean } = {}): Promise<Standing> {
     const { directory, contacts, exchanges } = this.#options;
     const { verified } = directory.known(member) ?? (await directory.get(member));
     const { kind, roles } = verified;
     const contact = contacts.of(member);
     const isBlocked = contact?.standing === "blocked";
     const waits = !isBlocked && !exchanges.conversations.contacts.isWelcome(member);
+    if (waits && asks) await exchanges.conversations.contacts.admits(verified);
     return { kind, roles, ...standingOf(verified, contact), waits, isBlocked };
   }
 

@@ -49,6 +49,8 @@ const signers: Readonly<Record<StatementType, string>> = {
   token: "the node's key",
   post: "the author's device",
   invitation: "a device of the member that invites",
+  approval: "a device or the root key of the approving member",
+  standing: "a device of the approving member",
   policy: "an operator",
   restrictions: "an operator",
   holds: "the node's key",

@@ -119,6 +119,8 @@ export async function validStatements(signers: FixedSigners): Promise<Readonly<R
       content: { type: "text", text: "hello" },
     }),
     invitation: await sign("invitation", "device", { mesh, channel: fixedId(32, 51), member: second.id, by: member.id, iat }),
+    approval: await sign("approval", "device", { mesh, by: member.id, decision: "granted", digests: [fixedId(32, 61)], iat, exp }),
+    standing: await sign("standing", "device", { mesh, id: fixedId(16, 62), by: member.id, callee: second.id, skill: "search", caller: member.id, uses: 10, iat, exp }),
     policy: await sign("policy", "operator", {
       mesh,
       number: 1,

@@ -2,6 +2,7 @@ import type { DeviceApi, IncomingMessage, IncomingTask, LogLine, Sender } from "
 import { type Clock, systemClock } from "@parley/core";
 import {
   type AgentCard,
+  type ApprovalNeed,
   type CallStep,
   isParleyError,
   type Part,
@@ -116,11 +117,20 @@ class AgentRuntime {
     return this.#slots.size;
   }
 
-  /** Refuses a task before it starts. */
-  admit({ skill, from, hops }: { readonly skill: string; readonly from: Sender; readonly hops: number }): void {
-    this.#skillOf(skill);
+  /** Refuses a task before it starts, or says what a person has to allow first. */
+  admit({
+    skill,
+    from,
+    hops,
+  }: {
+    readonly skill: string;
+    readonly from: Sender;
+    readonly hops: number;
+  }): ApprovalNeed | undefined {
+    const { approval } = this.#skillOf(skill);
     this.guards.checkCall({ from, hops });
     this.#slots.check();
+    return approval;
   }
 
   stop(): Promise<number> {
@@ -229,6 +239,13 @@ class AgentRuntime {
         signal.throwIfAborted();
         const artifactId = artifact.artifactId ?? `part-${++artifacts}`;
         await task.artifact({ artifactId, ...describe(artifact), parts: partsOf(artifact) }, options);
+      },
+      ask: async (question, { of, withinMs } = {}) => {
+        const member = of === undefined ? undefined : (await device.memberOf(of)).member;
+        return task.ask(question, {
+          ...(member === undefined ? {} : { of: member }),
+          ...(withinMs === undefined ? {} : { withinMs }),
+        });
       },
       log: (level, event, fields) => log(level, event, { skill: task.skill, task: task.id, ...fields }),
       mesh: createMesh(device, {

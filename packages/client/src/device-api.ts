@@ -11,6 +11,7 @@ import type {
   RequestType,
 } from "@parley/protocol";
 
+import type { ApprovalApi, ApprovalEvent } from "./approvals/approval-api.ts";
 import type { AttachOptions, TransferOptions } from "./blobs/attachments.ts";
 import type { ContentSink } from "./blobs/content-sink.ts";
 import type { ContentSource } from "./blobs/content-source.ts";
@@ -74,6 +75,7 @@ export type DeviceEvent =
   | { readonly type: "device-pending"; readonly enrolment: string; readonly request: EnrolmentAsk }
   | { readonly type: "refused"; readonly code: ErrorCode; readonly message: string; readonly from?: string }
   | { readonly type: "revoked"; readonly member: string }
+  | ApprovalEvent
   /** An operator paused, stopped, muted or banned this member; undefined when that is over. */
   | { readonly type: "restricted"; readonly restriction: Restriction | undefined };
 
@@ -139,8 +141,12 @@ export interface DeviceApi {
   /** What the device has counted since its process started. */
   metrics(): Promise<readonly MetricSample[]>;
 
+  /** What waits for this member's word, and its answers. */
+  readonly approvals: ApprovalApi;
   /** Delegates to one member, or to the least loaded live holder of the skill when `to` is undefined. Never to itself. */
   delegate(to: string | undefined, request: DelegateRequest): Promise<TaskRun>;
+  /** Answers what the agent of a task that this device began asks its caller. Throws `task_not_found`. */
+  replyToTask(task: string, text: string): Promise<void>;
   /** Takes tasks from others. */
   serve(handler: TaskHandler, admit?: TaskAdmission): void;
   publishCard(card: AgentCard): Promise<void>;

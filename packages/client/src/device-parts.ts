@@ -29,6 +29,7 @@ import { GuardDesk } from "./guards/guard-desk.ts";
 import { standingOf } from "./guards/sender-trust.ts";
 import { Holds } from "./holds.ts";
 import { Intake } from "./intake.ts";
+import type { KeptState } from "./kept-state.ts";
 import { KnownNames } from "./known-names.ts";
 import { LinkOpener } from "./link-opener.ts";
 import { DeviceMetrics } from "./metrics.ts";
@@ -57,6 +58,7 @@ export class DeviceParts {
   readonly journal: Journal;
   readonly trust: MeshTrust;
   readonly contacts: ContactBook;
+  readonly kept: KeptState;
   readonly notices: Notices;
   readonly metrics = new DeviceMetrics();
   readonly traffic = new Traffic(this.metrics);
@@ -91,14 +93,15 @@ export class DeviceParts {
     standingOf(member, this.contacts.of(member.member));
 
   /** `device` is the one that the parts are of; they do nothing with it before it is made. */
-  constructor(settings: DeviceOptions, state: JournalState, contacts: ContactBook, device: DeviceApi) {
+  constructor(settings: DeviceOptions, state: JournalState, kept: KeptState, device: DeviceApi) {
     const { clock = systemClock, random = systemRandom, journal, trust } = settings;
     this.settings = settings;
     this.clock = clock;
     this.random = random;
     this.journal = journal;
     this.trust = trust;
-    this.contacts = contacts;
+    this.contacts = kept.contacts;
+    this.kept = kept;
     this.notices = new Notices(settings.log);
     const onError = this.notices.failed;
     this.writes = new WriteAgain({ clock, random, onError });

@@ -5,6 +5,7 @@
 import { type Clock, type Journal, type JournalState, type MeshTrust, type Random, splitBody } from "@parley/core";
 import { envelopeKinds, knownContent, ParleyError } from "@parley/protocol";
 
+import { ApprovalDesk } from "./approvals/approval-desk.ts";
 import { Attachments } from "./blobs/attachments.ts";
 import { bodyOf } from "./body.ts";
 import { Channels } from "./conversations/channels/channels.ts";
@@ -23,6 +24,7 @@ import type { GuardDesk } from "./guards/guard-desk.ts";
 import { HistoryTransfer } from "./history-transfer.ts";
 import type { Waiting } from "./inbox-lanes.ts";
 import type { Intake } from "./intake.ts";
+import type { KeptState } from "./kept-state.ts";
 import type { KnownNames } from "./known-names.ts";
 import type { LinkOpener } from "./link-opener.ts";
 import type { LiveMessage } from "./live-stream-writer.ts";
@@ -37,6 +39,7 @@ import type { LiveEnvelope } from "./section-handler.ts";
 import { nextChance } from "./session-wait.ts";
 import type { Session } from "./session.ts";
 import { Delegation } from "./tasks/delegation.ts";
+import { TaskApprovals } from "./tasks/task-approvals.ts";
 import { TaskCallee } from "./tasks/task-callee.ts";
 import { TaskCaller } from "./tasks/task-caller.ts";
 import type { TaskPlacement } from "./tasks/task-placement.ts";
@@ -67,6 +70,7 @@ export interface ExchangesOptions {
   readonly metrics: DeviceMetrics;
   readonly traffic: Traffic;
   readonly gate: Gate;
+  readonly kept: KeptState;
   readonly notices: Notices;
   readonly guards: Pick<GuardDesk, "outgoing">;
   readonly standingOf: DirectMessagesOptions["standingOf"];
@@ -79,6 +83,7 @@ export class Exchanges {
   readonly channels: Channels;
   readonly desk: ConversationDesk;
   readonly deliveries: Deliveries;
+  readonly approvals: ApprovalDesk;
   readonly attachments: Attachments;
   readonly caller: TaskCaller;
   readonly callee: TaskCallee;
@@ -97,6 +102,7 @@ export class Exchanges {
     this.channels = this.#makeChannels(state);
     this.desk = this.#makeDesk();
     this.deliveries = this.#makeDeliveries();
+    this.approvals = this.#makeApprovals();
     this.attachments = this.#makeAttachments();
     const { outgoing } = options.guards;
     const calls = { clock, random, send: sendLive(clock), outgoing, onError: notices.failed };
@@ -106,6 +112,12 @@ export class Exchanges {
       gate: options.gate,
       member: options.own.identity.member,
       admits: (member) => this.conversations.contacts.admits(member),
+      approvals: this.#makeTaskApprovals(),
+      senderOf: async (member, device) => {
+        const { verified } = await options.directory.get(member);
+        const { name, kind, roles } = verified;
+        return { member, name, device, kind, roles, ...options.standingOf(verified) };
+      },
       onLoad: (load) => presence.set({ load }),
     });
     this.delegation = new Delegation(options, this.caller);
@@ -263,6 +275,34 @@ export class Exchanges {
         if (known === undefined) throw new ParleyError("unsupported_kind");
         return (await this.channels.post(channel, known, { via })).id;
       },
+    });
+  }
+
+  #makeTaskApprovals(): TaskApprovals {
+    const { kept, trust, own, random } = this.#options;
+    return new TaskApprovals({
+      requests: () => this.approvals.requests,
+      tasks: kept.tasks,
+      trust,
+      own: () => own.identity.member,
+      random,
+    });
+  }
+
+  #makeApprovals(): ApprovalDesk {
+    const { kept, own, trust, gate, directory, peers, clock, random, session, notices } = this.#options;
+    return new ApprovalDesk({
+      kept: kept.approvals,
+      identity: () => own.identity,
+      trust,
+      gate,
+      own: () => gate.own,
+      directory,
+      streams: () => peers.streams,
+      clock,
+      random,
+      now: () => session.registryTime,
+      notices,
     });
   }
 

@@ -43,6 +43,11 @@ export class Gate {
     this.#options = options;
   }
 
+  /** This device's member, as its newest admission names it. */
+  get own(): PolicyMember {
+    return this.#options.own();
+  }
+
   /** What an operator put this device's member under. */
   get ownRestriction(): Restriction | undefined {
     return this.#restrictionOf(this.#options.own());
@@ -91,6 +96,11 @@ export class Gate {
   /** Whether this member may call a skill of another one. */
   mayCall(to: PolicyMember, skill: string): boolean {
     return this.#options.trust.policy.decide({ action: "call", who: this.#options.own(), to, skill }).allowed;
+  }
+
+  /** Whether the policy lets this member approve what another one asks about. */
+  mayApprove(to: PolicyMember, skill: string | undefined): boolean {
+    return this.#options.trust.policy.decide({ action: "approve", who: this.#options.own(), to, skill }).allowed;
   }
 
   /** Throws why this device may not do this: silenced, or denied. `to`: the other member; none for a channel. */

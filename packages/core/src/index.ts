@@ -250,6 +250,14 @@ export { ChunkJoiner, splitBody } from "./stream/chunks.ts";
 export { InboundStream, type InboundStreamOptions, type NumberedEnvelope } from "./stream/inbound-stream.ts";
 export { OutboundStream, type OutboundStreamOptions, type StreamPosition } from "./stream/outbound-stream.ts";
 export {
+  approveOperators,
+  type OperatorChange,
+  operatorsDigest,
+  sameOperators,
+  verifyApproval,
+} from "./trust/approval.ts";
+export { canonicalJson, digestOf } from "./trust/canonical-json.ts";
+export {
   createSigner,
   exportSigner,
   idOfKey,

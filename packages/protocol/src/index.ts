@@ -3,6 +3,14 @@
  * and does nothing by itself. Not here: keys and verification (core), sockets (client, registry).
  */
 export {
+  type ApprovalAction,
+  approvalActionSchema,
+  type ApprovalBody,
+  approvalBodySchema,
+  type ApprovalEnd,
+  approvalEnds,
+} from "./approval.ts";
+export {
   blobContentBytes,
   blobDeleteSchema,
   blobHashSchema,

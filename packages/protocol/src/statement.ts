@@ -9,7 +9,7 @@ import { z } from "zod";
 import { anyContentSchema, encryptedContentSchema, postIdSchema, viaSchema } from "./content.ts";
 import { id16Schema, id32Schema, id8Schema } from "./ids.ts";
 import { limits } from "./limits.ts";
-import { labelSchema, nameSchema } from "./names.ts";
+import { labelSchema, nameSchema, skillIdSchema } from "./names.ts";
 import { policyDocumentSchema, restrictionKinds } from "./policy.ts";
 import { agentCardSchema } from "./task.ts";
 
@@ -216,6 +216,33 @@ const post = z
  */
 const invitation = z.strictObject({ mesh, channel: id32Schema, member: id32Schema, by: id32Schema, iat: time });
 
+/**
+ * Says yes or no to actions that are named by the SHA-256 of their canonical JSON (RFC 8785). Signed by a device or the root key
+ * of `by`; for a set of operators by the root key.
+ */
+const approval = z.strictObject({
+  mesh,
+  by: id32Schema,
+  decision: z.enum(["granted", "denied"]),
+  digests: z.array(id32Schema).min(1).max(limits.approvalDigests),
+  iat: time,
+  exp: time,
+});
+
+/** Says yes beforehand to calls of one skill of one member, so many times. Signed by a device of `by`. */
+const standing = z.strictObject({
+  mesh,
+  id: id16Schema,
+  by: id32Schema,
+  callee: id32Schema,
+  skill: skillIdSchema,
+  /** Only for calls of this member; absent for everybody's. */
+  caller: id32Schema.optional(),
+  uses: z.int().min(1).max(limits.standingUses),
+  iat: time,
+  exp: time,
+});
+
 /** Who may do what. Signed by an operator; the highest number holds. */
 const policy = z.strictObject({ mesh, number, policy: policyDocumentSchema, iat: time });
 
@@ -291,6 +318,8 @@ export const statementSchemas = {
   token,
   post,
   invitation,
+  approval,
+  standing,
   policy,
   restrictions,
   holds,

@@ -40,6 +40,7 @@ import {
   toParleyError,
 } from "@parley/protocol";
 
+import { AttachedApprovals } from "./attached-approvals.ts";
 import { AttachedConversations } from "./attached-conversations.ts";
 import { AttachedGuards } from "./attached-guards.ts";
 import { attachedSent, type HolderView } from "./attached-sent.ts";
@@ -76,6 +77,7 @@ const pathsOf = (paths: readonly Path[] | undefined): { paths?: Path[] } =>
 class Attached implements AttachedDevice {
   readonly conversations: ConversationApi;
   readonly guards: GuardApi;
+  readonly approvals: AttachedApprovals;
   readonly #calls: LocalCalls;
   readonly #holder: HolderView;
   readonly #listeners = new Set<(event: DeviceEvent) => void>();
@@ -87,6 +89,7 @@ class Attached implements AttachedDevice {
     this.#holder = { calls, watch: (listener) => this.watch(listener) };
     this.guards = new AttachedGuards(calls);
     this.conversations = new AttachedConversations(this.#holder);
+    this.approvals = new AttachedApprovals(calls);
   }
 
   get member(): string {
@@ -304,8 +307,13 @@ class Attached implements AttachedDevice {
       },
       events,
       outcome,
+      reply: (text) => this.replyToTask(fold.id ?? "", text),
       cancel: () => abort.abort(),
     };
+  }
+
+  async replyToTask(task: string, text: string): Promise<void> {
+    await this.#calls.call("replyToTask", { task, text });
   }
 
   serve(): void {

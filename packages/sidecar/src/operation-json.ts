@@ -14,6 +14,7 @@ import {
 } from "@parley/protocol";
 import { z } from "zod";
 
+import { approvalEventSchemas } from "./approval-json.ts";
 import { conversationEventSchemas } from "./conversation-json.ts";
 import { guardEventSchemas } from "./guard-json.ts";
 
@@ -164,6 +165,7 @@ export const sessionStateSchema = z.enum(["connecting", "connected", "waiting", 
 export const deviceEventSchema = z.discriminatedUnion("type", [
   ...conversationEventSchemas,
   ...guardEventSchemas,
+  ...approvalEventSchemas,
   z.object({
     type: z.literal("session"),
     state: sessionStateSchema,

@@ -12,6 +12,7 @@ import {
 } from "@parley/protocol";
 import { z } from "zod";
 
+import { approvalOperations } from "./approval-operations.ts";
 import { conversationOperations } from "./conversation-operations.ts";
 import { guardOperations } from "./guard-operations.ts";
 import { memberViewSchema } from "./member-json.ts";
@@ -188,6 +189,7 @@ export const operationTable = {
   ),
   ...conversationOperations,
   ...guardOperations,
+  ...approvalOperations,
 } as const;
 
 /** Operations whose events wait for the caller's `ack`. */

@@ -41,7 +41,7 @@ export interface TestMember {
   readonly journal: Journal;
 }
 
-export type MemberOptions = Partial<Omit<DeviceOptions, "identity" | "registry" | "trust">> & {
+export type MemberOptions = Partial<Omit<DeviceOptions, "identity" | "trust">> & {
   readonly kind?: "agent" | "person";
   /** Default: `member`. */
   readonly roles?: readonly Role[];

@@ -139,7 +139,19 @@ export async function validStatements(signers: FixedSigners): Promise<Readonly<R
     }),
     holds: await sign("holds", "node", { mesh, node: node.id, number: 1, held: [{ member: second.id, code: "over_budget", until: exp }], iat }),
     usage: await sign("usage", "device", { mesh, member: member.id, device: device.id, number: 1, taken: [{ member: second.id, messages: 3 }], used: { tokens: 10, money: 5 }, iat }),
-    token: await sign("token", "node", { mesh, member: member.id, device: device.id, session: fixedId(16, 23), aud: "http", iat, exp: iat + 300_000 }),
+    "token-key": await sign("token-key", "node", { mesh, node: node.id, key: signers.token.publicKey, iat, exp: iat + 86_700_000 }),
+    token: await sign("token", "token", {
+      iss: `parley:${mesh}`,
+      sub: member.id,
+      aud: "http",
+      jti: fixedId(16, 56),
+      iat: iat / 1000,
+      nbf: iat / 1000,
+      exp: iat / 1000 + 300,
+      mesh,
+      device: device.id,
+      session: fixedId(16, 23),
+    }),
   };
 }
 

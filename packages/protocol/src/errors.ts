@@ -201,6 +201,8 @@ export const errorTable = {
   address_in_use: row(false, 500, 4342, 1, "The port is in use; choose another with --port."),
   draining: row(true, 503, 4113, 3, "The registry is shutting down; come back in a moment."),
   internal: row(true, 500, 4114, 1, "Something failed that should not; the log has more."),
+  // Credentials.
+  scope_missing: row(false, 403, 4370, 4, "The API key was not made for this; make one with the scope that it needs."),
 } as const satisfies Record<string, ErrorRow>;
 
 /** A code of the table. */

@@ -275,6 +275,27 @@ const table = {
   floorMs: { value: 60_000, unit: "ms", means: "time that one member has the floor for a post" },
   floorGatherMs: { value: 250, unit: "ms", means: "time in which those who ask for the floor are gathered" },
   channelsMade: { value: 200, unit: "count", means: "channels that one member created, archived ones included" },
+  // Credentials.
+  tokenKeyMs: { value: 86_400_000, unit: "ms", means: "a node signs session tokens with one key for this long" },
+  apiKeys: { value: 16, unit: "count", means: "API keys of one member" },
+  apiKeysInTotal: { value: 2048, unit: "count", means: "API keys of a mesh" },
+  apiKeyLifeMs: { value: 365 * 86_400_000, unit: "ms", means: "longest life of an API key; 90 days by default" },
+  apiKeyAddresses: { value: 16, unit: "count", means: "addresses and ranges that one API key is good from" },
+  apiKeyTriesPerMinute: {
+    value: 20,
+    unit: "count",
+    means: "API keys that one address shows in a minute and that are wrong",
+  },
+  apiKeyTriesTotalPerMinute: {
+    value: 120,
+    unit: "count",
+    means: "API keys with an unknown id that a node checks in a minute",
+  },
+  apiRequestsPerSecond: {
+    value: 20,
+    unit: "count",
+    means: "HTTP requests a second of one API key, or of one device under `/v1/`, with a burst of five times that",
+  },
 } as const satisfies Record<string, Limit>;
 
 /** Name of a bound. */

@@ -9,6 +9,7 @@ import { z } from "zod";
 
 import { errorCodeSchema, wireErrorSchema } from "./call.ts";
 import { channelPushes, channelRequests } from "./channel-message.ts";
+import { credentialRequests } from "./credential-message.ts";
 import { enrolmentAnswerSchema, enrolmentAskSchema } from "./enrolment.ts";
 import { id16Schema, id32Schema } from "./ids.ts";
 import { parseJson } from "./json.ts";
@@ -253,12 +254,7 @@ export const requestTable = {
     z.strictObject({ offset }),
     z.strictObject({ offset }),
   ),
-  "token.get": request(
-    everyone,
-    "A session token for the HTTP API, good for five minutes or until the admission ends.",
-    empty,
-    z.strictObject({ token: compactSchema, expires: time }),
-  ),
+  ...credentialRequests,
   ...channelRequests,
   ping: request(everyone, "Measures the session's round trip; answers registry time.", empty, z.strictObject({ time })),
 } as const;

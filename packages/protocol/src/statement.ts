@@ -152,18 +152,33 @@ const welcome = z.strictObject({
 /** Says that a device's member was admitted and not revoked when it was issued. Signed by a node; links live by it. */
 const lease = z.strictObject({ mesh, member: id32Schema, device: id32Schema, iat: time, exp: time });
 
+/** A key that a node signs session tokens with, for a time. Signed by the node's key. */
+const tokenKey = z.strictObject({ mesh, node: id32Schema, key, iat: time, exp: time });
+
+/** Seconds since 1970, as JSON Web Tokens count (RFC 7519 section 2). */
+const seconds = z
+  .int()
+  .min(0)
+  .max(2 ** 37);
+
 /**
- * A session token: shows the HTTP API that a session of this device was opened. Signed by a node; good at every node of
- * the mesh for `limits.sessionTokenMs`. `aud` keeps it from being taken for a token of another door.
+ * A session token: shows that a session of this device was open when it was issued. A JSON Web Token (RFC 7519), so that
+ * services besides the registry can check it too; signed by a token key, which `kid` names. `aud` keeps it from being taken
+ * for a token of another door.
  */
 const token = z.strictObject({
+  /** `parley:` and the mesh id. */
+  iss: z.string().max(64),
+  /** The member's id. */
+  sub: id32Schema,
+  aud: labelSchema,
+  jti: id16Schema,
+  iat: seconds,
+  nbf: seconds,
+  exp: seconds,
   mesh,
-  member: id32Schema,
   device: id32Schema,
   session: id16Schema,
-  aud: labelSchema,
-  iat: time,
-  exp: time,
 });
 
 /**
@@ -315,6 +330,7 @@ export const statementSchemas = {
   welcome,
   lease,
   hello,
+  "token-key": tokenKey,
   token,
   post,
   invitation,
@@ -331,6 +347,9 @@ export type Statement<Type extends StatementType> = z.infer<(typeof statementSch
 
 /** The `aud` of session tokens for the registry's HTTP API. */
 export const httpAudience = "http";
+
+/** The `iss` of the session tokens of a mesh. */
+export const tokenIssuer = (meshId: string): string => `parley:${meshId}`;
 
 /** The `typ` header of a statement. */
 export const statementTyp = (type: StatementType): string => `parley-${type}`;

@@ -47,6 +47,10 @@ export class Authority {
     return kind === "paused" || kind === "stopped";
   }
 
+  isBanned(member: Pick<PolicyMember, "member" | "kind">): boolean {
+    return this.#options.orders.restrictions.of(member, this.#options.now())?.kind === "banned";
+  }
+
   /** Throws `banned` while an operator's ban holds. */
   checkBan(member: Pick<PolicyMember, "member" | "kind">): void {
     const restriction = this.#options.orders.restrictions.of(member, this.#options.now());

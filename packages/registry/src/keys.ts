@@ -23,6 +23,8 @@ import { foldName } from "@parley/protocol";
  *   channel-group/<channel>  an encrypted channel's group: its epoch, newest commit, devices
  *   channel-kept/<channel>   how much of a channel is kept, counted up to an offset
  *   blocks/<member>          whose frames a member does not take
+ *   token-key/<kid>          a key for session tokens, certified by its node
+ *   api-key/<id>             an API key: whose, what for, and the hash of its secret
  *
  * and in the log: mailbox/<member>, device-box/<member>/<device>, channel/<id>, channel-commits/<id>.
  */
@@ -68,6 +70,8 @@ export const prefixes = {
   channelMember: "channel-member/",
   channelGroup: "channel-group/",
   blocks: "blocks/",
+  tokenKey: "token-key/",
+  apiKey: "api-key/",
 } as const;
 
 /** What follows the prefix of a key. */

@@ -4,6 +4,7 @@ import { Authority } from "./authority.ts";
 import { Blocks } from "./blocks.ts";
 import { type RegistryBounds, defaultBounds } from "./bounds.ts";
 import { type ChannelParts, makeChannelParts } from "./channels/channel-parts.ts";
+import { type CredentialParts, makeCredentialParts } from "./credentials/credential-parts.ts";
 import { DeadLetters } from "./dead-letters.ts";
 import { Delivery } from "./delivery.ts";
 import { DeviceBoxes } from "./device-boxes.ts";
@@ -24,13 +25,11 @@ import { Presence } from "./presence.ts";
 import { makeRequestTable } from "./requests/request-table.ts";
 import type { SessionServices } from "./session-services.ts";
 import { SessionTable } from "./session-table.ts";
-import { SessionTokens } from "./session-token.ts";
 
 /** What a node is made of: all that its sessions share, and what HTTP asks besides. */
-export interface NodeParts extends SessionServices, ChannelParts {
+export interface NodeParts extends SessionServices, ChannelParts, CredentialParts {
   readonly invites: Invites;
   readonly enrolments: Enrolments;
-  readonly tokens: SessionTokens;
   readonly blobs: Blobs;
   readonly blocks: Blocks;
 }
@@ -60,7 +59,6 @@ export function makeNodeParts(
   const presence = new Presence(clock);
   const directory = new Directory(records, now, onMemberChanged);
   const members = new Members({ records, mesh, directory, now, mostMembers: bounds.members });
-  const tokens = new SessionTokens({ mesh, members, directory, nodeKey, now, clockSkewMs });
   const invites = new Invites({ records, clock, random, bounds });
   const pairings = new Pairings({
     records,
@@ -103,6 +101,18 @@ export function makeNodeParts(
     channels: () => channelParts.channelTable,
     heldFor: () => undefined,
     now,
+  });
+  const credentials = makeCredentialParts({
+    records,
+    mesh,
+    members,
+    directory,
+    authority,
+    nodeKey,
+    clock,
+    random,
+    bounds,
+    keptTokenKeys: options.tokenKeys,
   });
   const delivery = new Delivery({
     sessions: table,
@@ -147,7 +157,7 @@ export function makeNodeParts(
     mailboxChanged: (member) => {
       for (const session of table.ofMember(member)) session.mailboxChanged();
     },
-    tokens,
+    ...credentials,
     nodeKey,
     now,
     leaseMs: bounds.leaseMs,
@@ -173,7 +183,7 @@ export function makeNodeParts(
     presence,
     directory,
     members,
-    tokens,
+    ...credentials,
     invites,
     pairings,
     enrolments,

@@ -120,6 +120,7 @@ const bodies: Readonly<Record<string, unknown>> = {
   "channel.unfollow": { channels: [id32] },
   "channel.read": inChannel,
   "channel.typing": { ...inChannel, writes: true },
+  "channel.floor": { ...inChannel, post: id16 },
   "group.commit": { ...inChannel, info: "AAAA", devices: [] },
   "group.commits": { ...inChannel, from: 0 },
   "group.info": inChannel,

@@ -5,6 +5,7 @@
 export {
   type Agent,
   type AgentDefinition,
+  type AgentMessage,
   agentOf,
   createAgent,
   loadAgent,
@@ -15,6 +16,7 @@ export { cardOf, type CardOwner } from "./agent-card.ts";
 export { type Mention } from "./agent-channels.ts";
 export { call, callAny } from "./call.ts";
 export { type Environment, envFileWarning, loadEnvFile, maxEnvFileBytes } from "./env-file.ts";
+export { neutralText, neutralValue } from "./guards/neutral.ts";
 export { initAgent, type InitAgentOptions, type InitAgentResult } from "./init-agent.ts";
 export { createLog, type LogLevel, type LogOptions } from "./log.ts";
 export { loadManifest, type Manifest, maxManifestBytes } from "./manifest.ts";
@@ -25,6 +27,7 @@ export {
   type AgentSummary,
   type BroadcastState,
   type CallOptions,
+  type Cause,
   createMesh,
   type Delegation,
   type DelegationResult,

@@ -9,7 +9,7 @@ import type {
   TaskEvent,
   TaskRun,
 } from "@parley/client";
-import { type ErrorCode, limits, ParleyError, type Path, toParleyError } from "@parley/protocol";
+import { type CallStep, type ErrorCode, limits, ParleyError, type Path, toParleyError } from "@parley/protocol";
 
 import { knownWithin } from "./delivery-wait.ts";
 import { channelOf, type MeshChannel } from "./mesh-channel.ts";
@@ -120,6 +120,30 @@ export interface MeshOptions {
   readonly deadline?: number;
   /** Delegations that came with the task. */
   readonly mandate?: readonly string[] | undefined;
+  /** What it is done for: everything sent and asked carries one hop more. */
+  readonly cause?: Cause;
+}
+
+/** What came, and made the program do what it does. */
+export interface Cause {
+  readonly hops: number;
+  /** The skills at work, this one the last. */
+  readonly through: readonly CallStep[];
+  /** Hops that this agent sends at most. */
+  readonly mostHops: number;
+  /** Names and ids of the conversation in which it came. What is said there is an answer and no hop more. */
+  readonly conversation?: readonly string[];
+}
+
+/** Hops of what is done for this, said to somebody if so. Throws `too_many_hops`. */
+function nextHops(cause: Cause | undefined, to?: string): number {
+  if (cause === undefined) return 0;
+  const isAnswer = to !== undefined && cause.conversation?.includes(to.replace(/^[@#]/, "")) === true;
+  const hops = isAnswer ? cause.hops : cause.hops + 1;
+  if (hops <= cause.mostHops) return hops;
+  throw new ParleyError("too_many_hops", {
+    message: `${hops} messages or calls of agents led to this one; this agent sends no more than ${cause.mostHops}.`,
+  });
 }
 
 /** Default of `waitMs`. */
@@ -143,12 +167,12 @@ export function createMesh(device: DeviceApi, options: MeshOptions = {}): Mesh {
       return output;
     },
     send: async (to, text, { waitMs = settleMs, ...sendOptions } = {}) => {
-      const sent = await device.send(to, text, sendOptions);
+      const sent = await device.send(to, text, { ...sendOptions, hops: nextHops(options.cause, to) });
       await knownWithin(device, [sent], waitMs);
       return sent.state();
     },
-    broadcast: (text, { waitMs = settleMs, kind } = {}) => broadcast(device, text, waitMs, kind),
-    channel: (name) => channelOf(device, name, options.signal),
+    broadcast: (text, { waitMs = settleMs, kind } = {}) => broadcast(device, text, waitMs, kind, options.cause),
+    channel: (name) => channelOf(device, name, options.signal, () => nextHops(options.cause, name)),
     subAgent: async (label, terms) => {
       const sub = await device.delegations.subAgent(label, terms);
       return {
@@ -216,6 +240,7 @@ async function runDelegation(
   const run = await through(to, {
     ...rest,
     ...(onBehalf && options.mandate !== undefined ? { chain: options.mandate } : {}),
+    ...(options.cause === undefined ? {} : { hops: nextHops(options.cause), through: options.cause.through }),
     ...(limit === undefined ? {} : { timeLimitMs: Math.min(limit, limits.taskMs) }),
     ...(either === undefined ? {} : { signal: either }),
   });
@@ -255,7 +280,9 @@ async function broadcast(
   text: string,
   waitMs: number,
   kind: "agent" | "person" | undefined,
+  cause: Cause | undefined,
 ): Promise<readonly BroadcastState[]> {
+  const hops = nextHops(cause);
   const everyone = await everyMember(device, kind === undefined ? {} : { kind });
   const others = everyone.filter(({ member }) => member !== device.member);
   const accepted = new Map<string, Sent>();
@@ -264,7 +291,7 @@ async function broadcast(
   const work = async (): Promise<void> => {
     for (let view = waiting.shift(); view !== undefined; view = waiting.shift()) {
       try {
-        accepted.set(view.member, await device.send(view.member, text));
+        accepted.set(view.member, await device.send(view.member, text, { hops }));
       } catch (thrown) {
         const { code, message } = toParleyError(thrown);
         refused.set(view.member, { code, message });

@@ -25,6 +25,10 @@ export interface SkillContext {
   readonly from: Sender;
   /** For whom the caller acts, by delegations that this agent checked; undefined when it asks for itself. */
   readonly actsFor: Principal | undefined;
+  /** How many messages or calls of agents led to this call, by the caller's word. */
+  readonly hops: number;
+  /** What the caller sent, as it came: in the input control and invisible characters are visible, unless the manifest says `raw`. */
+  readonly raw: { readonly input: unknown; readonly text: string };
   /** The task's id: the same when a task is handed out again after a crash. */
   readonly idempotencyKey: string;
   /** Tells the caller how far the work is. Resolves when there is room for more: a slow caller slows the skill. */

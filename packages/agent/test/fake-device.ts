@@ -1,4 +1,5 @@
 import type {
+  ConversationApi,
   DelegateRequest,
   Delivery,
   DeviceApi,
@@ -16,12 +17,16 @@ import type {
 } from "@parley/client";
 import { type AgentCard, type Artifact, ParleyError, toParleyError } from "@parley/protocol";
 
+import { FakeGuards } from "../../testkit/src/fake-guards.ts";
+
 const caller: Sender = {
   member: "m-caller",
   name: "caller",
   device: "d-caller",
   kind: "agent",
   roles: ["member"],
+  trust: "member",
+  verified: false,
 };
 
 /** What a fake task shows from outside. */
@@ -54,6 +59,7 @@ export class FakeDevice implements Fake {
   };
   readonly sent: { to: string; text: string }[] = [];
   readonly delegated: { to: string | undefined; request: DelegateRequest }[] = [];
+  readonly guards = new FakeGuards();
   members: MemberView[] = [];
   card: AgentCard | undefined;
   /** Answers to `delegate`. */
@@ -129,8 +135,10 @@ export class FakeDevice implements Fake {
     };
   }
 
-  get conversations(): never {
-    throw new ParleyError("unsupported_operation");
+  /** Nothing was said before. */
+  get conversations(): ConversationApi {
+    const archive: Pick<ConversationApi, "messages"> = { messages: async () => ({ messages: [], more: false }) };
+    return archive as ConversationApi;
   }
 
   async attach(): Promise<never> {
@@ -225,6 +233,7 @@ export class FakeDevice implements Fake {
       path: "relay",
       class: "durable",
       redelivered: false,
+      hops: 0,
       request: false,
       secret: false,
     };
@@ -233,7 +242,7 @@ export class FakeDevice implements Fake {
 
   /** Gives the agent a task, as the client's library would after it has come in. */
   async give(skill: string, input: unknown, text = "", deadline = Date.now() + 60_000): Promise<FakeTask> {
-    await this.#admission?.({ skill, input, from: caller });
+    await this.#admission?.({ skill, input, from: caller, hops: 0 });
     const controller = new AbortController();
     const progress: string[] = [];
     const artifacts: Artifact[] = [];
@@ -247,6 +256,8 @@ export class FakeDevice implements Fake {
       from: caller,
       actsFor: undefined,
       mandate: undefined,
+      hops: 0,
+      through: [],
       path: "direct",
       signal: controller.signal,
       deadline,

@@ -3,6 +3,7 @@ import { admissionCommands } from "./admission-commands.ts";
 import { scopeOptions } from "./admission-options.ts";
 import type { CommandRow } from "./command.ts";
 import { conversationCommands } from "./conversation-commands.ts";
+import { guardCommands } from "./guard-commands.ts";
 
 /** Settings of every command that may make links. */
 const linkSettings = ["link-address", "link-ports", "link-interfaces", "link-policy", "ice-servers"] as const;
@@ -97,7 +98,7 @@ export const commandTable: readonly CommandRow[] = [
         optional: true,
       },
     ],
-    settings: ["log", "strangers", ...linkSettings],
+    settings: ["log", "strangers", "redact", ...linkSettings],
     examples: ["parley run", "parley run agents/first --log info"],
     load: () => import("./commands/run.ts"),
   },
@@ -201,7 +202,7 @@ export const commandTable: readonly CommandRow[] = [
       { name: "text", value: "TEXT", means: "words for the skill" },
       { name: "explain", means: "says who could do it, who was chosen and why, and which path it took" },
     ],
-    settings: ["time-limit", "path", ...linkSettings, "log"],
+    settings: ["time-limit", "path", "redact", ...linkSettings, "log"],
     examples: [
       'parley delegate search \'{"query":"delivery"}\'',
       "parley delegate @librarian/read --text README.md --path direct",
@@ -239,7 +240,7 @@ export const commandTable: readonly CommandRow[] = [
       { name: "attach", value: "FILE", means: "a file to go with it; may be repeated", repeatable: true },
       { name: "keep", value: "TIME", means: "how long the registry keeps what is attached (default: 7d)" },
     ],
-    settings: ["path", ...linkSettings, "log"],
+    settings: ["path", "redact", ...linkSettings, "log"],
     examples: [
       "parley send @ada 'the build is green'",
       "parley send '#general' 'hello, all'",
@@ -255,7 +256,7 @@ export const commandTable: readonly CommandRow[] = [
     summary: "Talks with members and in channels, on the whole terminal; /help there says how",
     arguments: [{ name: "conversation", means: "what to open first: @name, or '#channel' in quotes", optional: true }],
     options: [{ name: "plain", means: "in lines, as in a pipe and where the terminal can do no more" }],
-    settings: ["strangers", "read-receipts", ...linkSettings, "log"],
+    settings: ["strangers", "read-receipts", "redact", ...linkSettings, "log"],
     examples: ["parley chat", "parley chat '#general'", "parley chat @librarian --plain"],
     load: () => import("./commands/chat.ts"),
   },
@@ -296,6 +297,7 @@ export const commandTable: readonly CommandRow[] = [
     load: () => import("./commands/listen.ts"),
   },
   ...conversationCommands,
+  ...guardCommands,
   {
     path: ["delivery", "list"],
     summary: "Lists messages that this device sent and received, and what became of them",

@@ -94,11 +94,12 @@ function deviceLog(context: CommandContext, long: boolean): LogLine {
 }
 
 /** Whom the device takes messages from, and what it tells of them. */
-function conversationSettings({ settings }: CommandContext): Pick<DeviceOptions, "strangers" | "tellsRead"> {
+function conversationSettings({ settings }: CommandContext): Pick<DeviceOptions, "strangers" | "tellsRead" | "redact"> {
   const strangers = settings.get("strangers");
   return {
     tellsRead: settings.get("read-receipts") === "send",
-    ...(strangers === "ask" || strangers === "take" ? { strangers } : {}),
+    redact: settings.get("redact") === "on",
+    ...(strangers === "ask" || strangers === "guests" || strangers === "take" ? { strangers } : {}),
   };
 }
 

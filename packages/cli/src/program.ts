@@ -21,6 +21,8 @@ export type Parsed = { readonly invocation: Invocation } | { readonly text: stri
 
 const groupSummaries: Readonly<Record<string, string>> = {
   channel: "Talk with several: make channels, come and go, invite, read",
+  attention: "Say what may reach an agent's program",
+  guard: "See what was held back from an agent, and let it go on",
   contact: "Say who may write: accept, block, and see who waits",
   message: "Change, take back and react to what was said",
   secret: "Protect a conversation with a secret that two members share",

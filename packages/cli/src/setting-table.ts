@@ -247,9 +247,10 @@ export const settingTable = {
   strangers: {
     kind: "choice",
     value: "HOW",
-    choices: ["ask", "take"],
-    means: "`ask` lets whoever is not known write a few messages and then wait to be accepted; `take` takes all.",
-    defaultMeans: "a person asks, an agent takes",
+    choices: ["ask", "guests", "take"],
+    means:
+      "`ask` lets whoever is not known write a few messages and then wait to be accepted; `guests` asks this of guests and of those who come through an edge only; `take` takes all.",
+    defaultMeans: "`ask` for a person, `guests` for an agent",
   },
   "read-receipts": {
     kind: "choice",
@@ -257,6 +258,13 @@ export const settingTable = {
     choices: ["send", "withhold"],
     means: "Whether others hear that this member read what they wrote.",
     default: "send",
+  },
+  redact: {
+    kind: "choice",
+    value: "HOW",
+    choices: ["on", "off"],
+    means: "`on` replaces what looks like a secret in what leaves this device by a mark; see docs/guards.md.",
+    default: "off",
   },
   log: {
     kind: "choice",

@@ -19,7 +19,8 @@ import type { ContentSource } from "./blobs/content-source.ts";
 import type { ConversationApi, ConversationEvent } from "./conversations/conversation-api.ts";
 import type { DelegationApi } from "./delegations/delegation-api.ts";
 import type { DeliveryViews, PurgeQuery } from "./deliveries.ts";
-import type { Delivery, IncomingMessage, PingResult, SendOptions, Sent } from "./delivery.ts";
+import type { Delivery, IncomingMessage, PingResult, Sender, SendOptions, Sent } from "./delivery.ts";
+import type { GuardApi, GuardEvent } from "./guards/guard-api.ts";
 import type { HistoryProgress } from "./history-transfer.ts";
 import type { LinkFailure } from "./link-failure.ts";
 import type { FindQuery, FoundMembers, MemberView } from "./member-view.ts";
@@ -52,6 +53,7 @@ export interface LinkView {
 /** What a device tells whoever watches it; one union, so that a switch is exhaustive. */
 export type DeviceEvent =
   | ConversationEvent
+  | GuardEvent
   | {
       readonly type: "session";
       readonly state: SessionState;
@@ -127,10 +129,18 @@ export interface DeviceApi {
 
   /** Sends a direct message. Resolves when it is accepted. */
   send(to: string, text: string, options?: SendOptions): Promise<Sent>;
+  /** What may reach a program now, and what was held back from it. */
+  readonly guards: GuardApi;
   /** What is said and was said: direct messages and channels alike. */
   readonly conversations: ConversationApi;
   /** Handles direct messages; one handler at a time per sender, in order. Returns the way out. */
-  onMessage(handler: (message: IncomingMessage) => void | Promise<void>): () => void;
+  onMessage(
+    handler: (message: IncomingMessage) => void | Promise<void>,
+    options?: {
+      /** Says when the next message of a member may be handed out: until then it stays in the inbox, and all after it. */
+      readonly ready?: (from: Sender) => Promise<void> | undefined;
+    },
+  ): () => void;
   /**
    * Seals content and leaves it at the registry; resolves with the reference to send once every part is there. The same call
    * after a break, or a restart of the process, goes on where it was.

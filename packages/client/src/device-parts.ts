@@ -13,6 +13,7 @@ import {
   type Random,
   systemClock,
   systemRandom,
+  type VerifiedMember,
 } from "@parley/core";
 import { decodeRoutedFrame, limits, toBase64url } from "@parley/protocol";
 
@@ -27,6 +28,8 @@ import type { DeviceOptions } from "./device-options.ts";
 import { Directory } from "./directory.ts";
 import { Exchanges } from "./exchanges.ts";
 import { Gate } from "./gate.ts";
+import { GuardDesk } from "./guards/guard-desk.ts";
+import { standingOf } from "./guards/sender-trust.ts";
 import { Holds } from "./holds.ts";
 import { Intake } from "./intake.ts";
 import type { KeptState } from "./kept-state.ts";
@@ -77,6 +80,7 @@ export class DeviceParts {
   readonly peers: Peers;
   readonly pings: Pings;
   readonly opener: LinkOpener;
+  readonly guards: GuardDesk;
   readonly recipients: Recipients;
   readonly exchanges: Exchanges;
   readonly audit: AuditWatch;
@@ -88,6 +92,10 @@ export class DeviceParts {
   readonly arrivals: Arrivals;
   readonly ending: DeviceEnding;
   readonly #boot: string;
+
+  /** What this member decided about another one. */
+  readonly standingOf = (member: VerifiedMember): ReturnType<typeof standingOf> =>
+    standingOf(member, this.contacts.of(member.member));
 
   /** `device` is the one that the parts are of; they do nothing with it before it is made. */
   constructor(settings: DeviceOptions, state: JournalState, kept: KeptState, device: DeviceApi) {
@@ -135,6 +143,7 @@ export class DeviceParts {
       watch: (listener) => this.notices.watch(listener),
     });
     this.recipients = new Recipients(this);
+    this.guards = new GuardDesk(this);
     this.exchanges = new Exchanges(this, state);
     this.audit = new AuditWatch({
       device,
@@ -269,6 +278,7 @@ export class DeviceParts {
       placement: this.placement,
       emit: (event) => this.notices.emit(event),
       onFrame: (peer, bytes, path) => this.arrivals.onLinkFrame(peer, bytes, path),
+      standingOf: this.standingOf,
       onLive: (peer, epoch, body) => this.sections.live(peer, epoch, body),
       onLiveRefused: (peer, _epoch, _seq, error) => this.notices.refused(error, peer.member.name),
       onSweep: () => {

@@ -23,8 +23,9 @@ import type { AllowedPaths, PingResult, SendOptions, Sent } from "./delivery.ts"
 import type { DeviceApi, DeviceEvent, LinkView, SessionState } from "./device-api.ts";
 import type { DeviceOptions } from "./device-options.ts";
 import { DeviceParts } from "./device-parts.ts";
-import type { MessageHandler } from "./direct-messages.ts";
+import type { MessageGate, MessageHandler } from "./direct-messages.ts";
 import type { Exchanges } from "./exchanges.ts";
+import type { GuardApi } from "./guards/guard-api.ts";
 import { type KeptState, openKeptState } from "./kept-state.ts";
 import { type LiveMessage, LiveStreamWriter } from "./live-stream-writer.ts";
 import type { FindQuery, FoundMembers, MemberView } from "./member-view.ts";
@@ -128,8 +129,12 @@ export class Device implements DeviceApi {
     return attachmentsOf(this.#exchanges.conversations.archive, message);
   }
 
-  onMessage(handler: MessageHandler): () => void {
-    return this.#exchanges.messages.read(handler);
+  onMessage(handler: MessageHandler, options: { readonly ready?: MessageGate } = {}): () => void {
+    return this.#exchanges.messages.read(handler, options.ready);
+  }
+
+  get guards(): GuardApi {
+    return this.#parts.guards;
   }
 
   get delegations(): DelegationApi {

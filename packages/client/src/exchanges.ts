@@ -18,9 +18,10 @@ import { Delegations } from "./delegations/delegations.ts";
 import { Deliveries } from "./deliveries.ts";
 import type { AllowedPaths } from "./delivery.ts";
 import type { DeviceOptions } from "./device-options.ts";
-import { DirectMessages } from "./direct-messages.ts";
+import { DirectMessages, type DirectMessagesOptions } from "./direct-messages.ts";
 import type { Directory } from "./directory.ts";
 import type { Gate } from "./gate.ts";
+import type { GuardDesk } from "./guards/guard-desk.ts";
 import { HistoryTransfer } from "./history-transfer.ts";
 import type { Waiting } from "./inbox-lanes.ts";
 import type { Intake } from "./intake.ts";
@@ -73,6 +74,8 @@ export interface ExchangesOptions {
   readonly gate: Gate;
   readonly kept: KeptState;
   readonly notices: Notices;
+  readonly guards: Pick<GuardDesk, "outgoing">;
+  readonly standingOf: DirectMessagesOptions["standingOf"];
 }
 
 export class Exchanges {
@@ -105,7 +108,8 @@ export class Exchanges {
     this.deliveries = this.#makeDeliveries();
     this.approvals = this.#makeApprovals();
     this.attachments = this.#makeAttachments();
-    const calls = { clock, random, send: sendLive(clock), onError: notices.failed };
+    const { outgoing } = options.guards;
+    const calls = { clock, random, send: sendLive(clock), outgoing, onError: notices.failed };
     this.caller = new TaskCaller(calls);
     this.chains = new CallChains({
       trust: options.trust,
@@ -116,12 +120,14 @@ export class Exchanges {
     this.callee = new TaskCallee({
       ...calls,
       gate: options.gate,
+      member: options.own.identity.member,
+      admits: (member) => this.conversations.contacts.admits(member),
       approvals: this.#makeTaskApprovals(),
       chains: this.chains,
       senderOf: async (member, device) => {
         const { verified } = await options.directory.get(member);
         const { name, kind, roles } = verified;
-        return { member, name, device, kind, roles };
+        return { member, name, device, kind, roles, ...options.standingOf(verified) };
       },
       onLoad: (load) => presence.set({ load }),
     });
@@ -146,6 +152,11 @@ export class Exchanges {
   /** A committed durable envelope: resolves as `InboxLanesOptions.handle` says. */
   onEntry(entry: Waiting): ReturnType<DirectMessages["onEntry"]> {
     return this.messages.onEntry(entry);
+  }
+
+  /** Whether the program is ready for it: as `InboxLanesOptions.mayHand` says. */
+  mayHand(entry: Waiting): ReturnType<DirectMessages["mayHand"]> {
+    return this.messages.mayHand(entry);
   }
 
   /** Takes the messages of other devices' live streams; one handler at a time. */
@@ -190,6 +201,7 @@ export class Exchanges {
       notices,
     } = this.#options;
     return new DirectMessages({
+      standingOf: this.#options.standingOf,
       clock,
       directory,
       peers: () => peers,
@@ -212,8 +224,9 @@ export class Exchanges {
   }
 
   #makeChannels(state: JournalState): Channels {
-    const { clock, random, journal, writes, trust, own, session, directory, notices } = this.#options;
+    const { clock, random, journal, writes, trust, own, session, directory, notices, guards } = this.#options;
     return new Channels({
+      outgoing: guards.outgoing,
       mesh: trust.mesh,
       identity: () => own.identity,
       clock,
@@ -357,10 +370,12 @@ export class Exchanges {
 }
 
 /** Puts a body on the live stream to a peer; waits for room. */
-function sendLive(clock: Clock): (peer: Peer, kind: number, body: unknown, paths?: AllowedPaths) => Promise<void> {
-  return async (peer, kind, body, paths) => {
+function sendLive(
+  clock: Clock,
+): (peer: Peer, kind: number, body: unknown, paths?: AllowedPaths, hops?: number) => Promise<void> {
+  return async (peer, kind, body, paths, hops = 0) => {
     const created = clock.now();
-    const head = { kind, critical: true, created, ttl: 0, hops: 0, trace: undefined, origin: undefined };
+    const head = { kind, critical: true, created, ttl: 0, hops, trace: undefined, origin: undefined };
     await peer.sendLive(splitBody(head, bodyOf(body)), paths);
   };
 }

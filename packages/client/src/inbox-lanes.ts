@@ -28,6 +28,8 @@ export interface InboxLanesOptions {
    * before it had the message, which stays for the next one, and with a failure when no handler could have it.
    */
   readonly handle: (entry: Waiting) => Promise<"gone" | Failure | void>;
+  /** Whether the program is ready for a message: undefined when it is, false when the message stays where it is. */
+  readonly mayHand?: (entry: Waiting) => Promise<boolean> | undefined;
   /** A message came to its end here. */
   readonly onEnd: (entry: Waiting, state: "handled" | "dead-lettered") => void;
   readonly onError: (error: unknown) => void;
@@ -158,6 +160,9 @@ export class InboxLanes {
         const next = lane.waiting[0];
         // Let go of while the disk was read: it is there still.
         if (next === undefined || !this.#reading) break;
+        const ready = this.#options.mayHand?.(next);
+        if (ready !== undefined && !(await ready)) break;
+        if (!this.#reading) break;
         if (await this.#handle(next, lane)) {
           lane.waiting.shift();
           lane.bytes -= next.envelope.body.length;

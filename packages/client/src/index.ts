@@ -111,3 +111,12 @@ export {
   type PostsOptions,
 } from "./conversations/talk/conversation.ts";
 export { type LoopOptions, Talk, talk, type TalkOptions, type TextOptions } from "./conversations/talk/talk.ts";
+export {
+  type AttentionMode,
+  type AttentionView,
+  type GuardApi,
+  type GuardEvent,
+  type HeldClient,
+  type LoopStop,
+  type Standing,
+} from "./guards/guard-api.ts";

@@ -77,6 +77,7 @@ export class Intake {
       writes,
       now: () => clock.now(),
       // By the clock: a process that stood still, or was cut off, may not have heard that its lease ran out.
+      mayHand: (entry) => options.exchanges.mayHand(entry),
       handle: (entry) => options.exchanges.onEntry(this.holder.isSole ? entry : { ...entry, redelivered: true }),
       onEnd: (entry, end) => this.#onEnd(entry, end),
       onError,

@@ -9,6 +9,17 @@ export { type AuditFlaw, type AuditFlawKind, type AuditPlace, auditStart, AuditW
 export { type ChangedCharacter, findChangedCharacter, type QuickHash } from "./audit/changed-character.ts";
 export { Backoff, type BackoffOptions } from "./backoff.ts";
 export {
+  defaultPatience,
+  defaultQuietMs,
+  type LoopMessage,
+  type LoopReason,
+  LoopWatch,
+  type LoopWatchOptions,
+} from "./guards/loop-watch.ts";
+export { RateGate, type RateGateOptions } from "./guards/rate-gate.ts";
+export { redactedMark, redactSecrets, redactSecretsIn } from "./guards/redaction.ts";
+export { TokenBucket } from "./guards/token-bucket.ts";
+export {
   changedMessage,
   contentChange,
   idOfChange,

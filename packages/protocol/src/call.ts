@@ -5,6 +5,7 @@
 import { z } from "zod";
 
 import { errorTable, type ErrorCode } from "./errors.ts";
+import { id32Schema } from "./ids.ts";
 import { limits } from "./limits.ts";
 import { skillIdSchema } from "./names.ts";
 import { compactSchema } from "./statement.ts";
@@ -19,6 +20,10 @@ export const pathSchema = z.enum(["direct", "turn", "relay", "mailbox"]);
 export type Path = z.infer<typeof pathSchema>;
 
 const taskId = z.string().min(1).max(128);
+
+/** A skill at work, of a member, that asked for another one. */
+const callStepSchema = z.object({ member: id32Schema, skill: skillIdSchema });
+export type CallStep = z.infer<typeof callStepSchema>;
 
 /** Starts work. Streams of events are the only form: a caller that wants one answer folds them. */
 const sendStreamingMessage = z.object({
@@ -36,6 +41,8 @@ const sendStreamingMessage = z.object({
   mandate: z.array(compactSchema).min(1).max(limits.delegationChain).optional(),
   /** Milliseconds that the caller is ready to wait. */
   timeLimitMs: z.int().min(1).max(limits.taskMs).optional(),
+  /** The skills at work for which this one is asked, outermost first: a call never comes back to one of them. */
+  through: z.array(callStepSchema).min(1).max(limits.hops).optional(),
   params: sendMessageRequestSchema,
 });
 const getTask = z.object({ call, method: z.literal("GetTask"), params: z.object({ id: taskId }) });

@@ -150,6 +150,26 @@ export const channelRequests = {
     z.strictObject({ channel: id32Schema, writes: z.boolean() }),
     empty,
   ),
+  "channel.floor": request(
+    writers,
+    "Asks for the floor to answer a post that calls many, or gives it back: of those who ask, one member has it at a time.",
+    z.strictObject({
+      channel: id32Schema,
+      post: id16Schema,
+      /** The asker has it and gives it back: it answered, or another one may. */
+      end: z.enum(["answered", "passed"]).optional(),
+    }),
+    z.object({
+      /** The asker has the floor. After `end`, whether it had it. */
+      granted: z.boolean(),
+      /** The member that has it, or had it when it answered. */
+      holder: id32Schema.optional(),
+      /** It was answered. */
+      answered: z.boolean(),
+      /** By the registry's clock, ms since 1970: then it is free again. */
+      until: z.number(),
+    }),
+  ),
   "group.commit": request(
     everyone,
     "Appends a commit to an encrypted channel's group, if `epoch` is the group's present one; else `group_changed`.",

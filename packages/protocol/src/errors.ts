@@ -194,6 +194,23 @@ export const errorTable = {
     4,
     "The roles operator and admin belong to members of the operator set; see `parley operator add`.",
   ),
+  // What guards refuse.
+  too_many_hops: row(
+    false,
+    403,
+    4364,
+    4,
+    "It was passed on by as many members as may be; ask the one who began it. See docs/guards.md.",
+  ),
+  call_cycle: row(false, 409, 4365, 4, "The call came back to a skill that it went through already."),
+  loop_stopped: row(
+    false,
+    409,
+    4366,
+    4,
+    "Agents went round in circles in this conversation; it goes on when a person speaks. See docs/guards.md.",
+  ),
+  do_not_disturb: row(true, 503, 4124, 3, "The recipient takes nothing now; try again later."),
   // What the mesh's operators allow.
   denied_by_policy: row(
     false,

@@ -55,6 +55,7 @@ export {
   callSchema,
   type CallEvent,
   callEventSchema,
+  type CallStep,
   errorCodeSchema,
   type Path,
   pathSchema,

@@ -295,6 +295,9 @@ const table = {
     unit: "bytes",
     means: "one MLS commit, or what a newcomer needs to join by itself",
   },
+  floors: { value: 1024, unit: "count", means: "posts whose floor one node remembers, oldest dropped first" },
+  floorMs: { value: 60_000, unit: "ms", means: "time that one member has the floor for a post" },
+  floorGatherMs: { value: 250, unit: "ms", means: "time in which those who ask for the floor are gathered" },
   channelsMade: { value: 200, unit: "count", means: "channels that one member created, archived ones included" },
   // Credentials.
   tokenKeyMs: { value: 86_400_000, unit: "ms", means: "a node signs session tokens with one key for this long" },

@@ -6,6 +6,7 @@ import type { RegistryBounds } from "./bounds.ts";
 import type { ChannelEvents } from "./channels/channel-events.ts";
 import type { ChannelFeed } from "./channels/channel-feed.ts";
 import type { ChannelTable } from "./channels/channel-table.ts";
+import type { Floors } from "./channels/floors.ts";
 import type { Posting } from "./channels/posting.ts";
 import type { DeadLetters } from "./dead-letters.ts";
 import type { Delivery } from "./delivery.ts";
@@ -44,5 +45,6 @@ export interface SessionServices extends HandshakeContext, WelcomeContext {
   readonly channelTable: ChannelTable;
   readonly channelFeed: ChannelFeed;
   readonly channelEvents: ChannelEvents;
+  readonly floors: Floors;
   readonly posting: Posting;
 }

@@ -7,7 +7,7 @@ import { ParleyError } from "@parley/protocol";
 import { connectError } from "./connect-error.ts";
 import { beginHomeDevice, type HomeDeviceOptions, type HomeLinks, settlePairing } from "./home-device.ts";
 
-export interface ConnectOptions extends Pick<HomeDeviceOptions, "strangers" | "tellsRead" | "log"> {
+export interface ConnectOptions extends Pick<HomeDeviceOptions, "strangers" | "tellsRead" | "redact" | "log"> {
   /**
    * Folder of a member that was let in (`parley pair`). Default: `PARLEY_HOME`, else `.parley` beside the nearest `agent.yaml`, else
    * `~/.parley`.

@@ -34,7 +34,7 @@ export interface HomeDevice {
 export type HomeLinks = LinkSettings & { readonly factory: { close(): Promise<void> } };
 
 /** All but `hold`, `serves` and `signal` concern a device that this process holds. */
-export interface HomeDeviceOptions extends Pick<DeviceOptions, "strangers" | "tellsRead" | "log"> {
+export interface HomeDeviceOptions extends Pick<DeviceOptions, "strangers" | "tellsRead" | "redact" | "log"> {
   /** Refuses a device that another process holds. Default false. */
   readonly hold?: boolean;
   /** Lets other programs of this person go through this process. Default true. */

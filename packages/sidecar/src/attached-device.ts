@@ -3,6 +3,7 @@ import type {
   ContentSink,
   ContentSource,
   ConversationApi,
+  GuardApi,
   DelegateRequest,
   DeliveryViews,
   DeviceApi,
@@ -43,6 +44,7 @@ import {
 import { AttachedApprovals } from "./attached-approvals.ts";
 import { AttachedConversations } from "./attached-conversations.ts";
 import { AttachedDelegations } from "./attached-delegations.ts";
+import { AttachedGuards } from "./attached-guards.ts";
 import { attachedSent, type HolderView } from "./attached-sent.ts";
 import { EventBuffer } from "./event-buffer.ts";
 import { LocalCalls } from "./local-calls.ts";
@@ -76,6 +78,7 @@ const pathsOf = (paths: readonly Path[] | undefined): { paths?: Path[] } =>
 
 class Attached implements AttachedDevice {
   readonly conversations: ConversationApi;
+  readonly guards: GuardApi;
   readonly approvals: AttachedApprovals;
   readonly delegations: AttachedDelegations;
   readonly #calls: LocalCalls;
@@ -87,6 +90,7 @@ class Attached implements AttachedDevice {
   constructor(calls: LocalCalls) {
     this.#calls = calls;
     this.#holder = { calls, watch: (listener) => this.watch(listener) };
+    this.guards = new AttachedGuards(calls);
     this.conversations = new AttachedConversations(this.#holder);
     this.approvals = new AttachedApprovals(calls);
     this.delegations = new AttachedDelegations(calls);
@@ -202,10 +206,17 @@ class Attached implements AttachedDevice {
     return attachedSent(this.#holder, (call) => this.#calls.call("send", body, call), signal);
   }
 
-  onMessage(handler: (message: IncomingMessage) => void | Promise<void>): () => void {
+  onMessage(
+    handler: (message: IncomingMessage) => void | Promise<void>,
+    { ready }: { readonly ready?: (from: Sender) => Promise<void> | undefined } = {},
+  ): () => void {
     const abort = new AbortController();
+    const onEvent = async (message: IncomingMessage): Promise<void> => {
+      await ready?.(message.from);
+      await handler(message);
+    };
     // What ends the subscription otherwise shows as the end of the connection.
-    this.#calls.call("messages", {}, { onEvent: handler, signal: abort.signal }).catch(() => undefined);
+    this.#calls.call("messages", {}, { onEvent, signal: abort.signal }).catch(() => undefined);
     return () => abort.abort();
   }
 

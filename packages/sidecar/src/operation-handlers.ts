@@ -6,6 +6,7 @@ import { ParleyError, requestTable, toParleyError } from "@parley/protocol";
 import { approvalHandlers } from "./approval-handlers.ts";
 import { conversationHandlers, fittingEvent } from "./conversation-handlers.ts";
 import { delegationHandlers } from "./delegation-handlers.ts";
+import { guardHandlers } from "./guard-handlers.ts";
 import { lineBytes } from "./local-lines.ts";
 import { memberViewJson } from "./member-json.ts";
 import type { OperationName } from "./operations.ts";
@@ -48,6 +49,7 @@ const sizeOf = (record: DeliveryView): number => Buffer.byteLength(JSON.stringif
 
 export const operationHandlers: Handlers<OperationName> = {
   ...conversationHandlers,
+  ...guardHandlers,
   ...approvalHandlers,
   ...delegationHandlers,
 

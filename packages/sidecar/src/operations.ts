@@ -15,6 +15,7 @@ import { z } from "zod";
 import { approvalOperations } from "./approval-operations.ts";
 import { conversationOperations } from "./conversation-operations.ts";
 import { chainSchema, delegationOperations, delegationTermsSchema } from "./delegation-operations.ts";
+import { guardOperations } from "./guard-operations.ts";
 import { memberViewSchema } from "./member-json.ts";
 import {
   deliveryQuerySchema,
@@ -32,7 +33,7 @@ import {
   taskEndSchema,
   taskEventSchema,
 } from "./operation-json.ts";
-import { empty, none, operation, paths, ttlMs, who } from "./operation-row.ts";
+import { empty, hops, none, operation, paths, ttlMs, who } from "./operation-row.ts";
 
 /** The two processes may run in different folders. */
 const absolutePath = z.string().max(4096).regex(/^\//, "is not an absolute path");
@@ -91,6 +92,7 @@ export const operationTable = {
       paths,
       ttlMs,
       attachments: z.exactOptional(z.array(blobRefSchema).max(limits.attachments)),
+      hops,
     }),
     deliverySchema,
     z.union([z.object({ sent: deliverySchema }), z.object({ delivery: deliverySchema })]),
@@ -170,6 +172,10 @@ export const operationTable = {
       text: z.exactOptional(z.string()),
       contextId: z.exactOptional(z.string().max(128)),
       timeLimitMs: z.exactOptional(z.int().min(1).max(limits.taskMs)),
+      hops,
+      through: z.exactOptional(
+        z.array(z.object({ member: z.string().max(64), skill: skillIdSchema })).max(limits.hops),
+      ),
       paths,
       chain: z.exactOptional(chainSchema),
       mandate: z.exactOptional(delegationTermsSchema),
@@ -191,6 +197,7 @@ export const operationTable = {
     none,
   ),
   ...conversationOperations,
+  ...guardOperations,
   ...approvalOperations,
   ...delegationOperations,
 } as const;

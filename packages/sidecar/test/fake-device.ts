@@ -21,6 +21,7 @@ import type {
 import type { DeliveryQuery } from "@parley/core";
 import { type BlobRef, ParleyError } from "@parley/protocol";
 
+import { FakeGuards } from "../../testkit/src/fake-guards.ts";
 import { FakeConversations } from "./fake-conversations.ts";
 
 const id = "A".repeat(43);
@@ -104,13 +105,14 @@ export const link: LinkView = {
 
 export const messageOf = (text: string): IncomingMessage => ({
   id: `in.${text}`,
-  from: { member: id, name: "bob", device: id, kind: "agent", roles: ["member"] },
+  from: { member: id, name: "bob", device: id, kind: "agent", roles: ["member"], trust: "contact", verified: true },
   text,
   attachments: [],
   created: 1,
   path: "direct",
   class: "durable",
   redelivered: false,
+  hops: 2,
   request: true,
   secret: true,
   answers: "in.0",
@@ -131,6 +133,7 @@ export const refOf = (name: string): BlobRef => ({
 export class FakeDevice implements DeviceApi {
   readonly member = id;
   readonly device = id;
+  readonly guards = new FakeGuards();
   readonly name = "ada";
   readonly mesh = id;
   readonly delegations: DeviceApi["delegations"] = {

@@ -14,6 +14,8 @@ import type { DeviceOptions } from "../device-options.ts";
 import type { DirectMessages } from "../direct-messages.ts";
 import type { Directory } from "../directory.ts";
 import type { Gate } from "../gate.ts";
+import type { Outgoing } from "../guards/outgoing.ts";
+import { isGuestRole } from "../guards/sender-trust.ts";
 import type { KeptEntry } from "../inbox.ts";
 import type { Notices } from "../notices.ts";
 import type { OwnDevices } from "../own-devices.ts";
@@ -41,11 +43,14 @@ export interface ConversationsOptions {
   readonly peers: Peers;
   readonly recipients: Recipients;
   readonly notices: Notices;
+  readonly guards: { readonly outgoing: Outgoing };
   readonly gate: Gate;
 }
 
 /** Messages that a device without an archive of its own remembers. */
 const defaultMessages = 1000;
+/** Who has to be accepted, by the setting `strangers`. */
+const askedOf = { ask: "all", guests: "guests", take: "none" } as const;
 
 export class Conversations {
   readonly #options: ConversationsOptions;
@@ -83,7 +88,8 @@ export class Conversations {
       book: options.contacts,
       mesh: trust.mesh,
       member,
-      asksFirst: (settings.strangers ?? (kind === "person" ? "ask" : "take")) === "ask",
+      asks: askedOf[settings.strangers ?? (kind === "person" ? "ask" : "guests")],
+      isGuest: (who) => directory.known(who)?.verified.roles.some(isGuestRole) === true,
       clock,
       random,
       session,
@@ -112,6 +118,7 @@ export class Conversations {
       recipient: (to) => recipients.member(to),
       send: (view, body, how) => this.#messages().sendBody(view, body, how),
       sync,
+      outgoing: options.guards.outgoing,
       onError,
     });
     this.typing = new TypingNotices({ clock, contacts: this.contacts, directory, peers, notices });

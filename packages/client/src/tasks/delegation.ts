@@ -5,12 +5,14 @@ import type { DelegationTerms } from "../delegations/delegation-api.ts";
 import type { Delegations } from "../delegations/delegations.ts";
 import type { Directory } from "../directory.ts";
 import type { Gate } from "../gate.ts";
+import { checkHops } from "../guards/hops.ts";
 import type { LinkOpener } from "../link-opener.ts";
 import type { MemberView } from "../member-view.ts";
 import type { OwnDevices } from "../own-devices.ts";
 import type { Peers } from "../peers.ts";
 import type { Recipients } from "../recipients.ts";
 import type { Session } from "../session.ts";
+import { checkCycle } from "./call-cycle.ts";
 import { checkSkillInput, checkSkillOutput } from "./card-schemas.ts";
 import type { TaskCaller } from "./task-caller.ts";
 import type { TaskPlacement } from "./task-placement.ts";
@@ -40,7 +42,9 @@ export class Delegation {
   async start(to: string | undefined, request: DelegateRequest): Promise<TaskRun> {
     const { peers, opener, placement, recipients, gate } = this.#options;
     const { skill, paths, signal, chain } = request;
+    checkHops(request.hops);
     const view = to === undefined ? await this.#holder(skill, chain) : await this.#offering(to, skill);
+    checkCycle(view.member, request);
     // Where it acts for somebody, that one's rights count; the callee knows.
     if (chain === undefined) gate.checkOwn(view.verified, { action: "call", skill });
     else gate.checkSilence();

@@ -4,6 +4,7 @@ import {
   type Call,
   type CallEvent,
   callSchema,
+  type CallStep,
   decodeJson,
   envelopeKinds,
   limits,
@@ -17,9 +18,11 @@ import {
 import { textOf } from "../body.ts";
 import type { AllowedPaths, Sender } from "../delivery.ts";
 import { denied, type Gate } from "../gate.ts";
+import type { Outgoing } from "../guards/outgoing.ts";
 import type { Peer } from "../peer.ts";
 import type { LiveEnvelope } from "../section-handler.ts";
 import { type CallChains, principalOf } from "./call-chains.ts";
+import { checkCycle } from "./call-cycle.ts";
 import { callNumberOf } from "./call-number.ts";
 import { type Follower, HeldTask, wireErrorOf } from "./held-task.ts";
 import { neededApproval, type TaskApprovals } from "./task-approvals.ts";
@@ -29,6 +32,12 @@ export interface TaskCalleeOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly send: (peer: Peer, kind: number, body: unknown, paths: AllowedPaths | undefined) => Promise<void>;
+  /** Takes out what must not leave this device. */
+  readonly outgoing: Outgoing;
+  /** The own member's id. */
+  readonly member: string;
+  /** Whether work of this member is taken; the first time that it is not, the member is noted as one who asks. */
+  readonly admits: (member: VerifiedMember) => Promise<boolean> | boolean;
   readonly gate: Pick<Gate, "decideFor" | "isPaused">;
   readonly approvals: TaskApprovals;
   readonly chains: CallChains;
@@ -44,6 +53,8 @@ interface TaskStart {
   readonly skill: string;
   readonly message: Message;
   readonly from: Sender;
+  readonly hops: number;
+  readonly through: readonly CallStep[];
   readonly path: Path;
   readonly timeLimitMs: number;
   readonly actsFor?: Principal | undefined;
@@ -141,10 +152,14 @@ export class TaskCallee {
     const { message } = call.params;
     if (message.taskId !== undefined) return this.#continue(message.taskId, message, follower);
     const { sender, member } = follower.peer;
-    const { chains } = this.#options;
+    const { chains, admits } = this.#options;
+    const { hops } = envelope;
+    const { through = [] } = call;
     const chain = call.chain === undefined ? undefined : await chains.verify(call, member);
     const decision = this.#decide(call, member, chain);
-    const admitted = this.#admit?.({ skill: call.skill, input: inputIn(message), from: sender });
+    checkCycle(this.#options.member, call);
+    if (!(await admits(member))) throw new ParleyError("request_pending");
+    const admitted = this.#admit?.({ skill: call.skill, input: inputIn(message), from: sender, hops });
     const guard = neededApproval(decision, (admitted instanceof Promise ? await admitted : admitted) ?? undefined);
     const asked = Math.min(call.timeLimitMs ?? defaultTimeLimitMs, limits.taskMs);
     const timeLimitMs = chain === undefined ? asked : Math.min(asked, chains.leftOf(chain));
@@ -154,6 +169,8 @@ export class TaskCallee {
       skill: call.skill,
       message,
       from: sender,
+      hops,
+      through,
       path: envelope.path,
       timeLimitMs,
       actsFor: chain === undefined ? undefined : principalOf(chain),
@@ -184,7 +201,15 @@ export class TaskCallee {
       if (this.#tasks.has(id)) continue;
       const held = this.#hold(undefined, { id, owner, contextId, timeLimitMs });
       const resume = async (): Promise<void> => {
-        const start: TaskStart = { skill, message, from: await senderOf(owner, device), path: "mailbox", timeLimitMs };
+        const start: TaskStart = {
+          skill,
+          message,
+          from: await senderOf(owner, device),
+          hops: 0,
+          through: [],
+          path: "mailbox",
+          timeLimitMs,
+        };
         await this.#runApproved(handler, held, start, () => Promise.resolve(request));
       };
       resume().catch(onError);
@@ -221,8 +246,8 @@ export class TaskCallee {
   }
 
   #run(handler: TaskHandler, held: HeldTask, start: TaskStart): Promise<void> {
-    const { skill, message, from, path, timeLimitMs, actsFor, mandate } = start;
-    const { approvals, clock } = this.#options;
+    const { skill, message, from, hops, through, path, timeLimitMs, actsFor, mandate } = start;
+    const { approvals, clock, outgoing } = this.#options;
     return this.#work(handler, held, {
       id: held.id,
       contextId: held.contextId,
@@ -233,14 +258,18 @@ export class TaskCallee {
       from,
       actsFor,
       mandate,
+      hops,
+      through,
       path,
       get signal() {
         return held.signal;
       },
       deadline: clock.now() + timeLimitMs,
-      progress: (text) => held.progress(text),
-      artifact: (artifact, options) => held.artifact(artifact, options),
-      ask: async (text, options) => {
+      progress: (text) => held.progress(outgoing.text(text)),
+      artifact: (artifact, options) =>
+        held.artifact({ ...artifact, parts: outgoing.value(artifact.parts) as typeof artifact.parts }, options),
+      ask: async (question, options) => {
+        const text = outgoing.text(question);
         if (options?.of === undefined) return textIn(await held.askCaller(text));
         held.pause("TASK_STATE_INPUT_REQUIRED", "This waits for a person's answer.");
         const { of, withinMs } = options;
@@ -300,7 +329,7 @@ export class TaskCallee {
   async #work(handler: TaskHandler, held: HeldTask, task: IncomingTask): Promise<void> {
     this.#change(1);
     try {
-      held.complete(await held.orAborted(handler(task)));
+      held.complete(this.#options.outgoing.value(await held.orAborted(handler(task))));
     } catch (error) {
       const failure = toParleyError(error);
       if (failure.code === "internal") this.#options.onError(error);

@@ -18,6 +18,7 @@ import {
 
 import { textOf } from "../body.ts";
 import type { AllowedPaths } from "../delivery.ts";
+import type { Outgoing } from "../guards/outgoing.ts";
 import type { PathReason } from "../path-reason.ts";
 import type { Peer } from "../peer.ts";
 import type { LiveEnvelope } from "../section-handler.ts";
@@ -30,8 +31,15 @@ export interface TaskCallerOptions {
   readonly clock: Clock;
   readonly random: Random;
   /** Puts a body on the live stream to a peer; waits for room. */
-  readonly send: (peer: Peer, kind: number, body: unknown, paths: AllowedPaths | undefined) => Promise<void>;
-  /** Checks a typed output against the callee's card. Throws `invalid_output`. */
+  readonly send: (
+    peer: Peer,
+    kind: number,
+    body: unknown,
+    paths: AllowedPaths | undefined,
+    hops?: number,
+  ) => Promise<void>;
+  /** Takes out what must not leave this device. */
+  readonly outgoing: Outgoing;
   readonly onError: (error: unknown) => void;
 }
 
@@ -57,10 +65,10 @@ const mostRejoins = 60;
 const rejoinMs = 1000;
 
 /** The message that a delegation becomes: a data part for the input, a text part for words. */
-function messageOf(request: OutgoingCall, messageId: string): Message {
+function messageOf(request: OutgoingCall, messageId: string, outgoing: Outgoing): Message {
   const parts: Part[] = [];
-  if (request.input !== undefined) parts.push({ data: request.input });
-  if (request.text !== undefined) parts.push({ text: request.text });
+  if (request.input !== undefined) parts.push({ data: outgoing.value(request.input) });
+  if (request.text !== undefined) parts.push({ text: outgoing.text(request.text) });
   if (parts.length === 0) parts.push({ data: {} });
   return {
     messageId,
@@ -103,8 +111,9 @@ export class TaskCaller {
       checkOutput,
       reason,
       number: this.#nextCall++,
+      outgoing: this.#options.outgoing,
       messageId: this.#newId(),
-      send: (body) => this.#options.send(peer, envelopeKinds.call, body, request.paths),
+      send: (body) => this.#options.send(peer, envelopeKinds.call, body, request.paths, request.hops),
     });
     run.begin();
     return run;
@@ -220,6 +229,7 @@ interface CallerRunOptions {
   readonly reason: () => PathReason | undefined;
   readonly number: number;
   readonly messageId: string;
+  readonly outgoing: Outgoing;
   readonly send: (body: Call) => Promise<void>;
 }
 
@@ -267,16 +277,17 @@ class CallerRun implements TaskRun {
     });
     this.#setTimer(timeLimitMs);
     request.signal?.addEventListener("abort", () => this.cancel(), { once: true });
-    const { skill, paths, chain, mandate } = request;
+    const { skill, paths, chain, mandate, through = [] } = request;
     const call: Call = {
       call: number,
       method: "SendStreamingMessage",
       skill,
       timeLimitMs,
-      params: { message: messageOf(request, messageId) },
+      params: { message: messageOf(request, messageId, this.#options.outgoing) },
       ...(paths === undefined ? {} : { paths: [...paths] }),
       ...(chain === undefined ? {} : { chain: [...chain] }),
       ...(mandate === undefined ? {} : { mandate: [...mandate] }),
+      ...(through.length === 0 ? {} : { through: [...through] }),
     };
     this.#send(call).catch((error: unknown) => this.#end(toParleyError(error)));
     if (request.signal?.aborted === true) this.cancel();

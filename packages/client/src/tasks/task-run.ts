@@ -1,4 +1,4 @@
-import type { ApprovalNeed, Artifact, Message, Path, StreamResponse, Task } from "@parley/protocol";
+import type { ApprovalNeed, Artifact, CallStep, Message, Path, StreamResponse, Task } from "@parley/protocol";
 
 import type { DelegationTerms } from "../delegations/delegation-api.ts";
 import type { AllowedPaths, Sender } from "../delivery.ts";
@@ -22,6 +22,10 @@ export interface DelegateRequest {
   readonly acting?: (callee: string, message: string, now: number) => Promise<string>;
   /** Lets the callee act further for this member, or for whom it acts by `chain`. */
   readonly mandate?: DelegationTerms;
+  /** How many messages or calls of agents led to this call; 0 for what begins here. Throws `too_many_hops` above `limits.hops`. */
+  readonly hops?: number;
+  /** The skills at work for which this one is asked, outermost first. Throws `call_cycle` when the call would come back to one. */
+  readonly through?: readonly CallStep[];
 }
 
 /** How a task ended. */
@@ -80,6 +84,10 @@ export interface IncomingTask {
   /** Text parts joined by newlines. */
   readonly text: string;
   readonly from: Sender;
+  /** How many messages or calls of agents led to this one, by the caller's word. */
+  readonly hops: number;
+  /** The skills at work for which this one is asked, outermost first, by the caller's word. */
+  readonly through: readonly CallStep[];
   readonly path: Path;
   /** For whom the caller acts, by delegations that hold; undefined when it acts for itself. */
   readonly actsFor: Principal | undefined;
@@ -114,4 +122,5 @@ export type TaskAdmission = (task: {
   skill: string;
   input: unknown;
   from: Sender;
+  hops: number;
 }) => ApprovalNeed | undefined | void | Promise<ApprovalNeed | undefined | void>;

@@ -13,6 +13,7 @@ import { ChannelLog } from "./channel-log.ts";
 import { ChannelRetention } from "./channel-retention.ts";
 import { ChannelTable, type KnownChannel } from "./channel-table.ts";
 import { Channels } from "./channels.ts";
+import { Floors } from "./floors.ts";
 import { Groups } from "./groups.ts";
 import { PostBatches } from "./post-batches.ts";
 import { Posting } from "./posting.ts";
@@ -27,6 +28,7 @@ export interface ChannelParts {
   readonly channelRetention: ChannelRetention;
   readonly channelFeed: ChannelFeed;
   readonly channelEvents: ChannelEvents;
+  readonly floors: Floors;
   readonly groups: Groups;
   readonly posting: Posting;
   /** A member's devices are others than before: those who are with it in encrypted channels hear of it if some are to go. */
@@ -135,6 +137,7 @@ export function makeChannelParts(options: ChannelPartsOptions): ChannelParts {
     channelRetention,
     channelFeed,
     channelEvents,
+    floors: new Floors(clock),
     groups,
     posting,
     tellGroupsOf: (member) => {

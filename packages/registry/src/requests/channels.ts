@@ -9,6 +9,7 @@ import type { ChannelLog } from "../channels/channel-log.ts";
 import { requireIn, viewOf } from "../channels/channel-rules.ts";
 import type { KnownChannel } from "../channels/channel-table.ts";
 import type { Channels } from "../channels/channels.ts";
+import type { Floors } from "../channels/floors.ts";
 import type { Groups } from "../channels/groups.ts";
 import { checkInvitation } from "../channels/invitation-check.ts";
 import type { Members } from "../members.ts";
@@ -28,6 +29,7 @@ export interface ChannelsServices {
   readonly channelHistory: ChannelHistory;
   readonly channelFeed: ChannelFeed;
   readonly channelEvents: ChannelEvents;
+  readonly floors: Floors;
   readonly groups: Groups;
   readonly blocks: Blocks;
 }
@@ -38,9 +40,20 @@ type FollowReply = ReplyBody<"channel.follow">["channels"][number];
 export function channelsRequests(
   services: ChannelsServices,
 ): RequestHandlers<RequestsOf<"channel" | "group">> & MemberHandlers<"channel.list" | "channel.get" | "channel.read"> {
-  const { mesh, members, presence, channels, channelLog, channelHistory, channelFeed, channelEvents, groups, blocks } =
-    services;
-  const { audit } = services;
+  const {
+    mesh,
+    members,
+    presence,
+    channels,
+    channelLog,
+    channelHistory,
+    channelFeed,
+    channelEvents,
+    floors,
+    groups,
+    blocks,
+    audit,
+  } = services;
   const replyOf = async (channel: KnownChannel, { member }: MemberCaller): Promise<ReplyBody<"channel.get">> => {
     const invitation = channel.members.get(member)?.invitation;
     return {
@@ -145,6 +158,10 @@ export function channelsRequests(
     "channel.typing": async (caller, { channel: id, writes }, session) => {
       channelEvents.typing(session, await channels.findOwn(id, caller), caller.member, writes);
       return {};
+    },
+    "channel.floor": async (caller, { channel: id, post, end }) => {
+      requireIn(await channels.findOwn(id, caller), caller.member);
+      return end === undefined ? floors.ask(id, post, caller.member) : floors.end(id, post, caller.member, end);
     },
     "group.commit": async (caller, body) => groups.commit(await encrypted(body.channel, caller), caller.device, body),
     "group.commits": async (caller, { channel, from }) => groups.commits(await encrypted(channel, caller), from),

@@ -13,6 +13,7 @@ import {
 import type { Delivery, Sent } from "../../delivery.ts";
 import type { Directory } from "../../directory.ts";
 import type { Gate } from "../../gate.ts";
+import { type Outgoing, outgoingContent } from "../../guards/outgoing.ts";
 import type { Identity } from "../../identity.ts";
 import type { MemberView } from "../../member-view.ts";
 import type { Session } from "../../session.ts";
@@ -59,6 +60,8 @@ export interface ChannelsOptions {
   readonly emit: (
     event: ConversationEvent | { readonly type: "delivery"; readonly delivery: Delivery; readonly to: string },
   ) => void;
+  /** Takes out what must not leave this device. */
+  readonly outgoing: Outgoing;
   readonly gate: Pick<Gate, "checkOwn">;
   readonly onRefused: (error: unknown) => void;
   readonly onError: (error: unknown) => void;
@@ -276,7 +279,7 @@ export class Channels {
       });
     if (known.encrypted && via !== undefined)
       throw new ParleyError("unsupported_operation", { message: "An edge speaks for others in public channels only." });
-    const parsed = contentSchema.safeParse(content);
+    const parsed = contentSchema.safeParse(outgoingContent(content, this.#options.outgoing));
     if (!parsed.success)
       throw new ParleyError("invalid_argument", { message: `The message: ${issueOf(parsed.error)}.` });
     const { data } = parsed;

@@ -31,7 +31,7 @@ const chaosSeconds = 30;
 export const suites: readonly Suite[] = [
   {
     name: "check",
-    about: "format, lint, types, unused code, versions",
+    about: "format, lint, types, unused code, dependencies, versions",
     needs: [],
     files: "scripts/check.ts",
     run: runCheckSuite,

@@ -1,4 +1,4 @@
-import { createSocket, type Socket } from "node:dgram";
+import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { once } from "node:events";
 
 import type { LinkCallbacks, LinkSignal } from "@parley/core";
@@ -55,22 +55,25 @@ export class DatagramTap implements AsyncDisposable {
 
   async #standFor(port: number): Promise<number> {
     const front = await this.#bound();
-    const backs = new Map<number, Promise<Socket>>();
-    front.on("message", (bytes, { port: source }) => {
+    const backs = new Map<string, Promise<Socket>>();
+    front.on("message", (bytes, source) => {
       this.datagrams.push(bytes);
-      const back = backs.get(source) ?? this.#back(front, source);
-      backs.set(source, back);
+      const name = `${source.address}:${source.port}`;
+      const back = backs.get(name) ?? this.#back(front, port, source);
+      backs.set(name, back);
       void back.then((socket) => socket.send(bytes, port, loopback));
     });
     return front.address().port;
   }
 
   /** By which the other side answers one of those who send here. */
-  async #back(front: Socket, source: number): Promise<Socket> {
+  async #back(front: Socket, port: number, source: RemoteInfo): Promise<Socket> {
     const back = await this.#bound();
-    back.on("message", (bytes) => {
+    back.on("message", (bytes, from) => {
+      // Others have heard of this address, but only what stands behind the front is answered for.
+      if (from.port !== port) return;
       this.datagrams.push(bytes);
-      front.send(bytes, source, loopback);
+      front.send(bytes, source.port, source.address);
     });
     return back;
   }

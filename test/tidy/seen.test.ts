@@ -12,13 +12,14 @@ const titles = filesMatching("test/e2e/what-the-registry-sees.test.ts", "test/fo
   .flatMap((path) => [...readText(path).matchAll(/^ *it\(\s*"([^"]+)"/gm)])
   .map((match) => match[1] ?? "");
 
-describe(page, () => {
+describe("docs/what-the-registry-sees.md", () => {
   it("has a row of five cells for everything, and each names its test", () => {
     expect(rows.filter((cells) => cells.length !== 5)).toEqual([]);
     expect(titlesNamed.filter((title) => title === undefined)).toEqual([]);
   });
 
   it("names tests that exist, and every test of the capture has its row", () => {
-    expect(titlesNamed.toSorted()).toEqual(titles.toSorted());
+    expect(new Set(titlesNamed)).toEqual(new Set(titles));
+    expect(titlesNamed).toHaveLength(titles.length);
   });
 });

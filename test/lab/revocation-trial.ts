@@ -4,7 +4,7 @@ import type { DeviceEvent } from "@parley/client";
  * a peer from which the registry's word is kept.
  */
 import { systemClock } from "@parley/core";
-import type { Path } from "@parley/protocol";
+import { isParleyError, type Path } from "@parley/protocol";
 import type { AttachedDevice } from "@parley/sidecar";
 
 import type { NatKind } from "../../packages/cli/src/stun/nat-kind.ts";
@@ -23,7 +23,7 @@ export interface RevokedAtPeer {
   readonly closedMs: number | undefined;
   /** Until the last message of the revoked one was handled here; 0 when none was after the act. */
   readonly lastHandledMs: number;
-  /** Whether it takes nothing any more to be sent there. */
+  /** Whether it refuses to send there. */
   readonly refuses: boolean;
 }
 
@@ -52,7 +52,6 @@ const steadyMs = 500;
 /** Long past the demand: what has not happened then does not happen. */
 const waitMs = 5000;
 const linkWaitMs = 8000;
-const refusalWaitMs = 1000;
 
 export async function tryRevocation(mesh: LabMesh, internet: Internet): Promise<RevocationResult> {
   await using trial = await RevocationTrial.prepare(mesh, internet);
@@ -180,12 +179,10 @@ class WatchedPeer {
   }
 
   async result(start: number): Promise<RevokedAtPeer> {
-    const accepted = this.device.send(this.#victim, "x").then(
-      () => true,
-      () => false,
+    const refusal: unknown = await this.device.send(this.#victim, "x").then(
+      () => undefined,
+      (error: unknown) => error,
     );
-    // One that the registry does not answer asks it for long, and sends nothing meanwhile.
-    const isAccepted = await Promise.race([accepted, lasting(refusalWaitMs).then(() => false)]);
     return {
       name: this.host.name,
       path: this.path,
@@ -193,7 +190,7 @@ class WatchedPeer {
       knownMs: since(start, this.#knownAt),
       closedMs: since(start, this.#closedAt),
       lastHandledMs: Math.max(0, this.#handledAt - start),
-      refuses: !isAccepted,
+      refuses: isParleyError(refusal) && refusal.code === "revoked",
     };
   }
 

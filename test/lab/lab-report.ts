@@ -62,7 +62,7 @@ export const describeCut = (cut: CutResult): string =>
   `${cut.handled} of ${cut.sent} messages handled, ${cut.wrong} out of order.`;
 
 export const describeRevocation = ({ acceptedMs, sessionMs, peers }: RevocationResult): string =>
-  `Revocation: taken by the registry after ${rounded(acceptedMs)}, the session ended after ${rounded(sessionMs)}; ` +
+  `Revocation, from the operator's act: taken by the registry after ${rounded(acceptedMs)}, the session ended after ${rounded(sessionMs)}; ` +
   `${peers.map(describeRevokedAt).join("; ")}.`;
 
 function describeRevokedAt({ name, path, withheld, knownMs, closedMs, lastHandledMs }: RevokedAtPeer): string {

@@ -17,18 +17,18 @@ export interface RevokedAtPeer {
   readonly path: Path;
   /** Whether the registry's word was kept from it, so that it could hear from another peer only. */
   readonly withheld: boolean;
-  /** From the operator's act until it knew; undefined when it never did. */
+  /** Until it knew; undefined when it never did. */
   readonly knownMs: number | undefined;
   /** Until its link was closed; undefined when it never was, or when there was none. */
   readonly closedMs: number | undefined;
-  /** Until the last message of the revoked one was handled here; 0 when none was after the act. */
+  /** Until the last message of the revoked one was handled here; 0 when none was. */
   readonly lastHandledMs: number;
   /** Whether it refuses to send there. */
   readonly refuses: boolean;
 }
 
 export interface RevocationResult {
-  /** Until the registry had taken the list. */
+  /** From the operator's act until it heard that the registry took the list. All other times begin at the act, too. */
   readonly acceptedMs: number;
   /** Until the session of the revoked one had ended; undefined when it did not. */
   readonly sessionMs: number | undefined;
@@ -48,7 +48,6 @@ const peerKinds = [
 export const revocationKinds: readonly NatKind[] = peerKinds.map(({ kind }) => kind);
 
 const everyMs = 50;
-const steadyMs = 500;
 /** Long past the demand: what has not happened then does not happen. */
 const waitMs = 5000;
 const linkWaitMs = 8000;
@@ -102,7 +101,7 @@ class RevocationTrial implements AsyncDisposable {
     }
     const talk = setInterval(() => this.#talk(), everyMs);
     try {
-      await lasting(steadyMs);
+      await Promise.race([Promise.all(this.#peers.map(({ heard }) => heard)), lasting(linkWaitMs)]);
       return await this.#revoke();
     } finally {
       clearInterval(talk);
@@ -150,6 +149,8 @@ class WatchedPeer {
   readonly device: AttachedDevice;
   readonly #victim: string;
   readonly #leave: () => void;
+  /** Resolves once it has handled something of the one that will be revoked. */
+  readonly heard: Promise<void>;
   readonly #known = Promise.withResolvers<void>();
   readonly #closed = Promise.withResolvers<void>();
   #knownAt: number | undefined;
@@ -163,8 +164,12 @@ class WatchedPeer {
     this.device = device;
     this.#victim = victim;
     device.watch((event) => this.#take(event));
+    const heard = Promise.withResolvers<void>();
+    this.heard = heard.promise;
     this.#leave = device.onMessage(({ from }) => {
-      if (from.member === victim) this.#handledAt = performance.now();
+      if (from.member !== victim) return;
+      this.#handledAt = performance.now();
+      heard.resolve();
     });
   }
 

@@ -26,7 +26,7 @@ const budgets = {
   throughMs: 2000,
   /** Between two messages handled while the link goes back to direct. */
   gapMs: 500,
-  /** From the operator's act until a revoked member is out, wherever there is a connection. */
+  /** From when the registry took the list until a revoked member is out, wherever there is a connection. */
   revokedMs: 1000,
 } as const;
 
@@ -80,12 +80,16 @@ export function judgeCut({ throughMs, backMs, gapMs, sent, handled, wrong: unord
 }
 
 /** Everything within a second: the session's end, and at each peer its knowing, the end of the link and of what is handled. */
-export function judgeRevocation({ sessionMs, peers }: RevocationResult): readonly Finding[] {
+export function judgeRevocation({ acceptedMs, sessionMs, peers }: RevocationResult): readonly Finding[] {
   const within = (what: string, ms: number | undefined): readonly Finding[] => {
     if (ms === undefined) return [wrong(`revocation: ${what} never came`)];
-    return ms < budgets.revokedMs
+    return ms - acceptedMs < budgets.revokedMs
       ? []
-      : [slow(`revocation: ${what} after ${Math.round(ms)} ms, budget ${budgets.revokedMs} ms`)];
+      : [
+          slow(
+            `revocation: ${what} ${Math.round(ms - acceptedMs)} ms after the registry took it, budget ${budgets.revokedMs} ms`,
+          ),
+        ];
   };
   return [
     ...within("the end of the session", sessionMs),

@@ -1,4 +1,5 @@
 import type {
+  ApiKey,
   BlobRef,
   Call,
   CallEvent,
@@ -50,6 +51,15 @@ type Facts = ReturnType<typeof facts>;
 /** What a new device asks with. */
 const enrolmentAsk = { key: fixedId(32, 44), seal: fixedId(32, 45), label: "phone", iat: time, proof: fixedId(32, 46) };
 
+const apiKey: ApiKey = {
+  key: "0123456789Ab",
+  name: "ci",
+  scopes: ["directory:read"],
+  addresses: ["10.0.0.0/8", "2001:db8::1"],
+  created: time,
+  expires: time + 86_400_000,
+};
+
 function requestBodies(signers: FixedSigners, compacts: Compacts): { readonly [Type in RequestType]: RequestBody<Type> } {
   return {
     "directory.find": { skill: "search", tag: "documents", text: "library", kind: "agent", live: true, limit: 10, after: "abc" },
@@ -68,14 +78,17 @@ function requestBodies(signers: FixedSigners, compacts: Compacts): { readonly [T
     "pairing.list": { limit: 10, after: "abc" },
     "pairing.approve": { pairing: id16, admission: compacts.admission },
     "pairing.reject": { pairing: id16, reason: "unknown" },
-    "revocations.publish": { revocations: compacts.revocations },
+    "order.publish": { type: "revocations", statement: compacts.revocations },
     "mailbox.ack": { offset: 17 },
     "inbox.release": { generation: 2 },
     "mailbox.refuse": { offset: 17, code: "cannot_open" },
     "mailbox.dead.list": { after: 3, limit: 10 },
     "mailbox.dead.remove": { offsets: [17, 19] },
     "mailbox.dead.redeliver": { offset: 17 },
-    "token.get": {},
+    "token.get": { audience: "https://ci.example.org" },
+    "key.create": { name: "ci", scopes: ["directory:read"], lifeMs: 86_400_000, addresses: ["10.0.0.0/8", "2001:db8::1"] },
+    "key.list": {},
+    "key.revoke": { key: apiKey.key },
     ...channelRequestBodies(signers, compacts),
     ping: {},
   };
@@ -99,7 +112,7 @@ function replyBodies(signers: FixedSigners, { entry, invite, pending }: Facts, c
     "pairing.list": { pending: [pending], next: "abc" },
     "pairing.approve": {},
     "pairing.reject": {},
-    "revocations.publish": {},
+    "order.publish": {},
     "mailbox.ack": {},
     "inbox.release": {},
     "mailbox.refuse": {},
@@ -122,6 +135,9 @@ function replyBodies(signers: FixedSigners, { entry, invite, pending }: Facts, c
     "mailbox.dead.remove": { removed: 2 },
     "mailbox.dead.redeliver": { offset: 21 },
     "token.get": { token: compacts.token, expires: time + 300_000 },
+    "key.create": { key: apiKey, text: `pak_${apiKey.key}_${"0".repeat(38)}` },
+    "key.list": { keys: [{ ...apiKey, used: time + 1000 }] },
+    "key.revoke": {},
     ...channelReplyBodies(signers, compacts),
     ping: { time },
   };
@@ -133,7 +149,8 @@ function pushBodies(signers: FixedSigners, { record, presence, pending, error }:
     "frame.results": { results: [{ frame: id16, state: "refused", error }] },
     presence: { member, devices: [presence] },
     "member.changed": { member, record },
-    revocations: { revocations: compacts.revocations },
+    order: { type: "policy", statement: compacts.policy },
+    holds: { holds: compacts.holds },
     operators: { operators: [compacts.genesis, compacts.operators] },
     "pairing.pending": pending,
     "device.pending": { enrolment: id16, request: enrolmentAsk },
@@ -177,7 +194,11 @@ function routeBodies(signers: FixedSigners, compacts: Compacts): { readonly [Nam
   };
 }
 
-function routeReplies(signers: FixedSigners, compacts: Compacts): { readonly [Name in JsonRouteName]: object } {
+function routeReplies(
+  signers: FixedSigners,
+  compacts: Compacts,
+  replies: ReturnType<typeof replyBodies>,
+): { readonly [Name in JsonRouteName]: object } {
   const { id: node, publicKey: key } = signers.node;
   const nodeInfo = { node, key, mesh: fixedId(32, 34), operators: [compacts.genesis], certificate: compacts.node, time };
   const pairing = { pairing: id16, state: "admitted", reason: "known", admission: compacts.admission };
@@ -195,6 +216,23 @@ function routeReplies(signers: FixedSigners, compacts: Compacts): { readonly [Na
     putBlob: { stored: true, expires: vectorExpiry },
     deleteBlob: { deleted: true },
     blobUsage: { bytes: 1_048_592, count: 1 },
+    jwks: {
+      keys: [
+        {
+          kty: "OKP",
+          crv: "Ed25519",
+          x: signers.token.publicKey,
+          kid: signers.token.id,
+          use: "sig",
+          alg: "EdDSA",
+          statement: compacts["token-key"],
+        },
+      ],
+    },
+    v1Members: replies["directory.find"],
+    v1Member: replies["directory.get"],
+    v1Channels: replies["channel.list"],
+    v1Posts: replies["channel.read"],
   };
 }
 
@@ -275,13 +313,14 @@ function invalidRequests(): readonly { readonly name: string; readonly text: str
 export function messageVectors(signers: FixedSigners, statements: Readonly<Record<StatementType, StatementVector>>): object {
   const compacts = Object.fromEntries(Object.entries(statements).map(([type, { compact }]) => [type, compact])) as Compacts;
   const known = facts(signers, compacts);
+  const replies = replyBodies(signers, known, compacts);
   return {
     handshake: handshake(signers, compacts),
     requests: requestBodies(signers, compacts),
-    replies: replyBodies(signers, known, compacts),
+    replies,
     pushes: pushBodies(signers, known, compacts),
     routeBodies: routeBodies(signers, compacts),
-    routeReplies: routeReplies(signers, compacts),
+    routeReplies: routeReplies(signers, compacts, replies),
     envelopeBodies: envelopeBodies(known.error, compacts),
     invalidRequests: invalidRequests(),
   };

@@ -119,7 +119,39 @@ export async function validStatements(signers: FixedSigners): Promise<Readonly<R
       content: { type: "text", text: "hello" },
     }),
     invitation: await sign("invitation", "device", { mesh, channel: fixedId(32, 51), member: second.id, by: member.id, iat }),
-    token: await sign("token", "node", { mesh, member: member.id, device: device.id, session: fixedId(16, 23), aud: "http", iat, exp: iat + 300_000 }),
+    approval: await sign("approval", "device", { mesh, by: member.id, decision: "granted", digests: [fixedId(32, 61)], iat, exp }),
+    standing: await sign("standing", "device", { mesh, id: fixedId(16, 62), by: member.id, callee: second.id, skill: "search", caller: member.id, uses: 10, iat, exp }),
+    policy: await sign("policy", "operator", {
+      mesh,
+      number: 1,
+      policy: {
+        tags: { build: ["@librarian"] },
+        rules: [{ allow: ["call"], who: ["role:member"], to: ["tag:build"], skills: ["search", "read-*"], approval: { quorum: 2 } }, { deny: ["post"], channels: ["#general"] }],
+        budgets: [{ who: ["kind:agent"], messages: { hour: 100 } }],
+      },
+      iat,
+    }),
+    restrictions: await sign("restrictions", "operator", {
+      mesh,
+      number: 1,
+      restrictions: [{ member: second.id, kind: "muted", at: iat, until: exp, reason: "too loud" }, { kind: "paused", at: iat }],
+      iat,
+    }),
+    holds: await sign("holds", "node", { mesh, node: node.id, number: 1, held: [{ member: second.id, code: "over_budget", until: exp }], iat }),
+    usage: await sign("usage", "device", { mesh, member: member.id, device: device.id, number: 1, taken: [{ member: second.id, messages: 3 }], used: { tokens: 10, money: 5 }, iat }),
+    "token-key": await sign("token-key", "node", { mesh, node: node.id, key: signers.token.publicKey, iat, exp: iat + 86_700_000 }),
+    token: await sign("token", "token", {
+      iss: `parley:${mesh}`,
+      sub: member.id,
+      aud: "http",
+      jti: fixedId(16, 56),
+      iat: iat / 1000,
+      nbf: iat / 1000,
+      exp: iat / 1000 + 300,
+      mesh,
+      device: device.id,
+      session: fixedId(16, 23),
+    }),
   };
 }
 

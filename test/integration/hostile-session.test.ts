@@ -90,13 +90,13 @@ describe("a session with a hostile registry", () => {
     await using mesh = await hostileScene();
     const { joined, proxy, scope, events } = mesh;
     await scope.mesh.revoke("carol");
-    await until(() => joined.trust.revocationNumber >= 1);
-    const first = joined.trust.revocations ?? "";
+    await until(() => joined.trust.orderNumbers.revocations >= 1);
+    const first = joined.trust.orders.revocations ?? "";
     await scope.mesh.revoke("dave");
-    await until(() => joined.trust.revocationNumber >= 2);
-    proxy.inject({ type: "revocations", body: { revocations: first } });
+    await until(() => joined.trust.orderNumbers.revocations >= 2);
+    proxy.inject({ type: "order", body: { type: "revocations", statement: first } });
     await events.refused("stale_statement");
-    expect(joined.trust.revocationNumber).toBe(2);
+    expect(joined.trust.orderNumbers.revocations).toBe(2);
     proxy.welcome = (welcome) => ({ ...welcome, revocations: first });
     proxy.break();
     expect(await events.session("stopped")).toMatchObject({ error: { code: "stale_statement" } });
@@ -111,7 +111,7 @@ describe("a session with a hostile registry", () => {
     const { alice, carol, joined, proxy, scope, entry } = mesh;
     const before = await entry(carol);
     await scope.mesh.revoke("carol");
-    await until(() => joined.trust.revocationNumber >= 1);
+    await until(() => joined.trust.orderNumbers.revocations >= 1);
     proxy.answer = (type) => (type === "directory.get" ? before : undefined);
     await expect(alice.memberOf("@carol")).rejects.toMatchObject({ code: "revoked" });
     await expect(alice.send("@carol", "hello")).rejects.toMatchObject({ code: "revoked" });

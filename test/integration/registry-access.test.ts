@@ -62,8 +62,9 @@ describe("the table of access", () => {
 
   it("lets nobody in who was revoked", async () => {
     const bob = await mesh.admit("bob");
-    await mesh.operator.request("revocations.publish", {
-      revocations: await mesh.operator.identity.revoke(mesh.mesh, 1, [bob.member]),
+    await mesh.operator.request("order.publish", {
+      type: "revocations",
+      statement: await mesh.operator.identity.revoke(mesh.mesh, 1, [bob.member]),
     });
     await expect(mesh.open(bob)).rejects.toMatchObject({ code: "revoked" });
   });
@@ -91,7 +92,7 @@ const bodies: Readonly<Record<string, unknown>> = {
   "invite.cancel": { invite: id16 },
   "pairing.approve": { pairing: id16, admission: "a.b.c" },
   "pairing.reject": { pairing: id16 },
-  "revocations.publish": { revocations: "a.b.c" },
+  "order.publish": { type: "revocations", statement: "a.b.c" },
   "mailbox.ack": { offset: 0 },
   "inbox.release": { generation: 1000 },
   "mailbox.refuse": { offset: 0, code: "cannot_open" },
@@ -114,4 +115,6 @@ const bodies: Readonly<Record<string, unknown>> = {
   "group.commits": { ...inChannel, from: 0 },
   "group.info": inChannel,
   "blocks.set": { blocked: [] },
+  "key.create": { name: "ci", scopes: ["directory:read"] },
+  "key.revoke": { key: "0".repeat(12) },
 };

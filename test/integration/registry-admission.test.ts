@@ -326,9 +326,9 @@ describe("revocation", () => {
     const bob = await mesh.join("bob");
     const carol = await mesh.join("carol");
     const revocations = await mesh.operator.identity.revoke(mesh.mesh, 1, [bob.identity.member]);
-    await mesh.operator.request("revocations.publish", { revocations });
-    expect(await bob.nextPush("revocations")).toEqual({ revocations });
-    expect(await carol.nextPush("revocations")).toEqual({ revocations });
+    await mesh.operator.request("order.publish", { type: "revocations", statement: revocations });
+    expect(await bob.nextPush("order")).toEqual({ type: "revocations", statement: revocations });
+    expect(await carol.nextPush("order")).toEqual({ type: "revocations", statement: revocations });
     expect(errorCodeOfClose((await bob.closed).code)).toBe("revoked");
     await expect(mesh.open(bob.identity)).rejects.toMatchObject({ code: "revoked" });
     await expect(mesh.pair(bob.identity, await mesh.invite())).rejects.toMatchObject({ code: "revoked" });
@@ -348,7 +348,7 @@ describe("revocation", () => {
     const [bob, carol] = [await mesh.admit("bob"), await mesh.admit("carol")];
     const { identity } = mesh.operator;
     const publish = async (revocations: Promise<string>): Promise<unknown> =>
-      mesh.operator.request("revocations.publish", { revocations: await revocations });
+      mesh.operator.request("order.publish", { type: "revocations", statement: await revocations });
     await expect(publish(identity.revoke(mesh.mesh, 2, [bob.member]))).rejects.toMatchObject({
       code: "stale_statement",
     });

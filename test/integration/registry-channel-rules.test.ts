@@ -214,7 +214,7 @@ describe("a member that is revoked", () => {
     const { channel } = (await eve.request("channel.create", { name: "of-eve", kind: "public" })).channel;
     await bob.request("channel.join", { channel });
     const revocations = await mesh.operator.identity.revoke(mesh.mesh, 1, [eve.identity.member]);
-    await mesh.operator.request("revocations.publish", { revocations });
+    await mesh.operator.request("order.publish", { type: "revocations", statement: revocations });
     let event = await bob.nextPush("channel.event");
     while (event.what !== "removed") event = await bob.nextPush("channel.event");
     expect(event.member).toBe(eve.identity.member);

@@ -156,7 +156,7 @@ describe("the group of an encrypted channel", () => {
     await letIn(bob);
     await commit(bob, 0, [alice, bob]);
     const revocations = await mesh.operator.identity.revoke(mesh.mesh, 1, [bob.identity.member]);
-    await mesh.operator.request("revocations.publish", { revocations });
+    await mesh.operator.request("order.publish", { type: "revocations", statement: revocations });
     await bob.closed;
     expect((await alice.post(channel, sealed(1))).error?.code).toBe("group_changed");
     await commit(alice, 1, [alice]);

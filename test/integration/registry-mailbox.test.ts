@@ -277,8 +277,9 @@ describe("a mailbox", () => {
     const carol = await mesh.join("carol");
     bob.sendFrame(carol.identity, bytes(1), { store: true });
     await carol.nextDelivery();
-    await mesh.operator.request("revocations.publish", {
-      revocations: await mesh.operator.identity.revoke(mesh.mesh, 1, [carol.identity.member]),
+    await mesh.operator.request("order.publish", {
+      type: "revocations",
+      statement: await mesh.operator.identity.revoke(mesh.mesh, 1, [carol.identity.member]),
     });
     expect(errorCodeOfClose((await carol.closed).code)).toBe("revoked");
     await expect.poll(async () => (await registry.stores.log.streams("mailbox/")).names).toEqual([]);

@@ -50,7 +50,7 @@ describe("a registry that is killed", () => {
     const carol = await mesh.admit("carol");
     const gone = await mesh.admit("gone");
     const revocations = await mesh.operator.identity.revoke(mesh.mesh, 1, [gone.member]);
-    await mesh.operator.request("revocations.publish", { revocations });
+    await mesh.operator.request("order.publish", { type: "revocations", statement: revocations });
     const code = await mesh.operator.request("invite.create", { kind: "code" });
     const dan = await TestIdentity.create("dan");
     const { pairing } = await mesh.pair(dan, await mesh.invite());

@@ -52,8 +52,9 @@ describe("between a proof and its welcome", () => {
     const { arrived, letGo } = held.hold();
     const opening = outcomeOf(mesh.open(bob));
     await arrived;
-    await mesh.operator.request("revocations.publish", {
-      revocations: await mesh.operator.identity.revoke(mesh.mesh, 1, [bob.member]),
+    await mesh.operator.request("order.publish", {
+      type: "revocations",
+      statement: await mesh.operator.identity.revoke(mesh.mesh, 1, [bob.member]),
     });
     letGo();
     expect(await opening).toBe("revoked");

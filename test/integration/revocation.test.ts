@@ -28,7 +28,7 @@ describe("a revocation", () => {
     await device.stop();
     for (const registry of ["withholds", "away"] as const) {
       await using proxy = await RegistryProxy.start(scope.mesh.origin);
-      proxy.push = (type) => type !== "revocations";
+      proxy.push = (type) => type !== "order";
       const bob = await scope.opened(joined, { registry: proxy.origin, links: { factory: scope.control() } });
       const events = new Events(bob);
       await bob.start();
@@ -54,7 +54,7 @@ describe("a revocation", () => {
     for (const one of members)
       for (const other of members) if (one !== other) await one.device.connect(other.device.member);
     await scope.mesh.revoke("carol");
-    for (const { joined } of members) await until(() => joined.trust.revocationNumber >= 1);
+    for (const { joined } of members) await until(() => joined.trust.orderNumbers.revocations >= 1);
     for (const one of members)
       for (const other of members) if (one !== other) await one.device.ping(other.device.member, { paths: ["direct"] });
     expect(members.flatMap(({ events }) => events.refusals)).toEqual([]);

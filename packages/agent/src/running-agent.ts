@@ -1,6 +1,13 @@
 import type { DeviceApi, IncomingMessage, IncomingTask, LogLine } from "@parley/client";
 import { type Clock, systemClock } from "@parley/core";
-import { type AgentCard, isParleyError, type Part, ParleyError, toParleyError } from "@parley/protocol";
+import {
+  type AgentCard,
+  type ApprovalNeed,
+  isParleyError,
+  type Part,
+  ParleyError,
+  toParleyError,
+} from "@parley/protocol";
 
 import { cardOf } from "./agent-card.ts";
 import { AgentChannels, type Mention } from "./agent-channels.ts";
@@ -96,10 +103,11 @@ class AgentRuntime {
     return this.#slots.size;
   }
 
-  /** Refuses a task before it starts. */
-  admit(skill: string): void {
-    this.#skillOf(skill);
+  /** Refuses a task before it starts, or says what a person has to allow first. */
+  admit(id: string): ApprovalNeed | undefined {
+    const { approval } = this.#skillOf(id);
     this.#slots.check();
+    return approval;
   }
 
   stop(): Promise<number> {
@@ -181,6 +189,13 @@ class AgentRuntime {
         signal.throwIfAborted();
         const artifactId = artifact.artifactId ?? `part-${++artifacts}`;
         await task.artifact({ artifactId, ...describe(artifact), parts: partsOf(artifact) }, options);
+      },
+      ask: async (question, { of, withinMs } = {}) => {
+        const member = of === undefined ? undefined : (await device.memberOf(of)).member;
+        return task.ask(question, {
+          ...(member === undefined ? {} : { of: member }),
+          ...(withinMs === undefined ? {} : { withinMs }),
+        });
       },
       log: (level, event, fields) => log(level, event, { skill: task.skill, task: task.id, ...fields }),
       mesh: createMesh(device, { signal, deadline }),

@@ -32,6 +32,11 @@ export interface SkillContext {
     artifact: SkillArtifact,
     options?: { readonly append?: boolean; readonly lastChunk?: boolean },
   ) => Promise<void>;
+  /**
+   * Asks the caller something in the middle of the task, or with `of` (`"@name"`) a person, and waits for the words that answer: an
+   * hour, unless `withinMs` says another. The time limit does not run meanwhile. Rejects with `approval_expired`, or as `signal` does.
+   */
+  readonly ask: (question: string, options?: { readonly of?: string; readonly withinMs?: number }) => Promise<string>;
   /** Structured log line; leave content and secrets out. */
   readonly log: LogLine;
   /** The other members. Delegations end with this task. */

@@ -459,4 +459,58 @@ export const commandTable: readonly CommandRow[] = [
     examples: ["parley doctor", "parley doctor --json", "parley doctor --to @librarian"],
     load: () => import("./commands/doctor.ts"),
   },
+  {
+    path: ["key", "create"],
+    summary: "Makes an API key, by which a script asks the registry in this member's name; shown once",
+    options: [
+      { name: "name", value: "NAME", means: "what it is for" },
+      {
+        name: "scope",
+        value: "SCOPES",
+        means:
+          "what it may do, separated by commas: directory:read, channels:read, metrics:read, blobs:read, blobs:write",
+        repeatable: true,
+      },
+      { name: "life", value: "TIME", means: "how long it lives, at most 365d (default: 90d)" },
+      {
+        name: "from",
+        value: "ADDRESSES",
+        means: "addresses or ranges that it is good from, separated by commas (default: any)",
+        repeatable: true,
+      },
+    ],
+    examples: [
+      "parley key create --name ci --scope directory:read",
+      "parley key create --name prometheus --scope metrics:read --life 365d --from 10.0.0.0/8",
+      "parley key create --name backup --scope blobs:read,channels:read --json",
+    ],
+    load: () => import("./commands/key-create.ts"),
+  },
+  {
+    path: ["key", "list"],
+    summary: "Lists this member's API keys",
+    examples: ["parley key list", "parley key list --json"],
+    load: () => import("./commands/key-list.ts"),
+  },
+  {
+    path: ["key", "revoke"],
+    summary: "Ends an API key at once; an operator ends anybody's",
+    arguments: [{ name: "key", means: "its id, from parley key list" }],
+    examples: ["parley key revoke 4fXk2QmVbT9z"],
+    load: () => import("./commands/key-revoke.ts"),
+  },
+  {
+    path: ["session-token"],
+    summary: "Prints a session token of this device, good for five minutes",
+    options: [
+      {
+        name: "audience",
+        value: "NAME",
+        means:
+          "the service that it is for and that verifies it by the registry's published keys (default: the registry)",
+      },
+    ],
+    examples: ["parley session-token", "parley session-token --audience https://ci.example.org"],
+    load: () => import("./commands/session-token.ts"),
+  },
 ];

@@ -27,6 +27,7 @@ const groupSummaries: Readonly<Record<string, string>> = {
   delivery: "Find messages, see what became of them, try again, forget",
   device: "Add, list and take away devices of this member",
   turn: "Configure a TURN server",
+  key: "Let scripts ask the registry in this member's name",
   "door-token": "Let programs without a key come in through the plain door",
   attachment: "Fetch what is attached to messages",
   invite: "Open, list and cancel invites",

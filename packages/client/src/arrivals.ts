@@ -2,6 +2,7 @@
 import { ParleyError, type Path, toParleyError } from "@parley/protocol";
 
 import type { Directory } from "./directory.ts";
+import type { Gate } from "./gate.ts";
 import type { MemberView } from "./member-view.ts";
 import type { Notices } from "./notices.ts";
 import type { Peer } from "./peer.ts";
@@ -20,6 +21,7 @@ export interface ArrivalsOptions {
   readonly sleep: SleepWatch;
   readonly traffic: Traffic;
   readonly notices: Notices;
+  readonly gate: Gate;
 }
 
 export class Arrivals {
@@ -51,8 +53,11 @@ export class Arrivals {
   /** An opened frame. Resolves when what is durable in it is on disk. */
   onRelayed(frame: RelayedFrame): Promise<void> | void {
     if (this.#closed) throw new ParleyError("closed");
-    const { peers, traffic, sections } = this.#options;
+    const { peers, traffic, sections, gate } = this.#options;
     const peer = peers.peer(frame.sender, frame.device);
+    // What the registry stored it took while it was allowed.
+    const refusal = frame.mailbox === undefined ? gate.refusalOf(peer.member) : undefined;
+    if (refusal !== undefined) throw refusal;
     const path = this.#wasStored(frame) ? "mailbox" : "relay";
     traffic.received(path, frame.frame.length);
     return sections.frame(peer, frame.frame, {
@@ -63,8 +68,13 @@ export class Arrivals {
   }
 
   onLinkFrame(peer: Peer, bytes: Uint8Array, path: Path): void {
-    const { sleep, traffic, sections, notices } = this.#options;
+    const { sleep, traffic, sections, notices, gate, peers } = this.#options;
     if (sleep.look()) return;
+    const refusal = gate.refusalOf(peer.member);
+    if (refusal !== undefined) {
+      notices.refused(refusal, peer.member.name);
+      return peers.links.refuse(peer);
+    }
     traffic.received(path, bytes.length);
     try {
       const kept = sections.frame(peer, bytes, { path, redelivered: false, fromMailbox: false });

@@ -1,5 +1,5 @@
 /**
- * What becomes of a durable stream when the registry says that its recipient blocked this member: what went no other way
+ * What becomes of a durable stream when the registry says that its recipient blocked this member, or that the policy denies it: what went no other way
  * ends, as it does when a device of the recipient refuses it. What a device has, or may have, is for that device to answer.
  */
 import type { OutboundStream } from "@parley/core";

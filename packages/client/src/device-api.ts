@@ -1,4 +1,4 @@
-import type { DeliveryQuery, LinkFactory, LinkRoute } from "@parley/core";
+import type { DeliveryQuery, LinkFactory, LinkRoute, Restriction } from "@parley/core";
 import type {
   AgentCard,
   Availability,
@@ -11,6 +11,7 @@ import type {
   RequestType,
 } from "@parley/protocol";
 
+import type { ApprovalApi, ApprovalEvent } from "./approvals/approval-api.ts";
 import type { AttachOptions, TransferOptions } from "./blobs/attachments.ts";
 import type { ContentSink } from "./blobs/content-sink.ts";
 import type { ContentSource } from "./blobs/content-source.ts";
@@ -71,7 +72,10 @@ export type DeviceEvent =
   /** Somebody used a device link of this member. */
   | { readonly type: "device-pending"; readonly enrolment: string; readonly request: EnrolmentAsk }
   | { readonly type: "refused"; readonly code: ErrorCode; readonly message: string; readonly from?: string }
-  | { readonly type: "revoked"; readonly member: string };
+  | { readonly type: "revoked"; readonly member: string }
+  | ApprovalEvent
+  /** An operator paused, stopped, muted or banned this member; undefined when that is over. */
+  | { readonly type: "restricted"; readonly restriction: Restriction | undefined };
 
 /** One running place of a member: session, links, streams and calls behind one small surface. */
 export interface DeviceApi {
@@ -127,8 +131,12 @@ export interface DeviceApi {
   /** What the device has counted since its process started. */
   metrics(): Promise<readonly MetricSample[]>;
 
+  /** What waits for this member's word, and its answers. */
+  readonly approvals: ApprovalApi;
   /** Delegates to one member, or to the least loaded live holder of the skill when `to` is undefined. Never to itself. */
   delegate(to: string | undefined, request: DelegateRequest): Promise<TaskRun>;
+  /** Answers what the agent of a task that this device began asks its caller. Throws `task_not_found`. */
+  replyToTask(task: string, text: string): Promise<void>;
   /** Takes tasks from others. */
   serve(handler: TaskHandler, admit?: TaskAdmission): void;
   publishCard(card: AgentCard): Promise<void>;

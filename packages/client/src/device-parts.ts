@@ -9,6 +9,7 @@ import {
   type Journal,
   type JournalState,
   type MeshTrust,
+  type PolicyMember,
   type Random,
   systemClock,
   systemRandom,
@@ -22,7 +23,10 @@ import { DeviceEnding } from "./device-ending.ts";
 import type { DeviceOptions } from "./device-options.ts";
 import { Directory } from "./directory.ts";
 import { Exchanges } from "./exchanges.ts";
+import { Gate } from "./gate.ts";
+import { Holds } from "./holds.ts";
 import { Intake } from "./intake.ts";
+import type { KeptState } from "./kept-state.ts";
 import { KnownNames } from "./known-names.ts";
 import { LinkOpener } from "./link-opener.ts";
 import { DeviceMetrics } from "./metrics.ts";
@@ -39,6 +43,7 @@ import { Relay } from "./relay.ts";
 import { SectionHandler } from "./section-handler.ts";
 import { Session } from "./session.ts";
 import { SleepWatch } from "./sleep-watch.ts";
+import { Standing } from "./standing.ts";
 import { TaskPlacement } from "./tasks/task-placement.ts";
 import { Traffic } from "./traffic.ts";
 import { WriteAgain } from "./write-again.ts";
@@ -50,6 +55,7 @@ export class DeviceParts {
   readonly journal: Journal;
   readonly trust: MeshTrust;
   readonly contacts: ContactBook;
+  readonly kept: KeptState;
   readonly notices: Notices;
   readonly metrics = new DeviceMetrics();
   readonly traffic = new Traffic(this.metrics);
@@ -70,20 +76,24 @@ export class DeviceParts {
   readonly recipients: Recipients;
   readonly exchanges: Exchanges;
   readonly news: RegistryNews;
+  readonly holds: Holds;
+  readonly gate: Gate;
+  readonly standing: Standing;
   readonly sections: SectionHandler;
   readonly arrivals: Arrivals;
   readonly ending: DeviceEnding;
   readonly #boot: string;
 
   /** `device` is the one that the parts are of; they do nothing with it before it is made. */
-  constructor(settings: DeviceOptions, state: JournalState, contacts: ContactBook, device: DeviceApi) {
+  constructor(settings: DeviceOptions, state: JournalState, kept: KeptState, device: DeviceApi) {
     const { clock = systemClock, random = systemRandom, journal, trust } = settings;
     this.settings = settings;
     this.clock = clock;
     this.random = random;
     this.journal = journal;
     this.trust = trust;
-    this.contacts = contacts;
+    this.contacts = kept.contacts;
+    this.kept = kept;
     this.notices = new Notices(settings.log);
     const onError = this.notices.failed;
     this.writes = new WriteAgain({ clock, random, onError });
@@ -91,6 +101,8 @@ export class DeviceParts {
     this.own = this.#makeOwn(device);
     this.#boot = toBase64url(random.bytes(16));
     this.sleep = new SleepWatch({ clock, onSlept: (ms) => this.#onSlept(ms) });
+    this.holds = this.#makeHolds();
+    this.gate = this.#makeGate();
     this.session = this.#makeSession();
     this.directory = new Directory({
       session: this.session,
@@ -108,6 +120,7 @@ export class DeviceParts {
     this.placement = new TaskPlacement(this.own.identity.device.id);
     this.pings = new Pings(clock, random);
     this.peers = this.#makePeers(state);
+    this.standing = new Standing(this);
     this.opener = new LinkOpener({
       links: () => this.peers.links,
       clock,
@@ -140,6 +153,35 @@ export class DeviceParts {
     });
   }
 
+  #makeHolds(): Holds {
+    return new Holds({
+      trust: this.trust,
+      node: () => {
+        const { welcome } = this.session;
+        return welcome === undefined ? undefined : { id: welcome.statement.node, key: welcome.nodeKey };
+      },
+      now: () => this.session.registryTime,
+    });
+  }
+
+  #makeGate(): Gate {
+    let met: PolicyMember | undefined;
+    return new Gate({
+      trust: this.trust,
+      holds: this.holds,
+      now: () => this.session.registryTime,
+      own: () => {
+        const { member, name, kind } = this.own.identity;
+        const known = this.directory.known(member)?.verified;
+        if (known !== undefined) return known;
+        const roles = this.session.welcome?.roles ?? [];
+        // The same object for the same facts: answers are remembered by it.
+        if (met?.name !== name || met.roles !== roles) met = { member, name, kind, roles };
+        return met;
+      },
+    });
+  }
+
   #makeSession(): Session {
     return new Session({
       identity: () => this.own.identity,
@@ -150,6 +192,7 @@ export class DeviceParts {
       random: this.random,
       log: this.notices.log,
       connect: this.settings.connect,
+      isSilenced: () => this.gate.isSilenced,
       events: {
         onHeard: () => !this.sleep.look(),
         onState: (state, error, retryInMs) => this.notices.session(state, error, retryInMs),
@@ -191,6 +234,7 @@ export class DeviceParts {
     return new Peers({
       identity: () => this.own.identity,
       trust: this.trust,
+      gate: this.gate,
       boot: this.#boot,
       session: this.session,
       directory: this.directory,
@@ -211,6 +255,7 @@ export class DeviceParts {
         this.sleep.look();
         this.intake.inbox.answerBusy();
         this.intake.receipts.look();
+        if (this.standing.mayChangeByItself) this.standing.look();
       },
       onRestart: (peer) => this.exchanges.onRestart(peer),
       ping: (peer) => this.pings.ping(peer, false),

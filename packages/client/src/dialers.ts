@@ -1,10 +1,11 @@
 /** Makes the dialers of links to other devices: with hellos, servers of the registry, and signals and news for the other side. */
-import type { Clock, IceServer, MeshTrust, Random } from "@parley/core";
+import { type Clock, type IceServer, type MeshTrust, type OrderNumbers, orderTypes, type Random } from "@parley/core";
 import { envelopeKinds, type Gossip, ParleyError, type Signal } from "@parley/protocol";
 
 import { bodyOf } from "./body.ts";
 import type { LinkSettings } from "./device-api.ts";
 import { Dialer } from "./dialer.ts";
+import type { Gate } from "./gate.ts";
 import { IceGrants } from "./ice-grants.ts";
 import type { Identity } from "./identity.ts";
 import { type HelloInput, makeHello, verifyHello } from "./link-hello.ts";
@@ -16,6 +17,7 @@ import type { Session } from "./session.ts";
 export interface DialersOptions {
   readonly identity: () => Identity;
   readonly trust: MeshTrust;
+  readonly gate: Gate;
   readonly boot: string;
   readonly session: Session;
   readonly clock: Clock;
@@ -40,7 +42,8 @@ export class Dialers {
 
   /** A new dialer to a device. */
   make(peer: Peer): Dialer | undefined {
-    const { links, clock, random, identity, boot, trust, session, metrics, onFrame, onOpen, onClosed } = this.#options;
+    const { links, clock, random, identity, boot, trust, gate, session, metrics, onFrame, onOpen, onClosed } =
+      this.#options;
     if (links === undefined) return undefined;
     const input = (link: HelloInput["link"], peerBoot: string): HelloInput => ({
       identity: identity(),
@@ -67,10 +70,14 @@ export class Dialers {
         if (welcome === undefined) throw new ParleyError("lease_expired");
         return makeHello(input(link, peerBoot), welcome);
       },
-      verifyHello: (compact, link, peerBoot) => verifyHello(compact, peer.member, input(link, peerBoot)),
+      verifyHello: (compact, link, peerBoot) => {
+        const refusal = gate.refusalOf(peer.member);
+        if (refusal !== undefined) throw refusal;
+        return verifyHello(compact, peer.member, input(link, peerBoot));
+      },
       onOpen: (open, proven) => {
         peer.attach(open);
-        this.gossip(peer, proven.revocations < trust.revocationNumber);
+        this.gossip(peer, proven.orders);
         onOpen(peer, open);
       },
       onFrame: (bytes, { path }) => onFrame(peer, bytes, path),
@@ -89,13 +96,17 @@ export class Dialers {
     this.#push(peer, envelopeKinds.signal, signal, true);
   }
 
-  /** Passes on what this side has of news: its own device list, and the newest revocation list where the other side's is older. */
-  gossip(peer: Peer, withRevocations: boolean): void {
+  /** Passes on this side's own device list, and the operators' orders where the other side's are older. */
+  gossip(peer: Peer, known: Partial<OrderNumbers>): void {
     const { trust, identity } = this.#options;
-    const { devices } = identity();
-    const revocations = withRevocations ? trust.revocations : undefined;
-    const news: Gossip = { devices, ...(revocations === undefined ? {} : { revocations }) };
-    this.#push(peer, envelopeKinds.gossip, news, false);
+    this.#push(peer, envelopeKinds.gossip, { devices: identity().devices } satisfies Gossip, false);
+    const { orders, orderNumbers } = trust;
+    for (const type of orderTypes) {
+      const order = orders[type];
+      // Each alone: together they may be larger than a frame.
+      if (order !== undefined && (known[type] ?? Infinity) < orderNumbers[type])
+        this.#push(peer, envelopeKinds.gossip, { [type]: order } satisfies Gossip, false);
+    }
   }
 
   /** What the registry granted may be over. */

@@ -7,6 +7,7 @@ import type { Conversations } from "./conversations/conversations.ts";
 import { type ArrivedMessage, idOfEntry, type TakenMessage } from "./conversations/direct-intake.ts";
 import type { IncomingMessage, SendOptions, Sent } from "./delivery.ts";
 import type { Directory } from "./directory.ts";
+import type { Gate } from "./gate.ts";
 import type { Failure, InboxLanes, Waiting } from "./inbox-lanes.ts";
 import type { LinkOpener } from "./link-opener.ts";
 import type { MemberView } from "./member-view.ts";
@@ -29,6 +30,7 @@ export interface DirectMessagesOptions {
   readonly opener: LinkOpener;
   readonly metrics: DeviceMetrics;
   readonly traffic: Traffic;
+  readonly gate: Gate;
   readonly livePeer: (to: MemberView) => Peer;
   /** Resolves when the registry may be asked once more. */
   readonly nextChance: () => Promise<void>;
@@ -65,6 +67,7 @@ export class DirectMessages {
   /** Accepts the body of a message, made before, to a member. */
   async sendBody(view: MemberView, body: Uint8Array, options: SendOptions = {}): Promise<Sent> {
     const peers = this.#options.peers();
+    this.#options.gate.checkOwn(view.verified, { action: "message" });
     this.#options.onMet(view);
     if (options.class === "live") return this.#sendLive(view, body, options);
     for (const peer of peers.takers(view)) if (allowsLinks(options.paths)) peers.links.want(peer);
@@ -97,7 +100,7 @@ export class DirectMessages {
   async onLive({ id, peer, path, created, body }: LiveEnvelope): Promise<void> {
     const { conversations, clock, traffic, onRefused, onError } = this.#options;
     const sender = peer.member;
-    const refusal = conversations.intake.refusalOf(sender.member, { ...this.#head(0), more: false, body });
+    const refusal = conversations.intake.refusalOf(sender, { ...this.#head(0), more: false, body });
     if (refusal !== undefined) return onRefused(new ParleyError(refusal), sender.name);
     const { device } = peer;
     const arrived = { id, sender, device, created, receivedAt: clock.now(), path, body };

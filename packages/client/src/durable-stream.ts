@@ -39,7 +39,7 @@ export interface DurableStreamOptions extends OutboxPageOptions {
   readonly paths?: AllowedPaths | undefined;
   /** Highest number ever given under this key. */
   readonly lastSeq: number;
-  readonly session: Pick<Session, "isOpen" | "registryTime">;
+  readonly session: Pick<Session, "isOpen" | "carries" | "registryTime">;
   readonly relay: () => Pick<Relay, "send">;
   /** The recipient's verified record, fresh enough to seal to. */
   readonly recipient: () => Promise<VerifiedMember>;

@@ -87,7 +87,7 @@ export async function enrolDevice(link: InviteLink, options: EnrolOptions): Prom
     });
   const { record, operators, revocations } = content.data;
   if (operators !== undefined) await trust.acceptOperators(operators);
-  if (revocations !== undefined) await trust.acceptRevocations(revocations);
+  if (revocations !== undefined) await trust.acceptOrder("revocations", revocations);
   const verified = await trust.acceptMember(memberRecordSchema.parse(record), { member: payload.member });
   const identity = await identityOf(verified, payload, own, ask);
   return { registry, trust, identity, admission: record.admission, roles: verified.roles };

@@ -5,6 +5,7 @@
 import { type Clock, type Journal, type JournalState, type MeshTrust, type Random, splitBody } from "@parley/core";
 import { envelopeKinds, knownContent, ParleyError } from "@parley/protocol";
 
+import { ApprovalDesk } from "./approvals/approval-desk.ts";
 import { Attachments } from "./blobs/attachments.ts";
 import { bodyOf } from "./body.ts";
 import { Channels } from "./conversations/channels/channels.ts";
@@ -18,9 +19,11 @@ import type { AllowedPaths } from "./delivery.ts";
 import type { DeviceOptions } from "./device-options.ts";
 import { DirectMessages } from "./direct-messages.ts";
 import type { Directory } from "./directory.ts";
+import type { Gate } from "./gate.ts";
 import { HistoryTransfer } from "./history-transfer.ts";
 import type { Waiting } from "./inbox-lanes.ts";
 import type { Intake } from "./intake.ts";
+import type { KeptState } from "./kept-state.ts";
 import type { KnownNames } from "./known-names.ts";
 import type { LinkOpener } from "./link-opener.ts";
 import type { LiveMessage } from "./live-stream-writer.ts";
@@ -35,6 +38,7 @@ import type { LiveEnvelope } from "./section-handler.ts";
 import { nextChance } from "./session-wait.ts";
 import type { Session } from "./session.ts";
 import { Delegation } from "./tasks/delegation.ts";
+import { TaskApprovals } from "./tasks/task-approvals.ts";
 import { TaskCallee } from "./tasks/task-callee.ts";
 import { TaskCaller } from "./tasks/task-caller.ts";
 import type { TaskPlacement } from "./tasks/task-placement.ts";
@@ -64,6 +68,8 @@ export interface ExchangesOptions {
   readonly recipients: Recipients;
   readonly metrics: DeviceMetrics;
   readonly traffic: Traffic;
+  readonly gate: Gate;
+  readonly kept: KeptState;
   readonly notices: Notices;
 }
 
@@ -74,6 +80,7 @@ export class Exchanges {
   readonly channels: Channels;
   readonly desk: ConversationDesk;
   readonly deliveries: Deliveries;
+  readonly approvals: ApprovalDesk;
   readonly attachments: Attachments;
   readonly caller: TaskCaller;
   readonly callee: TaskCallee;
@@ -92,10 +99,21 @@ export class Exchanges {
     this.channels = this.#makeChannels(state);
     this.desk = this.#makeDesk();
     this.deliveries = this.#makeDeliveries();
+    this.approvals = this.#makeApprovals();
     this.attachments = this.#makeAttachments();
     const calls = { clock, random, send: sendLive(clock), onError: notices.failed };
     this.caller = new TaskCaller(calls);
-    this.callee = new TaskCallee({ ...calls, onLoad: (load) => presence.set({ load }) });
+    this.callee = new TaskCallee({
+      ...calls,
+      gate: options.gate,
+      approvals: this.#makeTaskApprovals(),
+      senderOf: async (member, device) => {
+        const { verified } = await options.directory.get(member);
+        const { name, kind, roles } = verified;
+        return { member, name, device, kind, roles };
+      },
+      onLoad: (load) => presence.set({ load }),
+    });
     this.delegation = new Delegation(options, this.caller);
     this.#history = this.#makeHistory();
     this.live = new Map<number, (envelope: LiveEnvelope) => Promise<void> | void>([
@@ -143,8 +161,21 @@ export class Exchanges {
   }
 
   #makeMessages(): DirectMessages {
-    const { clock, session, directory, presence, intake, peers, opener, recipients, names, metrics, traffic, notices } =
-      this.#options;
+    const {
+      clock,
+      session,
+      directory,
+      presence,
+      intake,
+      peers,
+      opener,
+      recipients,
+      names,
+      metrics,
+      traffic,
+      gate,
+      notices,
+    } = this.#options;
     return new DirectMessages({
       clock,
       directory,
@@ -153,6 +184,7 @@ export class Exchanges {
       opener,
       metrics,
       traffic,
+      gate,
       onMet: ({ member, name }) => {
         names.note(member, name).catch(notices.failed);
       },
@@ -180,6 +212,7 @@ export class Exchanges {
       directory,
       log: this.conversations.log,
       cipher: this.#makeCipher(),
+      gate: this.#options.gate,
       emit: (event) => notices.emit(event),
       onRefused: notices.refused,
       onError: notices.failed,
@@ -229,6 +262,34 @@ export class Exchanges {
         if (known === undefined) throw new ParleyError("unsupported_kind");
         return (await this.channels.post(channel, known, { via })).id;
       },
+    });
+  }
+
+  #makeTaskApprovals(): TaskApprovals {
+    const { kept, trust, own, random } = this.#options;
+    return new TaskApprovals({
+      requests: () => this.approvals.requests,
+      tasks: kept.tasks,
+      trust,
+      own: () => own.identity.member,
+      random,
+    });
+  }
+
+  #makeApprovals(): ApprovalDesk {
+    const { kept, own, trust, gate, directory, peers, clock, random, session, notices } = this.#options;
+    return new ApprovalDesk({
+      kept: kept.approvals,
+      identity: () => own.identity,
+      trust,
+      gate,
+      own: () => gate.own,
+      directory,
+      streams: () => peers.streams,
+      clock,
+      random,
+      now: () => session.registryTime,
+      notices,
     });
   }
 

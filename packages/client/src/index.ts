@@ -3,6 +3,7 @@
  * Not here: where keys are kept (`@parley/client/node`), WebRTC stacks (`@parley/peer`), skills (`@parley/agent`).
  */
 export type { AttachOptions, TransferOptions } from "./blobs/attachments.ts";
+export type { ApprovalApi, ApprovalEvent, AskedApproval, StandingTerms } from "./approvals/approval-api.ts";
 export { type ContentSink, MemorySink } from "./blobs/content-sink.ts";
 export { blobSource, type ContentSource } from "./blobs/content-source.ts";
 export type { TransferProgress } from "./blobs/transfer.ts";
@@ -40,6 +41,8 @@ export {
   type OperatorOptions,
   type PendingMember,
 } from "./operator.ts";
+export { OperatorOrders, type Restricted, type RestrictOptions } from "./operator-orders.ts";
+export { type OrderContent, type OrderPublisherOptions, publishNext } from "./order-publisher.ts";
 export {
   awaitAdmission,
   checkPairing,

@@ -2,6 +2,7 @@
 import {
   type Link,
   type MeshTrust,
+  type OrderNumbers,
   peekStatement,
   signStatement,
   type VerifiedMember,
@@ -42,7 +43,7 @@ export async function makeHello(
       versions: [...protocolVersions],
       lease: lease.lease,
       certificate: lease.certificate,
-      revocations: trust.revocationNumber,
+      ...trust.orderNumbers,
       iat: input.now,
     },
     identity.device,
@@ -51,8 +52,8 @@ export async function makeHello(
 
 export interface ProvenPeer {
   readonly leaseExpires: number;
-  /** Number of the revocation list that the other side holds. */
-  readonly revocations: number;
+  /** Numbers of the operators' orders that the other side holds. */
+  readonly orders: OrderNumbers;
   readonly version: number;
 }
 
@@ -84,5 +85,6 @@ export async function verifyHello(compact: string, member: VerifiedMember, input
   if (peekStatement("lease", hello.lease).signer !== node)
     throw new ParleyError("bad_signature", { message: "A lease is not signed by the node that it names." });
   const { expires } = await trust.verifyLease(hello.lease, key, { member: member.member, device: input.peerDevice });
-  return { leaseExpires: expires, revocations: hello.revocations, version };
+  const { revocations, policy = 0, restrictions = 0 } = hello;
+  return { leaseExpires: expires, orders: { revocations, policy, restrictions }, version };
 }

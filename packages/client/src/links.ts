@@ -1,5 +1,5 @@
 /** The links to the devices that were met: dialled when they are wanted, watched while they are open, dropped when they must go. */
-import type { ErrorCode, ParleyError, Signal } from "@parley/protocol";
+import type { ErrorCode, OrderType, ParleyError, Signal } from "@parley/protocol";
 
 import type { Contacts } from "./contacts.ts";
 import type { DeviceEvent } from "./device-api.ts";
@@ -46,7 +46,8 @@ export class Links {
   want(peer: Peer, eager = false): void {
     const { session, contacts } = this.#options;
     const dialer = contacts.get(peer.device)?.dialer;
-    if (this.#stopped || dialer === undefined || dialer.isOpen || !peer.connected || !session.isOpen) return;
+    if (this.#stopped || dialer === undefined || dialer.isOpen || !peer.connected || !session.carries) return;
+    if (this.#options.gate.refusalOf(peer.member) !== undefined) return;
     contacts.makeRoomForLink();
     dialer.dial(eager);
   }
@@ -65,19 +66,27 @@ export class Links {
     else this.#onOtherStart(peer, signal).catch(this.#options.onError);
   }
 
-  /** Passes on what this side has of news to whoever is linked. */
-  gossipToAll(): void {
-    for (const peer of this.#options.contacts.linked()) this.#dialers.gossip(peer, true);
+  /** Passes on what this side has of news to whoever is linked: its device list, and one of the operators' orders. */
+  gossipToAll(order?: OrderType): void {
+    const known = order === undefined ? {} : { [order]: 0 };
+    for (const peer of this.#options.contacts.linked()) this.#dialers.gossip(peer, known);
   }
 
-  /** Drops links to whoever is revoked now. */
-  closeRevoked(): void {
-    const { contacts, trust, emit } = this.#options;
+  /** The operators' orders are others: drops links to whoever is revoked now, or from whom nothing is taken any more. */
+  closeRefused(): void {
+    const { contacts, trust, gate, emit } = this.#options;
     for (const { peer, dialer } of contacts) {
-      if (!trust.isRevoked(peer.member.member)) continue;
-      dialer?.close("revoked");
-      emit({ type: "revoked", member: peer.member.member });
+      const { member } = peer;
+      if (trust.isRevoked(member.member)) {
+        dialer?.close("revoked");
+        emit({ type: "revoked", member: member.member });
+      } else if (gate.isSilenced || gate.refusalOf(member) !== undefined) dialer?.close("refused");
     }
+  }
+
+  /** Drops the link to a peer from which nothing is taken. */
+  refuse(peer: Peer): void {
+    this.#options.contacts.get(peer.device)?.dialer?.close("refused");
   }
 
   /** The machine slept: the other sides have given their links up, and credentials may be over. */

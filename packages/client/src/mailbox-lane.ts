@@ -10,7 +10,7 @@ import type { Session } from "./session.ts";
 
 export interface MailboxLaneOptions {
   readonly stream: OutboundStream;
-  readonly session: Pick<Session, "isOpen" | "registryTime">;
+  readonly session: Pick<Session, "isOpen" | "carries" | "registryTime">;
   readonly relay: () => Pick<Relay, "send">;
   /** The recipient's verified record, fresh enough to seal to. */
   readonly recipient: () => Promise<VerifiedMember>;
@@ -26,7 +26,7 @@ export interface MailboxLaneOptions {
   /** The registry will never take these. */
   readonly onRefused: (upTo: number, error: ParleyError) => void;
   /**
-   * The recipient blocked this member. Of these numbers the mailbox may have those up to `maybeUpTo`, from before. False while
+   * The recipient blocked this member, or the policy denies it. Of these numbers the mailbox may have those up to `maybeUpTo`, from before. False while
    * something among them waits for another answer.
    */
   readonly onBlocked: (from: number, upTo: number, maybeUpTo: number, error: ParleyError) => boolean;
@@ -52,6 +52,8 @@ const mostPauseMs = 30_000;
 const firstRetryMs = 5000;
 const mostRetryMs = 300_000;
 /** What will not change by waiting. */
+/** The recipient, or the policy of the mesh, wants nothing of this member. */
+const unwelcome: readonly ErrorCode[] = ["blocked", "denied_by_policy"];
 const finalVerdicts: readonly ErrorCode[] = ["unknown_member", "revoked", "too_large", "malformed_frame", "forbidden"];
 /** What leaves open whether the frame was stored. */
 const openVerdicts: readonly ErrorCode[] = ["closed", "storage_unavailable", "internal"];
@@ -175,7 +177,7 @@ export class MailboxLane {
     const { stream, session, isNeeded, monotonic, path } = this.#options;
     while (
       isNeeded() &&
-      session.isOpen &&
+      session.carries &&
       this.#sending < window &&
       monotonic() >= this.#notBefore &&
       stream.hasUnsent(this.#position)
@@ -210,7 +212,7 @@ export class MailboxLane {
       this.#unanswered.delete(frame);
       this.#sending--;
     }
-    if (session.isOpen) this.flush();
+    if (session.carries) this.flush();
   }
 
   #onFailed(frame: UnderWay, refused: ParleyError): void {
@@ -221,7 +223,7 @@ export class MailboxLane {
     }
     // Anything but a final verdict, such as a record that cannot be believed now, leaves what was accepted waiting.
     if (finalVerdicts.includes(refused.code)) onRefused(frame.upTo, refused);
-    else if (refused.code === "blocked" && this.#isBlocked(frame, refused)) this.#passOver(frame);
+    else if (unwelcome.includes(refused.code) && this.#isBlocked(frame, refused)) this.#passOver(frame);
     else if (this.#underWay.includes(frame)) this.#pause();
   }
 

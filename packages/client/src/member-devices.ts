@@ -296,8 +296,12 @@ export class MemberDevices {
   }
 
   async #content({ card: _card, ...record }: VerifiedMember["record"]): Promise<EnrolmentContent> {
-    const { operators, revocations } = await this.#options.trust();
-    const content: EnrolmentContent = { v: 1, record, ...(revocations === undefined ? {} : { revocations }) };
+    const { operators, orders } = await this.#options.trust();
+    const content: EnrolmentContent = {
+      v: 1,
+      record,
+      ...(orders.revocations === undefined ? {} : { revocations: orders.revocations }),
+    };
     const whole = { ...content, operators: [...operators.chain] };
     return JSON.stringify(whole).length <= answerPlainCharacters ? whole : content;
   }

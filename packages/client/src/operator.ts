@@ -1,4 +1,4 @@
-/** What an operator signs: admissions and revocations. The registry only carries them. */
+/** What an operator signs: admissions and orders. The registry only carries them. */
 import {
   type Clock,
   comparisonWords,
@@ -23,6 +23,8 @@ import {
 } from "@parley/protocol";
 
 import type { DeviceApi } from "./device-api.ts";
+import { OperatorOrders } from "./operator-orders.ts";
+import { keyMissing, type OrderPublisherOptions, publishNext } from "./order-publisher.ts";
 import { statementLifeMs } from "./pairing.ts";
 
 export interface OperatorOptions {
@@ -73,8 +75,6 @@ export interface ApproveOptions {
   readonly lifeMs?: number;
 }
 
-/** Bound on the tries to publish a list that others change too. */
-const mostTries = 5;
 const mostPages = Math.ceil(limits.pendingPairings / limits.pageSize);
 
 /** An operator's acts over a connected device. */
@@ -172,26 +172,27 @@ export class Operator {
 
   /** Revokes a member by name or id: the next list is the last one and this entry. Reads the list again when another operator was faster. */
   async revoke(who: string, reason?: string): Promise<{ readonly member: string; readonly number: number }> {
-    const root = this.#root();
     const member = await this.#memberId(who);
-    for (let attempt = 1; ; attempt++) {
-      const trust = await this.#options.trust();
-      if (trust.isRevoked(member)) return { member, number: trust.revocationNumber };
-      const now = this.#clock.now();
-      const entry = { member, at: now, ...(reason === undefined ? {} : { reason }) };
-      const number = trust.revocationNumber + 1;
-      const revoked = [...(trust.revocationList?.revoked ?? []), entry];
-      const revocations = await signStatement("revocations", { mesh: trust.mesh, number, revoked, iat: now }, root);
-      try {
-        await this.#options.device.request("revocations.publish", { revocations });
-        return { member, number };
-      } catch (error) {
-        const lost = isParleyError(error) && (error.code === "conflict" || error.code === "stale_statement");
-        if (!lost || attempt === mostTries) throw error;
-        // What the registry pushed before this reply has been taken when the reply is here.
-        await this.#options.device.request("ping", {});
-      }
-    }
+    const number = await publishNext(
+      "revocations",
+      (trust) => {
+        if (trust.isRevoked(member)) return undefined;
+        const entry = { member, at: this.#clock.now(), ...(reason === undefined ? {} : { reason }) };
+        return { revoked: [...(trust.revocationList?.revoked ?? []), entry] };
+      },
+      this.#publishing,
+    );
+    return { member, number };
+  }
+
+  /** Policy and restrictions. */
+  get orders(): OperatorOrders {
+    return new OperatorOrders(this.#publishing);
+  }
+
+  get #publishing(): OrderPublisherOptions {
+    const { device, root, trust } = this.#options;
+    return { device, root, trust, now: () => this.#clock.now() };
   }
 
   async #memberId(who: string): Promise<string> {
@@ -235,10 +236,7 @@ export class Operator {
 
   #root(): Signer {
     const { root } = this.#options;
-    if (root === undefined)
-      throw new ParleyError("forbidden", {
-        message: "This device does not hold an operator's root key; do this on the device that paired first.",
-      });
+    if (root === undefined) throw keyMissing();
     return root;
   }
 }

@@ -390,7 +390,7 @@ export class Peer {
 
   #flushRelay(): void {
     const { session } = this.#options;
-    while (session.isOpen && this.#relaying < relayWindow) {
+    while (session.carries && this.#relaying < relayWindow) {
       const stored = this.#link === undefined && !this.#connected;
       // A device that is away still gets what its outbox waits for.
       if (stored) this.#answers.write(this.#relayWriter, true);
@@ -432,7 +432,7 @@ export class Peer {
       onError(error);
     } finally {
       this.#relaying--;
-      if (session.isOpen) this.flush();
+      if (session.carries) this.flush();
     }
   }
 

@@ -14,6 +14,7 @@ const finalRefusals = [
   "blocked",
   "request_pending",
   "secret_required",
+  "denied_by_policy",
 ] as const satisfies readonly ErrorCode[];
 export type FinalRefusal = (typeof finalRefusals)[number];
 

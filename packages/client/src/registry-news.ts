@@ -1,9 +1,10 @@
 /** News as a device hears it: from the registry in the course of a session, and from peers that pass it on. */
-import { type MeshTrust, peekStatement } from "@parley/core";
-import { type Gossip, ParleyError } from "@parley/protocol";
+import { type MeshTrust, orderTypes, peekStatement } from "@parley/core";
+import { type Gossip, type OrderType, ParleyError } from "@parley/protocol";
 
 import type { Directory } from "./directory.ts";
 import type { Exchanges } from "./exchanges.ts";
+import type { Holds } from "./holds.ts";
 import type { Intake } from "./intake.ts";
 import type { MailboxState } from "./mailbox-acks.ts";
 import type { Notices } from "./notices.ts";
@@ -13,6 +14,7 @@ import type { OwnPresence } from "./own-presence.ts";
 import type { Peer } from "./peer.ts";
 import type { Peers } from "./peers.ts";
 import type { SessionOptions } from "./session.ts";
+import type { Standing } from "./standing.ts";
 
 type Push = Parameters<SessionOptions["events"]["onPush"]>[0];
 
@@ -26,6 +28,8 @@ export interface RegistryNewsOptions {
   readonly exchanges: Exchanges;
   readonly card: OwnCard;
   readonly notices: Notices;
+  readonly holds: Holds;
+  readonly standing: Standing;
 }
 
 export class RegistryNews {
@@ -37,12 +41,13 @@ export class RegistryNews {
 
   /** A session begins: each part says again what the node may not know. */
   onWelcome(mailbox: MailboxState): void {
-    const { own, presence, intake, peers, exchanges, card } = this.#options;
+    const { own, presence, intake, peers, exchanges, card, holds } = this.#options;
+    holds.forget();
     intake.onSession(mailbox);
     presence.sayAgain();
     own.onSession();
     exchanges.onSession();
-    peers.links.closeRevoked();
+    peers.links.closeRefused();
     peers.onSession();
     card.onSession();
   }
@@ -67,8 +72,11 @@ export class RegistryNews {
       case "member.changed":
         await directory.onChanged(push.body.member, push.body.record);
         return;
-      case "revocations":
-        return this.#takeRevocations(push.body.revocations);
+      case "order":
+        return this.#takeOrder(push.body.type, push.body.statement);
+      case "holds":
+        await this.#options.holds.accept(push.body.holds);
+        return this.#options.standing.look();
       case "operators":
         return trust.acceptOperators(push.body.operators);
       case "pairing.pending":
@@ -95,17 +103,21 @@ export class RegistryNews {
   }
 
   /** A peer that has not heard the news yet is no roll-back. */
-  async #takeGossip(peer: Peer, { revocations, devices }: Gossip): Promise<void> {
+  async #takeGossip(peer: Peer, { devices, ...orders }: Gossip): Promise<void> {
     const { trust, directory } = this.#options;
-    if (revocations !== undefined && peekStatement("revocations", revocations).number >= trust.revocationNumber)
-      await this.#takeRevocations(revocations);
+    for (const type of orderTypes) {
+      const order = orders[type];
+      if (order !== undefined && peekStatement(type, order).number >= trust.orderNumbers[type])
+        await this.#takeOrder(type, order);
+    }
     if (devices !== undefined) await directory.onDevices(peer.member, devices);
   }
 
-  async #takeRevocations(compact: string): Promise<void> {
-    const { trust, peers } = this.#options;
-    if (!(await trust.acceptRevocations(compact))) return;
-    peers.links.closeRevoked();
-    peers.links.gossipToAll();
+  async #takeOrder(type: OrderType, compact: string): Promise<void> {
+    const { trust, peers, standing } = this.#options;
+    if (!(await trust.acceptOrder(type, compact))) return;
+    // First, while there are links to do it by.
+    peers.links.gossipToAll(type);
+    standing.look();
   }
 }

@@ -1,5 +1,5 @@
 /** The device's side of the handshake: challenge, proof, welcome. No sockets here. */
-import { type MeshTrust, sha256, signStatement, verifyStatement } from "@parley/core";
+import { type MeshTrust, sha256, signStatement, verifyByOperator, verifyStatement } from "@parley/core";
 import {
   challengeSchema,
   decodeJson,
@@ -7,6 +7,7 @@ import {
   ParleyError,
   protocolSuites,
   protocolVersions,
+  type Role,
   type Statement,
   welcomeSchema,
 } from "@parley/protocol";
@@ -30,6 +31,8 @@ export interface Welcome {
   readonly lease: string;
   readonly leaseExpires: number;
   readonly mailbox: { readonly epoch: string; readonly first: number; readonly last: number };
+  /** Roles of the own member, by an operator's word. */
+  readonly roles: readonly Role[];
 }
 
 /** Highest number both lists have; undefined when none. */
@@ -95,7 +98,7 @@ export async function acceptWelcome(text: string, proof: Proof, input: ProofInpu
   const welcome = decodeJson(welcomeSchema, text);
   if (!welcome.ok) throw new ParleyError(welcome.code, { message: welcome.message });
   const { trust, identity } = input;
-  const { operators, node, statement, revocations, lease, mailbox } = welcome.value;
+  const { operators, node, statement, revocations, lease, mailbox, admission } = welcome.value;
   await trust.acceptOperators(operators);
   const { node: nodeId, key } = await trust.verifyNode(node);
   const signed = await verifyStatement("welcome", statement, key).catch((cause: unknown) => {
@@ -105,11 +108,13 @@ export async function acceptWelcome(text: string, proof: Proof, input: ProofInpu
     throw new ParleyError("registry_key_mismatch");
   if (signed.version !== proof.version) throw new ParleyError("version_downgrade");
   trust.acceptVersion(signed.version);
-  if (revocations !== undefined) await trust.acceptRevocations(revocations);
-  else if (trust.revocationNumber > 0)
+  if (revocations !== undefined) await trust.acceptOrder("revocations", revocations);
+  else if (trust.orderNumbers.revocations > 0)
     throw new ParleyError("stale_statement", {
       message: "The registry forgot the revocation list that this device has seen.",
     });
   const { expires } = await trust.verifyLease(lease, key, { member: identity.member, device: identity.device.id });
-  return { statement: signed, certificate: node, nodeKey: key, lease, leaseExpires: expires, mailbox };
+  const { member, roles } = await verifyByOperator("admission", admission, trust.operators);
+  if (member !== identity.member) throw new ParleyError("registry_key_mismatch");
+  return { roles, statement: signed, certificate: node, nodeKey: key, lease, leaseExpires: expires, mailbox };
 }

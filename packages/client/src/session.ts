@@ -53,6 +53,8 @@ export interface SessionOptions {
   readonly random: Random;
   readonly log: LogLine;
   readonly events: SessionEvents;
+  /** Whether an operator, or the node, lets this member write nothing now. */
+  readonly isSilenced: () => boolean;
   /** Default: the platform's WebSocket. */
   readonly connect?: Connect | undefined;
 }
@@ -112,6 +114,11 @@ export class Session {
 
   get isOpen(): boolean {
     return this.#phase === "open";
+  }
+
+  /** Whether frames may be sent: the session is open, and nobody silenced this member. */
+  get carries(): boolean {
+    return this.isOpen && !this.#options.isSilenced();
   }
 
   /** The newest welcome, kept through an outage. */

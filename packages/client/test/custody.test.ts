@@ -46,7 +46,13 @@ async function sceneOf(kind: "agent" | "person", devices: readonly string[], pat
   } as unknown as VerifiedMember;
   const registry = Promise.withResolvers<FrameResult>();
   const deliveries: Delivery[] = [];
-  const session = { isOpen: true, registryTime: 1 };
+  const session = {
+    isOpen: true,
+    registryTime: 1,
+    get carries() {
+      return this.isOpen;
+    },
+  };
   const expiries: number[] = [];
   const onError = (): void => undefined;
   const presence: { device: string; inbox: number }[] = [];

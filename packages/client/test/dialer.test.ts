@@ -33,7 +33,12 @@ function scene(change: Partial<DialerOptions> = {}) {
     iceServers: () => Promise.resolve({ servers, freshAt: other.freshAt }),
     sendSignal: (signal) => void signals.push(signal),
     makeHello: () => Promise.resolve("a.b.c"),
-    verifyHello: () => Promise.resolve({ leaseExpires: clock.now() + 1e9, revocations: 0, version: 1 }),
+    verifyHello: () =>
+      Promise.resolve({
+        leaseExpires: clock.now() + 1e9,
+        orders: { revocations: 0, policy: 0, restrictions: 0 },
+        version: 1,
+      }),
     onOpen: ({ path }) => void told.push(`open ${path}`),
     onFrame: (bytes, { path }) => void told.push(`frame ${bytes[0]} by ${path}`),
     onDrain: () => void told.push("drain"),

@@ -37,7 +37,13 @@ export class DurableScene {
   readonly clock = new FakeClock();
   readonly sent: { seq: number; kind: number; text: string; more: boolean }[] = [];
   readonly deliveries: Delivery[] = [];
-  readonly session = { isOpen: true, registryTime: Date.UTC(2026, 0, 1) };
+  readonly session = {
+    isOpen: true,
+    registryTime: Date.UTC(2026, 0, 1),
+    get carries() {
+      return this.isOpen;
+    },
+  };
   readonly errors: unknown[] = [];
   /** Until when each frame may be kept. */
   readonly expires: number[] = [];

@@ -62,6 +62,18 @@ export { type MemoryJournalOptions, openMemoryJournal } from "./memory/journal.t
 export { type InitialPage, RecordFeed } from "./memory/record-feed.ts";
 export { type MemoryStoresOptions, openMemoryStores } from "./memory/stores.ts";
 export { type WaitingWrite, WaitingWrites } from "./memory/waiting-writes.ts";
+export { defaultPolicy } from "./policy/default-policy.ts";
+export type {
+  PolicyDecision,
+  PolicyMember,
+  PolicyQuestion,
+  PolicyReason,
+  PolicyScope,
+  RuleMismatch,
+  RuleTrace,
+} from "./policy/policy-question.ts";
+export { Policy } from "./policy/policy.ts";
+export { type Restriction, restrictionCode, Restrictions } from "./policy/restrictions.ts";
 export {
   type Archive,
   type ArchiveChange,
@@ -227,6 +239,14 @@ export { ChunkJoiner, splitBody } from "./stream/chunks.ts";
 export { InboundStream, type InboundStreamOptions, type NumberedEnvelope } from "./stream/inbound-stream.ts";
 export { OutboundStream, type OutboundStreamOptions, type StreamPosition } from "./stream/outbound-stream.ts";
 export {
+  approveOperators,
+  type OperatorChange,
+  operatorsDigest,
+  sameOperators,
+  verifyApproval,
+} from "./trust/approval.ts";
+export { canonicalJson, digestOf } from "./trust/canonical-json.ts";
+export {
   createSigner,
   exportSigner,
   idOfKey,
@@ -248,6 +268,7 @@ export {
 } from "./trust/member.ts";
 export { type MeshPins, MeshTrust, type MeshTrustOptions } from "./trust/mesh-trust.ts";
 export { type OperatorSet, verifyByOperator, verifyOperators } from "./trust/operators.ts";
+export { type CompactOrders, type OrderNumbers, Orders, orderTypes, verifyOrder } from "./trust/orders.ts";
 export { peekStatement, signStatement, verifyStatement } from "./trust/statement.ts";
 export { comparisonWords, safetyWords } from "./trust/words.ts";
 export { signReceipt, verifyReceipt } from "./trust/receipt.ts";

@@ -3,6 +3,26 @@
  * and does nothing by itself. Not here: keys and verification (core), sockets (client, registry).
  */
 export {
+  type ApprovalAction,
+  approvalActionSchema,
+  type ApprovalBody,
+  approvalBodySchema,
+  type ApprovalEnd,
+  approvalEnds,
+} from "./approval.ts";
+export {
+  addressRangeSchema,
+  type ApiKey,
+  apiKeyIdSchema,
+  type ApiKeyParts,
+  apiKeyPattern,
+  apiKeySchema,
+  type ApiScope,
+  apiScopeSchema,
+  makeApiKey,
+  parseApiKey,
+} from "./api-key.ts";
+export {
   blobContentBytes,
   blobDeleteSchema,
   blobHashSchema,
@@ -114,6 +134,7 @@ export {
   enrolmentStateSchema,
   healthSchema,
   httpErrorSchema,
+  jwksSchema,
   type JsonRouteName,
   type NodeInfo,
   nodeInfoSchema,
@@ -140,6 +161,21 @@ export {
 export { parseJson } from "./json.ts";
 export { type LimitName, limits, limitTable } from "./limits.ts";
 export { foldName, labelSchema, nameSchema, parseName, skillIdSchema } from "./names.ts";
+export {
+  type ApprovalNeed,
+  approvalNeedSchema,
+  type Budget,
+  budgetSchema,
+  type PolicyAction,
+  policyActions,
+  type PolicyDocument,
+  policyDocumentSchema,
+  type PolicyRule,
+  policyRuleSchema,
+  policySubjectSchema,
+  type RestrictionKind,
+  restrictionKinds,
+} from "./policy.ts";
 export { type History, type HistoryRecord, historySchema } from "./history.ts";
 export {
   type KeptReceipt,
@@ -184,6 +220,8 @@ export {
   inviteSchema,
   issueOf,
   type MemberEntry,
+  type OrderType,
+  orderTypeSchema,
   memberEntrySchema,
   type Pending,
   pendingSchema,
@@ -215,6 +253,7 @@ export {
   statementSchemas,
   statementTyp,
   type StatementType,
+  tokenIssuer,
 } from "./statement.ts";
 export {
   type AgentCard,

@@ -105,6 +105,39 @@ const table = {
   pairingLifeMs: { value: 86_400_000, unit: "ms", means: "a pairing that nobody answers is forgotten after this" },
   pairingTriesPerMinute: { value: 10, unit: "count", means: "pairing attempts a minute of one address" },
   pairingTriesTotalPerMinute: { value: 60, unit: "count", means: "pairing attempts a minute in total" },
+  // Who may do what.
+  orderBytes: { value: 48 * 1024, unit: "bytes", means: "a policy, or the list of restrictions, in compact form" },
+  policyRules: { value: 256, unit: "count", means: "rules of a policy" },
+  policySubjects: { value: 64, unit: "count", means: "members, skills or channels that one rule names" },
+  policyTags: { value: 64, unit: "count", means: "tags of a policy" },
+  policyTagged: { value: 256, unit: "count", means: "members under one tag" },
+  policyBudgets: { value: 64, unit: "count", means: "budgets of a policy" },
+  restrictions: { value: 256, unit: "count", means: "restrictions in force in a mesh" },
+  holds: { value: 256, unit: "count", means: "members that one node holds off at a time" },
+  approvalDigests: { value: 32, unit: "count", means: "actions that one approval names" },
+  approvalTextCharacters: { value: 4000, unit: "characters", means: "a question to a person, and its answer" },
+  approvalActionBytes: {
+    value: 40 * 1024,
+    unit: "bytes",
+    means: "an action that needs an approval, as JSON; larger content goes as an attachment",
+  },
+  approvalsOpen: {
+    value: 256,
+    unit: "count",
+    means: "approvals and questions that one device waits for, or is asked for",
+  },
+  approvers: { value: 32, unit: "count", means: "members that are asked for one approval" },
+  standingApprovals: { value: 64, unit: "count", means: "standing approvals that one agent keeps" },
+  standingUses: { value: 1000, unit: "count", means: "times that one standing approval is good for" },
+  delegationChain: { value: 8, unit: "count", means: "delegations that one call carries" },
+  delegationLifeMs: { value: 30 * 86_400_000, unit: "ms", means: "longest life of a delegation" },
+  withdrawals: { value: 256, unit: "count", means: "delegations that one member lists as withdrawn" },
+  approvalQuorum: { value: 8, unit: "count", means: "members that one approval may ask for" },
+  approvalLifeMs: {
+    value: 7 * 86_400_000,
+    unit: "ms",
+    means: "longest time to answer an approval request; one hour by default",
+  },
   // Devices of a member.
   enrolmentLifeMs: { value: 86_400_000, unit: "ms", means: "longest life of a device link; ten minutes by default" },
   enrolments: { value: 256, unit: "count", means: "open device links of a mesh" },
@@ -239,6 +272,27 @@ const table = {
     means: "one MLS commit, or what a newcomer needs to join by itself",
   },
   channelsMade: { value: 200, unit: "count", means: "channels that one member created, archived ones included" },
+  // Credentials.
+  tokenKeyMs: { value: 86_400_000, unit: "ms", means: "a node signs session tokens with one key for this long" },
+  apiKeys: { value: 16, unit: "count", means: "API keys of one member" },
+  apiKeysInTotal: { value: 2048, unit: "count", means: "API keys of a mesh" },
+  apiKeyLifeMs: { value: 365 * 86_400_000, unit: "ms", means: "longest life of an API key; 90 days by default" },
+  apiKeyAddresses: { value: 16, unit: "count", means: "addresses and ranges that one API key is good from" },
+  apiKeyTriesPerMinute: {
+    value: 20,
+    unit: "count",
+    means: "API keys that one address shows in a minute and that are wrong",
+  },
+  apiKeyTriesTotalPerMinute: {
+    value: 120,
+    unit: "count",
+    means: "API keys with an unknown id that a node checks in a minute",
+  },
+  apiRequestsPerSecond: {
+    value: 20,
+    unit: "count",
+    means: "HTTP requests a second of one API key, or of one device under `/v1/`, with a burst of five times that",
+  },
 } as const satisfies Record<string, Limit>;
 
 /** Name of a bound. */

@@ -9,6 +9,7 @@ import { z } from "zod";
 
 import { errorCodeSchema, wireErrorSchema } from "./call.ts";
 import { channelPushes, channelRequests } from "./channel-message.ts";
+import { credentialRequests } from "./credential-message.ts";
 import { enrolmentAnswerSchema, enrolmentAskSchema } from "./enrolment.ts";
 import { id16Schema, id32Schema } from "./ids.ts";
 import { parseJson } from "./json.ts";
@@ -65,6 +66,11 @@ export const pendingSchema = z.strictObject({
   since: time,
 });
 export type Pending = z.infer<typeof pendingSchema>;
+
+/** One of the operators' orders, signed by an operator. */
+export const orderTypeSchema = z.enum(["revocations", "policy", "restrictions"]);
+export type OrderType = z.infer<typeof orderTypeSchema>;
+const orderSchema = z.strictObject({ type: orderTypeSchema, statement: compactSchema });
 
 const iceServer = z.strictObject({
   urls: z.array(z.string().min(1).max(256)).min(1).max(8),
@@ -171,8 +177,8 @@ export const requestTable = {
     z.strictObject({ servers: z.array(iceServer).max(8), expires: time }),
   ),
   "invite.create": request(
-    operatorsOnly,
-    "Opens an invite. The secret is shown once; the registry keeps its hash.",
+    members,
+    "Opens an invite, if the policy allows it. The secret is shown once; the registry keeps its hash.",
     z.strictObject({
       kind: z.enum(["code", "link"]),
       lifeMs: z.int().min(1000).max(limits.inviteLifeMs).optional(),
@@ -206,10 +212,10 @@ export const requestTable = {
     z.strictObject({ pairing: id16Schema, reason: labelSchema.optional() }),
     empty,
   ),
-  "revocations.publish": request(
+  "order.publish": request(
     operatorsOnly,
-    "Publishes the next operator-signed revocation list.",
-    z.strictObject({ revocations: compactSchema }),
+    "Publishes the next of the operators' orders: the revocation list, the policy or the list of restrictions.",
+    orderSchema,
     empty,
   ),
   "mailbox.ack": request(
@@ -248,12 +254,7 @@ export const requestTable = {
     z.strictObject({ offset }),
     z.strictObject({ offset }),
   ),
-  "token.get": request(
-    everyone,
-    "A session token for the HTTP API, good for five minutes or until the admission ends.",
-    empty,
-    z.strictObject({ token: compactSchema, expires: time }),
-  ),
+  ...credentialRequests,
   ...channelRequests,
   ping: request(everyone, "Measures the session's round trip; answers registry time.", empty, z.strictObject({ time })),
 } as const;
@@ -311,7 +312,11 @@ export const pushTable = {
     says: "A watched member's statements changed.",
     body: z.strictObject({ member: id32Schema, record: memberRecordSchema }),
   },
-  revocations: { says: "The newest revocation list.", body: z.strictObject({ revocations: compactSchema }) },
+  order: { says: "The newest of one of the operators' orders.", body: orderSchema },
+  holds: {
+    says: "Members whose frames this node carries no more for now.",
+    body: z.strictObject({ holds: compactSchema }),
+  },
   operators: { says: "The newest operator set.", body: z.strictObject({ operators: operatorChainSchema }) },
   "pairing.pending": { says: "To operators: somebody waits for approval.", body: pendingSchema },
   "device.pending": {

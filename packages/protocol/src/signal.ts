@@ -29,6 +29,8 @@ export type Signal = z.infer<typeof signalSchema>;
 /** News that peers pass on over links: signed by operators, or by the member that passes it on. */
 export const gossipSchema = z.strictObject({
   revocations: compactSchema.optional(),
+  policy: compactSchema.optional(),
+  restrictions: compactSchema.optional(),
   /** The sender's own newest device list. */
   devices: compactSchema.optional(),
 });

@@ -9,7 +9,8 @@ import { z } from "zod";
 import { anyContentSchema, encryptedContentSchema, postIdSchema, viaSchema } from "./content.ts";
 import { id16Schema, id32Schema, id8Schema } from "./ids.ts";
 import { limits } from "./limits.ts";
-import { labelSchema, nameSchema } from "./names.ts";
+import { labelSchema, nameSchema, skillIdSchema } from "./names.ts";
+import { policyDocumentSchema, restrictionKinds } from "./policy.ts";
 import { agentCardSchema } from "./task.ts";
 
 const time = z
@@ -151,18 +152,33 @@ const welcome = z.strictObject({
 /** Says that a device's member was admitted and not revoked when it was issued. Signed by a node; links live by it. */
 const lease = z.strictObject({ mesh, member: id32Schema, device: id32Schema, iat: time, exp: time });
 
+/** A key that a node signs session tokens with, for a time. Signed by the node's key. */
+const tokenKey = z.strictObject({ mesh, node: id32Schema, key, iat: time, exp: time });
+
+/** Seconds since 1970, as JSON Web Tokens count (RFC 7519 section 2). */
+const seconds = z
+  .int()
+  .min(0)
+  .max(2 ** 37);
+
 /**
- * A session token: shows the HTTP API that a session of this device was opened. Signed by a node; good at every node of
- * the mesh for `limits.sessionTokenMs`. `aud` keeps it from being taken for a token of another door.
+ * A session token: shows that a session of this device was open when it was issued. A JSON Web Token (RFC 7519), so that
+ * services besides the registry can check it too; signed by a token key, which `kid` names. `aud` keeps it from being taken
+ * for a token of another door.
  */
 const token = z.strictObject({
+  /** `parley:` and the mesh id. */
+  iss: z.string().max(64),
+  /** The member's id. */
+  sub: id32Schema,
+  aud: labelSchema,
+  jti: id16Schema,
+  iat: seconds,
+  nbf: seconds,
+  exp: seconds,
   mesh,
-  member: id32Schema,
   device: id32Schema,
   session: id16Schema,
-  aud: labelSchema,
-  iat: time,
-  exp: time,
 });
 
 /**
@@ -181,7 +197,10 @@ const hello = z.strictObject({
   /** The membership lease of this device, and the certificate of the node that issued it. */
   lease: z.string().max(4096),
   certificate: z.string().max(4096),
+  /** Numbers of the operators' orders that this side holds; 0 for none. Earlier versions name revocations alone. */
   revocations: z.int().min(0),
+  policy: z.int().min(0).optional(),
+  restrictions: z.int().min(0).optional(),
   iat: time,
 });
 
@@ -212,6 +231,90 @@ const post = z
  */
 const invitation = z.strictObject({ mesh, channel: id32Schema, member: id32Schema, by: id32Schema, iat: time });
 
+/**
+ * Says yes or no to actions that are named by the SHA-256 of their canonical JSON (RFC 8785). Signed by a device or the root key
+ * of `by`; for a set of operators by the root key.
+ */
+const approval = z.strictObject({
+  mesh,
+  by: id32Schema,
+  decision: z.enum(["granted", "denied"]),
+  digests: z.array(id32Schema).min(1).max(limits.approvalDigests),
+  iat: time,
+  exp: time,
+});
+
+/** Says yes beforehand to calls of one skill of one member, so many times. Signed by a device of `by`. */
+const standing = z.strictObject({
+  mesh,
+  id: id16Schema,
+  by: id32Schema,
+  callee: id32Schema,
+  skill: skillIdSchema,
+  /** Only for calls of this member; absent for everybody's. */
+  caller: id32Schema.optional(),
+  uses: z.int().min(1).max(limits.standingUses),
+  iat: time,
+  exp: time,
+});
+
+/** Who may do what. Signed by an operator; the highest number holds. */
+const policy = z.strictObject({ mesh, number, policy: policyDocumentSchema, iat: time });
+
+/**
+ * Everybody whom an operator paused, stopped, muted or banned: the whole, numbered list. Signed by an operator; the highest
+ * number holds.
+ */
+const restrictions = z.strictObject({
+  mesh,
+  number,
+  restrictions: z
+    .array(
+      z.strictObject({
+        /** Absent: every agent. */
+        member: id32Schema.optional(),
+        kind: z.enum(restrictionKinds),
+        at: time,
+        /** When it ends by itself. */
+        until: time.optional(),
+        reason: labelSchema.optional(),
+      }),
+    )
+    .max(limits.restrictions),
+  iat: time,
+});
+
+/**
+ * Members whose frames this node carries no more for now, and peers should not take: over their budget, or at odds with an
+ * operator's order. Signed by a node; the highest number of each node holds.
+ */
+const holds = z.strictObject({
+  mesh,
+  node: id32Schema,
+  number,
+  held: z
+    .array(z.strictObject({ member: id32Schema, code: z.enum(["over_budget", "paused", "muted"]), until: time }))
+    .max(limits.holds),
+  iat: time,
+});
+
+/** What a device took from others since its last report, and what its own member used up. Signed by the device. */
+const usage = z.strictObject({
+  mesh,
+  member: id32Schema,
+  device: id32Schema,
+  number,
+  /** Messages and calls that were taken, by the member that sent them. */
+  taken: z
+    .array(z.strictObject({ member: id32Schema, messages: z.int().min(1).max(1_000_000_000) }))
+    .max(limits.pageSize),
+  /** Self-reported: tokens of models, and millionths of the mesh's unit of money. */
+  used: z
+    .strictObject({ tokens: z.int().min(0).max(1_000_000_000_000), money: z.int().min(0).max(1_000_000_000_000) })
+    .optional(),
+  iat: time,
+});
+
 /** Every statement by its `typ` without the prefix `parley-`. */
 export const statementSchemas = {
   genesis,
@@ -227,9 +330,16 @@ export const statementSchemas = {
   welcome,
   lease,
   hello,
+  "token-key": tokenKey,
   token,
   post,
   invitation,
+  approval,
+  standing,
+  policy,
+  restrictions,
+  holds,
+  usage,
 } as const;
 
 export type StatementType = keyof typeof statementSchemas;
@@ -237,6 +347,9 @@ export type Statement<Type extends StatementType> = z.infer<(typeof statementSch
 
 /** The `aud` of session tokens for the registry's HTTP API. */
 export const httpAudience = "http";
+
+/** The `iss` of the session tokens of a mesh. */
+export const tokenIssuer = (meshId: string): string => `parley:${meshId}`;
 
 /** The `typ` header of a statement. */
 export const statementTyp = (type: StatementType): string => `parley-${type}`;

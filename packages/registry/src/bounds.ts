@@ -95,6 +95,14 @@ export const defaultBounds = {
   presenceMembers: 500,
   typingPerSecond: 2,
   groupCommits: limits.groupCommits,
+  tokenKeyMs: limits.tokenKeyMs,
+  apiKeys: limits.apiKeys,
+  apiKeysInTotal: limits.apiKeysInTotal,
+  apiKeyTriesPerMinute: limits.apiKeyTriesPerMinute,
+  apiKeyTriesTotalPerMinute: limits.apiKeyTriesTotalPerMinute,
+  /** Cost of an API key's hash: so many blocks of 1 KiB (N of scrypt). */
+  apiKeyHashCost: 2 ** 15,
+  apiRequestsPerSecond: limits.apiRequestsPerSecond,
   /** Receiving the headers, and the whole, of an HTTP request: a part of a blob may come through a slow uplink. */
   httpHeadersMs: 10_000,
   httpRequestMs: 120_000,

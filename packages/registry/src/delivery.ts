@@ -8,6 +8,7 @@ import {
 } from "@parley/protocol";
 
 import { frameRoles } from "./access.ts";
+import type { Authority } from "./authority.ts";
 import type { Blocks } from "./blocks.ts";
 import { type DeviceBoxes, isForDevice } from "./device-boxes.ts";
 import type { Directory } from "./directory.ts";
@@ -26,6 +27,7 @@ export interface DeliveryOptions {
   readonly deviceBoxes: DeviceBoxes;
   readonly inboxes: Pick<InboxLeases, "holderOf">;
   readonly blocks: Pick<Blocks, "isBlocked">;
+  readonly authority: Authority;
   readonly now: () => number;
 }
 
@@ -68,7 +70,10 @@ export class Delivery {
     if (frame.expires !== 0 && frame.expires <= this.#options.now())
       return new ParleyError("expired", { message: "The frame has expired." });
     if (this.#options.blocks.isBlocked(frame.toMember, identity.member)) return new ParleyError("blocked");
-    return undefined;
+    const { authority } = this.#options;
+    const silence = authority.silence(identity);
+    if (silence !== undefined) return silence;
+    return authority.mayCarry(identity.member, frame.toMember) ? undefined : new ParleyError("denied_by_policy");
   }
 
   #relay(
@@ -81,6 +86,7 @@ export class Delivery {
     const to = frame.toDevice === undefined ? this.#anyDevice(frame.toMember) : sessions.ofDevice(frame.toDevice);
     // A device of another member than the header names is nobody's recipient.
     if (to?.identity?.member !== frame.toMember) return this.#notConnected(frame);
+    if (this.#options.authority.isPaused(to.identity)) return refused(frame, new ParleyError("paused"));
     const delivery = encodeDelivery({ mailbox: undefined, frame: bytes });
     if (to !== from && !to.catchUp.hasRoomFor(from, delivery.length))
       return refused(frame, new ParleyError("slow_reader"));

@@ -115,10 +115,15 @@ export class Directory {
     this.#onChange(entry);
   }
 
-  /** One page of the members that fit all that is given. */
-  find(query: RequestBody<"directory.find">, liveness: Liveness): { members: MemberEntry[]; next?: string } {
+  /** One page of the members that fit all that is given, of those that the asker may see. */
+  find(
+    query: RequestBody<"directory.find">,
+    liveness: Liveness,
+    maySee: (entry: DirectoryEntry) => boolean,
+  ): { members: MemberEntry[]; next?: string } {
     const after = query.after === undefined ? undefined : parseCursor(query.after);
     const ranked = this.#matching(query)
+      .filter(maySee)
       .map((entry): Ranked => ({ entry, live: liveness.isLive(entry.member), load: liveness.load(entry.member) }))
       .filter(({ live }) => query.live !== true || live)
       .filter((one) => after === undefined || compare(one, after) > 0)

@@ -16,6 +16,7 @@ import {
   type Statement,
 } from "@parley/protocol";
 
+import type { Authority } from "./authority.ts";
 import type { Members } from "./members.ts";
 import type { MeshState } from "./mesh-state.ts";
 import type { Pairings } from "./pairings.ts";
@@ -24,6 +25,7 @@ export interface HandshakeContext {
   readonly mesh: MeshState;
   readonly members: Members;
   readonly pairings: Pairings;
+  readonly authority: Authority;
   readonly now: () => number;
   readonly clockSkewMs: number;
 }
@@ -112,7 +114,7 @@ async function admitted(
   devices: string,
   context: HandshakeContext,
 ): Promise<VerifiedMember> {
-  const { members, mesh, pairings } = context;
+  const { members, mesh, pairings, authority } = context;
   if (mesh.isRevoked(member)) throw new ParleyError("revoked");
   let stored = await members.get(member);
   if (stored === undefined) {
@@ -121,6 +123,7 @@ async function admitted(
   }
   if (stored === undefined) throw new ParleyError("not_admitted");
   if (stored.revoked !== undefined) throw new ParleyError("revoked");
+  authority.checkBan({ member, kind: peekStatement("admission", stored.record.admission).kind });
   const isNewer = peekStatement("devices", devices).number > peekStatement("devices", stored.record.devices).number;
   const isRotated = rotations.length !== stored.record.rotations.length;
   if (isRotated) await members.publishRotations(member, rotations, devices);

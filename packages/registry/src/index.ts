@@ -4,6 +4,7 @@
  */
 export { accessTable, type AccessRow, frameRoles } from "./access.ts";
 export { defaultBounds, type RegistryBounds } from "./bounds.ts";
+export type { PrivateText } from "./credentials/token-keys.ts";
 export { RegistryNode } from "./node.ts";
 export type { IceOptions, LogLevel, NodeOptions, RegistryLog, RegistryOptions, UpgradeHandler } from "./options.ts";
 export { createRegistry, type Registry } from "./registry.ts";

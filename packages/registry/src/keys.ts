@@ -4,6 +4,7 @@ import { foldName } from "@parley/protocol";
  * Where everything lies in the stores. Each invariant is in one record:
  *
  *   mesh/state               operator chain, node certificate, revocations: who was first, and which list is newest
+ *   order/<type>             the newest policy, the newest restrictions
  *   mesh/pepper              random bytes that pairing codes are hashed with
  *   member/<id>              statements of an admitted or revoked member
  *   name/<folded name>       which member holds a name
@@ -22,12 +23,15 @@ import { foldName } from "@parley/protocol";
  *   channel-group/<channel>  an encrypted channel's group: its epoch, newest commit, devices
  *   channel-kept/<channel>   how much of a channel is kept, counted up to an offset
  *   blocks/<member>          whose frames a member does not take
+ *   token-key/<kid>          a key for session tokens, certified by its node
+ *   api-key/<id>             an API key: whose, what for, and the hash of its secret
  *
  * and in the log: mailbox/<member>, device-box/<member>/<device>, channel/<id>, channel-commits/<id>.
  */
 export const keys = {
   meshState: "mesh/state",
   codePepper: "mesh/pepper",
+  order: (type: string) => `order/${type}`,
   member: (id: string) => `member/${id}`,
   name: (name: string) => `name/${foldName(name)}`,
   invite: (hash: string) => `invite/${hash}`,
@@ -54,6 +58,7 @@ export const keys = {
 /** Prefixes for lists and watches. */
 export const prefixes = {
   mesh: "mesh/",
+  order: "order/",
   member: "member/",
   invite: "invite/",
   pairing: "pairing/",
@@ -65,6 +70,8 @@ export const prefixes = {
   channelMember: "channel-member/",
   channelGroup: "channel-group/",
   blocks: "blocks/",
+  tokenKey: "token-key/",
+  apiKey: "api-key/",
 } as const;
 
 /** What follows the prefix of a key. */

@@ -1,8 +1,10 @@
 import { type Blobs, systemClock, systemRandom } from "@parley/core";
 
+import { Authority } from "./authority.ts";
 import { Blocks } from "./blocks.ts";
 import { type RegistryBounds, defaultBounds } from "./bounds.ts";
 import { type ChannelParts, makeChannelParts } from "./channels/channel-parts.ts";
+import { type CredentialParts, makeCredentialParts } from "./credentials/credential-parts.ts";
 import { DeadLetters } from "./dead-letters.ts";
 import { Delivery } from "./delivery.ts";
 import { DeviceBoxes } from "./device-boxes.ts";
@@ -16,19 +18,18 @@ import { Mailboxes } from "./mailboxes.ts";
 import { Members } from "./members.ts";
 import { type ClaimedMesh, MeshState } from "./mesh-state.ts";
 import { NodeCounters } from "./node-counters.ts";
+import { OperatorOrders, type StoredOrder } from "./operator-orders.ts";
 import type { NodeOptions } from "./options.ts";
 import { Pairings } from "./pairings.ts";
 import { Presence } from "./presence.ts";
 import { makeRequestTable } from "./requests/request-table.ts";
 import type { SessionServices } from "./session-services.ts";
 import { SessionTable } from "./session-table.ts";
-import { SessionTokens } from "./session-token.ts";
 
 /** What a node is made of: all that its sessions share, and what HTTP asks besides. */
-export interface NodeParts extends SessionServices, ChannelParts {
+export interface NodeParts extends SessionServices, ChannelParts, CredentialParts {
   readonly invites: Invites;
   readonly enrolments: Enrolments;
-  readonly tokens: SessionTokens;
   readonly blobs: Blobs;
   readonly blocks: Blocks;
 }
@@ -36,6 +37,7 @@ export interface NodeParts extends SessionServices, ChannelParts {
 /** What the parts tell their node. */
 export interface NodeEvents {
   readonly onRevocations: (mesh: ClaimedMesh) => void;
+  readonly onOrder: (type: StoredOrder, statement: string) => void;
   readonly onMemberChanged: (entry: DirectoryEntry) => void;
   readonly onError: (error: unknown) => void;
 }
@@ -43,7 +45,7 @@ export interface NodeEvents {
 /** Makes the parts of a node, each of those before it. */
 export function makeNodeParts(
   options: NodeOptions,
-  { onRevocations, onMemberChanged, onError }: NodeEvents,
+  { onRevocations, onOrder, onMemberChanged, onError }: NodeEvents,
 ): NodeParts {
   const { stores, nodeKey, clock = systemClock, random = systemRandom, log = () => undefined } = options;
   const { records, log: store, blobs } = stores;
@@ -53,10 +55,10 @@ export function makeNodeParts(
   const counters = new NodeCounters();
   const table = new SessionTable();
   const mesh = new MeshState({ records, nodeKey, now, onRevocations, onError });
+  const orders = new OperatorOrders({ records, mesh, now, onOrder, onError });
   const presence = new Presence(clock);
   const directory = new Directory(records, now, onMemberChanged);
   const members = new Members({ records, mesh, directory, now, mostMembers: bounds.members });
-  const tokens = new SessionTokens({ mesh, members, directory, nodeKey, now, clockSkewMs });
   const invites = new Invites({ records, clock, random, bounds });
   const pairings = new Pairings({
     records,
@@ -93,8 +95,38 @@ export function makeNodeParts(
     onError,
   });
   const blocks = new Blocks(records);
-  const delivery = new Delivery({ sessions: table, directory, members, mailboxes, deviceBoxes, inboxes, blocks, now });
+  const authority = new Authority({
+    orders,
+    directory,
+    channels: () => channelParts.channelTable,
+    heldFor: () => undefined,
+    now,
+  });
+  const credentials = makeCredentialParts({
+    records,
+    mesh,
+    members,
+    directory,
+    authority,
+    nodeKey,
+    clock,
+    random,
+    bounds,
+    keptTokenKeys: options.tokenKeys,
+  });
+  const delivery = new Delivery({
+    sessions: table,
+    directory,
+    members,
+    mailboxes,
+    deviceBoxes,
+    inboxes,
+    blocks,
+    authority,
+    now,
+  });
   const channelParts = makeChannelParts({
+    authority,
     stores,
     clock,
     random,
@@ -110,6 +142,8 @@ export function makeNodeParts(
   const requests = makeRequestTable({
     ...channelParts,
     blocks,
+    orders,
+    authority,
     mesh,
     members,
     directory,
@@ -123,7 +157,7 @@ export function makeNodeParts(
     mailboxChanged: (member) => {
       for (const session of table.ofMember(member)) session.mailboxChanged();
     },
-    tokens,
+    ...credentials,
     nodeKey,
     now,
     leaseMs: bounds.leaseMs,
@@ -132,6 +166,8 @@ export function makeNodeParts(
   return {
     ...channelParts,
     blocks,
+    orders,
+    authority,
     nodeKey,
     clock,
     random,
@@ -147,7 +183,7 @@ export function makeNodeParts(
     presence,
     directory,
     members,
-    tokens,
+    ...credentials,
     invites,
     pairings,
     enrolments,

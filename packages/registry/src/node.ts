@@ -4,15 +4,18 @@ import { ParleyError, type RouteReply, toParleyError } from "@parley/protocol";
 import { blobRoutes } from "./blob-routes.ts";
 import type { RegistryBounds } from "./bounds.ts";
 import { ClaimSecret } from "./claim.ts";
+import type { Bearers } from "./credentials/bearers.ts";
+import type { LiveCalls } from "./credentials/live-calls.ts";
 import type { DirectoryEntry } from "./directory.ts";
 import type { RouteHandlers } from "./http-app.ts";
 import { joiningRoutes } from "./joining-routes.ts";
 import type { ClaimedMesh } from "./mesh-state.ts";
 import type { NodeCounters } from "./node-counters.ts";
 import { makeNodeParts, type NodeParts } from "./node-parts.ts";
+import type { StoredOrder } from "./operator-orders.ts";
 import type { NodeOptions } from "./options.ts";
+import { restRoutes } from "./rest-routes.ts";
 import type { SessionSocket } from "./session-socket.ts";
-import type { SessionTokens } from "./session-token.ts";
 import { Session } from "./session.ts";
 import { toWireError } from "./wire-error.ts";
 
@@ -26,7 +29,7 @@ export class RegistryNode {
   readonly #parts: NodeParts;
   readonly #claim: ClaimSecret;
   readonly #ending = new AbortController();
-  /** What founding a mesh, asking to join it and keeping blobs are answered by. */
+  /** What founding a mesh, asking to join it, keeping blobs and scripts are answered by. */
   readonly routes: Omit<RouteHandlers, "healthz" | "readyz" | "version" | "openapi" | "metrics" | "node">;
   #state: State = "starting";
   readonly #whenClaimed = Promise.withResolvers<void>();
@@ -36,6 +39,7 @@ export class RegistryNode {
   constructor(options: NodeOptions) {
     this.#parts = makeNodeParts(options, {
       onRevocations: (mesh) => this.#revoked(mesh),
+      onOrder: (type, statement) => this.#ordered(type, statement),
       onMemberChanged: (entry) => this.#memberChanged(entry),
       onError: (error) => this.#failed("background", error),
     });
@@ -52,6 +56,8 @@ export class RegistryNode {
         inTotal: bounds.blobTransfersInTotal,
       }),
       ...joiningRoutes({ ...this.#parts, claim: this.#claim, checkReady, finish }),
+      ...restRoutes({ requests: this.#parts.requests, checkReady }),
+      jwks: () => this.#parts.tokenKeys.jwks(),
     };
   }
 
@@ -64,9 +70,14 @@ export class RegistryNode {
     return this.#parts.counters;
   }
 
-  /** Session tokens, for whoever listens for HTTP. */
-  get tokens(): SessionTokens {
-    return this.#parts.tokens;
+  /** Session tokens and API keys, for whoever listens for HTTP. */
+  get bearers(): Bearers {
+    return this.#parts.bearers;
+  }
+
+  /** What they have under way. */
+  get liveCalls(): LiveCalls {
+    return this.#parts.liveCalls;
   }
 
   get bounds(): RegistryBounds {
@@ -125,10 +136,13 @@ export class RegistryNode {
   /** Reads what the stores hold. Throws `registry_key_mismatch` or what the stores say. */
   async open(): Promise<void> {
     const { signal } = this.#ending;
-    const { mesh, directory, pairings, enrolments, blocks, channelTable, groups, channelFeed } = this.#parts;
+    const { mesh, orders, directory, pairings, enrolments, blocks, channelTable, groups, channelFeed } = this.#parts;
+    const { tokenKeys, apiKeys } = this.#parts;
     await mesh.open(signal);
-    const projections = [directory, pairings, enrolments, blocks, channelTable, groups, channelFeed];
+    const ofChannels = [channelTable, groups, channelFeed];
+    const projections = [directory, pairings, enrolments, blocks, ...ofChannels, tokenKeys, apiKeys];
     await Promise.all(projections.map((part) => part.open(signal)));
+    await orders.open(signal);
     if (mesh.claimed === undefined) this.#claim.open();
     else await this.#finishCutShort(mesh.claimed);
   }
@@ -156,13 +170,14 @@ export class RegistryNode {
     this.#state = "draining";
     this.#beats?.cancel();
     this.#sweeps?.cancel();
-    const { table, inboxes, channelEvents } = this.#parts;
+    const { table, inboxes, channelEvents, apiKeys } = this.#parts;
     const error = toWireError(new ParleyError("draining"));
     for (const session of table.proven()) session.push("goodbye", { error });
     await this.#idle();
     inboxes.stop();
     for (const session of table.everyone()) session.end("draining");
     channelEvents.stop();
+    await apiKeys.flush().catch((error: unknown) => this.#failed("api-keys", error));
     this.#ending.abort();
     return true;
   }
@@ -185,7 +200,8 @@ export class RegistryNode {
   }
 
   #memberChanged(entry: DirectoryEntry): void {
-    const { table, inboxes, mailboxes, presence } = this.#parts;
+    const { table, inboxes, mailboxes, presence, liveCalls } = this.#parts;
+    liveCalls.follow(entry);
     const { member, kind, devices, record, revoked } = entry;
     const sessions = table.ofMember(member);
     for (const session of sessions) session.follow(entry);
@@ -202,14 +218,17 @@ export class RegistryNode {
     if (mesh.revocations === undefined) return;
     const { compact, list } = mesh.revocations;
     const { table, members, mailboxes, deviceBoxes, deadLetters, channels, blocks, log } = this.#parts;
-    for (const session of table.proven()) session.push("revocations", { revocations: compact });
+    const { liveCalls, apiKeys } = this.#parts;
+    for (const session of table.proven()) session.push("order", { type: "revocations", statement: compact });
     for (const { member } of list.revoked) {
       for (const session of table.ofMember(member)) session.end("revoked");
+      liveCalls.end(member);
       Promise.all([
         mailboxes.remove(member),
         deviceBoxes.remove(member),
         deadLetters.removeAll(member),
         blocks.remove(member),
+        apiKeys.removeAll(member),
       ]).catch((error: unknown) => this.#failed("mailbox", error));
     }
     members
@@ -217,6 +236,15 @@ export class RegistryNode {
       .then((revoked) => channels.remove(revoked))
       .catch((error: unknown) => this.#failed("revocations", error));
     log("info", "revocations.changed", { number: list.number, revoked: list.revoked.length });
+  }
+
+  /** Everybody is told; then those whom it puts out go, and those it lets on go on. */
+  #ordered(type: StoredOrder, statement: string): void {
+    const { table, liveCalls, authority, log } = this.#parts;
+    for (const session of table.proven()) session.push("order", { type, statement });
+    for (const session of table.proven()) session.ordered();
+    liveCalls.endWhere((member) => authority.isBanned(member));
+    log("info", `${type}.changed`, { number: peekStatement(type, statement).number });
   }
 
   #beat(): void {
@@ -233,7 +261,8 @@ export class RegistryNode {
     this.#sweeps = this.#parts.clock.setTimer(this.#parts.bounds.sweepMs, () => {
       const { invites, pairings, enrolments, mailboxes, deviceBoxes, deadLetters } = this.#parts;
       const { channels, channelRetention, channelFeed } = this.#parts;
-      const kept = [invites, pairings, enrolments, mailboxes, deviceBoxes, deadLetters];
+      const { tokenKeys, apiKeys } = this.#parts;
+      const kept = [invites, pairings, enrolments, mailboxes, deviceBoxes, deadLetters, tokenKeys, apiKeys];
       const inChannels = [channels, channelRetention, channelFeed];
       Promise.all([this.#sweepBlobs(), ...[...kept, ...inChannels].map((part) => part.sweep())])
         .catch((error: unknown) => this.#failed("sweep", error))

@@ -97,7 +97,8 @@ class HttpRegistry implements Registry {
     const rules = (): HostRules => ({ origin: this.origin, host, allowedOrigins: this.#options.allowedOrigins ?? [] });
     const app = makeHttpApp({
       handlers: this.#routes(),
-      authenticate: (authorization) => this.#node.tokens.verify(authorization),
+      bearers: this.#node.bearers,
+      liveCalls: this.#node.liveCalls,
       rules,
       log: this.#log,
     });
@@ -133,18 +134,20 @@ class HttpRegistry implements Registry {
         this.#node.health === "ok" ? { status: "ok" } : { status: 503, reply: { status: this.#node.health } },
       version: () => ({ name: "parley", version, protocol: [...protocolVersions], node: this.#options.nodeKey.id }),
       openapi: () => (this.#openApi ??= makeOpenApi(version, this.origin)),
-      metrics: () => this.#metrics(),
+      metrics: ({ caller }) => this.#metrics(caller !== undefined),
       node: () => this.#node.nodeInfo(),
       ...this.#node.routes,
     };
   }
 
-  /** Counts are nobody's business but the operator's: from elsewhere there is no such address. */
-  async #metrics(): Promise<Response> {
+  /** Counts are nobody's business but the operators': for anybody else there is no such address, unless a setting says so. */
+  async #metrics(isProven: boolean): Promise<Response> {
     const { host = "127.0.0.1", publicOrigin, metrics } = this.#options;
-    const isServed = metrics ?? (publicOrigin === undefined && loopback.includes(host));
+    const isServed = isProven || (metrics ?? (publicOrigin === undefined && loopback.includes(host)));
     if (!isServed)
-      throw new ParleyError("not_found", { message: "Metrics are not served; see the setting `metrics`." });
+      throw new ParleyError("not_found", {
+        message: "Metrics are served to an API key with the scope metrics:read, or by the setting `metrics`.",
+      });
     const { type, body } = await (this.#nodeMetrics ??= new NodeMetrics(this.#node)).text();
     return new Response(body, { headers: { "content-type": type } });
   }

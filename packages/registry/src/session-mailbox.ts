@@ -30,6 +30,8 @@ export interface SessionMailboxOptions {
   readonly onTrimmed: (body: PushBody<"mailbox.trimmed">) => void;
   readonly onDeadLetter: () => void;
   readonly isFull: () => boolean;
+  /** Whether an operator paused the member. */
+  readonly isPaused: () => boolean;
   readonly onceDrained: (go: () => void) => void;
   readonly onError: (error: unknown) => void;
 }
@@ -55,6 +57,7 @@ export class SessionMailbox {
   /** There may be more in it. */
   changed(): void {
     if (this.#closed) return;
+    if (this.#options.isPaused()) return this.#stopReading();
     if (this.#reader !== undefined) return this.#reader.kick();
     if (this.#options.kind === "agent" && this.#grant === undefined) return;
     if (this.#opening) return;
@@ -128,7 +131,7 @@ export class SessionMailbox {
 
   async #open(): Promise<void> {
     await this.#takeOutStuck();
-    if (this.#closed || this.#reader !== undefined) return;
+    if (this.#closed || this.#reader !== undefined || this.#options.isPaused()) return;
     const { store, mailboxes, bounds, now, member, kind, device, owner, deliver, onTrimmed, isFull, onceDrained } =
       this.#options;
     if (kind === "agent" && this.#grant === undefined) return;
@@ -202,6 +205,7 @@ export function openMailbox(
     },
     onDeadLetter: () => void counters.deadLetters++,
     onTrimmed: (body) => session.push("mailbox.trimmed", body),
+    isPaused: () => session.isPaused,
     isFull: () => socket.bufferedBytes > bounds.mailboxAheadBytes,
     onceDrained: (go) => socket.onceDrained(go),
     onError,

@@ -2,6 +2,7 @@ import type { Clock } from "@parley/core";
 import { decodeRequest, ParleyError, type RequestMessage, type RequestType } from "@parley/protocol";
 
 import { mayRequest } from "./access.ts";
+import type { Authority } from "./authority.ts";
 import type { RegistryBounds } from "./bounds.ts";
 import type { RequestHandler } from "./requests/request-handler.ts";
 import type { RequestTable } from "./requests/request-table.ts";
@@ -12,6 +13,7 @@ import { toWireError } from "./wire-error.ts";
 export interface SessionRequestsOptions {
   readonly session: Session;
   readonly table: RequestTable;
+  readonly authority: Pick<Authority, "silence">;
   readonly clock: Pick<Clock, "monotonic">;
   readonly bounds: Pick<RegistryBounds, "requestsPerSecond" | "pendingRequests">;
   readonly send: (reply: object) => void;
@@ -48,10 +50,17 @@ export class SessionRequests {
       request.ok && request.value.type === "mailbox.ack" && session.mailbox.isProgress(request.value.body.offset);
     if (!isFree && !this.#bucket.take(clock.monotonic())) return this.#refuse(id, new ParleyError("rate_limited"));
     if (!request.ok) return this.#refuse(id, new ParleyError(request.code, { message: request.message }));
-    if (!mayRequest(request.value.type, session.identity?.roles ?? []))
-      return this.#refuse(id, new ParleyError("forbidden"));
+    const refusal = this.#refusal(request.value.type);
+    if (refusal !== undefined) return this.#refuse(id, refusal);
     if (this.#pending >= bounds.pendingRequests) return this.#refuse(id, new ParleyError("limit_reached"));
     void this.#answer(id, request.value);
+  }
+
+  /** Who is silenced may do what those may who only read. */
+  #refusal(type: RequestType): ParleyError | undefined {
+    const { identity } = this.#options.session;
+    if (identity === undefined || !mayRequest(type, identity.roles)) return new ParleyError("forbidden");
+    return mayRequest(type, ["observer"]) ? undefined : this.#options.authority.silence(identity);
   }
 
   async #answer(id: number, { type, body }: RequestMessage): Promise<void> {

@@ -1,5 +1,6 @@
 import type { Clock, Log } from "@parley/core";
 
+import type { Authority } from "./authority.ts";
 import type { RegistryBounds } from "./bounds.ts";
 import type { ChannelEvents } from "./channels/channel-events.ts";
 import type { ChannelFeed } from "./channels/channel-feed.ts";
@@ -12,6 +13,7 @@ import type { HandshakeContext } from "./handshake.ts";
 import type { InboxLeases } from "./inbox-leases.ts";
 import type { MailboxAttempts } from "./mailbox-attempts.ts";
 import type { NodeCounters } from "./node-counters.ts";
+import type { OperatorOrders } from "./operator-orders.ts";
 import type { RegistryLog } from "./options.ts";
 import type { Presence } from "./presence.ts";
 import type { RequestTable } from "./requests/request-table.ts";
@@ -31,6 +33,8 @@ export interface SessionServices extends HandshakeContext, WelcomeContext {
   readonly attempts: MailboxAttempts;
   readonly inboxes: InboxLeases;
   readonly counters: NodeCounters;
+  readonly orders: OperatorOrders;
+  readonly authority: Authority;
   readonly delivery: Delivery;
   readonly requests: RequestTable;
   readonly channelTable: ChannelTable;

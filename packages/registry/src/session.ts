@@ -28,6 +28,7 @@ import { SessionPulse } from "./session-pulse.ts";
 import { SessionRequests } from "./session-requests.ts";
 import type { SessionServices } from "./session-services.ts";
 import type { SessionSocket } from "./session-socket.ts";
+import { SessionStanding } from "./session-standing.ts";
 import { makeWelcome, type Welcome } from "./welcome.ts";
 
 /** Who a session speaks for. The roles follow the newest admission. */
@@ -61,6 +62,7 @@ export class Session implements PresenceWatcher, InboxCandidate, FeedReader {
   readonly #requests: SessionRequests;
   readonly #frames: SessionFrames;
   readonly #posts: PostIntake;
+  readonly #standing: SessionStanding;
   #phase: Phase = "proof";
   #handshakeTimer: Timer | undefined;
   #identity: SessionIdentity | undefined;
@@ -70,12 +72,13 @@ export class Session implements PresenceWatcher, InboxCandidate, FeedReader {
   constructor(socket: SessionSocket, services: SessionServices) {
     this.#socket = socket;
     this.#services = services;
-    const { clock, random, bounds, mesh, nodeKey, requests, delivery, counters, posting } = services;
+    const { clock, random, bounds, mesh, nodeKey, requests, delivery, counters, posting, authority } = services;
     this.#pulse = new SessionPulse(clock, bounds);
     this.catchUp = new CatchUp({ socket, clock, bounds, onHopeless: () => this.end("slow_reader") });
     this.#requests = new SessionRequests({
       session: this,
       table: requests,
+      authority,
       clock,
       bounds,
       send: (reply) => this.#send(JSON.stringify(reply)),
@@ -84,6 +87,7 @@ export class Session implements PresenceWatcher, InboxCandidate, FeedReader {
     const onError = (error: unknown): void => this.#fail(error);
     this.#frames = new SessionFrames({ session: this, socket, delivery, clock, bounds, counters, onError });
     this.#posts = new PostIntake({ session: this, posting, clock, bounds, counters, onError });
+    this.#standing = new SessionStanding(authority, clock);
     this.#challenge = makeChallenge(mesh.claimed?.mesh, nodeKey.id, toBase64url(random.bytes(16)), clock.now());
   }
 
@@ -135,8 +139,10 @@ export class Session implements PresenceWatcher, InboxCandidate, FeedReader {
   onBytes(bytes: Uint8Array): void {
     if (this.#phase === "closed") return;
     this.#heard();
-    if (this.#phase === "open") (bytes[0] === postKind ? this.#posts : this.#frames).take(bytes);
-    else this.end("unauthenticated");
+    if (this.#phase !== "open" || this.#identity === undefined) return this.end("unauthenticated");
+    const defiance = this.#standing.defiance(this.#identity);
+    if (defiance !== undefined) this.end(defiance);
+    else (bytes[0] === postKind ? this.#posts : this.#frames).take(bytes);
   }
 
   onPong(): void {
@@ -176,10 +182,12 @@ export class Session implements PresenceWatcher, InboxCandidate, FeedReader {
   }
 
   presenceChanged(member: string, devices: DevicePresence[]): void {
+    if (!this.#maySee(member)) return;
     this.push("presence", { member, devices: devices.slice(0, limits.devices) });
   }
 
   memberChanged(member: string, record: MemberRecord): void {
+    if (!this.#maySee(member)) return;
     this.push("member.changed", { member, record });
   }
 
@@ -191,11 +199,35 @@ export class Session implements PresenceWatcher, InboxCandidate, FeedReader {
   /** Frames wait for this very device. */
   deviceBoxChanged(): void {
     const { deviceBoxes } = this.#services;
-    if (this.#phase !== "open" || this.#identity === undefined) return;
+    if (this.#phase !== "open" || this.#identity === undefined || this.isPaused) return;
     const { member, device } = this.#identity;
     deviceBoxes
       .drain(member, device, (delivery) => this.deliver(delivery))
       .catch((error: unknown) => void this.#coded(error, "device box"));
+  }
+
+  /** Whether an operator paused its member: nothing is handed to it. */
+  get isPaused(): boolean {
+    return this.#identity !== undefined && this.#standing.isPaused(this.#identity);
+  }
+
+  /** The operators' orders are others than before. */
+  ordered(): void {
+    if (this.#phase !== "open" || this.#identity === undefined) return;
+    try {
+      this.#services.authority.checkBan(this.#identity);
+    } catch (error) {
+      return this.#fail(error);
+    }
+    this.#mailbox?.changed();
+    this.#goOn(this.#identity);
+  }
+
+  /** What waited while its member was paused. */
+  #goOn(identity: SessionIdentity): void {
+    if (!this.#standing.tookPauseOff(identity)) return;
+    this.#mailbox?.changed();
+    this.deviceBoxChanged();
   }
 
   inboxGranted(grant: InboxGrant): void {
@@ -231,6 +263,7 @@ export class Session implements PresenceWatcher, InboxCandidate, FeedReader {
     if (silence === "stale") presence.heard(this.#identity.member, this.#identity.device, "stale");
     if (this.#identity.kind === "agent") inboxes.beat(this);
     this.#mailbox?.beat();
+    this.#goOn(this.#identity);
     const pause = inboxes.isShared(this) ? Math.min(bounds.pingMs, bounds.inboxLeaseMs / 3) : bounds.pingMs;
     if (this.#pulse.takePing(pause)) this.#socket.ping();
   }
@@ -270,6 +303,19 @@ export class Session implements PresenceWatcher, InboxCandidate, FeedReader {
       ...(identity === undefined ? {} : { member: identity.member, device: identity.device }),
     });
     close();
+  }
+
+  #maySee(member: string): boolean {
+    const { directory, authority } = this.#services;
+    const other = directory.get(member);
+    return this.#identity !== undefined && (other === undefined || authority.maySee(this.#identity, other));
+  }
+
+  /** The operators' orders, before anything else. */
+  #sendOrders(): void {
+    const { policy, restrictions } = this.#services.orders.compact;
+    if (policy !== undefined) this.push("order", { type: "policy", statement: policy });
+    if (restrictions !== undefined) this.push("order", { type: "restrictions", statement: restrictions });
   }
 
   #heard(): void {
@@ -315,6 +361,7 @@ export class Session implements PresenceWatcher, InboxCandidate, FeedReader {
     );
     counters.sessions++;
     this.#socket.sendText(text);
+    this.#sendOrders();
     const isFirst = table.ofMember(member.member).length === 0;
     table.put(member.member, device, this)?.end("superseded");
     presence.connect(member.member, device, boot);

@@ -39,6 +39,7 @@ it("goes on at the next beat when the store failed", async () => {
     cursor: undefined,
     deliver: () => undefined,
     isFull: () => false,
+    isPaused: () => false,
     onError: (error) => void errors.push(error),
   };
   const mailbox = new SessionMailbox(options as SessionMailboxOptions);

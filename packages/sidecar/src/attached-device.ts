@@ -39,6 +39,7 @@ import {
   toParleyError,
 } from "@parley/protocol";
 
+import { AttachedApprovals } from "./attached-approvals.ts";
 import { AttachedConversations } from "./attached-conversations.ts";
 import { attachedSent, type HolderView } from "./attached-sent.ts";
 import { EventBuffer } from "./event-buffer.ts";
@@ -73,6 +74,7 @@ const pathsOf = (paths: readonly Path[] | undefined): { paths?: Path[] } =>
 
 class Attached implements AttachedDevice {
   readonly conversations: ConversationApi;
+  readonly approvals: AttachedApprovals;
   readonly #calls: LocalCalls;
   readonly #holder: HolderView;
   readonly #listeners = new Set<(event: DeviceEvent) => void>();
@@ -83,6 +85,7 @@ class Attached implements AttachedDevice {
     this.#calls = calls;
     this.#holder = { calls, watch: (listener) => this.watch(listener) };
     this.conversations = new AttachedConversations(this.#holder);
+    this.approvals = new AttachedApprovals(calls);
   }
 
   get member(): string {
@@ -293,8 +296,13 @@ class Attached implements AttachedDevice {
       },
       events,
       outcome,
+      reply: (text) => this.replyToTask(fold.id ?? "", text),
       cancel: () => abort.abort(),
     };
+  }
+
+  async replyToTask(task: string, text: string): Promise<void> {
+    await this.#calls.call("replyToTask", { task, text });
   }
 
   serve(): void {

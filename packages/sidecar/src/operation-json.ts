@@ -9,10 +9,12 @@ import {
   limits,
   memberKindSchema,
   pathSchema,
+  restrictionKinds,
   streamResponseSchema,
 } from "@parley/protocol";
 import { z } from "zod";
 
+import { approvalEventSchemas } from "./approval-json.ts";
 import { conversationEventSchemas } from "./conversation-json.ts";
 
 const maybe = <Schema extends z.ZodType>(schema: Schema) => schema.optional().transform((value) => value);
@@ -155,6 +157,7 @@ export const sessionStateSchema = z.enum(["connecting", "connected", "waiting", 
 
 export const deviceEventSchema = z.discriminatedUnion("type", [
   ...conversationEventSchemas,
+  ...approvalEventSchemas,
   z.object({
     type: z.literal("session"),
     state: sessionStateSchema,
@@ -192,6 +195,17 @@ export const deviceEventSchema = z.discriminatedUnion("type", [
     from: z.exactOptional(z.string()),
   }),
   z.object({ type: z.literal("revoked"), member: z.string() }),
+  z.object({
+    type: z.literal("restricted"),
+    restriction: maybe(
+      z.object({
+        kind: z.enum(restrictionKinds),
+        at: z.number(),
+        until: maybe(z.number()),
+        reason: maybe(z.string()),
+      }),
+    ),
+  }),
 ]);
 
 export const taskEventSchema = z.object({ response: streamResponseSchema, path: pathSchema });

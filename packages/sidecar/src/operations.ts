@@ -12,6 +12,7 @@ import {
 } from "@parley/protocol";
 import { z } from "zod";
 
+import { approvalOperations } from "./approval-operations.ts";
 import { conversationOperations } from "./conversation-operations.ts";
 import { memberViewSchema } from "./member-json.ts";
 import {
@@ -181,6 +182,7 @@ export const operationTable = {
     none,
   ),
   ...conversationOperations,
+  ...approvalOperations,
 } as const;
 
 /** Operations whose events wait for the caller's `ack`. */

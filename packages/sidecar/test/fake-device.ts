@@ -130,6 +130,11 @@ export class FakeDevice implements DeviceApi {
   readonly device = id;
   readonly name = "ada";
   readonly mesh = id;
+  readonly approvals: DeviceApi["approvals"] = {
+    list: async () => [],
+    answer: async () => undefined,
+    reply: async () => undefined,
+  };
   readonly asked: unknown[] = [];
   readonly #watchers = new Set<(event: DeviceEvent) => void>();
   readonly #handlers = new Set<(message: IncomingMessage) => void | Promise<void>>();
@@ -277,8 +282,13 @@ export class FakeDevice implements DeviceApi {
       taskId: "t",
       events: events(),
       outcome: ended.then(() => ({ task, output: undefined, text: "", path: "direct" as const, tookMs: 7 })),
+      reply: async (text) => void this.asked.push({ reply: text }),
       cancel: () => undefined,
     };
+  }
+
+  async replyToTask(task: string, text: string): Promise<void> {
+    this.asked.push({ task, reply: text });
   }
 
   serve(): void {}

@@ -10,7 +10,7 @@ import type { Configuration } from "../configuration.ts";
 import { printDoorNews } from "../door/door-news.ts";
 import { PlainDoor } from "../door/plain-door.ts";
 import { processLog } from "../log-line.ts";
-import { nodeKeyOf } from "../registry-folder.ts";
+import { nodeKeyOf, tokenKeysOf } from "../registry-folder.ts";
 import { untilAborted } from "../until-aborted.ts";
 
 /** The STUN and TURN servers that the settings name. */
@@ -53,6 +53,7 @@ export const run: CommandModule["run"] = async (context) => {
     const registry = createRegistry({
       stores,
       nodeKey,
+      tokenKeys: tokenKeysOf(data),
       host: settings.get("host"),
       port: settings.get("port"),
       ice: iceOf(settings),

@@ -13,6 +13,7 @@ import { envelopeKinds, type Sync } from "@parley/protocol";
 import type { DeviceOptions } from "../device-options.ts";
 import type { DirectMessages } from "../direct-messages.ts";
 import type { Directory } from "../directory.ts";
+import type { Gate } from "../gate.ts";
 import type { KeptEntry } from "../inbox.ts";
 import type { Notices } from "../notices.ts";
 import type { OwnDevices } from "../own-devices.ts";
@@ -40,6 +41,7 @@ export interface ConversationsOptions {
   readonly peers: Peers;
   readonly recipients: Recipients;
   readonly notices: Notices;
+  readonly gate: Gate;
 }
 
 /** Messages that a device without an archive of its own remembers. */
@@ -91,7 +93,15 @@ export class Conversations {
         this.intake.openAgain(who).catch(onError);
       },
     });
-    this.intake = new DirectIntake({ mesh: trust.mesh, member, contacts: this.contacts, log: this.log, onError });
+    this.intake = new DirectIntake({
+      mesh: trust.mesh,
+      member,
+      contacts: this.contacts,
+      mayWrite: (sender) => options.gate.decide(sender, { action: "message" }).allowed,
+      hasPolicy: () => trust.orderNumbers.policy > 0,
+      log: this.log,
+      onError,
+    });
     this.speech = new DirectSpeech({
       mesh: trust.mesh,
       own: { member, name, device: device.id },

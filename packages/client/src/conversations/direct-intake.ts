@@ -41,13 +41,17 @@ export interface TakenMessage {
   readonly request: boolean;
 }
 
-export type MessageRefusal = "blocked" | "request_pending" | "secret_required";
+export type MessageRefusal = "blocked" | "request_pending" | "secret_required" | "denied_by_policy";
 
 export interface DirectIntakeOptions {
   readonly mesh: string;
   /** The own member's id. */
   readonly member: string;
   readonly contacts: Contacts;
+  /** Whether the mesh's policy lets a member write to this one. */
+  readonly mayWrite: (sender: VerifiedMember) => boolean;
+  /** Whether operators published a policy, so that it may have refused something. */
+  readonly hasPolicy: () => boolean;
   readonly log: ConversationLog;
   readonly onError: (error: unknown) => void;
 }
@@ -68,13 +72,15 @@ export class DirectIntake {
 
   /** Whether a message of this member might be refused: others need no look. */
   isSuspect(member: string): boolean {
-    return this.#options.contacts.isSuspect(member);
+    return this.#options.hasPolicy() || this.#options.contacts.isSuspect(member);
   }
 
   /** Why a message is not taken; undefined when it is. Decided before it is committed. */
-  refusalOf(member: string, { kind, body }: Envelope): MessageRefusal | undefined {
-    const { contacts } = this.#options;
+  refusalOf(sender: VerifiedMember, { kind, body }: Envelope): MessageRefusal | undefined {
+    const { contacts, mayWrite } = this.#options;
     if (kind !== envelopeKinds.message) return undefined;
+    if (!mayWrite(sender)) return "denied_by_policy";
+    const { member } = sender;
     const refusal = contacts.refusalOf(member);
     if (refusal !== undefined) return refusal;
     // Once a secret protects the conversation, whoever can write without it is not believed to be the other side.

@@ -2,6 +2,7 @@
 import { ParleyError } from "@parley/protocol";
 
 import type { Directory } from "../directory.ts";
+import type { Gate } from "../gate.ts";
 import type { LinkOpener } from "../link-opener.ts";
 import type { MemberView } from "../member-view.ts";
 import type { OwnDevices } from "../own-devices.ts";
@@ -21,6 +22,7 @@ export interface DelegationOptions {
   readonly opener: LinkOpener;
   readonly placement: TaskPlacement;
   readonly recipients: Recipients;
+  readonly gate: Gate;
 }
 
 export class Delegation {
@@ -33,9 +35,10 @@ export class Delegation {
   }
 
   async start(to: string | undefined, request: DelegateRequest): Promise<TaskRun> {
-    const { peers, opener, placement, recipients } = this.#options;
+    const { peers, opener, placement, recipients, gate } = this.#options;
     const { skill, paths, signal } = request;
     const view = to === undefined ? await this.#holder(skill) : await this.#offering(to, skill);
+    gate.checkOwn(view.verified, { action: "call", skill });
     const peer = recipients.liveOf(view);
     checkSkillInput(view, request);
     const ended = placement.begin(view, peer.device);
@@ -64,8 +67,10 @@ export class Delegation {
   }
 
   async #holder(skill: string): Promise<MemberView> {
-    const { own, directory, placement } = this.#options;
-    const holders = await directory.holders(skill, own.identity.member);
+    const { own, directory, placement, gate } = this.#options;
+    const holders = (await directory.holders(skill, own.identity.member)).filter(
+      ({ verified }) => gate.mayCall(verified, skill) && gate.refusalOf(verified) === undefined,
+    );
     const loads = new Map(holders.map((view) => [view, placement.loadOfMember(view)]));
     const [holder] = holders.toSorted((one, other) => (loads.get(one) ?? 0) - (loads.get(other) ?? 0));
     if (holder === undefined) throw new ParleyError("no_holder", { message: `No live agent offers ${skill}.` });

@@ -1,5 +1,5 @@
 /** The callee's side of the A2A binding: takes calls, runs tasks, tells every follower the same events in the same order. */
-import type { Clock, Random } from "@parley/core";
+import type { Clock, PolicyDecision, Random, VerifiedMember } from "@parley/core";
 import {
   type Call,
   type CallEvent,
@@ -7,26 +7,43 @@ import {
   decodeJson,
   envelopeKinds,
   limits,
+  type Message,
   ParleyError,
+  type Path,
   toBase64url,
   toParleyError,
 } from "@parley/protocol";
 
 import { textOf } from "../body.ts";
-import type { AllowedPaths } from "../delivery.ts";
+import type { AllowedPaths, Sender } from "../delivery.ts";
+import { denied, type Gate } from "../gate.ts";
 import type { Peer } from "../peer.ts";
 import type { LiveEnvelope } from "../section-handler.ts";
 import { callNumberOf } from "./call-number.ts";
 import { type Follower, HeldTask, wireErrorOf } from "./held-task.ts";
+import { neededApproval, type TaskApprovals } from "./task-approvals.ts";
 import type { IncomingTask, TaskAdmission, TaskHandler } from "./task-run.ts";
 
 export interface TaskCalleeOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly send: (peer: Peer, kind: number, body: unknown, paths: AllowedPaths | undefined) => Promise<void>;
+  readonly gate: Pick<Gate, "decide" | "isPaused">;
+  readonly approvals: TaskApprovals;
+  /** Who asked in an earlier start, from this device. */
+  readonly senderOf: (member: string, device: string) => Promise<Sender>;
   /** Told when the number of tasks at work changes: presence carries it. */
   readonly onLoad: (load: number) => void;
   readonly onError: (error: unknown) => void;
+}
+
+/** What work begins with. */
+interface TaskStart {
+  readonly skill: string;
+  readonly message: Message;
+  readonly from: Sender;
+  readonly path: Path;
+  readonly timeLimitMs: number;
 }
 
 type SendCall = Call & { readonly method: "SendStreamingMessage" };
@@ -49,6 +66,7 @@ export class TaskCallee {
   serve(handler: TaskHandler, admit?: TaskAdmission): void {
     this.#handler = handler;
     this.#admit = admit;
+    this.#resume(handler).catch(this.#options.onError);
   }
 
   get working(): number {
@@ -80,14 +98,16 @@ export class TaskCallee {
   /** The asker started anew: nobody waits for its tasks any more. */
   onRestart(peer: Peer): void {
     for (const held of this.#tasks.values()) {
-      if (held.owner === peer.member.member && held.unfollow(peer))
+      // What waits for a yes goes on waiting: its caller may ask for it again.
+      if (held.owner === peer.member.member && held.unfollow(peer) && !held.waitsForYes)
         held.abort(new ParleyError("canceled", { message: "The caller is gone." }));
     }
   }
 
-  /** Cancels everything at work. */
+  /** Cancels everything at work. What waits for a yes is on disk, and waits on in the next start. */
   stop(): void {
-    for (const held of this.#tasks.values()) held.abort(new ParleyError("closed", { message: "The agent stopped." }));
+    for (const held of this.#tasks.values())
+      if (!held.waitsForYes) held.abort(new ParleyError("closed", { message: "The agent stopped." }));
   }
 
   async #dispatch(call: Call, follower: Follower, envelope: LiveEnvelope): Promise<void> {
@@ -115,43 +135,132 @@ export class TaskCallee {
     if (handler === undefined)
       throw new ParleyError("unsupported_operation", { message: "This member takes no tasks." });
     const { message } = call.params;
-    if (message.taskId !== undefined)
-      throw new ParleyError("task_not_found", { message: "A task does not take further messages yet." });
-    const { sender } = follower.peer;
-    const input = message.parts.find((part) => part.data !== undefined)?.data;
-    const admitted = this.#admit?.({ skill: call.skill, input, from: sender });
-    if (admitted !== undefined) await admitted;
+    if (message.taskId !== undefined) return this.#continue(message.taskId, message, follower);
+    const { sender, member } = follower.peer;
+    const decision = this.#decide(call, member);
+    const admitted = this.#admit?.({ skill: call.skill, input: inputIn(message), from: sender });
+    const guard = neededApproval(decision, (admitted instanceof Promise ? await admitted : admitted) ?? undefined);
     const timeLimitMs = Math.min(call.timeLimitMs ?? defaultTimeLimitMs, limits.taskMs);
-    const held = this.#hold(follower, message.contextId, timeLimitMs);
-    await this.#work(handler, held, {
-      id: held.id,
-      contextId: held.contextId,
+    const held = this.#hold(follower, { owner: member.member, contextId: message.contextId, timeLimitMs });
+    const start: TaskStart = { skill: call.skill, message, from: sender, path: envelope.path, timeLimitMs };
+    if (guard === undefined) return this.#run(handler, held, start);
+    const { approvals } = this.#options;
+    const { id: task, contextId } = held;
+    const { device } = follower.peer;
+    const guarded = {
+      task,
+      contextId,
       skill: call.skill,
       message,
-      input,
-      text: message.parts.flatMap((part) => (part.text === undefined ? [] : [part.text])).join("\n"),
-      from: sender,
-      path: envelope.path,
+      caller: member,
+      device,
+      timeLimitMs,
+      chain: [],
+      ...guard,
+    };
+    await this.#runApproved(handler, held, start, () => approvals.ask(guarded));
+  }
+
+  /** Work that waits in an earlier start goes on waiting in this one. */
+  async #resume(handler: TaskHandler): Promise<void> {
+    const { approvals, senderOf, onError } = this.#options;
+    for (const [id, { contextId, skill, owner, device, message, timeLimitMs, request }] of approvals.left) {
+      if (this.#tasks.has(id)) continue;
+      const held = this.#hold(undefined, { id, owner, contextId, timeLimitMs });
+      const resume = async (): Promise<void> => {
+        const start: TaskStart = { skill, message, from: await senderOf(owner, device), path: "mailbox", timeLimitMs };
+        await this.#runApproved(handler, held, start, () => Promise.resolve(request));
+      };
+      resume().catch(onError);
+    }
+  }
+
+  /** Waits for a yes, then does the work if the policy still lets it. */
+  async #runApproved(
+    handler: TaskHandler,
+    held: HeldTask,
+    start: TaskStart,
+    ask: () => Promise<string>,
+  ): Promise<void> {
+    const { approvals } = this.#options;
+    try {
+      held.pause("TASK_STATE_AUTH_REQUIRED", "This waits for a person's approval.");
+      const request = await ask();
+      const grants = approvals.granted(held.id, request, held.signal);
+      grants.catch(() => {});
+      await held.orAborted(grants);
+      held.goOn();
+    } catch (error) {
+      this.#ended.add(held.id);
+      return held.fail(toParleyError(error));
+    }
+    await this.#run(handler, held, start);
+  }
+
+  async #continue(id: string, message: Message, follower: Follower): Promise<void> {
+    const held = this.#held(id, follower.peer);
+    if (!held.answer(message))
+      throw new ParleyError("unsupported_operation", { message: "The task asks nothing of its caller now." });
+    await this.#tell(follower, { call: follower.call, task: held.task });
+  }
+
+  #run(handler: TaskHandler, held: HeldTask, { skill, message, from, path, timeLimitMs }: TaskStart): Promise<void> {
+    const { approvals, clock } = this.#options;
+    return this.#work(handler, held, {
+      id: held.id,
+      contextId: held.contextId,
+      skill,
+      message,
+      input: inputIn(message),
+      text: textIn(message),
+      from,
+      path,
       get signal() {
         return held.signal;
       },
-      deadline: this.#options.clock.now() + timeLimitMs,
+      deadline: clock.now() + timeLimitMs,
       progress: (text) => held.progress(text),
       artifact: (artifact, options) => held.artifact(artifact, options),
+      ask: async (text, options) => {
+        if (options?.of === undefined) return textIn(await held.askCaller(text));
+        held.pause("TASK_STATE_INPUT_REQUIRED", "This waits for a person's answer.");
+        const { of, withinMs } = options;
+        const answer = await approvals.question({ id: held.id, skill }, text, { of, withinMs }, held.signal);
+        held.goOn();
+        return answer;
+      },
     });
   }
 
-  #hold(follower: Follower, contextId: string | undefined, timeLimitMs: number): HeldTask {
+  #decide({ skill }: SendCall, member: VerifiedMember): PolicyDecision {
+    const { gate } = this.#options;
+    if (gate.isPaused) throw new ParleyError("paused", { message: "An operator paused this agent." });
+    const question = { action: "call" as const, skill };
+    const decision = gate.decide(member, question);
+    if (!decision.allowed) throw denied(member, undefined, question, decision);
+    return decision;
+  }
+
+  #hold(
+    follower: Follower | undefined,
+    {
+      id,
+      owner,
+      contextId,
+      timeLimitMs,
+    }: { id?: string; owner: string; contextId: string | undefined; timeLimitMs: number },
+  ): HeldTask {
     const { clock, random } = this.#options;
     if (this.#tasks.size >= limits.tasks) this.#forgetOldestEnded();
     const held = new HeldTask(
       {
         clock,
         random,
-        owner: follower.peer.member.member,
+        owner,
         contextId: contextId ?? toBase64url(random.bytes(12)),
         timeLimitMs,
         tell: (to, event) => this.#tell(to, event),
+        ...(id === undefined ? {} : { id }),
       },
       follower,
     );
@@ -208,3 +317,9 @@ export class TaskCallee {
     this.#options.onLoad(this.#working);
   }
 }
+
+/** The value for the skill: of the first data part. */
+const inputIn = (message: Message): unknown => message.parts.find((part) => part.data !== undefined)?.data;
+
+const textIn = (message: Message): string =>
+  message.parts.flatMap((part) => (part.text === undefined ? [] : [part.text])).join("\n");

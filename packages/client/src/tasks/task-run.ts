@@ -1,4 +1,4 @@
-import type { Artifact, Message, Path, StreamResponse, Task } from "@parley/protocol";
+import type { ApprovalNeed, Artifact, Message, Path, StreamResponse, Task } from "@parley/protocol";
 
 import type { AllowedPaths, Sender } from "../delivery.ts";
 import type { PathReason } from "../path-reason.ts";
@@ -40,6 +40,8 @@ export interface TaskRun {
   readonly events: AsyncIterable<TaskEvent>;
   /** Resolves when the task completed. Rejects with `task_failed`, `canceled`, `refused`, `timeout`, `invalid_input`, ... */
   readonly outcome: Promise<TaskOutcome>;
+  /** Answers what the agent asks in TASK_STATE_INPUT_REQUIRED. Rejects with `unsupported_operation` when it asks nothing. */
+  reply(text: string): Promise<void>;
   /** Asks the agent to stop; `outcome` then rejects with `canceled`. Safe to call twice. */
   cancel(): void;
 }
@@ -72,10 +74,22 @@ export interface IncomingTask {
   progress(text: string): Promise<void>;
   /** Adds an artifact, or a chunk of one when `append` is set, in the same way. Rejects with `too_large` above `limits.artifactBytes`. */
   artifact(artifact: Artifact, options?: { append?: boolean; lastChunk?: boolean }): Promise<void>;
+  /**
+   * Asks the caller something, or with `of` (a member's id) somebody else, and waits for the words that answer, an hour unless
+   * `withinMs` says another. The time limit of the task does not run meanwhile.
+   */
+  ask(text: string, options?: { readonly of?: string; readonly withinMs?: number }): Promise<string>;
 }
 
 /** Works on a task; what it returns becomes the last artifact (`data`), what it throws fails the task. */
 export type TaskHandler = (task: IncomingTask) => Promise<unknown>;
 
-/** Refuses a task before it starts: an unknown skill, a full agent. Throws a coded error to refuse. */
-export type TaskAdmission = (task: { skill: string; input: unknown; from: Sender }) => void | Promise<void>;
+/**
+ * Refuses a task before it starts: an unknown skill, a full agent. Throws a coded error to refuse; answers with what a person has
+ * to say first.
+ */
+export type TaskAdmission = (task: {
+  skill: string;
+  input: unknown;
+  from: Sender;
+}) => ApprovalNeed | undefined | void | Promise<ApprovalNeed | undefined | void>;

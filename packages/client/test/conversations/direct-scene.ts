@@ -52,7 +52,15 @@ export class DirectScene {
       sync: (news) => void this.told.push(news),
       onSecret: () => undefined,
     });
-    this.intake = new DirectIntake({ mesh: testId("m"), member: own, contacts: this.contacts, log: this.log, onError });
+    this.intake = new DirectIntake({
+      mesh: testId("m"),
+      member: own,
+      contacts: this.contacts,
+      mayWrite: () => true,
+      hasPolicy: () => false,
+      log: this.log,
+      onError,
+    });
   }
 
   /** A person's device, or with `asksFirst` false an agent's. */

@@ -1,15 +1,18 @@
 /**
- * What a device holds to be true about its mesh: the pinned operator set, the newest revocation list, and for each
+ * What a device holds to be true about its mesh: the pinned operator set, the newest orders of the operators, and for each
  * member ever verified the numbers below which nothing is accepted again. A registry can withhold or delay, never
  * mint, swap, alter or roll back: every refusal here has its own code.
  */
-import { foldName, limits, type MemberRecord, ParleyError, type Statement } from "@parley/protocol";
+import { foldName, limits, type MemberRecord, type OrderType, ParleyError, type Statement } from "@parley/protocol";
 import { z } from "zod";
 
+import type { Policy } from "../policy/policy.ts";
+import type { Restrictions } from "../policy/restrictions.ts";
 import { idOfKey, sha256 } from "./keys.ts";
 import { verifyMember, type VerifiedMember } from "./member.ts";
 import { type OperatorSet, verifyByOperator, verifyOperators } from "./operators.ts";
-import { peekStatement, verifyStatement } from "./statement.ts";
+import { type CompactOrders, type OrderNumbers, Orders } from "./orders.ts";
+import { verifyStatement } from "./statement.ts";
 
 const numbersSchema = z.object({ rotation: z.int(), admission: z.int(), devices: z.int(), card: z.int() });
 
@@ -17,6 +20,8 @@ const pinsSchema = z.object({
   mesh: z.string(),
   operators: z.array(z.string()),
   revocations: z.string().optional(),
+  policy: z.string().optional(),
+  restrictions: z.string().optional(),
   /** Newest protocol version agreed on in this mesh. */
   version: z.int(),
   members: z.record(z.string(), numbersSchema),
@@ -31,22 +36,9 @@ export interface MeshTrustOptions {
   readonly onChange?: (pins: MeshPins) => void;
 }
 
-interface Revocations {
-  readonly compact: string;
-  readonly list: Statement<"revocations">;
-  /** Ids of the revoked: asked for on every lookup. */
-  readonly members: ReadonlySet<string>;
-}
-
-const revocationsOf = (compact: string, list: Statement<"revocations">): Revocations => ({
-  compact,
-  list,
-  members: new Set(list.revoked.map(({ member }) => member)),
-});
-
 export class MeshTrust {
   #operators: OperatorSet;
-  #revocations: Revocations | undefined;
+  readonly #orders = new Orders();
   #version: number;
   readonly #members: Map<string, z.infer<typeof numbersSchema>>;
   readonly #names: Map<string, string>;
@@ -91,19 +83,19 @@ export class MeshTrust {
       const operators = await verifyOperators(parsed.data.operators);
       if (operators.mesh !== parsed.data.mesh) throw new ParleyError("wrong_mesh");
       const trust = new MeshTrust(operators, parsed.data, options);
-      trust.#restoreRevocations(parsed.data.revocations);
+      const { revocations, policy, restrictions } = parsed.data;
+      trust.#orders.restore(
+        {
+          ...(revocations === undefined ? {} : { revocations }),
+          ...(policy === undefined ? {} : { policy }),
+          ...(restrictions === undefined ? {} : { restrictions }),
+        },
+        parsed.data.mesh,
+      );
       return trust;
     } catch (cause) {
       throw damaged(cause);
     }
-  }
-
-  /** Verified when it was taken. Not again: the operator who signed it may be one no more. */
-  #restoreRevocations(compact: string | undefined): void {
-    if (compact === undefined) return;
-    const list = peekStatement("revocations", compact);
-    if (list.mesh !== this.mesh) throw new ParleyError("wrong_mesh");
-    this.#revocations = revocationsOf(compact, list);
   }
 
   get mesh(): string {
@@ -114,24 +106,32 @@ export class MeshTrust {
     return this.#operators;
   }
 
-  get revocationNumber(): number {
-    return this.#revocations?.list.number ?? 0;
+  /** The newest orders as compact statements, for passing on. */
+  get orders(): CompactOrders {
+    return this.#orders.compact;
   }
 
-  /** The newest list as a compact statement, for passing on. */
-  get revocations(): string | undefined {
-    return this.#revocations?.compact;
+  get orderNumbers(): OrderNumbers {
+    return this.#orders.numbers;
   }
 
   get revocationList(): Statement<"revocations"> | undefined {
-    return this.#revocations?.list;
+    return this.#orders.revocations;
+  }
+
+  get policy(): Policy {
+    return this.#orders.policy;
+  }
+
+  get restrictions(): Restrictions {
+    return this.#orders.restrictions;
   }
 
   get pins(): MeshPins {
     return {
       mesh: this.mesh,
       operators: [...this.#operators.chain],
-      ...(this.#revocations === undefined ? {} : { revocations: this.#revocations.compact }),
+      ...this.#orders.compact,
       version: this.#version,
       members: Object.fromEntries(this.#members),
       names: Object.fromEntries(this.#names),
@@ -139,7 +139,7 @@ export class MeshTrust {
   }
 
   isRevoked(member: string): boolean {
-    return this.#revocations?.members.has(member) ?? false;
+    return this.#orders.isRevoked(member);
   }
 
   /** Refuses a protocol version older than one agreed on before. */
@@ -174,20 +174,11 @@ export class MeshTrust {
     this.#changed();
   }
 
-  /** Takes a newer revocation list. True when it is news; an older one is `stale_statement`. */
-  async acceptRevocations(compact: string): Promise<boolean> {
-    if (compact === this.#revocations?.compact) return false;
-    const list = await verifyByOperator("revocations", compact, this.#operators);
-    // It may have come by another way meanwhile.
-    if (compact === this.#revocations?.compact) return false;
-    if (list.number <= this.revocationNumber) {
-      throw new ParleyError("stale_statement", {
-        message: `Revocation list ${list.number} was offered after list ${this.revocationNumber}.`,
-      });
-    }
-    this.#revocations = revocationsOf(compact, list);
-    this.#changed();
-    return true;
+  /** Takes a newer order. True when it is news; an older one is `stale_statement`. */
+  async acceptOrder(type: OrderType, compact: string): Promise<boolean> {
+    const isNews = await this.#orders.accept(type, compact, this.#operators);
+    if (isNews) this.#changed();
+    return isNews;
   }
 
   /** Verifies a node's key certificate and returns the key. */

@@ -67,7 +67,7 @@ export async function verifyOperators(chain: readonly string[]): Promise<Operato
 }
 
 /** Verifies a statement that must come from a current operator. */
-export async function verifyByOperator<Type extends "admission" | "revocations" | "node">(
+export async function verifyByOperator<Type extends "admission" | "revocations" | "policy" | "restrictions" | "node">(
   type: Type,
   compact: string,
   operators: OperatorSet,

@@ -54,14 +54,16 @@ describe("a pinned mesh", () => {
     const trust = await mesh.pin();
     const [one, two] = [await mesh.revocations(1, []), await mesh.revocations(2, [alice.member])];
     expect([
-      await trust.acceptRevocations(one),
-      await trust.acceptRevocations(one),
-      await trust.acceptRevocations(two),
+      await trust.acceptOrder("revocations", one),
+      await trust.acceptOrder("revocations", one),
+      await trust.acceptOrder("revocations", two),
     ]).toEqual([true, false, true]);
-    expect(await coded(trust.acceptRevocations(one))).toBe("stale_statement");
-    expect(await coded(trust.acceptRevocations(await mesh.revocations(2, [])))).toBe("stale_statement");
-    expect(await coded(trust.acceptRevocations(await mesh.revocations(9, [], alice.root)))).toBe("bad_signature");
-    expect([trust.revocationNumber, trust.isRevoked(alice.member), trust.isRevoked(bob.member)]).toEqual([
+    expect(await coded(trust.acceptOrder("revocations", one))).toBe("stale_statement");
+    expect(await coded(trust.acceptOrder("revocations", await mesh.revocations(2, [])))).toBe("stale_statement");
+    expect(await coded(trust.acceptOrder("revocations", await mesh.revocations(9, [], alice.root)))).toBe(
+      "bad_signature",
+    );
+    expect([trust.orderNumbers.revocations, trust.isRevoked(alice.member), trust.isRevoked(bob.member)]).toEqual([
       2,
       true,
       false,
@@ -140,7 +142,7 @@ describe("a pinned mesh", () => {
     expect(await coded(replaced.acceptMember(await mesh.record(bob, { admission })))).toBe("none");
     const revoked = await mesh.pin();
     await revoked.acceptMember(await mesh.record(alice));
-    await revoked.acceptRevocations(await mesh.revocations(1, [alice.member]));
+    await revoked.acceptOrder("revocations", await mesh.revocations(1, [alice.member]));
     expect(await coded(revoked.acceptMember(await mesh.record(bob)))).toBe("none");
   });
 
@@ -194,21 +196,21 @@ describe("pins", () => {
     let changes = 0;
     const trust = await mesh.pin({ onChange: () => changes++ });
     await trust.acceptMember(await mesh.record(alice));
-    await trust.acceptRevocations(await mesh.revocations(4, [bob.member]));
+    await trust.acceptOrder("revocations", await mesh.revocations(4, [bob.member]));
     trust.acceptVersion(1);
     expect(changes).toBe(4);
     const restored = await MeshTrust.restore(JSON.parse(JSON.stringify(trust.pins)), options);
     expect(restored.pins).toEqual(trust.pins);
-    expect(await coded(restored.acceptRevocations(await mesh.revocations(3, [])))).toBe("stale_statement");
+    expect(await coded(restored.acceptOrder("revocations", await mesh.revocations(3, [])))).toBe("stale_statement");
     expect(await coded(restored.acceptMember(await mesh.record(bob)))).toBe("revoked");
   });
 
   it("survive that the operator who signed the revocations is one no more", async () => {
     const trust = await mesh.pin();
-    await trust.acceptRevocations(await mesh.revocations(1, [bob.member]));
+    await trust.acceptOrder("revocations", await mesh.revocations(1, [bob.member]));
     await trust.acceptOperators([mesh.genesis, await mesh.operators(mesh.genesis, [second])]);
     const restored = await MeshTrust.restore(trust.pins, options);
-    expect([restored.revocationNumber, restored.isRevoked(bob.member)]).toEqual([1, true]);
+    expect([restored.orderNumbers.revocations, restored.isRevoked(bob.member)]).toEqual([1, true]);
   });
 
   it.each([

@@ -1,5 +1,6 @@
 import type { Clock, Random, Stores } from "@parley/core";
 
+import type { Authority } from "../authority.ts";
 import type { RegistryBounds } from "../bounds.ts";
 import type { Directory } from "../directory.ts";
 import type { MeshState } from "../mesh-state.ts";
@@ -41,6 +42,7 @@ export interface ChannelPartsOptions {
   readonly table: SessionTable;
   readonly mesh: MeshState;
   readonly directory: Directory;
+  readonly authority: Authority;
   readonly node: string;
   readonly mayVouch: (member: string) => boolean;
   readonly onError: (error: unknown) => void;
@@ -57,6 +59,7 @@ export function makeChannelParts(options: ChannelPartsOptions): ChannelParts {
     table: sessions,
     mesh,
     directory,
+    authority,
     node,
     mayVouch,
     onError,
@@ -116,6 +119,7 @@ export function makeChannelParts(options: ChannelPartsOptions): ChannelParts {
     table: channelTable,
     channels,
     log: channelLog,
+    authority,
     rules: () => ({ mesh: mesh.require().mesh, mayVouch, groupEpoch }),
     counters,
     onPosted: (channel) => {

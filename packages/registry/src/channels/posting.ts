@@ -1,10 +1,11 @@
 import { type ParleyError, toParleyError } from "@parley/protocol";
 
+import type { Authority } from "../authority.ts";
 import type { NodeCounters } from "../node-counters.ts";
 import type { SessionIdentity } from "../session.ts";
 import type { ChannelLog, PostPlace } from "./channel-log.ts";
 import { isIn } from "./channel-rules.ts";
-import type { ChannelTable } from "./channel-table.ts";
+import type { ChannelTable, KnownChannel } from "./channel-table.ts";
 import type { Channels } from "./channels.ts";
 import { checkAuthor, checkPlace, type IncomingPost, type PostRules } from "./post-check.ts";
 
@@ -13,6 +14,7 @@ export interface PostingOptions {
   readonly channels: Channels;
   readonly log: ChannelLog;
   readonly rules: () => PostRules;
+  readonly authority: Authority;
   readonly counters: NodeCounters;
   /** A post was appended here. */
   readonly onPosted: (channel: string) => void;
@@ -28,13 +30,15 @@ export class Posting {
 
   /** Undefined when it may be appended, else why not. A promise when the store has to be asked first. */
   admit(post: IncomingPost, author: SessionIdentity): ParleyError | Promise<void> | undefined {
-    const { table } = this.#options;
+    const { table, authority } = this.#options;
     const rules = this.#options.rules();
     try {
       checkAuthor(post, author, rules);
+      const silence = authority.silence(author);
+      if (silence !== undefined) return silence;
       const channel = table.get(post.channel);
       if (channel === undefined || !isIn(channel, author.member)) return this.#lookUp(post, author, rules);
-      checkPlace(post, channel, rules);
+      this.#checkPlace(post, author, channel, rules);
       return undefined;
     } catch (error) {
       return toParleyError(error);
@@ -54,6 +58,12 @@ export class Posting {
   }
 
   async #lookUp(post: IncomingPost, author: SessionIdentity, rules: PostRules): Promise<void> {
-    checkPlace(post, await this.#options.channels.findOwn(post.channel, author), rules);
+    this.#checkPlace(post, author, await this.#options.channels.findOwn(post.channel, author), rules);
+  }
+
+  #checkPlace(post: IncomingPost, author: SessionIdentity, channel: KnownChannel, rules: PostRules): void {
+    checkPlace(post, channel, rules);
+    const { name } = channel.record;
+    this.#options.authority.check({ action: "post", who: author, channel: name }, `post to #${name}`);
   }
 }

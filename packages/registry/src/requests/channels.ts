@@ -15,7 +15,7 @@ import type { MeshState } from "../mesh-state.ts";
 import type { Presence } from "../presence.ts";
 import type { SessionIdentity } from "../session.ts";
 import { toWireError } from "../wire-error.ts";
-import type { RequestHandlers, RequestsOf } from "./request-handler.ts";
+import type { MemberCaller, MemberHandlers, RequestHandlers, RequestsOf } from "./request-handler.ts";
 
 export interface ChannelsServices {
   readonly mesh: MeshState;
@@ -33,10 +33,12 @@ export interface ChannelsServices {
 type FollowReply = ReplyBody<"channel.follow">["channels"][number];
 
 /** Channels and who is in them, their posts, and their encrypted groups. */
-export function channelsRequests(services: ChannelsServices): RequestHandlers<RequestsOf<"channel" | "group">> {
+export function channelsRequests(
+  services: ChannelsServices,
+): RequestHandlers<RequestsOf<"channel" | "group">> & MemberHandlers<"channel.list" | "channel.get" | "channel.read"> {
   const { mesh, members, presence, channels, channelLog, channelHistory, channelFeed, channelEvents, groups, blocks } =
     services;
-  const replyOf = async (channel: KnownChannel, { member }: SessionIdentity): Promise<ReplyBody<"channel.get">> => {
+  const replyOf = async (channel: KnownChannel, { member }: MemberCaller): Promise<ReplyBody<"channel.get">> => {
     const invitation = channel.members.get(member)?.invitation;
     return {
       channel: viewOf(channel, member),

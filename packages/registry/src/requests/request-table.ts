@@ -1,15 +1,18 @@
 import type { RequestType } from "@parley/protocol";
 
+import type { RestRequest } from "../rest-routes.ts";
 import { admissionRequests, type AdmissionServices } from "./admission.ts";
+import { apiKeysRequests, type ApiKeysServices } from "./api-keys.ts";
 import { blocksRequests, type BlocksServices } from "./blocks.ts";
 import { channelsRequests, type ChannelsServices } from "./channels.ts";
 import { devicesRequests, type DevicesServices } from "./devices.ts";
 import { directoryRequests, type DirectoryServices } from "./directory.ts";
 import { mailboxRequests, type MailboxServices } from "./mailbox.ts";
-import type { RequestHandlers } from "./request-handler.ts";
+import type { MemberHandlers, RequestHandlers } from "./request-handler.ts";
 import { tokensRequests, type TokensServices } from "./tokens.ts";
 
 export type RequestServices = AdmissionServices &
+  ApiKeysServices &
   BlocksServices &
   ChannelsServices &
   DevicesServices &
@@ -18,7 +21,7 @@ export type RequestServices = AdmissionServices &
   TokensServices;
 
 /** Every request of a session with its handler, one domain after the other. */
-export type RequestTable = RequestHandlers<RequestType>;
+export type RequestTable = RequestHandlers<RequestType> & MemberHandlers<RestRequest>;
 
 export function makeRequestTable(services: RequestServices): RequestTable {
   return {
@@ -29,5 +32,6 @@ export function makeRequestTable(services: RequestServices): RequestTable {
     ...channelsRequests(services),
     ...blocksRequests(services),
     ...tokensRequests(services),
+    ...apiKeysRequests(services),
   };
 }

@@ -12,6 +12,7 @@ import {
   type JoinedMesh,
   MemberDevices,
   Operator,
+  type OperatorOrders,
   pairWithLink,
 } from "@parley/client";
 import {
@@ -40,7 +41,7 @@ export interface TestMember {
   readonly journal: Journal;
 }
 
-export type MemberOptions = Partial<Omit<DeviceOptions, "identity" | "registry" | "trust">> & {
+export type MemberOptions = Partial<Omit<DeviceOptions, "identity" | "trust">> & {
   readonly kind?: "agent" | "person";
 };
 
@@ -164,6 +165,11 @@ export class TestMesh {
   }
 
   /** Revokes a member. */
+  /** What its operator orders. */
+  get orders(): OperatorOrders {
+    return this.#acts().orders;
+  }
+
   async revoke(name: string): Promise<void> {
     await this.#acts().revoke(name);
   }

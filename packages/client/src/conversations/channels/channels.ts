@@ -12,6 +12,7 @@ import {
 
 import type { Delivery, Sent } from "../../delivery.ts";
 import type { Directory } from "../../directory.ts";
+import type { Gate } from "../../gate.ts";
 import type { Identity } from "../../identity.ts";
 import type { MemberView } from "../../member-view.ts";
 import type { Session } from "../../session.ts";
@@ -58,6 +59,7 @@ export interface ChannelsOptions {
   readonly emit: (
     event: ConversationEvent | { readonly type: "delivery"; readonly delivery: Delivery; readonly to: string },
   ) => void;
+  readonly gate: Pick<Gate, "checkOwn">;
   readonly onRefused: (error: unknown) => void;
   readonly onError: (error: unknown) => void;
 }
@@ -278,6 +280,7 @@ export class Channels {
     if (!parsed.success)
       throw new ParleyError("invalid_argument", { message: `The message: ${issueOf(parsed.error)}.` });
     const { data } = parsed;
+    this.#options.gate.checkOwn(undefined, { action: "post", channel: known.name });
     return this.#outbox.accept(channel, data.type === "text" ? await this.#called(channel, data) : data, via);
   }
 

@@ -292,6 +292,7 @@ export class Life {
         journal,
         state,
         writes: new WriteAgain({ clock, random, onError }),
+        gate: { checkOwn: () => undefined },
         session: node,
         directory: {
           known: (who) => known.get(who),

@@ -1,0 +1,156 @@
+/**
+ * What the operators' orders say of this device's own talk: whom it takes something of, and what. The registry asks the same
+ * on its paths; on a link nobody else does.
+ */
+import {
+  type MeshTrust,
+  type Policy,
+  type PolicyDecision,
+  type PolicyMember,
+  type Restriction,
+  restrictionCode,
+} from "@parley/core";
+import { type ErrorCode, ParleyError, type PolicyAction } from "@parley/protocol";
+
+import type { Holds } from "./holds.ts";
+
+export interface GateOptions {
+  readonly trust: MeshTrust;
+  /** This device's member, as its newest admission names it. */
+  readonly own: () => PolicyMember;
+  readonly holds: Pick<Holds, "codeFor">;
+  /** Wall time, ms since 1970. */
+  readonly now: () => number;
+}
+
+/** One act between two members. */
+export interface GateQuestion {
+  readonly action: Extract<PolicyAction, "message" | "call" | "post">;
+  readonly skill?: string;
+  /** Without the `#`. */
+  readonly channel?: string;
+}
+
+export class Gate {
+  readonly #options: GateOptions;
+  /** Whether something may pass between a member and this one: asked for each frame. */
+  readonly #reach = new WeakMap<
+    PolicyMember,
+    { readonly policy: Policy; readonly own: PolicyMember; readonly may: boolean }
+  >();
+
+  constructor(options: GateOptions) {
+    this.#options = options;
+  }
+
+  /** This device's member, as its newest admission names it. */
+  get own(): PolicyMember {
+    return this.#options.own();
+  }
+
+  /** What an operator put this device's member under. */
+  get ownRestriction(): Restriction | undefined {
+    return this.#restrictionOf(this.#options.own());
+  }
+
+  /** Whether this device writes nothing now. */
+  get isSilenced(): boolean {
+    const own = this.#options.own();
+    return this.#restrictionOf(own) !== undefined || this.#options.holds.codeFor(own.member) !== undefined;
+  }
+
+  /** Why it writes nothing; undefined when it may. */
+  get silence(): ParleyError | undefined {
+    const own = this.#options.own();
+    const restriction = this.#restrictionOf(own);
+    if (restriction !== undefined) return restricted(own, restrictionCode[restriction.kind], restriction);
+    const held = this.#options.holds.codeFor(own.member);
+    return held === undefined ? undefined : new ParleyError(held);
+  }
+
+  /** Whether this device takes nothing now. */
+  get isPaused(): boolean {
+    const kind = this.ownRestriction?.kind;
+    return kind === "paused" || kind === "stopped";
+  }
+
+  /** Why no frame of a member is taken now: it is silenced, or nothing may pass between the two at all. */
+  refusalOf(member: PolicyMember): ParleyError | undefined {
+    const { trust, own, holds } = this.#options;
+    const restriction = this.#restrictionOf(member);
+    if (restriction !== undefined) return restricted(member, restrictionCode[restriction.kind], restriction);
+    const held = holds.codeFor(member.member);
+    if (held !== undefined) return new ParleyError(held, { message: `@${member.name} used up its budget.` });
+    const self = own();
+    if (this.#mayReach(member, self, trust.policy)) return undefined;
+    return new ParleyError("denied_by_policy", {
+      message: `The mesh's policy lets nothing pass between @${member.name} and @${self.name}.`,
+    });
+  }
+
+  /** What the policy says of an act of another member towards this one. */
+  decide(who: PolicyMember, question: GateQuestion): PolicyDecision {
+    return this.#options.trust.policy.decide({ ...question, who, to: this.#options.own() });
+  }
+
+  /** Whether this member may call a skill of another one. */
+  mayCall(to: PolicyMember, skill: string): boolean {
+    return this.#options.trust.policy.decide({ action: "call", who: this.#options.own(), to, skill }).allowed;
+  }
+
+  /** Whether the policy lets this member approve what another one asks about. */
+  mayApprove(to: PolicyMember, skill: string | undefined): boolean {
+    return this.#options.trust.policy.decide({ action: "approve", who: this.#options.own(), to, skill }).allowed;
+  }
+
+  /** Throws why this device may not do this: silenced, or denied. `to`: the other member; none for a channel. */
+  checkOwn(to: PolicyMember | undefined, question: GateQuestion): void {
+    const { silence } = this;
+    if (silence !== undefined) throw silence;
+    const who = this.#options.own();
+    const decision = this.#options.trust.policy.decide({ ...question, who, to });
+    if (!decision.allowed) throw denied(who, to, question, decision);
+  }
+
+  #mayReach(member: PolicyMember, own: PolicyMember, policy: Policy): boolean {
+    const known = this.#reach.get(member);
+    if (known?.policy === policy && known.own === own) return known.may;
+    const may = member.member === own.member || policy.mayReach(member, own) || policy.mayReach(own, member);
+    this.#reach.set(member, { policy, own, may });
+    return may;
+  }
+
+  #restrictionOf(member: PolicyMember): Restriction | undefined {
+    return this.#options.trust.restrictions.of(member, this.#options.now());
+  }
+}
+
+/** A refusal that says which rule decides. */
+export function denied(
+  who: PolicyMember,
+  to: PolicyMember | undefined,
+  { action, skill, channel }: GateQuestion,
+  { reason, rule }: PolicyDecision,
+): ParleyError {
+  const object = [
+    ...(to === undefined ? [] : [`@${to.name}${skill === undefined ? "" : `/${skill}`}`]),
+    ...(channel === undefined ? [] : [`#${channel}`]),
+  ].join(" ");
+  const because =
+    reason === "out-of-scope"
+      ? "its admission does not reach that far"
+      : rule === undefined
+        ? "no rule of the policy allows it"
+        : `rule ${rule + 1} of the policy denies it`;
+  return new ParleyError("denied_by_policy", {
+    message: `@${who.name} may not ${action} ${object}: ${because}; see \`parley policy explain\`.`,
+  });
+}
+
+function restricted({ name }: PolicyMember, code: ErrorCode, { kind, until, reason }: Restriction): ParleyError {
+  const end = until === undefined ? "" : ` until ${new Date(until).toISOString()}`;
+  return new ParleyError(code, {
+    message: `An operator has @${name} ${kind}${end}${reason === undefined ? "" : ` (${reason})`}.`,
+    data: { kind, ...(until === undefined ? {} : { until }) },
+  });
+}

@@ -1,0 +1,44 @@
+/** How the operators' orders leave this device: whether it may write and take, and what follows when that changes. */
+import type { Restriction } from "@parley/core";
+
+import type { Gate } from "./gate.ts";
+import type { Notices } from "./notices.ts";
+import type { Peers } from "./peers.ts";
+
+export interface StandingOptions {
+  readonly gate: Gate;
+  readonly peers: Peers;
+  readonly notices: Notices;
+}
+
+export class Standing {
+  readonly #options: StandingOptions;
+  #wasSilenced = false;
+  #restriction: Restriction | undefined;
+
+  constructor(options: StandingOptions) {
+    this.#options = options;
+  }
+
+  /** Called when an order came, and regularly, since a restriction may end by itself. */
+  look(): void {
+    const { gate, peers } = this.#options;
+    this.#tell(gate.ownRestriction);
+    peers.links.closeRefused();
+    if (this.#wasSilenced && !gate.isSilenced) peers.onSession();
+    this.#wasSilenced = gate.isSilenced;
+  }
+
+  /** Whether `look` has to be called when nothing came. */
+  get mayChangeByItself(): boolean {
+    return this.#wasSilenced;
+  }
+
+  #tell(restriction: Restriction | undefined): void {
+    if (restriction?.kind === this.#restriction?.kind && restriction?.at === this.#restriction?.at) return;
+    this.#restriction = restriction;
+    const { notices } = this.#options;
+    notices.log("warn", "restricted", { kind: restriction?.kind ?? "none" });
+    notices.emit({ type: "restricted", restriction });
+  }
+}

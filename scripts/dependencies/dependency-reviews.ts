@@ -58,6 +58,12 @@ export const dependencyReviews: Readonly<Record<string, DependencyReview>> = {
     looked,
     instead: "goes with it",
   },
+  canonicalize: {
+    why: "canonical JSON (RFC 8785), under the digest of what is approved",
+    since: 2018,
+    looked,
+    instead: "our own: 50 lines and the RFC's vectors",
+  },
   commander: {
     why: "flags, arguments and help of the command",
     since: 2011,

@@ -100,7 +100,7 @@ describe("a question for a member", () => {
 
   it("is not asked for one who is known to be revoked: the registry may not answer", async () => {
     const { bob, directory, asked, trust, revoke } = await setUp();
-    await trust.acceptRevocations(await revoke());
+    await trust.acceptOrder("revocations", await revoke());
     await expect(directory.get(bob.member)).rejects.toMatchObject({ code: "revoked" });
     expect(asked).toEqual([]);
   });

@@ -76,7 +76,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "foreign-turn",
-          include: ["test/foreign/turn.test.ts"],
+          include: ["test/foreign/turn{,-capture}.test.ts"],
           testTimeout: slowTestMs,
           hookTimeout: slowTestMs,
         },

@@ -2,6 +2,7 @@
 import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
+import { Operator } from "@parley/client";
 import { Home } from "@parley/client/node";
 import { attachDevice, type AttachedDevice } from "@parley/sidecar";
 
@@ -65,6 +66,15 @@ export class LabMesh implements AsyncDisposable {
     const folder = this.#folderOf(host.name);
     const home = await Home.open(join(folder, ".parley"));
     return attachDevice(home.socketPath, { program: "lab" });
+  }
+
+  /** What the operator may do, by the device that runs in the middle. */
+  async attachOperator(): Promise<{ readonly device: AttachedDevice; readonly operator: Operator }> {
+    const home = await Home.open(join(this.#folderOf(operatorName), ".parley"));
+    const device = await attachDevice(home.socketPath, { program: "lab" });
+    const { registry, identity } = await home.mesh();
+    const trust = async () => (await home.mesh()).trust;
+    return { device, operator: new Operator({ device, root: identity.root, trust, registry }) };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

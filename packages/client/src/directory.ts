@@ -32,6 +32,9 @@ function viewOf(verified: VerifiedMember, entry: MemberEntry, now: number): Memb
   };
 }
 
+const revokedError = (who: string): ParleyError =>
+  new ParleyError("revoked", { message: `${who} was revoked by an operator.` });
+
 /** The lowest load among a member's connected devices. */
 const loadOf = (member: MemberView): number =>
   Math.min(...member.devices.filter((device) => device.state === "connected").map((device) => device.load));
@@ -82,6 +85,8 @@ export class Directory {
     if (known !== undefined && this.#session.isOpen && this.#current.has(known.member)) return Promise.resolve(known);
     const name = idPattern.test(who) ? undefined : parseName(who);
     if (name === undefined && !idPattern.test(who)) return Promise.reject(new ParleyError("invalid_name"));
+    // Nothing that the registry says could change it, and it may not answer. A name may be somebody else's by now.
+    if (name === undefined && this.#trust.isRevoked(who)) return Promise.reject(revokedError("This member"));
     const asking = this.#asking.get(who);
     if (asking !== undefined) return asking;
     const asked = this.#ask(name, who).finally(() => this.#asking.delete(who));
@@ -119,11 +124,7 @@ export class Directory {
       const member = name === undefined ? who : this.#byName.get(name);
       const isRevoked =
         toParleyError(error).code === "unknown_member" && member !== undefined && this.#trust.isRevoked(member);
-      throw isRevoked
-        ? new ParleyError("revoked", {
-            message: `${name === undefined ? "This member" : `@${name}`} was revoked by an operator.`,
-          })
-        : error;
+      throw isRevoked ? revokedError(name === undefined ? "This member" : `@${name}`) : error;
     });
   }
 

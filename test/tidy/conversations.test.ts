@@ -2,9 +2,11 @@ import { describe, expect, it } from "vitest";
 
 import { readConversationFixtures } from "../fixtures/conversation-fixture.ts";
 
-const fixtures = readConversationFixtures();
+const fixtures = (["conversations", "written", "loops"] as const).flatMap((folder) =>
+  [...readConversationFixtures(folder)].map(([name, fixture]) => [`${folder}/${name}`, fixture] as const),
+);
 
-describe.each([...fixtures])("the recorded conversation %s", (_, { participants, messages }) => {
+describe.each(fixtures)("the fixture %s", (_, { participants, messages }) => {
   it("goes forward in time, and everybody who takes part says something", () => {
     const times = messages.map(({ at }) => at);
     expect(times).toEqual(times.toSorted((one, other) => one - other));

@@ -12,17 +12,21 @@ export interface MessageWords {
   readonly names: readonly string[];
   /** Numbers as they stand, but for times of day and dates; each once. */
   readonly numbers: readonly number[];
+  /** Coordinates, moves, seats: a letter or three with a number; each once. */
+  readonly codes: readonly { readonly letters: string; readonly n: number }[];
   /** `n` of `of`: 12/40, 12 of 40, 30 %. */
   readonly progress: readonly { readonly n: number; readonly of: number }[];
   /** Words of courtesy. */
   readonly courtesy: number;
-  /** The whole without digits, signs and blanks, as far as it is looked at. */
+  /** The whole without digits, signs and blanks, as far as it is looked at; its digits where there is nothing else. */
   readonly skeleton: string;
 }
 
 /** Characters of a message that are looked at, and words of one that are kept. */
 const mostCharacters = 4_000;
 const mostWords = 400;
+/** Characters of one without letters, of which the digits are kept. */
+const mostDigits = 64;
 
 const timesOfDay =
   /\b\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?)?|\b\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?\b/g;
@@ -31,6 +35,9 @@ const shares =
 /** Has a dot, slash, underscore, colon, parenthesis or hump inside, or letters and digits: no word of a language. */
 const thing =
   /[\p{L}\p{N}$#@~-]*[\p{L}\p{N})](?:[./_:#=\\]+[\p{L}\p{N}_()-]+)+(?:\(\))?|[\p{L}_$][\p{L}\p{N}_$]*\(\)|\p{Ll}+(?:\p{Lu}\p{L}+)+|(?:\p{L}+-?\d|\d+\p{L}{2,})[\p{L}\p{N}-]*/gu;
+/** A code that stands for a thing by itself: `e4`, `Nf3`, `B12`. */
+const code = /^(\p{L}{1,3})(\d{1,2})$/u;
+const decimal = /^\d+\.\d+$/;
 const calls = /@[\p{L}\p{N}:._-]+/gu;
 const word = /[\p{L}\p{M}]+(?:['’][\p{L}]+)?/gu;
 const unspacedScript = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Thai}]/u;
@@ -44,8 +51,12 @@ export function wordsOf(text: string): MessageWords {
     return " ";
   });
   const names = new Set<string>();
+  const codes = new Map<string, { letters: string; n: number }>();
   rest = rest.replaceAll(thing, (name) => {
-    names.add(nameOf(name));
+    if (decimal.test(name)) return name;
+    const [, letters, n] = code.exec(name) ?? [];
+    if (letters === undefined) names.add(nameOf(name));
+    else codes.set(name.toLowerCase(), { letters: letters.toLowerCase(), n: Number(n) });
     return " ";
   });
   const numbers = new Set<number>();
@@ -56,9 +67,10 @@ export function wordsOf(text: string): MessageWords {
     words: [...words].slice(0, mostWords),
     names: [...names].slice(0, mostWords),
     numbers: [...numbers].slice(0, mostWords),
+    codes: [...codes.values()].slice(0, mostWords),
     progress,
     courtesy: courtesy + count,
-    skeleton: rest.toLowerCase().replaceAll(/[^\p{L}]/gu, ""),
+    skeleton: rest.toLowerCase().replaceAll(/[^\p{L}]/gu, "") || text.slice(0, mostDigits).replaceAll(/\D/g, ""),
   };
 }
 

@@ -13,12 +13,13 @@ thank thanks thx ty cheers welcome pleasure glad happy grateful gratitude apprec
 awesome excellent perfect wonderful amazing fantastic brilliant superb nice good best well done cool sweet super delighted honored honoured
 absolutely indeed exactly agreed agree sure okay ok yes yep yeah right correct understood acknowledged acknowledge ack noted
 received roger copy confirmed confirm likewise same mutual too also always anytime help helping helpful assist assistance support
-need anything else further let know feel free reach ready available await awaiting standing by stand here look looking forward
+need anything else further let know knows idea feel free reach ready available await awaiting standing by stand here look looking forward
 hope enjoy day week weekend ahead bye goodbye farewell later soon care luck congratulations congrats hello hi hey greetings
+regret forgive pardon excuse fault blame generous considerate offer
 please sorry apologies worries problem mention collaboration collaborate collaborating together team teamwork partner
 partnership effort efforts success successful journey inspire inspiring inspiration sentiment words wish wishes blessed
 respect trust friend friendship bond spirit energy positive positivity excited exciting excitement truly really deeply
-sincerely heartfelt warm warmly regards touch connect connected connection continue continued continuing conversation chat
+sincerely heartfelt warm warmly regards touch connect connected connection continue continued continuing conversation
 dank danke danken bitte gern gerne freut freue freude vielen herzlich super prima toll klasse genau stimmt einverstanden verstanden
 alles klar jederzeit hilfe helfen schön schoen schönen tag abend gruß gruss grüße wiedersehen tschüss bis bald ebenfalls ebenso gleichfalls ja
 hallo perfekt wunderbar bestätigt bestaetigt erhalten zusammenarbeit wohl gut gute guten
@@ -42,6 +43,7 @@ yours our ours his her hers its their theirs them they this that these those wit
 there where when what which who whom whose why how not but all any some each every both either neither nor only just very much
 many more most such own per via out off again once still even ever never now get got getting make made makes making give given
 take taken going come comes came want wants see seen say said says tell told think thought way thing things one two lot bit
+maybe perhaps nothing none something someone somebody nobody whenever whatever itself
 because since while though although however therefore thus hence upon without within between through
 der die das den dem des ein eine einen einem einer und oder aber nicht auch noch nur schon sehr mit von für fuer auf aus bei nach
 über ueber unter ich du er sie es wir ihr mir mich dir dich uns euch mein dein sein ist sind war waren wird werden hat haben

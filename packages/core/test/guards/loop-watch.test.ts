@@ -1,41 +1,26 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-
 import { describe, expect, it } from "vitest";
 
-import { defaultPatience, defaultQuietMs, type LoopMessage, LoopWatch } from "../../src/guards/loop-watch.ts";
-
-interface Conversation {
-  readonly title: string;
-  readonly participants: readonly { readonly name: string; readonly kind: "agent" | "person" }[];
-  readonly messages: readonly {
-    readonly from: string;
-    readonly text: string;
-    readonly at: string;
-    readonly attachments?: number;
-  }[];
-}
-
-const folder = join(import.meta.dirname, "../../../../test/fixtures");
-
-function fixtures(name: string): readonly Conversation[] {
-  return readdirSync(join(folder, name)).map(
-    (file) => JSON.parse(readFileSync(join(folder, name, file), "utf8")) as Conversation,
-  );
-}
+import { type ConversationFixture, readConversationFixtures } from "../../../../test/fixtures/conversation-fixture.ts";
+import {
+  defaultLeastNews,
+  defaultPatience,
+  defaultQuietMs,
+  type LoopMessage,
+  LoopWatch,
+} from "../../src/guards/loop-watch.ts";
 
 /** Which message stops it, from 1; 0 when none does. */
-function stopAt({ participants, messages }: Conversation, watch = new LoopWatch()): number {
+function stopAt({ participants, messages }: ConversationFixture, watch = new LoopWatch()): number {
   const kinds = new Map(participants.map(({ name, kind }) => [name, kind]));
-  const at = messages.findIndex((message) => {
-    const { from, text, attachments = 0 } = message;
-    return (
-      watch.take({ from, kind: kinds.get(from) ?? "agent", text, at: Date.parse(message.at), attachments }) !==
-      undefined
-    );
-  });
+  const at = messages.findIndex(
+    ({ from, text, at }) => watch.take({ from, kind: kinds.get(from) ?? "agent", text, at }) !== undefined,
+  );
   return at + 1;
 }
+
+const loops = [...readConversationFixtures("loops")];
+const recorded = [...readConversationFixtures("conversations")];
+const written = [...readConversationFixtures("written")];
 
 const thanks = (at: number, change: Partial<LoopMessage> = {}): LoopMessage => ({
   from: at % 2 === 0 ? "a" : "b",
@@ -46,14 +31,22 @@ const thanks = (at: number, change: Partial<LoopMessage> = {}): LoopMessage => (
 });
 
 describe("the watch over loops", () => {
-  it.each(fixtures("loops").map((loop) => [loop.title, loop] as const))("stops within 12 messages: %s", (_, loop) => {
+  it.each(loops)("stops within 12 messages: %s", (_, loop) => {
     const at = stopAt(loop);
     expect(at).toBeGreaterThan(0);
     expect(at).toBeLessThanOrEqual(12);
   });
 
-  it.each(fixtures("conversations").map((each) => [each.title, each] as const))("lets go on: %s", (_, conversation) => {
+  it.each([...recorded, ...written])("lets go on: %s", (_, conversation) => {
     expect(stopAt(conversation)).toBe(0);
+  });
+
+  it("is as sure when it asks for 8 of 100 more news of the recorded ones, and for 8 less of loops", () => {
+    const stopped = (leastNews: number, [, fixture]: (typeof loops)[number]): number =>
+      stopAt(fixture, new LoopWatch({ leastNews }));
+    expect(recorded.filter((each) => stopped(defaultLeastNews * 1.08, each) > 0).map(([name]) => name)).toEqual([]);
+    const late = loops.filter((each) => ![9, 10, 11, 12].includes(stopped(defaultLeastNews * 0.92, each)));
+    expect(late.map(([name]) => name)).toEqual([]);
   });
 
   it("lets a conversation go on for as long as a person speaks in it, and again when one does", () => {

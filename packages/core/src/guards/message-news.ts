@@ -25,6 +25,7 @@ export interface MessageWords {
 /** Characters of a message that are looked at, and words of one that are kept. */
 const mostCharacters = 4_000;
 const mostWords = 400;
+const mostProgress = 16;
 /** Characters of one without letters, of which the digits are kept. */
 const mostDigits = 64;
 
@@ -37,13 +38,21 @@ const thing =
   /[\p{L}\p{N}$#@~-]*[\p{L}\p{N})](?:[./_:#=\\]+[\p{L}\p{N}_()-]+)+(?:\(\))?|[\p{L}_$][\p{L}\p{N}_$]*\(\)|\p{Ll}+(?:\p{Lu}\p{L}+)+|(?:\p{L}+-?\d|\d+\p{L}{2,})[\p{L}\p{N}-]*/gu;
 /** A code that stands for a thing by itself: `e4`, `Nf3`, `B12`. */
 const code = /^(\p{L}{1,3})(\d{1,2})$/u;
+/** Longer runs without a blank are taken in parts. */
+const longRun = /\S{128}/gu;
 const decimal = /^\d+\.\d+$/;
 const calls = /@[\p{L}\p{N}:._-]+/gu;
 const word = /[\p{L}\p{M}]+(?:['’][\p{L}]+)?/gu;
 const unspacedScript = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Thai}]/u;
 
+/** What is looked at, without runs in which every place could begin something. */
+function beginningOf(text: string): string {
+  const beginning = text.slice(0, mostCharacters).normalize("NFKC").slice(0, mostCharacters);
+  return beginning.replaceAll(/\s+/g, " ").replaceAll(longRun, "$& ");
+}
+
 export function wordsOf(text: string): MessageWords {
-  let rest = text.slice(0, mostCharacters).normalize("NFKC").replaceAll(calls, " ").replaceAll(timesOfDay, " ");
+  let rest = beginningOf(text).replaceAll(calls, " ").replaceAll(timesOfDay, " ");
   const progress: { n: number; of: number }[] = [];
   rest = rest.replaceAll(shares, (_, percent?: string, n?: string, of?: string) => {
     if (percent !== undefined) progress.push({ n: Number(percent), of: 100 });
@@ -68,7 +77,7 @@ export function wordsOf(text: string): MessageWords {
     names: [...names].slice(0, mostWords),
     numbers: [...numbers].slice(0, mostWords),
     codes: [...codes.values()].slice(0, mostWords),
-    progress,
+    progress: progress.slice(0, mostProgress),
     courtesy: courtesy + count,
     skeleton: rest.toLowerCase().replaceAll(/[^\p{L}]/gu, "") || text.slice(0, mostDigits).replaceAll(/\D/g, ""),
   };

@@ -90,11 +90,15 @@ export function measureNews(words: MessageWords, from: string, said: readonly Sa
   };
 }
 
-/** What the others said: who says the same in other words repeats it, and who deals out rows only repeats itself. */
+/** What the others said just now: who says the same in other words repeats it, and who deals out rows only repeats itself. */
 function echoed({ words, names }: MessageWords, from: string, said: readonly Said[]): number {
   const others = said.slice(-justNow).filter((each) => each.from !== from);
-  const isSaid = (each: string, of: "words" | "names"): boolean => others.some((one) => one.words[of].includes(each));
-  return words.filter((each) => isSaid(each, "words")).length + names.filter((each) => isSaid(each, "names")).length;
+  const [saidWords, saidNames] = [allOf(others, "words"), allOf(others, "names")];
+  return words.filter((each) => saidWords.has(each)).length + names.filter((each) => saidNames.has(each)).length;
+}
+
+function allOf(said: readonly Said[], of: "words" | "names"): ReadonlySet<string> {
+  return new Set(said.flatMap(({ words }) => words[of]));
 }
 
 function weighed(amount: number, share: number, isCourteous: boolean): number {
@@ -120,8 +124,9 @@ function freshOf(
   { words, names }: MessageWords,
   said: readonly Said[],
 ): { readonly amount: number; readonly count: number } {
-  const newWords = words.filter((each) => !said.some(({ words: before }) => before.words.includes(each)));
-  const newNames = names.filter((each) => !said.some(({ words: before }) => before.names.includes(each)));
+  const [saidWords, saidNames] = [allOf(said, "words"), allOf(said, "names")];
+  const newWords = words.filter((each) => !saidWords.has(each));
+  const newNames = names.filter((each) => !saidNames.has(each));
   const pieces = newWords.filter(isPiece).length;
   const amount = (newWords.length - pieces) * weights.word + pieces * weights.piece + newNames.length * weights.name;
   return { amount, count: newWords.length + newNames.length };
@@ -134,26 +139,24 @@ function isSameExchange({ skeleton }: MessageWords, said: readonly Said[]): bool
 }
 
 /** What was talked about before, but not just now: the next step of a procedure, the next part of a list. */
-function takenUp({ words, names }: MessageWords, said: readonly Said[]): number {
-  const just = said.slice(-justNow);
-  const isBack = (each: string, of: "words" | "names"): boolean =>
-    !just.some((one) => one.words[of].includes(each)) && said.some((one) => one.words[of].includes(each));
-  const count =
-    words.filter((each) => isBack(each, "words")).length + names.filter((each) => isBack(each, "names")).length;
-  return Math.min(mostTakenUp, count);
+function takenUp(words: MessageWords, said: readonly Said[]): number {
+  const countOf = (of: "words" | "names"): number => {
+    const [just, all] = [allOf(said.slice(-justNow), of), allOf(said, of)];
+    return words[of].filter((each) => !just.has(each) && all.has(each)).length;
+  };
+  return Math.min(mostTakenUp, countOf("words") + countOf("names"));
 }
 
 /** Numbers that nobody said and that do not only count on: by small steps, or by the same step as before. */
 function newNumbers({ numbers }: MessageWords, from: string, said: readonly Said[]): number {
-  const before = said.flatMap(({ words }) => words.numbers);
+  const before = new Set(said.flatMap(({ words }) => words.numbers));
   const withNumbers = said.filter(({ words }) => words.numbers.length > 0);
   const own = withNumbers.filter((each) => each.from === from);
   const [earlier, last] = own.slice(-2).map(({ words }) => (words.numbers.length === 1 ? words.numbers[0] : undefined));
   const next = earlier === undefined || last === undefined ? undefined : 2 * last - earlier;
   const newest = [...(withNumbers.at(-1)?.words.numbers ?? []), ...(own.at(-1)?.words.numbers ?? [])];
   return numbers.filter(
-    (each) =>
-      each < leastMoment && each !== next && !before.includes(each) && !newest.some((one) => countsOn(one, each)),
+    (each) => each < leastMoment && each !== next && !before.has(each) && !newest.some((one) => countsOn(one, each)),
   ).length;
 }
 
@@ -164,13 +167,14 @@ const countsOn = (last: number, next: number): boolean =>
 /** Coordinates and the like that nobody said and that do not only count on. */
 function newCodes({ codes }: MessageWords, from: string, said: readonly Said[]): number {
   const withCodes = said.filter(({ words }) => words.codes.length > 0);
-  const before = withCodes.flatMap(({ words }) => words.codes);
+  const before = new Set(withCodes.flatMap(({ words }) => words.codes.map(codeOf)));
   const newest = [withCodes.at(-1), withCodes.findLast((each) => each.from === from)].flatMap(
     (each) => each?.words.codes ?? [],
   );
   return codes.filter(
-    ({ letters, n }) =>
-      !before.some((each) => each.letters === letters && each.n === n) &&
-      !newest.some((each) => each.letters === letters && countsOn(each.n, n)),
+    (code) =>
+      !before.has(codeOf(code)) && !newest.some((each) => each.letters === code.letters && countsOn(each.n, code.n)),
   ).length;
 }
+
+const codeOf = ({ letters, n }: MessageWords["codes"][number]): string => letters + n;

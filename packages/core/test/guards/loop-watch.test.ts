@@ -87,11 +87,53 @@ describe("the watch over loops", () => {
     expect(watch.stopped).toBeDefined();
   });
 
-  it("looks at a bounded part of a message, however long it is", () => {
+  it.each([
+    ["words", (n: number) => `${n.toString(36).replaceAll(/\d/g, "x")}w`],
+    ["names", (n: number) => `x_${n.toString(36)}`],
+    ["numbers", (n: number) => `${n * 7}`],
+    ["codes", (n: number) => `ab${n % 99}`],
+    ["steps", (n: number) => `${n}/${n + 1}`],
+  ])("looks at a bounded part of a message, however long it is: %s", (_, make) => {
+    let n = 0;
+    const texts = Array.from({ length: 40 }, () => Array.from({ length: 30_000 }, () => make(n++)).join(" "));
     const watch = new LoopWatch();
-    const long = Array.from({ length: 30_000 }, (_, n) => `w${n.toString(36)}`).join(" ");
     const began = performance.now();
-    for (let at = 1; at <= 40; at++) watch.take(thanks(at, { text: long }));
-    expect(performance.now() - began).toBeLessThan(4_000);
+    for (const [at, text] of texts.entries()) watch.take(thanks(at, { text }));
+    expect(performance.now() - began).toBeLessThan(2_000);
+  });
+
+  it.each(["a", "$", "9", "a-", "a.", " ", "1/", "谢", "@"])("takes no longer for a message that is all %j", (run) => {
+    const watch = new LoopWatch();
+    const began = performance.now();
+    for (let at = 1; at <= 40; at++) watch.take(thanks(at, { text: run.repeat(4_000) + at }));
+    expect(performance.now() - began).toBeLessThan(2_000);
+  });
+
+  it("takes numbers by themselves as news, though not for ever", () => {
+    const watch = new LoopWatch();
+    const tell = (at: number): LoopMessage =>
+      thanks(at, { text: at % 2 === 0 ? `${(at * at * 37) % 9973}` : "level?" });
+    for (let at = 1; at <= 60; at++) expect(watch.take(tell(at))).toBeUndefined();
+    for (let at = 61; at <= 160; at++) watch.take(tell(at));
+    expect(watch.stopped).toBe("repeats");
+  });
+
+  it("counts what several say to the same as one answer, and what follows one's own as one turn", () => {
+    const three = new LoopWatch();
+    const two = new LoopWatch();
+    const pairs = new LoopWatch();
+    for (let at = 1; at <= defaultPatience; at++) {
+      two.take(thanks(at));
+      three.take(
+        thanks(at, { from: "abc"[at % 3] ?? "", text: at === 1 ? "Six rows were copied to vault." : "Thanks!" }),
+      );
+      pairs.take(thanks(at, { from: "aabb"[at % 4] ?? "" }));
+    }
+    expect([two.stopped, three.stopped, pairs.stopped]).toEqual(["repeats", undefined, undefined]);
+    for (let at = defaultPatience + 1; at <= defaultPatience + 3; at++) {
+      three.take(thanks(at, { from: "abc"[at % 3] ?? "" }));
+      pairs.take(thanks(at, { from: "aabb"[at % 4] ?? "" }));
+    }
+    expect([three.stopped, pairs.stopped]).toEqual(["repeats", "repeats"]);
   });
 });

@@ -47,6 +47,14 @@ function facts(signers: FixedSigners, compacts: Compacts) {
 
 type Facts = ReturnType<typeof facts>;
 
+const memberUsage = {
+  member: fixedId(32, 60),
+  hour: { messages: 20, tokens: 1000, money: 2_500_000 },
+  day: { messages: 120, tokens: 9000, money: 7_500_000 },
+  reporters: [{ member: fixedId(32, 61), messages: 20 }],
+  heldUntil: time,
+};
+
 /** What a new device asks with. */
 const enrolmentAsk = { key: fixedId(32, 44), seal: fixedId(32, 45), label: "phone", iat: time, proof: fixedId(32, 46) };
 
@@ -69,6 +77,9 @@ function requestBodies(signers: FixedSigners, compacts: Compacts): { readonly [T
     "pairing.approve": { pairing: id16, admission: compacts.admission },
     "pairing.reject": { pairing: id16, reason: "unknown" },
     "order.publish": { type: "revocations", statement: compacts.revocations },
+    "member.kick": { member: signers.member.id },
+    "usage.report": { usage: compacts.usage },
+    "usage.list": { member: signers.member.id, limit: 10, after: "abc" },
     "mailbox.ack": { offset: 17 },
     "inbox.release": { generation: 2 },
     "mailbox.refuse": { offset: 17, code: "cannot_open" },
@@ -100,6 +111,9 @@ function replyBodies(signers: FixedSigners, { entry, invite, pending }: Facts, c
     "pairing.approve": {},
     "pairing.reject": {},
     "order.publish": {},
+    "member.kick": { sessions: 2 },
+    "usage.report": {},
+    "usage.list": { usage: [memberUsage], next: "abc" },
     "mailbox.ack": {},
     "inbox.release": {},
     "mailbox.refuse": {},

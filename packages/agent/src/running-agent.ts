@@ -182,6 +182,7 @@ class AgentRuntime {
         const artifactId = artifact.artifactId ?? `part-${++artifacts}`;
         await task.artifact({ artifactId, ...describe(artifact), parts: partsOf(artifact) }, options);
       },
+      usage: (used) => device.reportUsage(used),
       log: (level, event, fields) => log(level, event, { skill: task.skill, task: task.id, ...fields }),
       mesh: createMesh(device, { signal, deadline }),
     };

@@ -1,4 +1,4 @@
-import type { LogLine, Sender } from "@parley/client";
+import type { LogLine, SelfReport, Sender } from "@parley/client";
 import type { Part } from "@parley/protocol";
 
 import type { Mesh } from "./mesh.ts";
@@ -32,6 +32,11 @@ export interface SkillContext {
     artifact: SkillArtifact,
     options?: { readonly append?: boolean; readonly lastChunk?: boolean },
   ) => Promise<void>;
+  /**
+   * Says what a model that the skill asked has cost: tokens, and money in millionths of the mesh's unit. Counted against this agent's
+   * budget and shown as self-reported.
+   */
+  readonly usage: (used: SelfReport) => Promise<void>;
   /** Structured log line; leave content and secrets out. */
   readonly log: LogLine;
   /** The other members. Delegations end with this task. */

@@ -165,12 +165,22 @@ function tell(event: DeviceEvent, model: ChatModel, { interactive }: PlainChatOp
     case "session":
       if (event.state === "connected" || event.state === "waiting") print(`· ${connectionWords[event.state]}`);
       return;
+    case "restricted":
+      print(restrictionLine(event.restriction));
+      return;
     case "gap":
     case "channel-gap":
       print("! messages are missing here; parley chat shows where and why");
       return;
     default:
   }
+}
+
+function restrictionLine(restriction: (DeviceEvent & { type: "restricted" })["restriction"]): string {
+  if (restriction === undefined) return "· nothing holds you back any more";
+  const { kind, until, reason } = restriction;
+  const end = until === undefined ? "" : ` until ${new Date(until).toLocaleTimeString("en-GB")}`;
+  return `! an operator has you ${kind}${end}${reason === undefined ? "" : ` (${visible(reason)})`}`;
 }
 
 const where = ({ state }: ChatModel, { conversation }: ArchivedMessage): string => {

@@ -1,4 +1,5 @@
 /** Every command of `parley`, once. */
+import { authorityCommands } from "./authority-commands.ts";
 import type { CommandRow } from "./command.ts";
 import { conversationCommands } from "./conversation-commands.ts";
 
@@ -334,6 +335,7 @@ export const commandTable: readonly CommandRow[] = [
     load: () => import("./commands/listen.ts"),
   },
   ...conversationCommands,
+  ...authorityCommands,
   {
     path: ["delivery", "list"],
     summary: "Lists messages that this device sent and received, and what became of them",

@@ -27,10 +27,12 @@ const groupSummaries: Readonly<Record<string, string>> = {
   delivery: "Find messages, see what became of them, try again, forget",
   device: "Add, list and take away devices of this member",
   turn: "Configure a TURN server",
+  policy: "Say who may do what: show, check, publish and explain the mesh's policy",
+  budget: "Say how much members may send and spend, and see what they used",
   "door-token": "Let programs without a key come in through the plain door",
   attachment: "Fetch what is attached to messages",
   invite: "Open, list and cancel invites",
-  member: "Let members in, turn them away, revoke them",
+  member: "Let members in, turn them away, pause, mute, ban and revoke them",
   identity: "Show, export and import this member's keys",
   config: "Show the settings and where they come from",
 };

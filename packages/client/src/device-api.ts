@@ -24,6 +24,12 @@ import type { MetricSample } from "./metrics.ts";
 import type { PathReason } from "./path-reason.ts";
 import type { DelegateRequest, TaskAdmission, TaskHandler, TaskRun } from "./tasks/task-run.ts";
 
+/** What a program used of models: tokens, and millionths of the mesh's unit of money. */
+export interface SelfReport {
+  readonly tokens?: number | undefined;
+  readonly money?: number | undefined;
+}
+
 /** Where a device stands with its registry. */
 export type SessionState = "connecting" | "connected" | "waiting" | "stopped";
 
@@ -135,6 +141,8 @@ export interface DeviceApi {
   serve(handler: TaskHandler, admit?: TaskAdmission): void;
   publishCard(card: AgentCard): Promise<void>;
   setAvailability(availability: Availability): Promise<void>;
+  /** Says what the program used elsewhere: counted against this member's budget, and shown as self-reported. Throws `invalid_argument`. */
+  reportUsage(used: SelfReport): Promise<void>;
 }
 
 export interface LinkSettings {

@@ -19,7 +19,7 @@ import { ContactBook } from "./conversations/contact-book.ts";
 import type { ConversationApi } from "./conversations/conversation-api.ts";
 import type { DeliveryViews, PurgeQuery } from "./deliveries.ts";
 import type { AllowedPaths, PingResult, SendOptions, Sent } from "./delivery.ts";
-import type { DeviceApi, DeviceEvent, LinkView, SessionState } from "./device-api.ts";
+import type { DeviceApi, DeviceEvent, LinkView, SelfReport, SessionState } from "./device-api.ts";
 import type { DeviceOptions } from "./device-options.ts";
 import { DeviceParts } from "./device-parts.ts";
 import type { MessageHandler } from "./direct-messages.ts";
@@ -83,6 +83,7 @@ export class Device implements DeviceApi {
     intake.holder.close();
     own.stop();
     await ending.drain();
+    await this.#parts.meter.settle();
     arrivals.close();
     intake.lanes.pause();
     this.#exchanges.caller.stop();
@@ -91,6 +92,7 @@ export class Device implements DeviceApi {
     peers.stop();
     await ending.settled();
     intake.stop();
+    this.#parts.meter.stop();
     writes.stop();
     session.stop();
   }
@@ -206,6 +208,10 @@ export class Device implements DeviceApi {
 
   publishCard(card: AgentCard): Promise<void> {
     return this.#parts.card.publish(card);
+  }
+
+  async reportUsage(used: SelfReport): Promise<void> {
+    this.#parts.meter.used(used);
   }
 
   async setAvailability(availability: Availability): Promise<void> {

@@ -40,6 +40,7 @@ import { TaskCallee } from "./tasks/task-callee.ts";
 import { TaskCaller } from "./tasks/task-caller.ts";
 import type { TaskPlacement } from "./tasks/task-placement.ts";
 import type { Traffic } from "./traffic.ts";
+import type { UsageMeter } from "./usage-meter.ts";
 import type { WriteAgain } from "./write-again.ts";
 
 export interface ExchangesOptions {
@@ -66,6 +67,7 @@ export interface ExchangesOptions {
   readonly metrics: DeviceMetrics;
   readonly traffic: Traffic;
   readonly gate: Gate;
+  readonly meter: UsageMeter;
   readonly notices: Notices;
 }
 
@@ -97,7 +99,12 @@ export class Exchanges {
     this.attachments = this.#makeAttachments();
     const calls = { clock, random, send: sendLive(clock), onError: notices.failed };
     this.caller = new TaskCaller(calls);
-    this.callee = new TaskCallee({ ...calls, gate: options.gate, onLoad: (load) => presence.set({ load }) });
+    this.callee = new TaskCallee({
+      ...calls,
+      gate: options.gate,
+      onTaken: (member) => options.meter.took(member),
+      onLoad: (load) => presence.set({ load }),
+    });
     this.delegation = new Delegation(options, this.caller);
     this.#history = this.#makeHistory();
     this.live = new Map<number, (envelope: LiveEnvelope) => Promise<void> | void>([
@@ -169,6 +176,7 @@ export class Exchanges {
       metrics,
       traffic,
       gate,
+      meter: this.#options.meter,
       onMet: ({ member, name }) => {
         names.note(member, name).catch(notices.failed);
       },
@@ -197,6 +205,7 @@ export class Exchanges {
       log: this.conversations.log,
       cipher: this.#makeCipher(),
       gate: this.#options.gate,
+      meter: this.#options.meter,
       emit: (event) => notices.emit(event),
       onRefused: notices.refused,
       onError: notices.failed,

@@ -6,6 +6,7 @@ import type { Clock, Journal, JournalState, MeshTrust, Random } from "@parley/co
 
 import type { DeviceEnding } from "./device-ending.ts";
 import type { Exchanges } from "./exchanges.ts";
+import type { Gate } from "./gate.ts";
 import { InboxHolder } from "./inbox-holder.ts";
 import { InboxLanes, type Waiting } from "./inbox-lanes.ts";
 import { Inbox, type Source } from "./inbox.ts";
@@ -31,6 +32,7 @@ export interface IntakeOptions {
   readonly peers: Peers;
   readonly exchanges: Exchanges;
   readonly ending: DeviceEnding;
+  readonly gate: Gate;
   readonly metrics: DeviceMetrics;
   readonly notices: Notices;
 }
@@ -76,6 +78,8 @@ export class Intake {
       writes,
       now: () => clock.now(),
       // By the clock: a process that stood still, or was cut off, may not have heard that its lease ran out.
+      // What was committed before an operator's pause came waits like what is sent during it.
+      mayHand: () => (options.gate.isPaused ? Promise.resolve(false) : undefined),
       handle: (entry) => options.exchanges.onEntry(this.holder.isSole ? entry : { ...entry, redelivered: true }),
       onEnd: (entry, end) => this.#onEnd(entry, end),
       onError,

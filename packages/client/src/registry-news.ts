@@ -15,6 +15,7 @@ import type { Peer } from "./peer.ts";
 import type { Peers } from "./peers.ts";
 import type { SessionOptions } from "./session.ts";
 import type { Standing } from "./standing.ts";
+import type { UsageMeter } from "./usage-meter.ts";
 
 type Push = Parameters<SessionOptions["events"]["onPush"]>[0];
 
@@ -30,6 +31,7 @@ export interface RegistryNewsOptions {
   readonly notices: Notices;
   readonly holds: Holds;
   readonly standing: Standing;
+  readonly meter: UsageMeter;
 }
 
 export class RegistryNews {
@@ -50,6 +52,7 @@ export class RegistryNews {
     peers.links.closeRefused();
     peers.onSession();
     card.onSession();
+    this.#options.meter.onSession();
   }
 
   onPush(push: Push): void {

@@ -202,6 +202,8 @@ export {
   type OrderType,
   orderTypeSchema,
   memberEntrySchema,
+  type MemberUsage,
+  memberUsageSchema,
   type Pending,
   pendingSchema,
   proofSchema,

@@ -23,6 +23,7 @@ import { foldName } from "@parley/protocol";
  *   channel-group/<channel>  an encrypted channel's group: its epoch, newest commit, devices
  *   channel-kept/<channel>   how much of a channel is kept, counted up to an offset
  *   blocks/<member>          whose frames a member does not take
+ *   usage/<node>/<member>    what a member used of its budgets, as one node counted it
  *
  * and in the log: mailbox/<member>, device-box/<member>/<device>, channel/<id>, channel-commits/<id>.
  */
@@ -51,6 +52,7 @@ export const keys = {
   channelKept: (id: string) => `channel-kept/${id}`,
   channelCommits: (id: string) => `channel-commits/${id}`,
   blocks: (member: string) => `blocks/${member}`,
+  usage: (node: string, member: string) => `usage/${node}/${member}`,
 } as const;
 
 /** Prefixes for lists and watches. */

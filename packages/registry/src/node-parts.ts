@@ -3,6 +3,8 @@ import { type Blobs, systemClock, systemRandom } from "@parley/core";
 import { Authority } from "./authority.ts";
 import { Blocks } from "./blocks.ts";
 import { type RegistryBounds, defaultBounds } from "./bounds.ts";
+import { Budgets } from "./budgets/budgets.ts";
+import { UsageLedger } from "./budgets/usage-ledger.ts";
 import { type ChannelParts, makeChannelParts } from "./channels/channel-parts.ts";
 import { DeadLetters } from "./dead-letters.ts";
 import { Delivery } from "./delivery.ts";
@@ -33,6 +35,8 @@ export interface NodeParts extends SessionServices, ChannelParts {
   readonly tokens: SessionTokens;
   readonly blobs: Blobs;
   readonly blocks: Blocks;
+  readonly budgets: Budgets;
+  readonly ledger: UsageLedger;
 }
 
 /** What the parts tell their node. */
@@ -97,11 +101,24 @@ export function makeNodeParts(
     onError,
   });
   const blocks = new Blocks(records);
+  const ledger = new UsageLedger({ records, clock, node: nodeKey.id, mostMembers: bounds.members, onError });
+  const budgets = new Budgets({
+    ledger,
+    policy: () => orders.policy,
+    directory,
+    mesh,
+    nodeKey,
+    clock,
+    onHolds: (holds) => {
+      for (const session of table.proven()) session.push("holds", { holds });
+    },
+    onError,
+  });
   const authority = new Authority({
     orders,
     directory,
     channels: () => channelParts.channelTable,
-    heldFor: () => undefined,
+    heldFor: (member) => budgets.heldFor(member),
     now,
   });
   const delivery = new Delivery({
@@ -117,6 +134,7 @@ export function makeNodeParts(
   });
   const channelParts = makeChannelParts({
     authority,
+    budgets,
     stores,
     clock,
     random,
@@ -132,6 +150,8 @@ export function makeNodeParts(
   const requests = makeRequestTable({
     ...channelParts,
     blocks,
+    budgets,
+    ledger,
     orders,
     authority,
     mesh,
@@ -147,6 +167,7 @@ export function makeNodeParts(
     mailboxChanged: (member) => {
       for (const session of table.ofMember(member)) session.mailboxChanged();
     },
+    table,
     tokens,
     nodeKey,
     now,
@@ -156,6 +177,8 @@ export function makeNodeParts(
   return {
     ...channelParts,
     blocks,
+    budgets,
+    ledger,
     orders,
     authority,
     nodeKey,

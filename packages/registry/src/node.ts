@@ -127,11 +127,25 @@ export class RegistryNode {
   /** Reads what the stores hold. Throws `registry_key_mismatch` or what the stores say. */
   async open(): Promise<void> {
     const { signal } = this.#ending;
-    const { mesh, orders, directory, pairings, enrolments, blocks, channelTable, groups, channelFeed } = this.#parts;
+    const {
+      ledger,
+      budgets,
+      mesh,
+      orders,
+      directory,
+      pairings,
+      enrolments,
+      blocks,
+      channelTable,
+      groups,
+      channelFeed,
+    } = this.#parts;
     await mesh.open(signal);
     const projections = [directory, pairings, enrolments, blocks, channelTable, groups, channelFeed];
     await Promise.all(projections.map((part) => part.open(signal)));
     await orders.open(signal);
+    await ledger.open();
+    if (mesh.claimed !== undefined) budgets.look();
     if (mesh.claimed === undefined) this.#claim.open();
     else await this.#finishCutShort(mesh.claimed);
   }
@@ -159,13 +173,15 @@ export class RegistryNode {
     this.#state = "draining";
     this.#beats?.cancel();
     this.#sweeps?.cancel();
-    const { table, inboxes, channelEvents } = this.#parts;
+    const { table, inboxes, channelEvents, budgets, ledger } = this.#parts;
     const error = toWireError(new ParleyError("draining"));
     for (const session of table.proven()) session.push("goodbye", { error });
     await this.#idle();
     inboxes.stop();
     for (const session of table.everyone()) session.end("draining");
     channelEvents.stop();
+    budgets.stop();
+    await ledger.flush().catch((error: unknown) => this.#failed("usage", error));
     this.#ending.abort();
     return true;
   }
@@ -224,9 +240,10 @@ export class RegistryNode {
 
   /** Everybody is told; then those whom it puts out go, and those it lets on go on. */
   #ordered(type: StoredOrder, statement: string): void {
-    const { table, log } = this.#parts;
+    const { table, budgets, log } = this.#parts;
     for (const session of table.proven()) session.push("order", { type, statement });
     for (const session of table.proven()) session.ordered();
+    if (type === "policy") budgets.look();
     log("info", `${type}.changed`, { number: peekStatement(type, statement).number });
   }
 
@@ -243,8 +260,8 @@ export class RegistryNode {
   #sweep(): void {
     this.#sweeps = this.#parts.clock.setTimer(this.#parts.bounds.sweepMs, () => {
       const { invites, pairings, enrolments, mailboxes, deviceBoxes, deadLetters } = this.#parts;
-      const { channels, channelRetention, channelFeed } = this.#parts;
-      const kept = [invites, pairings, enrolments, mailboxes, deviceBoxes, deadLetters];
+      const { channels, channelRetention, channelFeed, ledger } = this.#parts;
+      const kept = [ledger, invites, pairings, enrolments, mailboxes, deviceBoxes, deadLetters];
       const inChannels = [channels, channelRetention, channelFeed];
       Promise.all([this.#sweepBlobs(), ...[...kept, ...inChannels].map((part) => part.sweep())])
         .catch((error: unknown) => this.#failed("sweep", error))

@@ -2,6 +2,7 @@ import type { Clock, Log } from "@parley/core";
 
 import type { Authority } from "./authority.ts";
 import type { RegistryBounds } from "./bounds.ts";
+import type { Budgets } from "./budgets/budgets.ts";
 import type { ChannelEvents } from "./channels/channel-events.ts";
 import type { ChannelFeed } from "./channels/channel-feed.ts";
 import type { ChannelTable } from "./channels/channel-table.ts";
@@ -35,6 +36,7 @@ export interface SessionServices extends HandshakeContext, WelcomeContext {
   readonly counters: NodeCounters;
   readonly orders: OperatorOrders;
   readonly authority: Authority;
+  readonly budgets: Pick<Budgets, "holds">;
   readonly delivery: Delivery;
   readonly requests: RequestTable;
   readonly channelTable: ChannelTable;

@@ -18,6 +18,7 @@ import type {
   SendOptions,
   Sender,
   Sent,
+  SelfReport,
   SessionState,
   TaskEvent,
   TaskOutcome,
@@ -303,6 +304,13 @@ class Attached implements AttachedDevice {
 
   async publishCard(card: AgentCard): Promise<void> {
     await this.#calls.call("publishCard", { card });
+  }
+
+  async reportUsage({ tokens, money }: SelfReport): Promise<void> {
+    await this.#calls.call("reportUsage", {
+      ...(tokens === undefined ? {} : { tokens }),
+      ...(money === undefined ? {} : { money }),
+    });
   }
 
   async setAvailability(availability: Availability): Promise<void> {

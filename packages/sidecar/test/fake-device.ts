@@ -284,4 +284,5 @@ export class FakeDevice implements DeviceApi {
   serve(): void {}
   async publishCard(): Promise<void> {}
   async setAvailability(): Promise<void> {}
+  async reportUsage(): Promise<void> {}
 }

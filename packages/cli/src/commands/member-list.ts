@@ -2,7 +2,7 @@ import type { CommandContext } from "../command-context.ts";
 import type { CommandModule } from "../command.ts";
 import { formatDuration } from "../duration.ts";
 import { findAll } from "../member-pages.ts";
-import { devicesOf, memberJson, presenceOf } from "../member-table.ts";
+import { devicesOf, memberJson, standingOf } from "../member-table.ts";
 import { type OpenDevice, withDevice } from "../open-device.ts";
 
 export const run: CommandModule["run"] = async (context) =>
@@ -32,16 +32,16 @@ async function listPending({ out }: CommandContext, { operator }: OpenDevice): P
   return 0;
 }
 
-async function listMembers({ out }: CommandContext, { device }: OpenDevice): Promise<0> {
-  const members = await findAll(device, {}, out);
-  out.result({ members: members.map(memberJson) }, () => {
+async function listMembers({ out }: CommandContext, { device, trust: trustNow }: OpenDevice): Promise<0> {
+  const [members, trust] = [await findAll(device, {}, out), await trustNow()];
+  out.result({ members: members.map((member) => memberJson(member, trust)) }, () => {
     out.table(
       ["NAME", "KIND", "ROLES", "PRESENCE", "DEVICES", "ADMITTED UNTIL", "ID"],
       members.map((member) => [
         `@${member.name}`,
         member.kind,
         member.roles.join(","),
-        presenceOf(member),
+        standingOf(member, trust),
         devicesOf(member),
         new Date(member.verified.admissionExpires).toISOString().slice(0, 10),
         member.member,

@@ -1,4 +1,5 @@
 import type { ContactView, DeviceApi, LinkView, SessionState } from "@parley/client";
+import type { Restriction } from "@parley/core";
 import { limits, visible } from "@parley/protocol";
 
 import { type ArchiveAccess, withArchive } from "../archive-access.ts";
@@ -7,6 +8,7 @@ import type { CommandModule } from "../command.ts";
 import { ConversationNames } from "../conversation-names.ts";
 import { nameOf } from "../delivery-table.ts";
 import { openHome } from "../open-device.ts";
+import { restrictionJson, restrictionText } from "../restriction-text.ts";
 
 interface Unread {
   readonly conversation: string;
@@ -27,14 +29,19 @@ interface Status {
   /** Messages that no device of their recipient acknowledged yet. */
   readonly outbox: number;
   readonly trouble: readonly { readonly channel: string; readonly code: string }[];
+  /** What an operator put this member under. */
+  readonly restriction?: Partial<Restriction>;
 }
 
 /** Where this device stands, and what waits for its member. */
 export const run: CommandModule["run"] = async (context) => {
-  const { registry } = await (await openHome(context)).mesh();
+  const { registry, identity } = await (await openHome(context)).mesh();
   return withArchive(context, async (access) => {
-    const status = await statusOf(access, registry);
-    context.out.result(status, () => print(context, status));
+    // Read anew: what came on connecting is written down by now, or on its way.
+    const { trust } = await (await openHome(context)).mesh();
+    const restriction = trust.restrictions.of({ member: access.device.member, kind: identity.kind }, Date.now());
+    const status = { ...(await statusOf(access, registry)), ...restrictionJson(restriction) };
+    context.out.result(status, () => print(context, status, restriction));
     return 0;
   });
 };
@@ -85,13 +92,14 @@ async function outboxOf(device: DeviceApi): Promise<number> {
   return count;
 }
 
-function print({ out }: CommandContext, status: Status): void {
+function print({ out }: CommandContext, status: Status, restriction: Restriction | undefined): void {
   const { registry, session, links, unread, requests, outbox, trouble } = status;
   const open = links.filter(({ state }) => state === "open");
   const rows: [string, string][] = [
     ["member", `@${status.name}`],
     ["registry", registry],
     ["session", session],
+    ...(restriction === undefined ? [] : [["standing", restrictionText(restriction)] as [string, string]]),
     [
       "links",
       open.length === 0 ? "none" : open.map(({ name, path }) => `@${visible(name)} (${path ?? "?"})`).join(", "),

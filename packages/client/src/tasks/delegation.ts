@@ -9,6 +9,7 @@ import type { OwnDevices } from "../own-devices.ts";
 import type { Peers } from "../peers.ts";
 import type { Recipients } from "../recipients.ts";
 import type { Session } from "../session.ts";
+import type { UsageMeter } from "../usage-meter.ts";
 import { checkSkillInput, checkSkillOutput } from "./card-schemas.ts";
 import type { TaskCaller } from "./task-caller.ts";
 import type { TaskPlacement } from "./task-placement.ts";
@@ -23,6 +24,7 @@ export interface DelegationOptions {
   readonly placement: TaskPlacement;
   readonly recipients: Recipients;
   readonly gate: Gate;
+  readonly meter: UsageMeter;
 }
 
 export class Delegation {
@@ -38,12 +40,17 @@ export class Delegation {
     const { peers, opener, placement, recipients, gate } = this.#options;
     const { skill, paths, signal } = request;
     const view = to === undefined ? await this.#holder(skill) : await this.#offering(to, skill);
+    await this.#options.meter.ready;
     gate.checkOwn(view.verified, { action: "call", skill });
+    // Whoever is held off could not answer.
+    const refusal = gate.refusalOf(view.verified);
+    if (refusal !== undefined && refusal.code !== "denied_by_policy") throw refusal;
     const peer = recipients.liveOf(view);
     checkSkillInput(view, request);
     const ended = placement.begin(view, peer.device);
     try {
       await opener.approach(peer, paths, signal);
+      this.#options.meter.sent();
       const run = this.#caller.start(
         peer,
         request,

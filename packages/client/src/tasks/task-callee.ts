@@ -26,6 +26,8 @@ export interface TaskCalleeOptions {
   readonly random: Random;
   readonly send: (peer: Peer, kind: number, body: unknown, paths: AllowedPaths | undefined) => Promise<void>;
   readonly gate: Pick<Gate, "decide" | "isPaused">;
+  /** A call was taken. */
+  readonly onTaken: (member: Peer["member"]) => void;
   /** Told when the number of tasks at work changes: presence carries it. */
   readonly onLoad: (load: number) => void;
   readonly onError: (error: unknown) => void;
@@ -150,6 +152,7 @@ export class TaskCallee {
     const question = { action: "call" as const, skill };
     const decision = gate.decide(member, question);
     if (!decision.allowed) throw denied(member, undefined, question, decision);
+    this.#options.onTaken(member);
   }
 
   #hold(follower: Follower, contextId: string | undefined, timeLimitMs: number): HeldTask {

@@ -29,6 +29,14 @@ export function maySettle(channel: KnownChannel, caller: ChannelCaller): boolean
   return isOperator(caller) || (channel.record.createdBy === caller.member && isIn(channel, caller.member));
 }
 
+/** Throws `forbidden`. */
+export function requireSettler(channel: KnownChannel, caller: ChannelCaller): void {
+  if (!maySettle(channel, caller))
+    throw new ParleyError("forbidden", {
+      message: "Only the channel's owner and operators take members out, mute or ban them.",
+    });
+}
+
 /** Throws `not_in_channel`. */
 export function requireIn(channel: KnownChannel, member: string): void {
   if (!isIn(channel, member)) throw new ParleyError("not_in_channel");

@@ -5,6 +5,7 @@ import type { ChannelEvents } from "../channels/channel-events.ts";
 import type { ChannelFeed } from "../channels/channel-feed.ts";
 import { beginOf, type ChannelHistory } from "../channels/channel-history.ts";
 import type { ChannelLog } from "../channels/channel-log.ts";
+import { inForce } from "../channels/channel-restriction.ts";
 import { requireIn, viewOf } from "../channels/channel-rules.ts";
 import type { KnownChannel } from "../channels/channel-table.ts";
 import type { Channels } from "../channels/channels.ts";
@@ -28,14 +29,34 @@ export interface ChannelsServices {
   readonly channelEvents: ChannelEvents;
   readonly groups: Groups;
   readonly blocks: Blocks;
+  readonly now: () => number;
+}
+
+/** For the list of who is in it. */
+function mutedIn(channel: KnownChannel, member: string, now: number): { readonly muted?: object } {
+  const held = inForce(channel.members.get(member), "muted", now);
+  if (held === undefined) return {};
+  const { until, reason } = held;
+  return { muted: { ...(until === undefined ? {} : { until }), ...(reason === undefined ? {} : { reason }) } };
 }
 
 type FollowReply = ReplyBody<"channel.follow">["channels"][number];
 
 /** Channels and who is in them, their posts, and their encrypted groups. */
 export function channelsRequests(services: ChannelsServices): RequestHandlers<RequestsOf<"channel" | "group">> {
-  const { mesh, members, presence, channels, channelLog, channelHistory, channelFeed, channelEvents, groups, blocks } =
-    services;
+  const {
+    mesh,
+    members,
+    presence,
+    channels,
+    channelLog,
+    channelHistory,
+    channelFeed,
+    channelEvents,
+    groups,
+    blocks,
+    now,
+  } = services;
   const replyOf = async (channel: KnownChannel, { member }: SessionIdentity): Promise<ReplyBody<"channel.get">> => {
     const invitation = channel.members.get(member)?.invitation;
     return {
@@ -72,6 +93,15 @@ export function channelsRequests(services: ChannelsServices): RequestHandlers<Re
       await channels.kick(channel, member, caller);
       return {};
     },
+    "channel.restrict": async (caller, wanted) => {
+      await members.find({ member: wanted.member });
+      await channels.restrict(caller, wanted);
+      return {};
+    },
+    "channel.lift": async (caller, wanted) => {
+      await channels.lift(caller, wanted);
+      return {};
+    },
     "channel.members": async (caller, { channel: id, after = "", limit = limits.pageSize }) => {
       const channel = await channels.find({ channel: id }, caller);
       if (channel.record.kind === "invite") requireIn(channel, caller.member);
@@ -87,6 +117,7 @@ export function channelsRequests(services: ChannelsServices): RequestHandlers<Re
           since: channel.members.get(member)?.since ?? 0,
           owner: channel.record.createdBy === member,
           present: presence.of(member).length > 0,
+          ...mutedIn(channel, member, now()),
         })),
         ...(next === undefined ? {} : { next }),
       };

@@ -7,7 +7,9 @@ import { devicesRequests, type DevicesServices } from "./devices.ts";
 import { directoryRequests, type DirectoryServices } from "./directory.ts";
 import { mailboxRequests, type MailboxServices } from "./mailbox.ts";
 import type { RequestHandlers } from "./request-handler.ts";
+import { standingRequests, type StandingServices } from "./standing.ts";
 import { tokensRequests, type TokensServices } from "./tokens.ts";
+import { usageRequests, type UsageServices } from "./usage.ts";
 
 export type RequestServices = AdmissionServices &
   BlocksServices &
@@ -15,7 +17,9 @@ export type RequestServices = AdmissionServices &
   DevicesServices &
   DirectoryServices &
   MailboxServices &
-  TokensServices;
+  StandingServices &
+  TokensServices &
+  UsageServices;
 
 /** Every request of a session with its handler, one domain after the other. */
 export type RequestTable = RequestHandlers<RequestType>;
@@ -28,6 +32,8 @@ export function makeRequestTable(services: RequestServices): RequestTable {
     ...mailboxRequests(services),
     ...channelsRequests(services),
     ...blocksRequests(services),
+    ...standingRequests(services),
     ...tokensRequests(services),
+    ...usageRequests(services),
   };
 }

@@ -16,6 +16,7 @@ import type { Gate } from "../../gate.ts";
 import type { Identity } from "../../identity.ts";
 import type { MemberView } from "../../member-view.ts";
 import type { Session } from "../../session.ts";
+import type { UsageMeter } from "../../usage-meter.ts";
 import type { WriteAgain } from "../../write-again.ts";
 import type {
   ChannelChange,
@@ -60,6 +61,7 @@ export interface ChannelsOptions {
     event: ConversationEvent | { readonly type: "delivery"; readonly delivery: Delivery; readonly to: string },
   ) => void;
   readonly gate: Pick<Gate, "checkOwn">;
+  readonly meter: Pick<UsageMeter, "ready" | "posted">;
   readonly onRefused: (error: unknown) => void;
   readonly onError: (error: unknown) => void;
 }
@@ -280,7 +282,9 @@ export class Channels {
     if (!parsed.success)
       throw new ParleyError("invalid_argument", { message: `The message: ${issueOf(parsed.error)}.` });
     const { data } = parsed;
+    await this.#options.meter.ready;
     this.#options.gate.checkOwn(undefined, { action: "post", channel: known.name });
+    this.#options.meter.posted();
     return this.#outbox.accept(channel, data.type === "text" ? await this.#called(channel, data) : data, via);
   }
 

@@ -66,7 +66,7 @@ describe("a budget", () => {
   it("gives way to another one for a time", async () => {
     await using scope = await MeshScope.start();
     const [alice, bob] = [await scope.join("alice"), await scope.join("bob")];
-    new Messages(bob.device);
+    bob.device.onMessage(() => undefined);
     await budget(scope, [{ who: ["@alice"], messages: { hour: 1 } }], alice, bob);
     await alice.device.send("@bob", "one");
     await expect(alice.device.send("@bob", "two")).rejects.toMatchObject({ code: "over_budget" });

@@ -1,5 +1,5 @@
 import type { DeviceOptions } from "@parley/client";
-import { MeshTrust, Policy, Restrictions } from "@parley/core";
+import { type MeshTrust, Policy, Restrictions } from "@parley/core";
 import type { PolicyDocument } from "@parley/protocol";
 
 export const everything: PolicyDocument["rules"][number] = {

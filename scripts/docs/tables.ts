@@ -46,13 +46,22 @@ const signers: Readonly<Record<StatementType, string>> = {
   welcome: "the node's key",
   lease: "the node's key",
   hello: "the device's key",
-  token: "the node's key",
+  "token-key": "the node's key",
+  token: "a token key of a node",
   post: "the author's device",
   invitation: "a device of the member that invites",
+  approval: "a device or the root key of the approving member",
+  standing: "a device of the approving member",
+  delegation: "a device or the root key of the member that delegates",
+  acting: "the sub-agent's key",
+  withdrawals: "the member's root key",
   policy: "an operator",
   restrictions: "an operator",
   holds: "the node's key",
   usage: "the device's key",
+  head: "the node's key",
+  checkpoint: "the node's key",
+  witness: "an operator's device",
 };
 
 /** The parts of docs/protocol.md that come from tables, by the name in their markers. */
@@ -85,16 +94,44 @@ export function protocolTables(): Readonly<Record<string, string>> {
       Object.entries(pushTable).map(([type, { body, says }]) => [code(type), fieldsOf(body), says]),
     ),
     routes: table(
-      ["Route", "Who", "Body", "Answer", "What it does"],
+      ["Route", "Who", "Body or query", "Answer", "What it does"],
       Object.values(routeTable).map((route) => [
         code(`${route.method.toUpperCase()} ${route.path}`),
-        "roles" in route ? `${route.access}: ${route.roles.join(", ")}` : route.access,
-        "body" in route ? fieldsOf(route.body) : "bytes" in route && route.bytes === "in" ? "bytes" : "–",
+        whoCalls(route),
+        whatIsSent(route),
         "reply" in route ? fieldsOf(route.reply) : "bytes" in route ? "bytes" : "–",
         route.says,
       ]),
     ),
   };
+}
+
+const queryOf = (query: AnySchema): string => {
+  const names = Object.keys((jsonSchemaOf(query) as { properties?: object }).properties ?? {});
+  return names.length === 0 ? "–" : code(`?${names.join("=&")}=`);
+};
+
+/** Fields of the body, or the query. */
+function whatIsSent(route: {
+  readonly path: string;
+  readonly body?: AnySchema;
+  readonly query?: AnySchema;
+  readonly bytes?: string;
+}): string {
+  if (route.query !== undefined) return queryOf(route.query);
+  if (route.body !== undefined) return fieldsOf(route.body);
+  return route.bytes === "in" ? "bytes" : "–";
+}
+
+/** Roles, and the scope that an API key needs. */
+function whoCalls(route: {
+  readonly access: string;
+  readonly roles?: readonly string[];
+  readonly scope?: string;
+}): string {
+  const { access, roles, scope } = route;
+  const who = roles === undefined ? access : `${access}: ${roles.join(", ")}`;
+  return scope === undefined ? who : `${who}; ${code(scope)}`;
 }
 
 const exits = ["done", "failed", "usage", "not reachable", "refused"];

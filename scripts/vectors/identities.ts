@@ -23,7 +23,7 @@ export function fixedKey(kind: keyof typeof pkcs8Heads, seed: Uint8Array): strin
 export const fixedId = (length: 8 | 16 | 32, byte: number): string => toBase64url(new Uint8Array(length).fill(byte));
 
 export interface FixedSigner extends Signer {
-  readonly owner: "member" | "device" | "node";
+  readonly owner: "member" | "device" | "node" | "token";
   readonly seed: string;
 }
 
@@ -40,6 +40,7 @@ export async function fixedSigners(): Promise<{
   readonly rotated: FixedSigner;
   readonly device: FixedSigner;
   readonly node: FixedSigner;
+  readonly token: FixedSigner;
 }> {
   return {
     operator: await fixedSigner("member", 1),
@@ -48,6 +49,7 @@ export async function fixedSigners(): Promise<{
     rotated: await fixedSigner("member", 4),
     device: await fixedSigner("device", 5),
     node: await fixedSigner("node", 6),
+    token: await fixedSigner("token", 7),
   };
 }
 

@@ -1,21 +1,23 @@
-import type {
-  BlobRef,
-  Call,
-  CallEvent,
-  Challenge,
-  Content,
-  DevicePresence,
-  ErrorCode,
-  JsonRouteName,
-  MemberEntry,
-  PushBody,
-  PushType,
-  ReplyBody,
-  RequestBody,
-  RequestType,
-  RouteName,
-  Signal,
-  StatementType,
+import {
+  type ApiKey,
+  type BlobRef,
+  type Call,
+  type CallEvent,
+  type Challenge,
+  type Content,
+  type DevicePresence,
+  encodeAuditEntry,
+  type ErrorCode,
+  type JsonRouteName,
+  type MemberEntry,
+  type PushBody,
+  type PushType,
+  type ReplyBody,
+  type RequestBody,
+  type RequestType,
+  type RouteName,
+  type Signal,
+  type StatementType,
 } from "@parley/protocol";
 
 import { channelPushBodies, channelReplyBodies, channelRequestBodies } from "./channel-messages.ts";
@@ -58,6 +60,32 @@ const memberUsage = {
 /** What a new device asks with. */
 const enrolmentAsk = { key: fixedId(32, 44), seal: fixedId(32, 45), label: "phone", iat: time, proof: fixedId(32, 46) };
 
+const apiKey: ApiKey = {
+  key: "0123456789Ab",
+  name: "ci",
+  scopes: ["directory:read"],
+  addresses: ["10.0.0.0/8", "2001:db8::1"],
+  created: time,
+  expires: time + 86_400_000,
+};
+
+/** An entry of an audit log, with every field. */
+function auditEntry({ node, member, device }: FixedSigners): string {
+  return encodeAuditEntry({
+    seq: 17,
+    at: time,
+    node: node.id,
+    before: fixedId(32, 62),
+    act: "limit.hit",
+    by: { member: member.id, device: device.id },
+    subject: "channel.create",
+    outcome: "limit_reached",
+    facts: { where: "session" },
+    count: 3,
+    since: time,
+  });
+}
+
 function requestBodies(signers: FixedSigners, compacts: Compacts): { readonly [Type in RequestType]: RequestBody<Type> } {
   return {
     "directory.find": { skill: "search", tag: "documents", text: "library", kind: "agent", live: true, limit: 10, after: "abc" },
@@ -76,6 +104,7 @@ function requestBodies(signers: FixedSigners, compacts: Compacts): { readonly [T
     "pairing.list": { limit: 10, after: "abc" },
     "pairing.approve": { pairing: id16, admission: compacts.admission },
     "pairing.reject": { pairing: id16, reason: "unknown" },
+    "withdrawals.publish": { withdrawals: compacts.withdrawals },
     "order.publish": { type: "revocations", statement: compacts.revocations },
     "member.kick": { member: signers.member.id },
     "usage.report": { usage: compacts.usage },
@@ -86,8 +115,14 @@ function requestBodies(signers: FixedSigners, compacts: Compacts): { readonly [T
     "mailbox.dead.list": { after: 3, limit: 10 },
     "mailbox.dead.remove": { offsets: [17, 19] },
     "mailbox.dead.redeliver": { offset: 17 },
-    "token.get": {},
+    "token.get": { audience: "https://ci.example.org" },
+    "key.create": { name: "ci", scopes: ["directory:read"], lifeMs: 86_400_000, addresses: ["10.0.0.0/8", "2001:db8::1"] },
+    "key.list": {},
+    "key.revoke": { key: apiKey.key },
     ...channelRequestBodies(signers, compacts),
+    "audit.list": { act: "member.revoked", by: signers.member.id, since: time, until: vectorExpiry, after: 17, before: 90, limit: 10 },
+    "audit.head": {},
+    "audit.witness": { witness: compacts.witness },
     ping: {},
   };
 }
@@ -110,6 +145,7 @@ function replyBodies(signers: FixedSigners, { entry, invite, pending }: Facts, c
     "pairing.list": { pending: [pending], next: "abc" },
     "pairing.approve": {},
     "pairing.reject": {},
+    "withdrawals.publish": {},
     "order.publish": {},
     "member.kick": { sessions: 2 },
     "usage.report": {},
@@ -136,7 +172,13 @@ function replyBodies(signers: FixedSigners, { entry, invite, pending }: Facts, c
     "mailbox.dead.remove": { removed: 2 },
     "mailbox.dead.redeliver": { offset: 21 },
     "token.get": { token: compacts.token, expires: time + 300_000 },
+    "key.create": { key: apiKey, text: `pak_${apiKey.key}_${"0".repeat(38)}` },
+    "key.list": { keys: [{ ...apiKey, used: time + 1000 }] },
+    "key.revoke": {},
     ...channelReplyBodies(signers, compacts),
+    "audit.list": { entries: [auditEntry(signers)], first: 10, last: 17, next: 17 },
+    "audit.head": { head: compacts.head, certificate: compacts.node, checkpoints: [compacts.checkpoint], witnesses: [compacts.witness] },
+    "audit.witness": {},
     ping: { time },
   };
 }
@@ -155,6 +197,7 @@ function pushBodies(signers: FixedSigners, { record, presence, pending, error }:
     "mailbox.trimmed": { from: 3, to: 9, reason: "expired" },
     "inbox.lease": { generation: 2, lifeMs: 15_000 },
     ...channelPushBodies(signers),
+    "audit.head": { head: compacts.head },
     goodbye: { error },
   };
 }
@@ -192,7 +235,11 @@ function routeBodies(signers: FixedSigners, compacts: Compacts): { readonly [Nam
   };
 }
 
-function routeReplies(signers: FixedSigners, compacts: Compacts): { readonly [Name in JsonRouteName]: object } {
+function routeReplies(
+  signers: FixedSigners,
+  compacts: Compacts,
+  replies: ReturnType<typeof replyBodies>,
+): { readonly [Name in JsonRouteName]: object } {
   const { id: node, publicKey: key } = signers.node;
   const nodeInfo = { node, key, mesh: fixedId(32, 34), operators: [compacts.genesis], certificate: compacts.node, time };
   const pairing = { pairing: id16, state: "admitted", reason: "known", admission: compacts.admission };
@@ -210,6 +257,23 @@ function routeReplies(signers: FixedSigners, compacts: Compacts): { readonly [Na
     putBlob: { stored: true, expires: vectorExpiry },
     deleteBlob: { deleted: true },
     blobUsage: { bytes: 1_048_592, count: 1 },
+    jwks: {
+      keys: [
+        {
+          kty: "OKP",
+          crv: "Ed25519",
+          x: signers.token.publicKey,
+          kid: signers.token.id,
+          use: "sig",
+          alg: "EdDSA",
+          statement: compacts["token-key"],
+        },
+      ],
+    },
+    v1Members: replies["directory.find"],
+    v1Member: replies["directory.get"],
+    v1Channels: replies["channel.list"],
+    v1Posts: replies["channel.read"],
   };
 }
 
@@ -290,13 +354,14 @@ function invalidRequests(): readonly { readonly name: string; readonly text: str
 export function messageVectors(signers: FixedSigners, statements: Readonly<Record<StatementType, StatementVector>>): object {
   const compacts = Object.fromEntries(Object.entries(statements).map(([type, { compact }]) => [type, compact])) as Compacts;
   const known = facts(signers, compacts);
+  const replies = replyBodies(signers, known, compacts);
   return {
     handshake: handshake(signers, compacts),
     requests: requestBodies(signers, compacts),
-    replies: replyBodies(signers, known, compacts),
+    replies,
     pushes: pushBodies(signers, known, compacts),
     routeBodies: routeBodies(signers, compacts),
-    routeReplies: routeReplies(signers, compacts),
+    routeReplies: routeReplies(signers, compacts, replies),
     envelopeBodies: envelopeBodies(known.error, compacts),
     invalidRequests: invalidRequests(),
   };

@@ -40,6 +40,7 @@ async function openCaller({ honest, origin }: RegistryTarget): Promise<Caller> {
 /** A value for a part of a path: one that is there, one of the right shape, or anything. */
 function segment(name: string, { hash }: Caller, random: SeededRandom): string {
   if (random.chance(0.3)) return encodeURIComponent(new TextDecoder().decode(random.bytes(random.below(40))));
+  if (name === "name") return random.pick(["general", "%23general", "honest", "@honest", "a".repeat(43)]);
   if (name !== "hash") return "AAAAAAAAAAAAAAAAAAAAAA";
   return random.chance(0.5) ? hash : Buffer.from(random.bytes(32)).toString("hex");
 }
@@ -47,7 +48,7 @@ function segment(name: string, { hash }: Caller, random: SeededRandom): string {
 function queryOf(random: SeededRandom): string {
   if (random.chance(0.8)) return "";
   const value = random.pick(["-1", "1e9", "x", "0", String(Date.now() + 60_000), plantedText]);
-  return `?${random.pick(["wait", "expires", "x"])}=${value}`;
+  return `?${random.pick(["wait", "expires", "limit", "after", "live", "from", "text", "access_token", "x"])}=${value}`;
 }
 
 function headersOf(
@@ -73,7 +74,7 @@ function headersOf(
   ]);
   return {
     "content-type": random.chance(0.9) ? type : "text/plain",
-    ...(route.access === "session" && random.chance(0.9) ? { authorization: `Bearer ${bearer}` } : {}),
+    ...("roles" in route && random.chance(0.9) ? { authorization: `Bearer ${bearer}` } : {}),
     ...(random.chance(0.1) ? { range } : {}),
     ...(random.chance(0.05) ? { "if-range": `"${plantedText}"` } : {}),
   };

@@ -115,4 +115,7 @@ const bodies: Readonly<Record<string, unknown>> = {
   "group.commits": { ...inChannel, from: 0 },
   "group.info": inChannel,
   "blocks.set": { blocked: [] },
+  "key.create": { name: "ci", scopes: ["directory:read"] },
+  "key.revoke": { key: "0".repeat(12) },
+  "audit.witness": { witness: "a.b.c" },
 };

@@ -1,9 +1,8 @@
 import { createHash, randomBytes } from "node:crypto";
 import { request } from "node:http";
 
-import { openMemoryStores, signStatement, createSigner } from "@parley/core";
-import { httpErrorSchema, limits, routeTable, type Statement } from "@parley/protocol";
-import { accessTable } from "@parley/registry";
+import { openMemoryStores } from "@parley/core";
+import { httpErrorSchema, limits } from "@parley/protocol";
 import type { TestDevice, WireMesh } from "@parley/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
@@ -242,88 +241,5 @@ describe("pages of other origins", () => {
     expect(asked.headers.get("access-control-allow-headers")).toContain("authorization");
     expect(await codeOf(await put(content, { headers: { origin: "https://evil.example" } }))).toBe("forbidden");
     await call("DELETE", hashOf(content));
-  });
-});
-
-describe("a session token", () => {
-  const routes = accessTable.filter(({ via, needs }) => via === "http" && Array.isArray(needs));
-  const hash = "ab".repeat(32);
-
-  const ask = async (what: string, authorization?: string): Promise<number> => {
-    const [method = "", path = ""] = what.replace("{hash}", hash).split(" ");
-    const response = await fetch(`${registry.origin}${path}`, {
-      method,
-      headers: { ...octets, ...(authorization === undefined ? {} : { authorization }) },
-      ...(method === "PUT" ? { body: new Uint8Array(1) } : {}),
-    });
-    return response.status;
-  };
-
-  it("is needed for every route that the table gives to roles", () => {
-    const inTable = Object.values(routeTable).filter(({ access }) => access === "session");
-    expect(routes).toHaveLength(inTable.length);
-    expect(routes.length).toBeGreaterThan(0);
-  });
-
-  it.each(routes.map(({ what }) => what))("opens %s to the roles of the table only", async (what) => {
-    for (const authorization of [undefined, "", "Bearer", "Bearer a.b.c", `Basic ${token}`, `Bearer ${token}x`])
-      expect(await ask(what, authorization)).toBe(401);
-    const needs = routes.find((route) => route.what === what)?.needs ?? [];
-    for (const role of ["operator", "admin", "member", "guest", "observer"] as const) {
-      const device = await mesh.join(`${role}-${what.toLowerCase().replaceAll(/[^a-z]+/g, "-")}`.slice(0, 32), {
-        roles: [role],
-      });
-      const status = await ask(what, `Bearer ${await tokenOf(device)}`);
-      expect(status === 403, `${role}: ${status}`).toBe(!needs.includes(role));
-      expect(status, `${role}: ${status}`).not.toBe(401);
-    }
-  });
-
-  const claims = async (change: Partial<Statement<"token">>, signer = registry.nodeKey): Promise<string> => {
-    const now = clock.now();
-    const { member } = ada.identity;
-    const own = {
-      mesh: mesh.mesh,
-      member,
-      device: ada.device,
-      session: "AAAAAAAAAAAAAAAAAAAAAA",
-      aud: "http",
-      iat: now,
-      exp: now + 1000,
-    };
-    return signStatement("token", { ...own, ...change }, signer);
-  };
-  const status = async (as: string): Promise<number> => (await call("GET", "", { as })).status;
-
-  it("is refused when it is over, too long, from the future, for another mesh, another door or another device", async () => {
-    const now = clock.now();
-    expect(await status(await claims({}))).toBe(200);
-    expect(await status(await claims({ iat: now - limits.sessionTokenMs, exp: now }))).toBe(401);
-    expect(await status(await claims({ iat: now, exp: now + limits.sessionTokenMs + 1 }))).toBe(401);
-    expect(
-      await status(await claims({ iat: now + limits.clockSkewMs + 10_000, exp: now + limits.clockSkewMs + 20_000 })),
-    ).toBe(401);
-    expect(await status(await claims({ mesh: ada.device }))).toBe(401);
-    expect(await status(await claims({ aud: "hub" }))).toBe(401);
-    expect(await status(await claims({ device: mesh.operator.device }))).toBe(401);
-    expect(await status(await claims({ member: ada.device }))).toBe(401);
-    expect(await status(await claims({}, await createSigner("node")))).toBe(401);
-  });
-
-  it("is not another statement of the same node", async () => {
-    const { lease } = await ada.request("lease.renew", {});
-    expect(await status(lease)).toBe(401);
-  });
-
-  it("is worth nothing once its member is revoked, and nothing in the log tells it", async () => {
-    const mallory = await mesh.join("mallory");
-    const held = await tokenOf(mallory);
-    expect(await status(held)).toBe(200);
-    const revocations = await mesh.operator.identity.revoke(mesh.mesh, 1, [mallory.identity.member]);
-    await mesh.operator.request("order.publish", { type: "revocations", statement: revocations });
-    const refused = await call("GET", "", { as: held });
-    expect([refused.status, await codeOf(refused)]).toEqual([403, "revoked"]);
-    const log = JSON.stringify(registry.lines);
-    for (const secret of [token, held, hash]) expect(log).not.toContain(secret);
   });
 });

@@ -50,6 +50,7 @@ describe("the metrics of a registry", () => {
       parley_followers_behind_total: 0,
       parley_channels: 2,
       parley_followers: 1,
+      parley_http_calls: 0,
       parley_sessions: 3,
       parley_members: 4,
       parley_mailbox_frames: 2,

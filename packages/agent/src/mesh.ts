@@ -1,5 +1,6 @@
 import type {
   AllowedPaths,
+  DelegationTerms,
   Delivery,
   DeviceApi,
   MemberView,
@@ -45,6 +46,10 @@ export interface Delegation<Of extends AnySkill = AnySkill> {
   readonly timeLimitMs?: number;
   readonly paths?: AllowedPaths;
   readonly signal?: AbortSignal;
+  /** Calls in the name of whoever the task at hand is done for, by the mandate that came with it. Throws `bad_delegation` without one. */
+  readonly onBehalf?: boolean;
+  /** Lets the other agent call these skills in turn, in the same name as this call. */
+  readonly mandate?: DelegationTerms;
   /** Each progress note of the other agent. */
   readonly onProgress?: (text: string) => void | Promise<void>;
 }
@@ -96,6 +101,16 @@ export interface Mesh {
   ): Promise<readonly BroadcastState[]>;
   /** A channel by `#name`, name or `#<id>`: post, read back, follow. Nobody is asked before something is done with it. */
   channel(name: string): MeshChannel;
+  /** Makes something that calls these skills under a key of its own, in this agent's name; others see it beside the agent. */
+  subAgent(label: string, terms: DelegationTerms): Promise<AgentsSubAgent>;
+}
+
+/** A part of an agent that acts by a delegation of it. */
+export interface AgentsSubAgent extends Pick<Mesh, "delegate"> {
+  readonly id: string;
+  readonly label: string;
+  /** Takes its delegation back: what others do for it ends within a second. */
+  end(): Promise<void>;
 }
 
 export interface MeshOptions {
@@ -103,6 +118,8 @@ export interface MeshOptions {
   readonly signal?: AbortSignal;
   /** Milliseconds since 1970 by which delegations have to be done. */
   readonly deadline?: number;
+  /** Delegations that came with the task. */
+  readonly mandate?: readonly string[] | undefined;
 }
 
 /** Default of `waitMs`. */
@@ -112,7 +129,8 @@ const broadcastAtOnce = 32;
 
 /** Wraps a device. `options` tie what is done through it to a task. */
 export function createMesh(device: DeviceApi, options: MeshOptions = {}): Mesh {
-  const delegate = (delegation: Delegation): Promise<DelegationResult> => runDelegation(device, delegation, options);
+  const delegate = (delegation: Delegation): Promise<DelegationResult> =>
+    runDelegation((to, request) => device.delegate(to, request), delegation, options);
   return {
     listAgents: async (query = {}) =>
       (await everyMember(device, { ...query, kind: "agent" })).map((member) => summarise(member, device)),
@@ -131,6 +149,16 @@ export function createMesh(device: DeviceApi, options: MeshOptions = {}): Mesh {
     },
     broadcast: (text, { waitMs = settleMs, kind } = {}) => broadcast(device, text, waitMs, kind),
     channel: (name) => channelOf(device, name, options.signal),
+    subAgent: async (label, terms) => {
+      const sub = await device.delegations.subAgent(label, terms);
+      return {
+        id: sub.id,
+        label,
+        delegate: (delegation: Delegation): Promise<DelegationResult> =>
+          runDelegation((to, request) => sub.delegate(to, request), delegation, options),
+        end: () => sub.end(),
+      };
+    },
   };
 }
 
@@ -174,17 +202,20 @@ async function findHolder(device: DeviceApi, skill: string): Promise<AgentSummar
 }
 
 async function runDelegation(
-  device: DeviceApi,
+  through: DeviceApi["delegate"],
   delegation: Delegation,
   options: MeshOptions,
 ): Promise<DelegationResult> {
-  const { to, onProgress, signal, timeLimitMs, ...rest } = delegation;
+  const { to, onProgress, signal, timeLimitMs, onBehalf = false, ...rest } = delegation;
+  if (onBehalf && options.mandate === undefined)
+    throw new ParleyError("bad_delegation", { message: "The task came without a mandate to act for anybody." });
   const left = options.deadline === undefined ? undefined : Math.max(1, options.deadline - Date.now());
   const limit = timeLimitMs === undefined || left === undefined ? (timeLimitMs ?? left) : Math.min(timeLimitMs, left);
   const signals = [signal, options.signal].filter((each) => each !== undefined);
   const either = signals.length > 1 ? AbortSignal.any(signals) : signals[0];
-  const run = await device.delegate(to, {
+  const run = await through(to, {
     ...rest,
+    ...(onBehalf && options.mandate !== undefined ? { chain: options.mandate } : {}),
     ...(limit === undefined ? {} : { timeLimitMs: Math.min(limit, limits.taskMs) }),
     ...(either === undefined ? {} : { signal: either }),
   });

@@ -1,6 +1,13 @@
 import type { DeviceApi, IncomingMessage, IncomingTask, LogLine } from "@parley/client";
 import { type Clock, systemClock } from "@parley/core";
-import { type AgentCard, isParleyError, type Part, ParleyError, toParleyError } from "@parley/protocol";
+import {
+  type AgentCard,
+  type ApprovalNeed,
+  isParleyError,
+  type Part,
+  ParleyError,
+  toParleyError,
+} from "@parley/protocol";
 
 import { cardOf } from "./agent-card.ts";
 import { AgentChannels, type Mention } from "./agent-channels.ts";
@@ -96,10 +103,11 @@ class AgentRuntime {
     return this.#slots.size;
   }
 
-  /** Refuses a task before it starts. */
-  admit(skill: string): void {
-    this.#skillOf(skill);
+  /** Refuses a task before it starts, or says what a person has to allow first. */
+  admit(id: string): ApprovalNeed | undefined {
+    const { approval } = this.#skillOf(id);
     this.#slots.check();
+    return approval;
   }
 
   stop(): Promise<number> {
@@ -172,6 +180,7 @@ class AgentRuntime {
       signal,
       deadline,
       from: task.from,
+      actsFor: task.actsFor,
       idempotencyKey: task.id,
       instructions: agent.instructions,
       progress: async (text) => {
@@ -183,8 +192,15 @@ class AgentRuntime {
         await task.artifact({ artifactId, ...describe(artifact), parts: partsOf(artifact) }, options);
       },
       usage: (used) => device.reportUsage(used),
+      ask: async (question, { of, withinMs } = {}) => {
+        const member = of === undefined ? undefined : (await device.memberOf(of)).member;
+        return task.ask(question, {
+          ...(member === undefined ? {} : { of: member }),
+          ...(withinMs === undefined ? {} : { withinMs }),
+        });
+      },
       log: (level, event, fields) => log(level, event, { skill: task.skill, task: task.id, ...fields }),
-      mesh: createMesh(device, { signal, deadline }),
+      mesh: createMesh(device, { signal, deadline, mandate: task.mandate }),
     };
   }
 

@@ -1,4 +1,4 @@
-import type { LogLine, SelfReport, Sender } from "@parley/client";
+import type { LogLine, Principal, SelfReport, Sender } from "@parley/client";
 import type { Part } from "@parley/protocol";
 
 import type { Mesh } from "./mesh.ts";
@@ -23,6 +23,8 @@ export interface SkillContext {
   readonly deadline: number;
   /** Who asks, verified: structure beside the text, never part of it. */
   readonly from: Sender;
+  /** For whom the caller acts, by delegations that this agent checked; undefined when it asks for itself. */
+  readonly actsFor: Principal | undefined;
   /** The task's id: the same when a task is handed out again after a crash. */
   readonly idempotencyKey: string;
   /** Tells the caller how far the work is. Resolves when there is room for more: a slow caller slows the skill. */
@@ -37,6 +39,11 @@ export interface SkillContext {
    * budget and shown as self-reported.
    */
   readonly usage: (used: SelfReport) => Promise<void>;
+  /**
+   * Asks the caller something in the middle of the task, or with `of` (`"@name"`) a person, and waits for the words that answer: an
+   * hour, unless `withinMs` says another. The time limit does not run meanwhile. Rejects with `approval_expired`, or as `signal` does.
+   */
+  readonly ask: (question: string, options?: { readonly of?: string; readonly withinMs?: number }) => Promise<string>;
   /** Structured log line; leave content and secrets out. */
   readonly log: LogLine;
   /** The other members. Delegations end with this task. */

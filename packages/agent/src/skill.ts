@@ -1,4 +1,11 @@
-import { type AgentSkill, limits, ParleyError, skillIdSchema } from "@parley/protocol";
+import {
+  type AgentSkill,
+  type ApprovalNeed,
+  approvalNeedSchema,
+  limits,
+  ParleyError,
+  skillIdSchema,
+} from "@parley/protocol";
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 
 import type { SkillContext } from "./skill-context.ts";
@@ -22,6 +29,8 @@ export interface SkillDefinition<Id extends string, Input extends StandardSchema
   readonly examples?: readonly string[];
   readonly input: Input;
   readonly output: Output;
+  /** A person has to say yes to each task before it runs, as the policy of the mesh may ask besides. `{}` for one yes within an hour. */
+  readonly approval?: ApprovalNeed | undefined;
   /** JSON Schema of the input, for schema libraries that cannot write one themselves. */
   readonly inputJsonSchema?: Readonly<Record<string, unknown>>;
   /** JSON Schema of the output, likewise. */
@@ -44,6 +53,7 @@ export interface Skill<
   readonly version: string;
   /** As it stands on the agent's card. */
   readonly described: AgentSkill;
+  readonly approval: ApprovalNeed | undefined;
   readonly input: Input;
   readonly output: Output;
   readonly inputJsonSchema: Readonly<Record<string, unknown>>;
@@ -92,12 +102,20 @@ export function defineSkill<const Id extends string, Input extends StandardSchem
       tags: [...(definition.tags ?? [])],
       ...(definition.examples === undefined ? {} : { examples: [...definition.examples] }),
     },
+    approval: approvalOf(id, definition.approval),
     input,
     output,
     inputJsonSchema: definition.inputJsonSchema ?? inputSchemaOf(id, input),
     outputJsonSchema: definition.outputJsonSchema ?? outputSchemaOf(id, output),
     run: (value, context) => definition.run(value, context),
   };
+}
+
+function approvalOf(id: string, need: ApprovalNeed | undefined): ApprovalNeed | undefined {
+  if (need === undefined || approvalNeedSchema.safeParse(need).success) return need;
+  throw new ParleyError("invalid_manifest", {
+    message: `The approval of the skill ${id} has a quorum of 1-${limits.approvalQuorum} and withinMs of 1000-${limits.approvalLifeMs}.`,
+  });
 }
 
 /** Whether a module's export is a skill. */

@@ -41,6 +41,17 @@ export class FakeDevice implements Fake {
   readonly name: string;
   readonly mesh = "mesh";
   readonly state = "connected";
+  readonly delegations: DeviceApi["delegations"] = {
+    give: async () => [],
+    list: async () => [],
+    withdraw: async () => undefined,
+    subAgent: () => Promise.reject(new ParleyError("unsupported_operation")),
+  };
+  readonly approvals: DeviceApi["approvals"] = {
+    list: async () => [],
+    answer: async () => undefined,
+    reply: async () => undefined,
+  };
   readonly sent: { to: string; text: string }[] = [];
   readonly delegated: { to: string | undefined; request: DelegateRequest }[] = [];
   members: MemberView[] = [];
@@ -181,9 +192,12 @@ export class FakeDevice implements Fake {
       taskId: "t",
       events: events(),
       outcome: Promise.resolve({ task, output, text: "", path: "direct" as const, tookMs: 5 }),
+      reply: async () => {},
       cancel: () => {},
     };
   }
+
+  async replyToTask(): Promise<void> {}
 
   serve(handler: TaskHandler, admit?: TaskAdmission): void {
     this.#handler = handler;
@@ -228,11 +242,14 @@ export class FakeDevice implements Fake {
       input,
       text,
       from: caller,
+      actsFor: undefined,
+      mandate: undefined,
       path: "direct",
       signal: controller.signal,
       deadline,
       progress: async (note) => void progress.push(note),
       artifact: async (artifact) => void artifacts.push(artifact),
+      ask: async (question) => `answer to ${question}`,
     };
     const handler = this.#handler;
     if (handler === undefined) throw new ParleyError("internal", { message: "nothing serves tasks" });

@@ -172,6 +172,9 @@ function tell(event: DeviceEvent, model: ChatModel, { interactive }: PlainChatOp
     case "channel-gap":
       print("! messages are missing here; parley chat shows where and why");
       return;
+    case "audit":
+      print(`! audit log of the registry: ${visible(event.message)} See parley audit verify`);
+      return;
     default:
   }
 }

@@ -461,4 +461,97 @@ export const commandTable: readonly CommandRow[] = [
     examples: ["parley doctor", "parley doctor --json", "parley doctor --to @librarian"],
     load: () => import("./commands/doctor.ts"),
   },
+  {
+    path: ["key", "create"],
+    summary: "Makes an API key, by which a script asks the registry in this member's name; shown once",
+    options: [
+      { name: "name", value: "NAME", means: "what it is for" },
+      {
+        name: "scope",
+        value: "SCOPES",
+        means:
+          "what it may do, separated by commas: directory:read, channels:read, metrics:read, blobs:read, blobs:write",
+        repeatable: true,
+      },
+      { name: "life", value: "TIME", means: "how long it lives, at most 365d (default: 90d)" },
+      {
+        name: "from",
+        value: "ADDRESSES",
+        means: "addresses or ranges that it is good from, separated by commas (default: any)",
+        repeatable: true,
+      },
+    ],
+    examples: [
+      "parley key create --name ci --scope directory:read",
+      "parley key create --name prometheus --scope metrics:read --life 365d --from 10.0.0.0/8",
+      "parley key create --name backup --scope blobs:read,channels:read --json",
+    ],
+    load: () => import("./commands/key-create.ts"),
+  },
+  {
+    path: ["key", "list"],
+    summary: "Lists this member's API keys",
+    examples: ["parley key list", "parley key list --json"],
+    load: () => import("./commands/key-list.ts"),
+  },
+  {
+    path: ["key", "revoke"],
+    summary: "Ends an API key at once; an operator ends anybody's",
+    arguments: [{ name: "key", means: "its id, from parley key list" }],
+    examples: ["parley key revoke 4fXk2QmVbT9z"],
+    load: () => import("./commands/key-revoke.ts"),
+  },
+  {
+    path: ["session-token"],
+    summary: "Prints a session token of this device, good for five minutes",
+    options: [
+      {
+        name: "audience",
+        value: "NAME",
+        means:
+          "the service that it is for and that verifies it by the registry's published keys (default: the registry)",
+      },
+    ],
+    examples: ["parley session-token", "parley session-token --audience https://ci.example.org"],
+    load: () => import("./commands/session-token.ts"),
+  },
+  {
+    path: ["audit", "list"],
+    summary: "Lists what was done to the mesh's control plane, newest last",
+    options: [
+      { name: "act", value: "ACT", means: "only this act, such as member.revoked, or all of member" },
+      { name: "by", value: "WHO", means: "only what this member, device, node or address did" },
+      { name: "since", value: "TIME", means: "not older: 2h ago, or a time such as 2026-11-20" },
+      { name: "until", value: "TIME", means: "older than that" },
+      { name: "limit", value: "N", means: "how many (default: 50)" },
+      { name: "follow", means: "goes on with what comes, until Ctrl-C" },
+    ],
+    examples: [
+      "parley audit list",
+      "parley audit list --act member --since 7d --json",
+      "parley audit list --by @ada --follow",
+    ],
+    load: () => import("./commands/audit-list.ts"),
+  },
+  {
+    path: ["audit", "verify"],
+    summary: "Verifies the audit log against what was seen before, or an exported file",
+    arguments: [
+      { name: "file", means: "what parley audit export wrote; the registry's log by default", optional: true },
+    ],
+    options: [
+      { name: "mesh", value: "ID", means: "the mesh that the file is of (default: this home's)" },
+      { name: "all", means: "every entry again, not only those that are new" },
+      { name: "accept", means: "takes the log as it is from now on, after you found out why it is another" },
+    ],
+    examples: ["parley audit verify", "parley audit verify audit.jsonl", "parley audit verify --all --json"],
+    load: () => import("./commands/audit-verify.ts"),
+  },
+  {
+    path: ["audit", "export"],
+    summary: "Writes the whole audit log to a file that can be verified elsewhere",
+    arguments: [{ name: "file", means: "the file to write; must not exist" }],
+    examples: ["parley audit export audit.jsonl"],
+    load: () => import("./commands/audit-export.ts"),
+  },
 ];

@@ -4,7 +4,7 @@ import type { DeviceApi, DeviceOptions, LinkSettings, LogLine } from "@parley/cl
 import { Home } from "@parley/client/node";
 import type { IceServer } from "@parley/core";
 import type { NodeLinkFactory } from "@parley/peer/node";
-import { type ExitCode, isParleyError, ParleyError } from "@parley/protocol";
+import { type ExitCode, isParleyError, ParleyError, visible } from "@parley/protocol";
 import { beginHomeDevice, type HomeDevice, settlePairing } from "@parley/sdk";
 
 import type { CommandContext } from "./command-context.ts";
@@ -45,6 +45,7 @@ export async function openDevice(context: CommandContext, options: OpenDeviceOpt
   await settlePairing(home, context.signal);
   let timeout: AbortSignal | undefined;
   return attachOrHold(home, context, options, async (device) => {
+    if (options.quiet !== true) warnOfAudit(device, context);
     // One time limit, however often the holder changes meanwhile.
     timeout ??= AbortSignal.timeout(options.patienceMs ?? connectMs);
     if (options.atOnce !== true) await connect(device, context, timeout, options.patienceMs);
@@ -156,6 +157,14 @@ async function connect(
   } finally {
     unwatch();
   }
+}
+
+/** Whatever an operator does, it hears when the registry's log is not what it was. */
+function warnOfAudit(device: DeviceApi, { out, signal }: CommandContext): void {
+  const unwatch = device.watch((event) => {
+    if (event.type === "audit") out.note(`audit: ${visible(event.message)} See parley audit verify.`);
+  });
+  signal.addEventListener("abort", unwatch, { once: true });
 }
 
 /**

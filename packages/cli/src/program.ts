@@ -29,6 +29,7 @@ const groupSummaries: Readonly<Record<string, string>> = {
   turn: "Configure a TURN server",
   policy: "Say who may do what: show, check, publish and explain the mesh's policy",
   budget: "Say how much members may send and spend, and see what they used",
+  key: "Let scripts ask the registry in this member's name",
   "door-token": "Let programs without a key come in through the plain door",
   attachment: "Fetch what is attached to messages",
   invite: "Open, list and cancel invites",

@@ -4,8 +4,10 @@ import { join } from "node:path";
 import { preparePrivateFolder, readPrivateFile, writePrivateFile } from "@parley/client/node";
 import { createSigner, exportSigner, importSigner, type Signer } from "@parley/core";
 import { ParleyError } from "@parley/protocol";
+import type { PrivateText } from "@parley/registry";
 
 export const nodeKeyFile = "node.key";
+const tokenKeysFile = "token.keys";
 
 /** The node's key: read, or made at the first start. Throws `storage_unavailable` when folder or file are not private. */
 export async function nodeKeyOf(folder: string): Promise<Signer> {
@@ -25,4 +27,10 @@ export async function nodeKeyOf(folder: string): Promise<Signer> {
       cause,
     });
   }
+}
+
+/** The keys for session tokens, beside the node's key and as private. They change each day: a lost file costs nothing but five minutes of tokens. */
+export function tokenKeysOf(folder: string): PrivateText {
+  const path = join(folder, tokenKeysFile);
+  return { read: () => readPrivateFile(path), write: (text) => writePrivateFile(path, text) };
 }

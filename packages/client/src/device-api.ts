@@ -11,10 +11,13 @@ import type {
   RequestType,
 } from "@parley/protocol";
 
+import type { ApprovalApi, ApprovalEvent } from "./approvals/approval-api.ts";
+import type { AuditAlert } from "./audit/audit-memory.ts";
 import type { AttachOptions, TransferOptions } from "./blobs/attachments.ts";
 import type { ContentSink } from "./blobs/content-sink.ts";
 import type { ContentSource } from "./blobs/content-source.ts";
 import type { ConversationApi, ConversationEvent } from "./conversations/conversation-api.ts";
+import type { DelegationApi } from "./delegations/delegation-api.ts";
 import type { DeliveryViews, PurgeQuery } from "./deliveries.ts";
 import type { Delivery, IncomingMessage, PingResult, SendOptions, Sent } from "./delivery.ts";
 import type { HistoryProgress } from "./history-transfer.ts";
@@ -77,7 +80,17 @@ export type DeviceEvent =
   /** Somebody used a device link of this member. */
   | { readonly type: "device-pending"; readonly enrolment: string; readonly request: EnrolmentAsk }
   | { readonly type: "refused"; readonly code: ErrorCode; readonly message: string; readonly from?: string }
+  /** To operators: the audit log of a node does not hold, or is not the one that was seen before. Entries from `entry` to `to`. */
+  | {
+      readonly type: "audit";
+      readonly node: string;
+      readonly kind: AuditAlert["kind"];
+      readonly entry: number;
+      readonly to?: number;
+      readonly message: string;
+    }
   | { readonly type: "revoked"; readonly member: string }
+  | ApprovalEvent
   /** An operator paused, stopped, muted or banned this member; undefined when that is over. */
   | { readonly type: "restricted"; readonly restriction: Restriction | undefined };
 
@@ -135,8 +148,14 @@ export interface DeviceApi {
   /** What the device has counted since its process started. */
   metrics(): Promise<readonly MetricSample[]>;
 
+  /** Who may act for this member. */
+  readonly delegations: DelegationApi;
+  /** What waits for this member's word, and its answers. */
+  readonly approvals: ApprovalApi;
   /** Delegates to one member, or to the least loaded live holder of the skill when `to` is undefined. Never to itself. */
   delegate(to: string | undefined, request: DelegateRequest): Promise<TaskRun>;
+  /** Answers what the agent of a task that this device began asks its caller. Throws `task_not_found`. */
+  replyToTask(task: string, text: string): Promise<void>;
   /** Takes tasks from others. */
   serve(handler: TaskHandler, admit?: TaskAdmission): void;
   publishCard(card: AgentCard): Promise<void>;

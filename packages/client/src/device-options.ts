@@ -1,5 +1,6 @@
 import type { Archive, Clock, Journal, MeshTrust, Random } from "@parley/core";
 
+import type { AuditMemory } from "./audit/audit-memory.ts";
 import type { GroupFactory } from "./conversations/encrypted/encrypted-channels.ts";
 import type { LinkSettings } from "./device-api.ts";
 import type { Identity } from "./identity.ts";
@@ -32,6 +33,8 @@ export interface DeviceOptions {
   readonly tellsRead?: boolean;
   /** Keeps this device's identity when its encryption keys or its member's device list changed. */
   readonly keepIdentity?: (identity: Identity) => Promise<void>;
+  /** What an operator's device remembers of audit logs. Default: in memory. */
+  readonly auditMemory?: AuditMemory;
   /** Without it, everything goes by relay and mailbox. */
   readonly links?: LinkSettings;
   /** Default: the platform's. */

@@ -17,6 +17,8 @@ import {
 import { decodeRoutedFrame, limits, toBase64url } from "@parley/protocol";
 
 import { Arrivals } from "./arrivals.ts";
+import { openAuditMemory } from "./audit/audit-memory.ts";
+import { AuditWatch } from "./audit/audit-watch.ts";
 import type { ContactBook } from "./conversations/contact-book.ts";
 import type { DeviceApi } from "./device-api.ts";
 import { DeviceEnding } from "./device-ending.ts";
@@ -26,6 +28,7 @@ import { Exchanges } from "./exchanges.ts";
 import { Gate } from "./gate.ts";
 import { Holds } from "./holds.ts";
 import { Intake } from "./intake.ts";
+import type { KeptState } from "./kept-state.ts";
 import { KnownNames } from "./known-names.ts";
 import { LinkOpener } from "./link-opener.ts";
 import { DeviceMetrics } from "./metrics.ts";
@@ -55,6 +58,7 @@ export class DeviceParts {
   readonly journal: Journal;
   readonly trust: MeshTrust;
   readonly contacts: ContactBook;
+  readonly kept: KeptState;
   readonly notices: Notices;
   readonly metrics = new DeviceMetrics();
   readonly traffic = new Traffic(this.metrics);
@@ -74,6 +78,7 @@ export class DeviceParts {
   readonly opener: LinkOpener;
   readonly recipients: Recipients;
   readonly exchanges: Exchanges;
+  readonly audit: AuditWatch;
   readonly news: RegistryNews;
   readonly holds: Holds;
   readonly meter: UsageMeter;
@@ -86,14 +91,15 @@ export class DeviceParts {
   #met: PolicyMember | undefined;
 
   /** `device` is the one that the parts are of; they do nothing with it before it is made. */
-  constructor(settings: DeviceOptions, state: JournalState, contacts: ContactBook, device: DeviceApi) {
+  constructor(settings: DeviceOptions, state: JournalState, kept: KeptState, device: DeviceApi) {
     const { clock = systemClock, random = systemRandom, journal, trust } = settings;
     this.settings = settings;
     this.clock = clock;
     this.random = random;
     this.journal = journal;
     this.trust = trust;
-    this.contacts = contacts;
+    this.contacts = kept.contacts;
+    this.kept = kept;
     this.notices = new Notices(settings.log);
     const onError = this.notices.failed;
     this.writes = new WriteAgain({ clock, random, onError });
@@ -111,6 +117,7 @@ export class DeviceParts {
       onRefused: this.notices.refused,
       onMember: (view) => {
         this.own.onMember(view.verified);
+        this.exchanges.chains.onMember(view.verified);
         this.peers.onDevices(view);
       },
     });
@@ -129,6 +136,14 @@ export class DeviceParts {
     });
     this.recipients = new Recipients(this);
     this.exchanges = new Exchanges(this, state);
+    this.audit = new AuditWatch({
+      device,
+      identity: () => this.own.identity,
+      trust,
+      memory: settings.auditMemory ?? openAuditMemory(),
+      clock,
+      notices: this.notices,
+    });
     this.news = new RegistryNews(this);
     this.sections = this.#makeSections();
     this.arrivals = new Arrivals(this);
@@ -213,7 +228,10 @@ export class DeviceParts {
       events: {
         onHeard: () => !this.sleep.look(),
         onState: (state, error, retryInMs) => this.notices.session(state, error, retryInMs),
-        onWelcome: ({ mailbox }) => this.news.onWelcome(mailbox),
+        onWelcome: ({ mailbox, statement, nodeKey, roles }) => {
+          this.news.onWelcome(mailbox);
+          this.audit.onSession({ node: statement.node, nodeKey, roles });
+        },
         onPush: (push) => this.news.onPush(push),
         onDelivery: (bytes) => this.relay.receive(bytes),
         onPosts: (bytes) => this.exchanges.channels.onPosts(bytes),

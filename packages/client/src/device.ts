@@ -11,12 +11,13 @@ import {
   type Task,
 } from "@parley/protocol";
 
+import type { ApprovalApi } from "./approvals/approval-api.ts";
 import type { AttachOptions, TransferOptions } from "./blobs/attachments.ts";
 import type { ContentSink } from "./blobs/content-sink.ts";
 import type { ContentSource } from "./blobs/content-source.ts";
 import { attachmentsOf } from "./blobs/message-attachments.ts";
-import { ContactBook } from "./conversations/contact-book.ts";
 import type { ConversationApi } from "./conversations/conversation-api.ts";
+import type { DelegationApi } from "./delegations/delegation-api.ts";
 import type { DeliveryViews, PurgeQuery } from "./deliveries.ts";
 import type { AllowedPaths, PingResult, SendOptions, Sent } from "./delivery.ts";
 import type { DeviceApi, DeviceEvent, LinkView, SelfReport, SessionState } from "./device-api.ts";
@@ -24,6 +25,7 @@ import type { DeviceOptions } from "./device-options.ts";
 import { DeviceParts } from "./device-parts.ts";
 import type { MessageHandler } from "./direct-messages.ts";
 import type { Exchanges } from "./exchanges.ts";
+import { type KeptState, openKeptState } from "./kept-state.ts";
 import { type LiveMessage, LiveStreamWriter } from "./live-stream-writer.ts";
 import type { FindQuery, FoundMembers, MemberView } from "./member-view.ts";
 import type { MetricSample } from "./metrics.ts";
@@ -35,15 +37,15 @@ export class Device implements DeviceApi {
   readonly #parts: DeviceParts;
   readonly #exchanges: Exchanges;
 
-  private constructor(options: DeviceOptions, state: JournalState, contacts: ContactBook) {
-    this.#parts = new DeviceParts(options, state, contacts, this);
+  private constructor(options: DeviceOptions, state: JournalState, kept: KeptState) {
+    this.#parts = new DeviceParts(options, state, kept, this);
     this.#exchanges = this.#parts.exchanges;
   }
 
   /** Loads what the journal holds. The device does nothing until `start`. */
   static async open(options: DeviceOptions): Promise<Device> {
     const state = await options.journal.load();
-    const device = new Device(options, state, await ContactBook.open(options.journal));
+    const device = new Device(options, state, await openKeptState(options.journal));
     const { notices, exchanges } = device.#parts;
     exchanges.conversations.speech.recall(state.outbox).catch(notices.failed);
     return device;
@@ -78,10 +80,11 @@ export class Device implements DeviceApi {
   }
 
   async stop(): Promise<void> {
-    const { own, session, intake, peers, arrivals, ending, writes } = this.#parts;
+    const { own, session, intake, peers, arrivals, ending, writes, audit } = this.#parts;
     this.#exchanges.callee.stop();
     intake.holder.close();
     own.stop();
+    audit.stop();
     await ending.drain();
     await this.#parts.meter.settle();
     arrivals.close();
@@ -129,6 +132,14 @@ export class Device implements DeviceApi {
     return this.#exchanges.messages.read(handler);
   }
 
+  get delegations(): DelegationApi {
+    return this.#exchanges.delegations;
+  }
+
+  get approvals(): ApprovalApi {
+    return this.#exchanges.approvals.inbox;
+  }
+
   get conversations(): ConversationApi {
     return this.#exchanges.desk;
   }
@@ -173,6 +184,10 @@ export class Device implements DeviceApi {
 
   metrics(): Promise<readonly MetricSample[]> {
     return Promise.resolve(this.#parts.metrics.samples());
+  }
+
+  replyToTask(task: string, text: string): Promise<void> {
+    return this.#exchanges.caller.replyTo(task, text);
   }
 
   delegate(to: string | undefined, request: DelegateRequest): Promise<TaskRun> {

@@ -5,6 +5,7 @@
 import { type Clock, type Journal, type JournalState, type MeshTrust, type Random, splitBody } from "@parley/core";
 import { envelopeKinds, knownContent, ParleyError } from "@parley/protocol";
 
+import { ApprovalDesk } from "./approvals/approval-desk.ts";
 import { Attachments } from "./blobs/attachments.ts";
 import { bodyOf } from "./body.ts";
 import { Channels } from "./conversations/channels/channels.ts";
@@ -13,6 +14,7 @@ import type { ContactBook } from "./conversations/contact-book.ts";
 import { ConversationDesk } from "./conversations/conversation-desk.ts";
 import { Conversations } from "./conversations/conversations.ts";
 import { EncryptedChannels } from "./conversations/encrypted/encrypted-channels.ts";
+import { Delegations } from "./delegations/delegations.ts";
 import { Deliveries } from "./deliveries.ts";
 import type { AllowedPaths } from "./delivery.ts";
 import type { DeviceOptions } from "./device-options.ts";
@@ -22,6 +24,7 @@ import type { Gate } from "./gate.ts";
 import { HistoryTransfer } from "./history-transfer.ts";
 import type { Waiting } from "./inbox-lanes.ts";
 import type { Intake } from "./intake.ts";
+import type { KeptState } from "./kept-state.ts";
 import type { KnownNames } from "./known-names.ts";
 import type { LinkOpener } from "./link-opener.ts";
 import type { LiveMessage } from "./live-stream-writer.ts";
@@ -35,7 +38,9 @@ import type { Recipients } from "./recipients.ts";
 import type { LiveEnvelope } from "./section-handler.ts";
 import { nextChance } from "./session-wait.ts";
 import type { Session } from "./session.ts";
+import { CallChains } from "./tasks/call-chains.ts";
 import { Delegation } from "./tasks/delegation.ts";
+import { TaskApprovals } from "./tasks/task-approvals.ts";
 import { TaskCallee } from "./tasks/task-callee.ts";
 import { TaskCaller } from "./tasks/task-caller.ts";
 import type { TaskPlacement } from "./tasks/task-placement.ts";
@@ -68,6 +73,7 @@ export interface ExchangesOptions {
   readonly traffic: Traffic;
   readonly gate: Gate;
   readonly meter: UsageMeter;
+  readonly kept: KeptState;
   readonly notices: Notices;
 }
 
@@ -78,10 +84,13 @@ export class Exchanges {
   readonly channels: Channels;
   readonly desk: ConversationDesk;
   readonly deliveries: Deliveries;
+  readonly approvals: ApprovalDesk;
   readonly attachments: Attachments;
   readonly caller: TaskCaller;
   readonly callee: TaskCallee;
   readonly delegation: Delegation;
+  readonly delegations: Delegations;
+  readonly chains: CallChains;
   readonly #history: HistoryTransfer;
   #streamHandler: ((message: LiveMessage) => void) | undefined;
   /** Who takes live envelopes, by kind number. */
@@ -96,16 +105,31 @@ export class Exchanges {
     this.channels = this.#makeChannels(state);
     this.desk = this.#makeDesk();
     this.deliveries = this.#makeDeliveries();
+    this.approvals = this.#makeApprovals();
     this.attachments = this.#makeAttachments();
     const calls = { clock, random, send: sendLive(clock), onError: notices.failed };
     this.caller = new TaskCaller(calls);
+    this.chains = new CallChains({
+      trust: options.trust,
+      directory: options.directory,
+      own: () => options.own.identity.member,
+      now: () => options.session.registryTime,
+    });
     this.callee = new TaskCallee({
       ...calls,
       gate: options.gate,
       onTaken: (member) => options.meter.took(member),
+      approvals: this.#makeTaskApprovals(),
+      chains: this.chains,
+      senderOf: async (member, device) => {
+        const { verified } = await options.directory.get(member);
+        const { name, kind, roles } = verified;
+        return { member, name, device, kind, roles };
+      },
       onLoad: (load) => presence.set({ load }),
     });
-    this.delegation = new Delegation(options, this.caller);
+    this.delegation = new Delegation({ ...options, delegations: () => this.delegations }, this.caller);
+    this.delegations = this.#makeDelegations();
     this.#history = this.#makeHistory();
     this.live = new Map<number, (envelope: LiveEnvelope) => Promise<void> | void>([
       [envelopeKinds.call, (envelope) => this.callee.onEnvelope(envelope)],
@@ -139,6 +163,7 @@ export class Exchanges {
   onSession(): void {
     this.conversations.onSession();
     this.channels.onSession();
+    this.delegations.onSession();
     const { own, settings, notices } = this.#options;
     const { kind, root } = own.identity;
     if (kind !== "person" || own.listed < 2 || root !== undefined || settings.links === undefined) return;
@@ -255,6 +280,49 @@ export class Exchanges {
         if (known === undefined) throw new ParleyError("unsupported_kind");
         return (await this.channels.post(channel, known, { via })).id;
       },
+    });
+  }
+
+  #makeDelegations(): Delegations {
+    const { kept, own, trust, directory, session, clock, random, notices } = this.#options;
+    return new Delegations({
+      own,
+      trust,
+      directory,
+      session,
+      clock,
+      random,
+      table: kept.delegations,
+      notices,
+      delegate: (to, request) => this.delegation.start(to, request),
+    });
+  }
+
+  #makeTaskApprovals(): TaskApprovals {
+    const { kept, trust, own, random } = this.#options;
+    return new TaskApprovals({
+      requests: () => this.approvals.requests,
+      tasks: kept.tasks,
+      trust,
+      own: () => own.identity.member,
+      random,
+    });
+  }
+
+  #makeApprovals(): ApprovalDesk {
+    const { kept, own, trust, gate, directory, peers, clock, random, session, notices } = this.#options;
+    return new ApprovalDesk({
+      kept: kept.approvals,
+      identity: () => own.identity,
+      trust,
+      gate,
+      own: () => gate.own,
+      directory,
+      streams: () => peers.streams,
+      clock,
+      random,
+      now: () => session.registryTime,
+      notices,
     });
   }
 

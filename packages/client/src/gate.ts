@@ -45,6 +45,11 @@ export class Gate {
     this.#options = options;
   }
 
+  /** This device's member, as its newest admission names it. */
+  get own(): PolicyMember {
+    return this.#options.own();
+  }
+
   /** What an operator put this device's member under. */
   get ownRestriction(): Restriction | undefined {
     return this.#restrictionOf(this.#options.own());
@@ -90,15 +95,30 @@ export class Gate {
     return this.#options.trust.policy.decide({ ...question, who, to: this.#options.own() });
   }
 
+  /** The same where one acts for another: for the principal, and against none of the others. */
+  decideFor(principal: PolicyMember, others: readonly PolicyMember[], question: GateQuestion): PolicyDecision {
+    return this.#options.trust.policy.decideFor(principal, others, { ...question, to: this.#options.own() });
+  }
+
+  /** Throws why this device writes nothing now. */
+  checkSilence(): void {
+    const { silence } = this;
+    if (silence !== undefined) throw silence;
+  }
+
   /** Whether this member may call a skill of another one. */
   mayCall(to: PolicyMember, skill: string): boolean {
     return this.#options.trust.policy.decide({ action: "call", who: this.#options.own(), to, skill }).allowed;
   }
 
+  /** Whether the policy lets this member approve what another one asks about. */
+  mayApprove(to: PolicyMember, skill: string | undefined): boolean {
+    return this.#options.trust.policy.decide({ action: "approve", who: this.#options.own(), to, skill }).allowed;
+  }
+
   /** Throws why this device may not do this: silenced, or denied. `to`: the other member; none for a channel. */
   checkOwn(to: PolicyMember | undefined, question: GateQuestion): void {
-    const { silence } = this;
-    if (silence !== undefined) throw silence;
+    this.checkSilence();
     const who = this.#options.own();
     const decision = this.#options.trust.policy.decide({ ...question, who, to });
     if (!decision.allowed) throw denied(who, to, question, decision);
@@ -107,7 +127,7 @@ export class Gate {
   #mayReach(member: PolicyMember, own: PolicyMember, policy: Policy): boolean {
     const known = this.#reach.get(member);
     if (known?.policy === policy && known.own === own) return known.may;
-    const may = member.member === own.member || policy.mayReach(member, own) || policy.mayReach(own, member);
+    const may = policy.mayPass(member, own);
     this.#reach.set(member, { policy, own, may });
     return may;
   }

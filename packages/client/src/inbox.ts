@@ -58,8 +58,8 @@ export interface InboxOptions {
   readonly messages: Pick<DirectIntake, "refusalOf" | "isSuspect">;
   /** A message was committed: it is remembered, whether or not somebody reads now. */
   readonly onKept: (entry: KeptEntry, source: Source) => void;
-  /** Takes what another device of this person tells; resolves when that is on disk. */
-  readonly onSync: (envelope: Envelope) => Promise<void>;
+  /** Takes what is no message but for the device itself; resolves when that is on disk. */
+  readonly onNote: (source: Source, envelope: Envelope) => Promise<void>;
   /** These numbers were committed, each of which came to this device. */
   readonly onCommitted: (source: Source, epoch: string, from: number, to: number) => void;
   /** Messages of a sender will not come. */
@@ -226,7 +226,7 @@ export class Inbox {
     arrival: Arrival,
   ): void {
     const entries: ReceivedEntry[] = [];
-    const syncs: Envelope[] = [];
+    const notes: Envelope[] = [];
     const came: Range[] = [];
     let upTo = incoming.taken;
     for (const { seq, envelope } of ready) {
@@ -237,7 +237,7 @@ export class Inbox {
       const whole = this.#join(incoming, envelope);
       if (incoming.joiner.isOpen) continue;
       upTo = seq;
-      if (this.#sort(incoming, seq, whole, arrival, entries, syncs)) addRange(came, incoming.bodyStart, seq);
+      if (this.#sort(incoming, seq, whole, arrival, entries, notes)) addRange(came, incoming.bodyStart, seq);
       incoming.bodyStart = undefined;
     }
     // Settled by the sender before this device was there: nothing to store, only to acknowledge.
@@ -248,7 +248,7 @@ export class Inbox {
     incoming.isCommitting = true;
     const before = incoming.committing.catch(() => {});
     const committing = before.then(async () => {
-      await this.#sync(incoming, syncs);
+      await this.#note(incoming, notes);
       await this.#commit(incoming, upTo, entries, came);
     });
     incoming.committing = committing;
@@ -315,7 +315,7 @@ export class Inbox {
     envelope: Envelope | undefined,
     arrival: Arrival,
     entries: ReceivedEntry[],
-    syncs: Envelope[],
+    notes: Envelope[],
   ): boolean {
     const end = (code: FinalRefusal): false => {
       incoming.refused.add(seq, code);
@@ -324,8 +324,9 @@ export class Inbox {
     };
     if (envelope === undefined) return end("too_large");
     const { kind, critical, created, ttl, body } = envelope;
-    if (kind === envelopeKinds.sync) {
-      if (this.#options.isOwn(incoming.source.member.member)) syncs.push({ ...envelope, body: body.slice() });
+    if (kind === envelopeKinds.sync || kind === envelopeKinds.approval) {
+      const isTaken = kind === envelopeKinds.approval || this.#options.isOwn(incoming.source.member.member);
+      if (isTaken) notes.push({ ...envelope, body: body.slice() });
       return true;
     }
     // A void stands for what its sender withdrew: nobody vouches for that either.
@@ -349,10 +350,10 @@ export class Inbox {
     };
   }
 
-  async #sync(incoming: Incoming, syncs: readonly Envelope[]): Promise<void> {
+  async #note(incoming: Incoming, notes: readonly Envelope[]): Promise<void> {
     if (incoming.failed) throw new ParleyError("storage_unavailable");
     try {
-      for (const envelope of syncs) await this.#options.onSync(envelope);
+      for (const envelope of notes) await this.#options.onNote(incoming.source, envelope);
     } catch (error) {
       this.#fail(incoming, toParleyError(error));
       throw error;

@@ -2,7 +2,19 @@
  * A device of a member: session, links, streams and calls behind one small surface, the same in Node and the browser.
  * Not here: where keys are kept (`@parley/client/node`), WebRTC stacks (`@parley/peer`), skills (`@parley/agent`).
  */
+export { type AuditAlert, type AuditMemory, type AuditStanding, openAuditMemory } from "./audit/audit-memory.ts";
+export {
+  auditError,
+  type AuditFindings,
+  AuditReader,
+  type AuditReaderOptions,
+  type AuditView,
+  type AuditWalkOptions,
+  type AuditWitnessView,
+} from "./audit/audit-reader.ts";
 export type { AttachOptions, TransferOptions } from "./blobs/attachments.ts";
+export type { DelegationApi, DelegationTerms, GivenDelegation, SubAgent } from "./delegations/delegation-api.ts";
+export type { ApprovalApi, ApprovalEvent, AskedApproval, StandingTerms } from "./approvals/approval-api.ts";
 export { type ContentSink, MemorySink } from "./blobs/content-sink.ts";
 export { blobSource, type ContentSource } from "./blobs/content-source.ts";
 export type { TransferProgress } from "./blobs/transfer.ts";
@@ -62,6 +74,7 @@ export type { FindQuery, FoundMembers, MemberView } from "./member-view.ts";
 export type {
   DelegateRequest,
   IncomingTask,
+  Principal,
   TaskAdmission,
   TaskEvent,
   TaskHandler,

@@ -3,6 +3,7 @@
  * messages, the inbox on disk, the lanes to the program, and the receipts for all that.
  */
 import type { Clock, Journal, JournalState, MeshTrust, Random } from "@parley/core";
+import { envelopeKinds } from "@parley/protocol";
 
 import type { DeviceEnding } from "./device-ending.ts";
 import type { Exchanges } from "./exchanges.ts";
@@ -99,7 +100,10 @@ export class Intake {
           isSuspect: (sender) => options.exchanges.conversations.intake.isSuspect(sender),
         },
         onKept: (entry, source) => options.exchanges.conversations.onKept(entry, source.member),
-        onSync: (envelope) => options.exchanges.conversations.sync.take(envelope),
+        onNote: (source, envelope) =>
+          envelope.kind === envelopeKinds.sync
+            ? options.exchanges.conversations.sync.take(envelope)
+            : options.exchanges.approvals.take(source.member, envelope),
         onCommitted: (source, epoch, from, to) => this.receipts.note(source, epoch, "delivered", from, to),
         onGap: (source, from, to) => this.#onGap(source, from, to),
         onError,

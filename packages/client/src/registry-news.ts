@@ -2,6 +2,7 @@
 import { type MeshTrust, orderTypes, peekStatement } from "@parley/core";
 import { type Gossip, type OrderType, ParleyError } from "@parley/protocol";
 
+import type { AuditWatch } from "./audit/audit-watch.ts";
 import type { Directory } from "./directory.ts";
 import type { Exchanges } from "./exchanges.ts";
 import type { Holds } from "./holds.ts";
@@ -28,6 +29,7 @@ export interface RegistryNewsOptions {
   readonly peers: Peers;
   readonly exchanges: Exchanges;
   readonly card: OwnCard;
+  readonly audit: AuditWatch;
   readonly notices: Notices;
   readonly holds: Holds;
   readonly standing: Standing;
@@ -64,7 +66,7 @@ export class RegistryNews {
   }
 
   async #take(push: Push): Promise<void> {
-    const { trust, directory, peers, intake, exchanges, notices } = this.#options;
+    const { trust, directory, peers, intake, exchanges, audit, notices } = this.#options;
     if (exchanges.channels.onPush(push)) return;
     switch (push.type) {
       case "presence": {
@@ -95,6 +97,8 @@ export class RegistryNews {
         );
       case "inbox.lease":
         return intake.holder.onLease(push.body);
+      case "audit.head":
+        return audit.onHead(push.body.head);
       case "goodbye":
         return notices.log("info", "goodbye", { code: push.body.error.code });
       // Taken above.

@@ -52,7 +52,7 @@ async function flagsOf(...came: readonly Came[]): Promise<readonly boolean[]> {
       isOwn: () => false,
       messages: { refusalOf: () => undefined, isSuspect: () => false },
       onKept: () => undefined,
-      onSync: () => Promise.resolve(),
+      onNote: () => Promise.resolve(),
       isShared: () => false,
       onCommitted: () => undefined,
       onGap: () => undefined,

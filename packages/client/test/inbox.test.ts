@@ -73,7 +73,7 @@ class Scene {
         isOwn: (member) => member === "own",
         messages: { refusalOf: () => undefined, isSuspect: () => false },
         onKept: () => undefined,
-        onSync: (news) => this.onSync(decoder.decode(news.body)),
+        onNote: (_source, news) => this.onSync(decoder.decode(news.body)),
         isShared: () => this.isShared,
         lanes: this.lanes,
         onCommitted: (_source, _epoch, from, to) => void this.vouched.push([from, to]),

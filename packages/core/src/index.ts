@@ -2,6 +2,11 @@
  * What Parley is made of, without any I/O: ports, memory adapters, trust, sealing, streams. Runs in Node and the
  * browser. Not here: sockets, files, WebRTC.
  */
+export { type AuditFileReport, type AuditPins, verifyAuditFile } from "./audit/audit-file.ts";
+export { type AuditHeader, auditHeaderLine, auditLine } from "./audit/audit-lines.ts";
+export { type AuditNode, placeAfter, verifyByNode, verifyCheckpoints } from "./audit/audit-statements.ts";
+export { type AuditFlaw, type AuditFlawKind, type AuditPlace, auditStart, AuditWalk } from "./audit/audit-walk.ts";
+export { type ChangedCharacter, findChangedCharacter, type QuickHash } from "./audit/changed-character.ts";
 export { Backoff, type BackoffOptions } from "./backoff.ts";
 export {
   changedMessage,
@@ -250,6 +255,21 @@ export { ChunkJoiner, splitBody } from "./stream/chunks.ts";
 export { InboundStream, type InboundStreamOptions, type NumberedEnvelope } from "./stream/inbound-stream.ts";
 export { OutboundStream, type OutboundStreamOptions, type StreamPosition } from "./stream/outbound-stream.ts";
 export {
+  approveOperators,
+  type OperatorChange,
+  operatorsDigest,
+  sameOperators,
+  verifyApproval,
+} from "./trust/approval.ts";
+export { canonicalJson, digestOf } from "./trust/canonical-json.ts";
+export {
+  type ChainContext,
+  checkFollows,
+  type DelegationChain,
+  type DelegationLink,
+  verifyChain,
+} from "./trust/delegation.ts";
+export {
   createSigner,
   exportSigner,
   idOfKey,
@@ -268,6 +288,7 @@ export {
   verifyDevices,
   verifyMember,
   verifyRootKey,
+  verifyWithdrawals,
 } from "./trust/member.ts";
 export { type MeshPins, MeshTrust, type MeshTrustOptions } from "./trust/mesh-trust.ts";
 export { type OperatorSet, verifyByOperator, verifyOperators } from "./trust/operators.ts";

@@ -7,6 +7,7 @@ import { z } from "zod";
 import { errorTable, type ErrorCode } from "./errors.ts";
 import { limits } from "./limits.ts";
 import { skillIdSchema } from "./names.ts";
+import { compactSchema } from "./statement.ts";
 import { sendMessageRequestSchema, streamResponseSchema, taskSchema } from "./task.ts";
 
 const call = z
@@ -27,6 +28,12 @@ const sendStreamingMessage = z.object({
   skill: skillIdSchema,
   /** Paths that the caller allows for the events; all when absent. */
   paths: z.array(pathSchema).min(1).max(4).optional(),
+  /** `delegation` statements by which the caller acts for another member, the principal's first. */
+  chain: z.array(compactSchema).min(1).max(limits.delegationChain).optional(),
+  /** Where a sub-agent calls: its `acting` statement. */
+  acting: compactSchema.optional(),
+  /** `delegation` statements by which the callee may act further for the caller, or for whom that one acts. */
+  mandate: z.array(compactSchema).min(1).max(limits.delegationChain).optional(),
   /** Milliseconds that the caller is ready to wait. */
   timeLimitMs: z.int().min(1).max(limits.taskMs).optional(),
   params: sendMessageRequestSchema,

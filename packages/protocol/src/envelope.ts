@@ -34,6 +34,8 @@ export const envelopeKinds = {
   sync: 11,
   /** A post to a channel: only ever in a device's own journal, never on the wire. */
   post: 12,
+  /** Asks somebody to approve an action or to answer a question, and what came of it. */
+  approval: 13,
 } as const;
 
 export type EnvelopeKind = keyof typeof envelopeKinds;

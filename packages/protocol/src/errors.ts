@@ -156,6 +156,13 @@ export const errorTable = {
   ),
   not_invited: row(false, 403, 4349, 4, "This channel is for those who are invited; ask one of its members."),
   archived: row(false, 409, 4350, 1, "The channel is archived: it can be read, not written."),
+  audit_broken: row(
+    false,
+    409,
+    4355,
+    4,
+    "The audit log does not hold together, or is not the one that was seen before; see docs/audit.md.",
+  ),
   group_changed: row(true, 409, 4117, 1, "The channel's group has changed; take the newest commits and try again."),
   not_holder: row(true, 409, 4115, 1, "Another instance of this agent holds its inbox; that one takes its messages."),
   // What the mesh's operators allow.
@@ -166,6 +173,11 @@ export const errorTable = {
     4,
     "The mesh's policy does not allow this; `parley policy explain` says which rule decides.",
   ),
+  approval_denied: row(false, 403, 4374, 4, "Whoever was asked to approve this said no."),
+  approval_expired: row(false, 410, 4375, 4, "Nobody approved this in time; ask again."),
+  bad_approval: row(false, 403, 4376, 4, "An approval does not hold for this action; it was not acted on."),
+  bad_delegation: row(false, 403, 4380, 4, "The delegation does not let this member act for another one here."),
+  delegation_withdrawn: row(false, 403, 4381, 4, "Whoever delegated this took it back."),
   paused: row(true, 409, 4129, 4, "An operator paused this member; it goes on where it was once it is resumed."),
   muted: row(true, 403, 4130, 4, "An operator muted this member: it may read, not write."),
   banned: row(true, 403, 4131, 4, "An operator banned this member for a time."),
@@ -185,6 +197,8 @@ export const errorTable = {
   address_in_use: row(false, 500, 4342, 1, "The port is in use; choose another with --port."),
   draining: row(true, 503, 4113, 3, "The registry is shutting down; come back in a moment."),
   internal: row(true, 500, 4114, 1, "Something failed that should not; the log has more."),
+  // Credentials.
+  scope_missing: row(false, 403, 4370, 4, "The API key was not made for this; make one with the scope that it needs."),
 } as const satisfies Record<string, ErrorRow>;
 
 /** A code of the table. */

@@ -1,14 +1,17 @@
 /**
- * The registry's HTTP routes and their bodies: what a device needs before it can hold a session, and what is too large
- * for one. One table, from which the routes, the OpenAPI document and the access table come.
+ * The registry's HTTP routes and their bodies: what a device needs before it can hold a session, what is too large for one,
+ * and what scripts may ask. One table, from which the routes, the OpenAPI document and the access table come.
  */
 import { z } from "zod";
 
+import type { ApiScope } from "./api-key.ts";
 import { blobDeleteSchema, blobPutSchema, blobUsageSchema } from "./blob.ts";
 import { wireErrorSchema } from "./call.ts";
 import { enrolmentAnswerSchema, enrolmentAskSchema } from "./enrolment.ts";
 import { id16Schema, id32Schema } from "./ids.ts";
 import { limits } from "./limits.ts";
+import { everyone, operatorsOnly, writers as senders } from "./request-row.ts";
+import { restRoutes } from "./rest.ts";
 import { compactSchema, operatorChainSchema, type Role } from "./statement.ts";
 
 /** Body of every error answer. */
@@ -74,12 +77,36 @@ export const versionSchema = z.strictObject({
 });
 export const healthSchema = z.strictObject({ status: z.enum(["ok", "draining", "starting"]) });
 
+/** A set of keys (RFC 7517 section 5) for session tokens, each with the `token-key` statement that certifies it. */
+export const jwksSchema = z.strictObject({
+  keys: z
+    .array(
+      z.strictObject({
+        kty: z.literal("OKP"),
+        crv: z.literal("Ed25519"),
+        x: id32Schema,
+        kid: id32Schema,
+        use: z.literal("sig"),
+        alg: z.literal("EdDSA"),
+        statement: compactSchema,
+      }),
+    )
+    .max(256),
+});
+
 interface Route {
   readonly method: "get" | "post" | "put" | "head" | "delete";
   readonly path: string;
-  /** Who may call it: `session` brings a session token (`authorization: Bearer`) of a member with one of `roles`. */
-  readonly access: "anyone" | "secret" | "session";
+  /**
+   * Who may call it: `session` brings a session token or an API key (`authorization: Bearer`) of a member with one of
+   * `roles`. `setting` is that too, and open to anyone where the settings of the node say so.
+   */
+  readonly access: "anyone" | "secret" | "session" | "setting";
   readonly roles?: readonly Role[];
+  /** What an API key has to be for; without one, no API key will do. */
+  readonly scope?: ApiScope;
+  /** The query, whole: a name that is not in it is refused. */
+  readonly query?: z.ZodType;
   /** JSON. */
   readonly body?: z.ZodType;
   /** JSON; absent where bytes, or headers alone, are the answer. */
@@ -88,10 +115,6 @@ interface Route {
   readonly bytes?: "in" | "out";
   readonly says: string;
 }
-
-const everyone: readonly Role[] = ["operator", "admin", "member", "guest", "observer"];
-/** Roles that may leave content for others: those that may send to them. */
-const senders: readonly Role[] = ["operator", "admin", "member", "guest"];
 
 /** Every HTTP route of the registry. The WebSocket of a session is `GET /session`. */
 export const routeTable = {
@@ -126,8 +149,10 @@ export const routeTable = {
   metrics: {
     method: "get",
     path: "/metrics",
-    access: "anyone",
-    says: "Counts for Prometheus, as text. Only where the registry listens on loopback, or with the setting `metrics`.",
+    access: "setting",
+    roles: operatorsOnly,
+    scope: "metrics:read",
+    says: "Counts for Prometheus, as text. Open where the registry listens on loopback, or with the setting `metrics`.",
   },
   node: {
     method: "get",
@@ -164,6 +189,7 @@ export const routeTable = {
     path: "/blobs/{hash}",
     access: "session",
     roles: senders,
+    scope: "blobs:write",
     bytes: "in",
     reply: blobPutSchema,
     says: "Keeps one sealed part under the SHA-256 of its bytes, until `?expires=` (ms since 1970; seven days by default).",
@@ -173,6 +199,7 @@ export const routeTable = {
     path: "/blobs/{hash}",
     access: "session",
     roles: everyone,
+    scope: "blobs:read",
     says: "Whether a part is there: its size, and in `parley-held-until` how long the caller holds it. Extends nothing.",
   },
   getBlob: {
@@ -180,6 +207,7 @@ export const routeTable = {
     path: "/blobs/{hash}",
     access: "session",
     roles: everyone,
+    scope: "blobs:read",
     bytes: "out",
     says: "One sealed part, or with `range` a range of it (RFC 9110 section 14).",
   },
@@ -188,6 +216,7 @@ export const routeTable = {
     path: "/blobs/{hash}",
     access: "session",
     roles: senders,
+    scope: "blobs:write",
     reply: blobDeleteSchema,
     says: "Ends one's own hold; the part goes with the last one.",
   },
@@ -196,6 +225,7 @@ export const routeTable = {
     path: "/blobs",
     access: "session",
     roles: everyone,
+    scope: "blobs:read",
     reply: blobUsageSchema,
     says: "What one's own parts take up.",
   },
@@ -214,6 +244,14 @@ export const routeTable = {
     reply: enrolmentStateSchema,
     says: "What became of it; `?wait=20` waits up to that many seconds for news.",
   },
+  jwks: {
+    method: "get",
+    path: "/.well-known/jwks.json",
+    access: "anyone",
+    reply: jwksSchema,
+    says: "Keys by which session tokens are verified (RFC 7517, RFC 8037), the next one included.",
+  },
+  ...restRoutes,
 } as const satisfies Record<string, Route>;
 
 export type RouteName = keyof typeof routeTable;

@@ -3,6 +3,39 @@
  * and does nothing by itself. Not here: keys and verification (core), sockets (client, registry).
  */
 export {
+  type AuditAct,
+  auditActTable,
+  type AuditBy,
+  auditBySchema,
+  type AuditEntry,
+  auditEntrySchema,
+  type AuditFacts,
+  auditFactsSchema,
+  decodeAuditEntry,
+  encodeAuditEntry,
+} from "./audit.ts";
+export { type AuditMark, auditMarkSchema, type AuditState, auditStateSchema } from "./audit-message.ts";
+export {
+  type ApprovalAction,
+  approvalActionSchema,
+  type ApprovalBody,
+  approvalBodySchema,
+  type ApprovalEnd,
+  approvalEnds,
+} from "./approval.ts";
+export {
+  addressRangeSchema,
+  type ApiKey,
+  apiKeyIdSchema,
+  type ApiKeyParts,
+  apiKeyPattern,
+  apiKeySchema,
+  type ApiScope,
+  apiScopeSchema,
+  makeApiKey,
+  parseApiKey,
+} from "./api-key.ts";
+export {
   blobContentBytes,
   blobDeleteSchema,
   blobHashSchema,
@@ -28,6 +61,7 @@ export {
   type WireError,
   wireErrorSchema,
 } from "./call.ts";
+export { canonicalJson, type JsonValue } from "./canonical-json.ts";
 export { type DeliveryState, deliveryStates, hasReached, isEndState, mayFollow } from "./delivery-state.ts";
 export {
   type DeliveryClass,
@@ -114,6 +148,7 @@ export {
   enrolmentStateSchema,
   healthSchema,
   httpErrorSchema,
+  jwksSchema,
   type JsonRouteName,
   type NodeInfo,
   nodeInfoSchema,
@@ -234,6 +269,7 @@ export {
   statementSchemas,
   statementTyp,
   type StatementType,
+  tokenIssuer,
 } from "./statement.ts";
 export {
   type AgentCard,

@@ -116,6 +116,24 @@ const table = {
   restrictionMs: { value: 365 * 86_400_000, unit: "ms", means: "longest restriction that ends by itself" },
   usageSum: { value: 1_000_000_000_000, unit: "count", means: "tokens, or millionths of money, in one report" },
   holds: { value: 256, unit: "count", means: "members that one node holds off at a time" },
+  approvalDigests: { value: 32, unit: "count", means: "actions that one approval names" },
+  approvalTextCharacters: { value: 4000, unit: "characters", means: "a question to a person, and its answer" },
+  approvalActionBytes: {
+    value: 40 * 1024,
+    unit: "bytes",
+    means: "an action that needs an approval, as JSON; larger content goes as an attachment",
+  },
+  approvalsOpen: {
+    value: 256,
+    unit: "count",
+    means: "approvals and questions that one device waits for, or is asked for",
+  },
+  approvers: { value: 32, unit: "count", means: "members that are asked for one approval" },
+  standingApprovals: { value: 64, unit: "count", means: "standing approvals that one agent keeps" },
+  standingUses: { value: 1000, unit: "count", means: "times that one standing approval is good for" },
+  delegationChain: { value: 8, unit: "count", means: "delegations that one call carries" },
+  delegationLifeMs: { value: 30 * 86_400_000, unit: "ms", means: "longest life of a delegation" },
+  withdrawals: { value: 256, unit: "count", means: "delegations that one member lists as withdrawn" },
   approvalQuorum: { value: 8, unit: "count", means: "members that one approval may ask for" },
   approvalLifeMs: {
     value: 7 * 86_400_000,
@@ -256,6 +274,48 @@ const table = {
     means: "one MLS commit, or what a newcomer needs to join by itself",
   },
   channelsMade: { value: 200, unit: "count", means: "channels that one member created, archived ones included" },
+  // Credentials.
+  tokenKeyMs: { value: 86_400_000, unit: "ms", means: "a node signs session tokens with one key for this long" },
+  apiKeys: { value: 16, unit: "count", means: "API keys of one member" },
+  apiKeysInTotal: { value: 2048, unit: "count", means: "API keys of a mesh" },
+  apiKeyLifeMs: { value: 365 * 86_400_000, unit: "ms", means: "longest life of an API key; 90 days by default" },
+  apiKeyAddresses: { value: 16, unit: "count", means: "addresses and ranges that one API key is good from" },
+  apiKeyTriesPerMinute: {
+    value: 20,
+    unit: "count",
+    means: "API keys that one address shows in a minute and that are wrong",
+  },
+  apiKeyTriesTotalPerMinute: {
+    value: 120,
+    unit: "count",
+    means: "API keys with an unknown id that a node checks in a minute",
+  },
+  apiRequestsPerSecond: {
+    value: 20,
+    unit: "count",
+    means: "HTTP requests a second of one API key, or of one device under `/v1/`, with a burst of five times that",
+  },
+  // Audit.
+  auditEntryBytes: { value: 2048, unit: "bytes", means: "one entry of the audit log" },
+  auditFacts: { value: 8, unit: "count", means: "facts of one entry of the audit log" },
+  auditEntries: {
+    value: 200_000,
+    unit: "count",
+    means:
+      "entries that a node's audit log keeps; beyond it a tenth goes at once, the oldest, under a signed checkpoint",
+  },
+  auditAgeMs: {
+    value: 400 * 86_400_000,
+    unit: "ms",
+    means: "age of the oldest entry of a node's audit log; it goes, under a signed checkpoint, within ten days after",
+  },
+  auditPage: { value: 256, unit: "count", means: "entries of one page of the audit log" },
+  auditCheckpoints: { value: 16, unit: "count", means: "checkpoints of its audit log that a node keeps" },
+  auditWitnesses: {
+    value: 64,
+    unit: "count",
+    means: "operators' devices whose witness of a node's log is kept, newest first",
+  },
 } as const satisfies Record<string, Limit>;
 
 /** Name of a bound. */

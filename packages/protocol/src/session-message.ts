@@ -7,8 +7,10 @@
  */
 import { z } from "zod";
 
+import { auditPushes, auditRequests } from "./audit-message.ts";
 import { errorCodeSchema, wireErrorSchema } from "./call.ts";
 import { channelPushes, channelRequests } from "./channel-message.ts";
+import { credentialRequests } from "./credential-message.ts";
 import { enrolmentAnswerSchema, enrolmentAskSchema } from "./enrolment.ts";
 import { id16Schema, id32Schema } from "./ids.ts";
 import { parseJson } from "./json.ts";
@@ -153,6 +155,12 @@ export const requestTable = {
     empty,
   ),
   "card.publish": request(members, "Publishes one's own signed card.", z.strictObject({ card: compactSchema }), empty),
+  "withdrawals.publish": request(
+    everyone,
+    "Publishes one's own signed list of delegations that were taken back.",
+    z.strictObject({ withdrawals: compactSchema }),
+    empty,
+  ),
   "devices.publish": request(
     everyone,
     "Publishes one's own signed device list.",
@@ -281,12 +289,7 @@ export const requestTable = {
     z.strictObject({ offset }),
     z.strictObject({ offset }),
   ),
-  "token.get": request(
-    everyone,
-    "A session token for the HTTP API, good for five minutes or until the admission ends.",
-    empty,
-    z.strictObject({ token: compactSchema, expires: time }),
-  ),
+  ...credentialRequests,
   "usage.report": request(
     everyone,
     "What this device took from others since its last report, and what its member says it used; while budgets hold.",
@@ -300,6 +303,7 @@ export const requestTable = {
     z.strictObject({ usage: z.array(memberUsageSchema).max(limits.pageSize), next: z.string().max(128).optional() }),
   ),
   ...channelRequests,
+  ...auditRequests,
   ping: request(everyone, "Measures the session's round trip; answers registry time.", empty, z.strictObject({ time })),
 } as const;
 
@@ -376,6 +380,7 @@ export const pushTable = {
     body: z.strictObject({ generation: z.int().min(1), lifeMs: z.int().min(0).max(limits.leaseMs) }),
   },
   ...channelPushes,
+  ...auditPushes,
   goodbye: { says: "The node closes this session soon; why.", body: z.strictObject({ error: wireErrorSchema }) },
 } as const;
 

@@ -9,8 +9,8 @@ import { z } from "zod";
 import { anyContentSchema, encryptedContentSchema, postIdSchema, viaSchema } from "./content.ts";
 import { id16Schema, id32Schema, id8Schema } from "./ids.ts";
 import { limits } from "./limits.ts";
-import { labelSchema, nameSchema } from "./names.ts";
-import { policyDocumentSchema, restrictionKinds } from "./policy.ts";
+import { labelSchema, nameSchema, skillIdSchema } from "./names.ts";
+import { policyDocumentSchema, restrictionKinds, skillPatternSchema } from "./policy.ts";
 import { agentCardSchema } from "./task.ts";
 
 const time = z
@@ -152,18 +152,33 @@ const welcome = z.strictObject({
 /** Says that a device's member was admitted and not revoked when it was issued. Signed by a node; links live by it. */
 const lease = z.strictObject({ mesh, member: id32Schema, device: id32Schema, iat: time, exp: time });
 
+/** A key that a node signs session tokens with, for a time. Signed by the node's key. */
+const tokenKey = z.strictObject({ mesh, node: id32Schema, key, iat: time, exp: time });
+
+/** Seconds since 1970, as JSON Web Tokens count (RFC 7519 section 2). */
+const seconds = z
+  .int()
+  .min(0)
+  .max(2 ** 37);
+
 /**
- * A session token: shows the HTTP API that a session of this device was opened. Signed by a node; good at every node of
- * the mesh for `limits.sessionTokenMs`. `aud` keeps it from being taken for a token of another door.
+ * A session token: shows that a session of this device was open when it was issued. A JSON Web Token (RFC 7519), so that
+ * services besides the registry can check it too; signed by a token key, which `kid` names. `aud` keeps it from being taken
+ * for a token of another door.
  */
 const token = z.strictObject({
+  /** `parley:` and the mesh id. */
+  iss: z.string().max(64),
+  /** The member's id. */
+  sub: id32Schema,
+  aud: labelSchema,
+  jti: id16Schema,
+  iat: seconds,
+  nbf: seconds,
+  exp: seconds,
   mesh,
-  member: id32Schema,
   device: id32Schema,
   session: id16Schema,
-  aud: labelSchema,
-  iat: time,
-  exp: time,
 });
 
 /**
@@ -215,6 +230,70 @@ const post = z
  * who was invited leaves or is taken out.
  */
 const invitation = z.strictObject({ mesh, channel: id32Schema, member: id32Schema, by: id32Schema, iat: time });
+
+/**
+ * Says yes or no to actions that are named by the SHA-256 of their canonical JSON (RFC 8785). Signed by a device or the root key
+ * of `by`; for a set of operators by the root key.
+ */
+const approval = z.strictObject({
+  mesh,
+  by: id32Schema,
+  decision: z.enum(["granted", "denied"]),
+  digests: z.array(id32Schema).min(1).max(limits.approvalDigests),
+  iat: time,
+  exp: time,
+});
+
+/** Says yes beforehand to calls of one skill of one member, so many times. Signed by a device of `by`. */
+const standing = z.strictObject({
+  mesh,
+  id: id16Schema,
+  by: id32Schema,
+  callee: id32Schema,
+  skill: skillIdSchema,
+  /** Only for calls of this member; absent for everybody's. */
+  caller: id32Schema.optional(),
+  uses: z.int().min(1).max(limits.standingUses),
+  iat: time,
+  exp: time,
+});
+
+/**
+ * Lets another member, or a sub-agent with a key of its own, act for `from`: call these skills until `exp`. Signed by a device or
+ * the root key of `from`. One after the other they are a chain, in which each may only narrow the one before.
+ */
+const delegation = z.strictObject({
+  mesh,
+  id: id16Schema,
+  from: id32Schema,
+  /** A member, or the id of `key`. */
+  to: id32Schema,
+  /** Of a sub-agent, which is no member; the device of `from` speaks for it. */
+  key: key.optional(),
+  /** What the sub-agent is called. */
+  label: labelSchema.optional(),
+  skills: z.array(skillPatternSchema).min(1).max(limits.policySubjects),
+  iat: time,
+  exp: time,
+});
+
+/** Proves a sub-agent to whom its call goes. Signed by the sub-agent's key. */
+const acting = z.strictObject({
+  mesh,
+  delegation: id16Schema,
+  callee: id32Schema,
+  message: z.string().min(1).max(128),
+  iat: time,
+});
+
+/** The whole, numbered list of delegations that a member took back before their end. Signed by its root key; the highest number holds. */
+const withdrawals = z.strictObject({
+  mesh,
+  member: id32Schema,
+  number,
+  withdrawn: z.array(z.strictObject({ id: id16Schema, until: time })).max(limits.withdrawals),
+  iat: time,
+});
 
 /** Who may do what. Signed by an operator; the highest number holds. */
 const policy = z.strictObject({ mesh, number, policy: policyDocumentSchema, iat: time });
@@ -273,6 +352,44 @@ const usage = z.strictObject({
   iat: time,
 });
 
+const auditNumber = z.int().min(1).max(Number.MAX_SAFE_INTEGER);
+const logEpoch = z.string().min(1).max(64);
+
+/** Where a node's audit log ends: the number and the hash of its newest entry. Signed by the node's key. */
+const head = z.strictObject({
+  mesh,
+  node: id32Schema,
+  epoch: logEpoch,
+  number: auditNumber,
+  hash: id32Schema,
+  iat: time,
+});
+
+/** Says which entries of a node's audit log went: `hash` is that of entry `to`, which the one after it names. Signed by the node's key. */
+const checkpoint = z.strictObject({
+  mesh,
+  node: id32Schema,
+  from: auditNumber,
+  to: auditNumber,
+  hash: id32Schema,
+  count: auditNumber,
+  /** SHA-256 of the compact checkpoint before it. */
+  previous: id32Schema.optional(),
+  iat: time,
+});
+
+/** An operator's device verified a node's audit log up to this entry. Signed by the device's key. */
+const witness = z.strictObject({
+  mesh,
+  member: id32Schema,
+  device: id32Schema,
+  node: id32Schema,
+  epoch: logEpoch,
+  number: auditNumber,
+  hash: id32Schema,
+  iat: time,
+});
+
 /** Every statement by its `typ` without the prefix `parley-`. */
 export const statementSchemas = {
   genesis,
@@ -288,13 +405,22 @@ export const statementSchemas = {
   welcome,
   lease,
   hello,
+  "token-key": tokenKey,
   token,
   post,
   invitation,
+  approval,
+  standing,
+  delegation,
+  acting,
+  withdrawals,
   policy,
   restrictions,
   holds,
   usage,
+  head,
+  checkpoint,
+  witness,
 } as const;
 
 export type StatementType = keyof typeof statementSchemas;
@@ -302,6 +428,9 @@ export type Statement<Type extends StatementType> = z.infer<(typeof statementSch
 
 /** The `aud` of session tokens for the registry's HTTP API. */
 export const httpAudience = "http";
+
+/** The `iss` of the session tokens of a mesh. */
+export const tokenIssuer = (meshId: string): string => `parley:${meshId}`;
 
 /** The `typ` header of a statement. */
 export const statementTyp = (type: StatementType): string => `parley-${type}`;
@@ -320,6 +449,7 @@ export const memberRecordSchema = z.strictObject({
   admission: compactSchema,
   devices: compactSchema,
   card: compactSchema.optional(),
+  withdrawals: compactSchema.optional(),
 });
 export type MemberRecord = z.infer<typeof memberRecordSchema>;
 

@@ -1,4 +1,4 @@
-import { requestTable, type RequestType, type Role, type RouteName, routeTable } from "@parley/protocol";
+import { type ApiScope, requestTable, type RequestType, type Role, type RouteName, routeTable } from "@parley/protocol";
 
 /** Roles that may send frames to other members and posts to channels. Observers only read. */
 export const frameRoles: readonly Role[] = ["operator", "admin", "member", "guest"];
@@ -8,8 +8,12 @@ export interface AccessRow {
   readonly via: "http" | "session";
   /** `GET /node`, `directory.find`, `frame`, `challenge`. */
   readonly what: string;
-  /** `anyone` proves nothing; `secret` brings a one-time secret; else one of these roles, proved by a session or its token. */
+  /** `anyone` proves nothing; `secret` brings a one-time secret; else one of these roles, proved by a session, its token or an API key. */
   readonly needs: "anyone" | "secret" | readonly Role[];
+  /** What an API key of such a member has to be for; without one, no API key will do. */
+  readonly scope?: ApiScope;
+  /** Open to anyone where the settings of the node say so. */
+  readonly bySetting?: true;
 }
 
 /** Every route and frame type of the registry with what it needs. Nothing is served that is not in here. */
@@ -18,6 +22,8 @@ export const accessTable: readonly AccessRow[] = [
     via: "http",
     what: `${route.method.toUpperCase()} ${route.path}`,
     needs: "roles" in route ? route.roles : route.access,
+    ...("scope" in route ? { scope: route.scope } : {}),
+    ...(route.access === "setting" ? { bySetting: true } : {}),
   })),
   { via: "http", what: "GET /join", needs: "anyone" },
   { via: "http", what: "GET /session", needs: "anyone" },

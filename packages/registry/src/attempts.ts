@@ -38,4 +38,12 @@ export class Attempts {
     this.#byAddress.set(address, own + 1);
     this.#total++;
   }
+
+  /** Takes one back that turned out to be right. */
+  forgive(address: string): void {
+    const own = this.#byAddress.get(address);
+    if (own === undefined || own === 0) return;
+    this.#byAddress.set(address, own - 1);
+    this.#total--;
+  }
 }

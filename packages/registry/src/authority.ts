@@ -47,6 +47,10 @@ export class Authority {
     return kind === "paused" || kind === "stopped";
   }
 
+  isBanned(member: Pick<PolicyMember, "member" | "kind">): boolean {
+    return this.#options.orders.restrictions.of(member, this.#options.now())?.kind === "banned";
+  }
+
   /** Throws `banned` while an operator's ban holds. */
   checkBan(member: Pick<PolicyMember, "member" | "kind">): void {
     const restriction = this.#options.orders.restrictions.of(member, this.#options.now());
@@ -63,7 +67,7 @@ export class Authority {
     const [sender, recipient] = [directory.get(from), directory.get(to)];
     // Who is not in the directory is refused elsewhere, with a better reason.
     if (sender === undefined || recipient === undefined) return true;
-    const may = from === to || this.policy.mayReach(sender, recipient) || this.policy.mayReach(recipient, sender);
+    const may = this.policy.mayPass(sender, recipient);
     if (this.#reach.size >= mostRemembered) this.#reach.delete(this.#reach.keys().next().value ?? "");
     this.#reach.set(key, may);
     return may;

@@ -95,6 +95,25 @@ export const defaultBounds = {
   presenceMembers: 500,
   typingPerSecond: 2,
   groupCommits: limits.groupCommits,
+  tokenKeyMs: limits.tokenKeyMs,
+  apiKeys: limits.apiKeys,
+  apiKeysInTotal: limits.apiKeysInTotal,
+  apiKeyTriesPerMinute: limits.apiKeyTriesPerMinute,
+  apiKeyTriesTotalPerMinute: limits.apiKeyTriesTotalPerMinute,
+  /** Cost of an API key's hash: so many blocks of 1 KiB (N of scrypt). */
+  apiKeyHashCost: 2 ** 15,
+  apiRequestsPerSecond: limits.apiRequestsPerSecond,
+  /** The audit log: what it keeps, and what may wait to be written down. */
+  auditEntries: limits.auditEntries,
+  auditAgeMs: limits.auditAgeMs,
+  auditWaiting: 4096,
+  /** Pause between two heads that operators are pushed. */
+  auditHeadMs: 1000,
+  /** Pause between two writings of what was only counted. */
+  auditFlushMs: 600_000,
+  /** Acts of all who have proved nothing, and of one member, that are written down one by one before they are counted. */
+  auditAddressBurst: 100,
+  auditMemberBurst: 200,
   /** Receiving the headers, and the whole, of an HTTP request: a part of a blob may come through a slow uplink. */
   httpHeadersMs: 10_000,
   httpRequestMs: 120_000,

@@ -4,6 +4,7 @@ import {
   decodeJson,
   errorTable,
   isParleyError,
+  issueOf,
   type JsonRouteName,
   limits,
   ParleyError,
@@ -16,11 +17,13 @@ import { type Context, Hono } from "hono";
 import type { StatusCode } from "hono/utils/http-status";
 import type { z } from "zod";
 
-import { mayCall } from "./access.ts";
+import type { Bearer } from "./credentials/bearer.ts";
+import type { Bearers } from "./credentials/bearers.ts";
+import type { LiveCalls } from "./credentials/live-calls.ts";
+import { refuseSecretInUrl } from "./credentials/secret-in-url.ts";
 import { checkHost, checkOrigin, type HostRules } from "./host-check.ts";
 import { joinPage } from "./join-page.ts";
 import type { RegistryLog } from "./options.ts";
-import type { TokenBearer } from "./session-token.ts";
 import { toWireError } from "./wire-error.ts";
 
 type Routes = typeof routeTable;
@@ -28,16 +31,25 @@ type BodyOf<Name extends RouteName> = Routes[Name] extends { readonly body: infe
   ? z.infer<Schema>
   : undefined;
 
-type BearerOf<Name extends RouteName> = Routes[Name] extends { readonly access: "session" } ? TokenBearer : undefined;
+type QueryOf<Name extends RouteName> = Routes[Name] extends { readonly query: infer Schema extends z.ZodType }
+  ? z.infer<Schema>
+  : (name: string) => string | undefined;
+
+type BearerOf<Name extends RouteName> = Routes[Name] extends { readonly access: "session" }
+  ? Bearer
+  : Routes[Name] extends { readonly access: "setting" }
+    ? Bearer | undefined
+    : undefined;
 
 /** What a route's handler gets of its request. */
 interface RouteCall<Name extends RouteName> {
-  /** Whose session token it brought, where one is needed. */
+  /** Whose session token or API key it brought, where one is needed. */
   readonly caller: BearerOf<Name>;
   readonly body: BodyOf<Name>;
   readonly address: string;
   readonly param: (name: string) => string;
-  readonly query: (name: string) => string | undefined;
+  /** The whole query where the table says what is in one, else one value by its name. */
+  readonly query: QueryOf<Name>;
   readonly header: (name: string) => string | undefined;
   /** The body as bytes. Throws `too_large` before it reads more than that. */
   readonly bytes: (most: number) => Promise<Uint8Array<ArrayBuffer>>;
@@ -69,8 +81,8 @@ const securityHeaders: Readonly<Record<string, string>> = {
 
 export interface HttpAppOptions {
   readonly handlers: RouteHandlers;
-  /** Whose session token an `authorization` header holds. Throws `unauthenticated`. */
-  readonly authenticate: (authorization: string | undefined) => Promise<TokenBearer>;
+  readonly bearers: Bearers;
+  readonly liveCalls: LiveCalls;
   /** Asked at each request: the origin is known once the socket listens. */
   readonly rules: () => HostRules;
   readonly log: RegistryLog;
@@ -86,6 +98,7 @@ export function makeHttpApp(options: HttpAppOptions): Hono<Env> {
     const origin = context.req.header("origin");
     checkOrigin(origin, context.req.header("host"), rules);
     if (origin !== undefined && rules.allowedOrigins.includes(origin)) allowOrigin(context, origin);
+    refuseSecretInUrl(context.env.incoming.url ?? "");
     return next();
   });
   for (const name of Object.keys(routeTable) as RouteName[]) mount(app, name, options);
@@ -108,7 +121,7 @@ export function makeHttpApp(options: HttpAppOptions): Hono<Env> {
   return app;
 }
 
-function mount(app: Hono<Env>, name: RouteName, { handlers, authenticate }: HttpAppOptions): void {
+function mount(app: Hono<Env>, name: RouteName, { handlers, bearers, liveCalls }: HttpAppOptions): void {
   const route = routeTable[name];
   // The table pairs each name with its body; the compiler cannot see that through a lookup by a union.
   const handler = handlers[name] as (call: RouteCall<RouteName>) => object | Promise<object>;
@@ -116,18 +129,28 @@ function mount(app: Hono<Env>, name: RouteName, { handlers, authenticate }: Http
   const method = route.method === "head" ? "GET" : route.method.toUpperCase();
   app.on(method, honoPath(route.path), async (context, next) => {
     if (route.method === "head" && context.req.method !== "HEAD") return next();
-    const caller = route.access === "session" ? await authenticate(context.req.header("authorization")) : undefined;
-    if (caller !== undefined && !mayCall(name, caller.roles)) throw new ParleyError("forbidden");
+    const { incoming, outgoing } = context.env;
+    const address = incoming.socket.remoteAddress ?? "";
+    const authorization = context.req.header("authorization");
+    const needsBearer = route.access === "session" || (route.access === "setting" && authorization !== undefined);
+    const caller = needsBearer ? await bearers.admit(name, authorization, address) : undefined;
+    // Nothing is awaited in between: what ends the credential from here on ends the call.
+    if (caller !== undefined)
+      outgoing.once(
+        "close",
+        liveCalls.add(caller, () => outgoing.destroy()),
+      );
+    const query = "query" in route ? readQuery(context, route.query) : (key: string) => context.req.query(key);
     const body = "body" in route ? await readBody(context, route.body) : undefined;
     const answer = await handler({
       caller: caller as BearerOf<RouteName>,
       body: body as BodyOf<RouteName>,
-      address: context.env.incoming.socket.remoteAddress ?? "",
+      address,
       param: (param) => context.req.param(param) ?? "",
-      query: (query) => context.req.query(query),
+      query: query as QueryOf<RouteName>,
       header: (header) => context.req.header(header),
       bytes: (most) => readBytes(context, most),
-      whenDone: (run) => void context.env.outgoing.once("close", run),
+      whenDone: (run) => void outgoing.once("close", run),
     });
     if (answer instanceof Response) return withOurHeaders(context, answer);
     if (isUnready(answer)) return context.json(answer.reply, answer.status);
@@ -144,6 +167,16 @@ function withOurHeaders(context: Context<Env>, { body, status, headers }: Respon
 
 function isUnready(answer: object): answer is { readonly status: 503; readonly reply: object } {
   return "status" in answer && answer.status === 503 && "reply" in answer;
+}
+
+/** Names and values of the table, each once. */
+function readQuery(context: Context<Env>, schema: z.ZodType): unknown {
+  const values = Object.entries(context.req.queries());
+  const twice = values.find(([, all]) => all.length > 1);
+  if (twice !== undefined) throw new ParleyError("invalid_argument", { message: "A name stands in the query twice." });
+  const parsed = schema.safeParse(Object.fromEntries(values.map(([name, [value]]) => [name, value])));
+  if (!parsed.success) throw new ParleyError("invalid_argument", { message: issueOf(parsed.error) });
+  return parsed.data;
 }
 
 /** Size, media type, nesting and shape, in that order. A page of another origin cannot send JSON without asking first. */
@@ -190,10 +223,10 @@ async function readChunks(context: Context<Env>, most: number): Promise<Uint8Arr
 }
 
 function fail(context: Context<Env>, error: ParleyError): Response {
-  return Response.json(
-    { error: toWireError(error) },
-    { status: errorTable[error.code].status, headers: context.res.headers },
-  );
+  const { status } = errorTable[error.code];
+  // RFC 6750 section 3; it says no more than the status does.
+  if (status === 401) context.header("www-authenticate", "Bearer");
+  return Response.json({ error: toWireError(error) }, { status, headers: context.res.headers });
 }
 
 function allowOrigin(context: Context<Env>, origin: string): void {

@@ -24,8 +24,12 @@ import { foldName } from "@parley/protocol";
  *   channel-kept/<channel>   how much of a channel is kept, counted up to an offset
  *   blocks/<member>          whose frames a member does not take
  *   usage/<node>/<member>    what a member used of its budgets, as one node counted it
+ *   token-key/<kid>          a key for session tokens, certified by its node
+ *   api-key/<id>             an API key: whose, what for, and the hash of its secret
+ *   audit-checkpoints/<node> what was trimmed from a node's audit log
+ *   audit-witness/<node>/<device>  up to where an operator's device verified it
  *
- * and in the log: mailbox/<member>, device-box/<member>/<device>, channel/<id>, channel-commits/<id>.
+ * and in the log: mailbox/<member>, device-box/<member>/<device>, channel/<id>, channel-commits/<id>, audit/<node>.
  */
 export const keys = {
   meshState: "mesh/state",
@@ -53,6 +57,10 @@ export const keys = {
   channelCommits: (id: string) => `channel-commits/${id}`,
   blocks: (member: string) => `blocks/${member}`,
   usage: (node: string, member: string) => `usage/${node}/${member}`,
+  audit: (node: string) => `audit/${node}`,
+  auditCheckpoints: (node: string) => `audit-checkpoints/${node}`,
+  auditWitness: (node: string, device: string) => `audit-witness/${node}/${device}`,
+  auditWitnesses: (node: string) => `audit-witness/${node}/`,
 } as const;
 
 /** Prefixes for lists and watches. */
@@ -70,6 +78,8 @@ export const prefixes = {
   channelMember: "channel-member/",
   channelGroup: "channel-group/",
   blocks: "blocks/",
+  tokenKey: "token-key/",
+  apiKey: "api-key/",
 } as const;
 
 /** What follows the prefix of a key. */

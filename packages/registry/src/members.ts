@@ -6,10 +6,13 @@ import {
   type VerifiedMember,
   verifyMember,
   verifyRootKey,
+  verifyWithdrawals,
 } from "@parley/core";
 import { foldName, id32Schema, limits, type MemberRecord, nameSchema, ParleyError } from "@parley/protocol";
 import { z } from "zod";
 
+import type { AuditRecorder } from "./audit/audit-trail.ts";
+import { MemberActs } from "./audit/member-acts.ts";
 import type { Directory, DirectoryEntry } from "./directory.ts";
 import { JsonRecords, type Versioned } from "./json-records.ts";
 import { keys } from "./keys.ts";
@@ -30,6 +33,7 @@ export interface MembersOptions {
   readonly directory: Directory;
   readonly now: () => number;
   readonly mostMembers: number;
+  readonly audit: AuditRecorder;
 }
 
 /** The admitted members: their records, the names they hold, and every change of their statements. */
@@ -37,11 +41,14 @@ export class Members {
   readonly #options: MembersOptions;
   readonly #members: JsonRecords<StoredMember>;
   readonly #names: JsonRecords<NameHolder>;
+  readonly #acts: MemberActs;
 
   constructor(options: MembersOptions) {
     this.#options = options;
     this.#members = new JsonRecords(options.records, storedMemberSchema);
     this.#names = new JsonRecords(options.records, nameHolderSchema);
+    const { audit, mesh } = options;
+    this.#acts = new MemberActs({ audit, revocations: () => mesh.claimed?.revocations?.compact });
   }
 
   async get(member: string): Promise<StoredMember | undefined> {
@@ -151,6 +158,20 @@ export class Members {
     });
   }
 
+  /** Stores a newer list of withdrawals. The same one again changes nothing; an older one is `stale_statement`. */
+  async publishWithdrawals(member: string, compact: string): Promise<void> {
+    const { mesh } = this.#options.mesh.require();
+    await this.#change(member, async (current) => {
+      const { record } = requireMember(current);
+      if (record.withdrawals === compact) return undefined;
+      const root = await verifyRootKey(mesh, record.root, record.rotations);
+      const { number } = await verifyWithdrawals(mesh, member, root.key, compact);
+      const known = record.withdrawals === undefined ? 0 : peekStatement("withdrawals", record.withdrawals).number;
+      refuseOlder("list of withdrawals", number, known);
+      return { record: bounded({ ...record, withdrawals: compact }) };
+    });
+  }
+
   /** Stores rotations of the root key that a device brought along, with the device list that the new key signed. */
   async publishRotations(member: string, rotations: readonly string[], devices: string): Promise<void> {
     const { mesh } = this.#options.mesh.require();
@@ -165,8 +186,8 @@ export class Members {
       const root = await verifyRootKey(mesh, record.root, rotations);
       const list = await verifyDevices(mesh, member, root.key, devices);
       refuseOlder("device list", list.number, peekStatement("devices", record.devices).number);
-      // A card signed by the key before is worth nothing now: its member publishes it again.
-      const { card: _before, ...rest } = record;
+      // What the key before signed is worth nothing now: its member publishes it again.
+      const { card: _card, withdrawals: _withdrawals, ...rest } = record;
       return { record: bounded({ ...rest, rotations: [...rotations], devices }) };
     });
   }
@@ -200,8 +221,16 @@ export class Members {
     member: string,
     next: (current: StoredMember | undefined) => StoredMember | undefined | Promise<StoredMember | undefined>,
   ): Promise<Versioned<StoredMember> | undefined> {
-    const stored = await this.#members.change(keys.member(member), next);
+    let before: StoredMember | undefined;
+    let isChanged = false;
+    const stored = await this.#members.change(keys.member(member), async (current) => {
+      const value = await next(current);
+      before = current;
+      isChanged = value !== undefined;
+      return value;
+    });
     if (stored !== undefined) this.#options.directory.apply(member, stored.value, stored.revision);
+    if (stored !== undefined && isChanged) await this.#acts.changed(member, before, stored.value);
     return stored;
   }
 }

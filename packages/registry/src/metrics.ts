@@ -45,6 +45,11 @@ export class NodeMetrics {
     );
     this.#gauge("parley_channels", "Channels, archived ones included.", () => node.channels);
     this.#gauge("parley_followers", "Followers, each counted for each channel.", () => node.followers);
+    this.#gauge(
+      "parley_http_calls",
+      "HTTP requests by a session token or an API key that run now.",
+      () => node.liveCalls.size,
+    );
     this.#gauge("parley_sessions", "Sessions open now.", () => node.sessions);
     this.#gauge("parley_members", "Members that the directory knows.", () => node.size);
     this.#gauge(

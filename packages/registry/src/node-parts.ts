@@ -1,11 +1,14 @@
 import { type Blobs, systemClock, systemRandom } from "@parley/core";
 
+import { AuditTrail } from "./audit/audit-trail.ts";
+import { AuditWitnesses } from "./audit/audit-witnesses.ts";
 import { Authority } from "./authority.ts";
 import { Blocks } from "./blocks.ts";
 import { type RegistryBounds, defaultBounds } from "./bounds.ts";
 import { Budgets } from "./budgets/budgets.ts";
 import { UsageLedger } from "./budgets/usage-ledger.ts";
 import { type ChannelParts, makeChannelParts } from "./channels/channel-parts.ts";
+import { type CredentialParts, makeCredentialParts } from "./credentials/credential-parts.ts";
 import { DeadLetters } from "./dead-letters.ts";
 import { Delivery } from "./delivery.ts";
 import { DeviceBoxes } from "./device-boxes.ts";
@@ -26,17 +29,16 @@ import { Presence } from "./presence.ts";
 import { makeRequestTable } from "./requests/request-table.ts";
 import type { SessionServices } from "./session-services.ts";
 import { SessionTable } from "./session-table.ts";
-import { SessionTokens } from "./session-token.ts";
 
 /** What a node is made of: all that its sessions share, and what HTTP asks besides. */
-export interface NodeParts extends SessionServices, ChannelParts {
+export interface NodeParts extends SessionServices, ChannelParts, CredentialParts {
   readonly invites: Invites;
   readonly enrolments: Enrolments;
-  readonly tokens: SessionTokens;
   readonly blobs: Blobs;
   readonly blocks: Blocks;
   readonly budgets: Budgets;
   readonly ledger: UsageLedger;
+  readonly audit: AuditTrail;
 }
 
 /** What the parts tell their node. */
@@ -60,17 +62,31 @@ export function makeNodeParts(
   const counters = new NodeCounters();
   const table = new SessionTable();
   const mesh = new MeshState({ records, nodeKey, now, onRevocations, onError });
+  const meshId = (): string | undefined => mesh.claimed?.mesh;
+  const audit = new AuditTrail({
+    log: store,
+    records,
+    nodeKey,
+    clock,
+    mesh: meshId,
+    bounds,
+    onHead: (head) => {
+      for (const session of table.ofOperators()) session.push("audit.head", { head });
+    },
+    report: log,
+  });
+  const witnesses = new AuditWitnesses({ records, log: audit.log, node: nodeKey.id, mesh: meshId });
   const orders = new OperatorOrders({ records, mesh, now, onOrder, onError });
   const presence = new Presence(clock);
   const directory = new Directory(records, now, onMemberChanged);
-  const members = new Members({ records, mesh, directory, now, mostMembers: bounds.members });
-  const tokens = new SessionTokens({ mesh, members, directory, nodeKey, now, clockSkewMs });
+  const members = new Members({ records, mesh, directory, now, mostMembers: bounds.members, audit });
   const invites = new Invites({ records, clock, random, bounds });
   const pairings = new Pairings({
     records,
     mesh,
     members,
     invites,
+    audit,
     clock,
     bounds,
     onPending: (pending) => {
@@ -121,6 +137,18 @@ export function makeNodeParts(
     heldFor: (member) => budgets.heldFor(member),
     now,
   });
+  const credentials = makeCredentialParts({
+    records,
+    mesh,
+    members,
+    directory,
+    authority,
+    nodeKey,
+    clock,
+    random,
+    bounds,
+    keptTokenKeys: options.tokenKeys,
+  });
   const delivery = new Delivery({
     sessions: table,
     directory,
@@ -149,6 +177,8 @@ export function makeNodeParts(
   });
   const requests = makeRequestTable({
     ...channelParts,
+    audit,
+    witnesses,
     blocks,
     budgets,
     ledger,
@@ -168,7 +198,7 @@ export function makeNodeParts(
       for (const session of table.ofMember(member)) session.mailboxChanged();
     },
     table,
-    tokens,
+    ...credentials,
     nodeKey,
     now,
     leaseMs: bounds.leaseMs,
@@ -176,6 +206,7 @@ export function makeNodeParts(
   });
   return {
     ...channelParts,
+    audit,
     blocks,
     budgets,
     ledger,
@@ -196,7 +227,7 @@ export function makeNodeParts(
     presence,
     directory,
     members,
-    tokens,
+    ...credentials,
     invites,
     pairings,
     enrolments,

@@ -1,9 +1,12 @@
 import { peekStatement, type Timer } from "@parley/core";
-import { ParleyError, type RouteReply, toParleyError } from "@parley/protocol";
+import { type ErrorCode, ParleyError, type RouteReply, toParleyError } from "@parley/protocol";
 
+import { type AuditRecorder, byAddress } from "./audit/audit-trail.ts";
 import { blobRoutes } from "./blob-routes.ts";
 import type { RegistryBounds } from "./bounds.ts";
 import { ClaimSecret } from "./claim.ts";
+import type { Bearers } from "./credentials/bearers.ts";
+import type { LiveCalls } from "./credentials/live-calls.ts";
 import type { DirectoryEntry } from "./directory.ts";
 import type { RouteHandlers } from "./http-app.ts";
 import { joiningRoutes } from "./joining-routes.ts";
@@ -12,8 +15,8 @@ import type { NodeCounters } from "./node-counters.ts";
 import { makeNodeParts, type NodeParts } from "./node-parts.ts";
 import type { StoredOrder } from "./operator-orders.ts";
 import type { NodeOptions } from "./options.ts";
+import { restRoutes } from "./rest-routes.ts";
 import type { SessionSocket } from "./session-socket.ts";
-import type { SessionTokens } from "./session-token.ts";
 import { Session } from "./session.ts";
 import { toWireError } from "./wire-error.ts";
 
@@ -27,7 +30,7 @@ export class RegistryNode {
   readonly #parts: NodeParts;
   readonly #claim: ClaimSecret;
   readonly #ending = new AbortController();
-  /** What founding a mesh, asking to join it and keeping blobs are answered by. */
+  /** What founding a mesh, asking to join it, keeping blobs and scripts are answered by. */
   readonly routes: Omit<RouteHandlers, "healthz" | "readyz" | "version" | "openapi" | "metrics" | "node">;
   #state: State = "starting";
   readonly #whenClaimed = Promise.withResolvers<void>();
@@ -54,6 +57,8 @@ export class RegistryNode {
         inTotal: bounds.blobTransfersInTotal,
       }),
       ...joiningRoutes({ ...this.#parts, claim: this.#claim, checkReady, finish }),
+      ...restRoutes({ requests: this.#parts.requests, checkReady }),
+      jwks: () => this.#parts.tokenKeys.jwks(),
     };
   }
 
@@ -66,9 +71,14 @@ export class RegistryNode {
     return this.#parts.counters;
   }
 
-  /** Session tokens, for whoever listens for HTTP. */
-  get tokens(): SessionTokens {
-    return this.#parts.tokens;
+  /** Session tokens and API keys, for whoever listens for HTTP. */
+  get bearers(): Bearers {
+    return this.#parts.bearers;
+  }
+
+  /** What they have under way. */
+  get liveCalls(): LiveCalls {
+    return this.#parts.liveCalls;
   }
 
   get bounds(): RegistryBounds {
@@ -127,21 +137,12 @@ export class RegistryNode {
   /** Reads what the stores hold. Throws `registry_key_mismatch` or what the stores say. */
   async open(): Promise<void> {
     const { signal } = this.#ending;
-    const {
-      ledger,
-      budgets,
-      mesh,
-      orders,
-      directory,
-      pairings,
-      enrolments,
-      blocks,
-      channelTable,
-      groups,
-      channelFeed,
-    } = this.#parts;
+    const { mesh, orders, directory, pairings, enrolments, blocks, channelTable, groups, channelFeed } = this.#parts;
+    const { tokenKeys, apiKeys, audit, ledger, budgets } = this.#parts;
     await mesh.open(signal);
-    const projections = [directory, pairings, enrolments, blocks, channelTable, groups, channelFeed];
+    await audit.open();
+    const ofChannels = [channelTable, groups, channelFeed];
+    const projections = [directory, pairings, enrolments, blocks, ...ofChannels, tokenKeys, apiKeys];
     await Promise.all(projections.map((part) => part.open(signal)));
     await orders.open(signal);
     await ledger.open();
@@ -153,6 +154,8 @@ export class RegistryNode {
   /** From now on sessions are taken. */
   begin(): void {
     this.#state = "ready";
+    const { audit, nodeKey } = this.#parts;
+    void audit.record({ act: "registry.started", by: { node: nodeKey.id } });
     this.#beat();
     this.#sweep();
   }
@@ -173,7 +176,7 @@ export class RegistryNode {
     this.#state = "draining";
     this.#beats?.cancel();
     this.#sweeps?.cancel();
-    const { table, inboxes, channelEvents, budgets, ledger } = this.#parts;
+    const { table, inboxes, channelEvents, apiKeys, budgets, ledger } = this.#parts;
     const error = toWireError(new ParleyError("draining"));
     for (const session of table.proven()) session.push("goodbye", { error });
     await this.#idle();
@@ -182,8 +185,30 @@ export class RegistryNode {
     channelEvents.stop();
     budgets.stop();
     await ledger.flush().catch((error: unknown) => this.#failed("usage", error));
+    await apiKeys.flush().catch((error: unknown) => this.#failed("api-keys", error));
+    await this.#endAudit();
     this.#ending.abort();
     return true;
+  }
+
+  /** The last entry; a store that does not answer does not hold up the end. */
+  async #endAudit(): Promise<void> {
+    const { audit, nodeKey, clock, bounds } = this.#parts;
+    void audit.record({ act: "registry.stopped", by: { node: nodeKey.id } });
+    const late = Promise.withResolvers<void>();
+    const timer = clock.setTimer(bounds.drainMs / 4, late.resolve);
+    await Promise.race([audit.close(), late.promise]);
+    timer.cancel();
+  }
+
+  /** A device got no session: one at an address that proved nothing. */
+  sessionRefused(address: string, code: ErrorCode): void {
+    if (code !== "draining") void this.#parts.audit.record({ act: "session.refused", by: byAddress(address), code });
+  }
+
+  /** Where acts are written down. */
+  get audit(): AuditRecorder {
+    return this.#parts.audit;
   }
 
   nodeInfo(): RouteReply<"node"> {
@@ -204,7 +229,8 @@ export class RegistryNode {
   }
 
   #memberChanged(entry: DirectoryEntry): void {
-    const { table, inboxes, mailboxes, presence } = this.#parts;
+    const { table, inboxes, mailboxes, presence, liveCalls } = this.#parts;
+    liveCalls.follow(entry);
     const { member, kind, devices, record, revoked } = entry;
     const sessions = table.ofMember(member);
     for (const session of sessions) session.follow(entry);
@@ -221,14 +247,17 @@ export class RegistryNode {
     if (mesh.revocations === undefined) return;
     const { compact, list } = mesh.revocations;
     const { table, members, mailboxes, deviceBoxes, deadLetters, channels, blocks, log } = this.#parts;
+    const { liveCalls, apiKeys } = this.#parts;
     for (const session of table.proven()) session.push("order", { type: "revocations", statement: compact });
     for (const { member } of list.revoked) {
       for (const session of table.ofMember(member)) session.end("revoked");
+      liveCalls.end(member);
       Promise.all([
         mailboxes.remove(member),
         deviceBoxes.remove(member),
         deadLetters.removeAll(member),
         blocks.remove(member),
+        apiKeys.removeAll(member),
       ]).catch((error: unknown) => this.#failed("mailbox", error));
     }
     members
@@ -240,9 +269,10 @@ export class RegistryNode {
 
   /** Everybody is told; then those whom it puts out go, and those it lets on go on. */
   #ordered(type: StoredOrder, statement: string): void {
-    const { table, budgets, log } = this.#parts;
+    const { table, liveCalls, authority, budgets, log } = this.#parts;
     for (const session of table.proven()) session.push("order", { type, statement });
     for (const session of table.proven()) session.ordered();
+    liveCalls.endWhere((member) => authority.isBanned(member));
     if (type === "policy") budgets.look();
     log("info", `${type}.changed`, { number: peekStatement(type, statement).number });
   }
@@ -259,9 +289,21 @@ export class RegistryNode {
 
   #sweep(): void {
     this.#sweeps = this.#parts.clock.setTimer(this.#parts.bounds.sweepMs, () => {
-      const { invites, pairings, enrolments, mailboxes, deviceBoxes, deadLetters } = this.#parts;
-      const { channels, channelRetention, channelFeed, ledger } = this.#parts;
-      const kept = [ledger, invites, pairings, enrolments, mailboxes, deviceBoxes, deadLetters];
+      const { invites, pairings, enrolments, mailboxes, deviceBoxes, deadLetters, audit } = this.#parts;
+      const { channels, channelRetention, channelFeed } = this.#parts;
+      const { tokenKeys, apiKeys, ledger } = this.#parts;
+      const kept = [
+        ledger,
+        invites,
+        pairings,
+        enrolments,
+        mailboxes,
+        deviceBoxes,
+        deadLetters,
+        tokenKeys,
+        apiKeys,
+        audit,
+      ];
       const inChannels = [channels, channelRetention, channelFeed];
       Promise.all([this.#sweepBlobs(), ...[...kept, ...inChannels].map((part) => part.sweep())])
         .catch((error: unknown) => this.#failed("sweep", error))

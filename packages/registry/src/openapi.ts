@@ -24,6 +24,7 @@ export function makeOpenApi(version: string, origin: string): JsonObject {
       });
     if (name === "putBlob")
       parameters.push({ name: "expires", in: "query", required: false, schema: { type: "integer", minimum: 0 } });
+    if ("query" in route) parameters.push(...queryParameters(name, route.query, schemas));
     const operation: JsonObject = {
       operationId: name,
       summary: route.says,
@@ -33,7 +34,7 @@ export function makeOpenApi(version: string, origin: string): JsonObject {
         "200": response(name, route, schemas),
         default: { description: "An error of the table.", content: json({ $ref: "#/components/schemas/Error" }) },
       },
-      ...(route.access === "session" ? { security: [{ sessionToken: [] }] } : {}),
+      ...security(route),
     };
     paths[route.path] = { ...(paths[route.path] as JsonObject | undefined), [route.method]: operation };
   }
@@ -43,7 +44,7 @@ export function makeOpenApi(version: string, origin: string): JsonObject {
     info: {
       title: "Parley registry",
       version,
-      description: `What a device needs before it holds a session, and what is too large for one. Error codes: ${Object.keys(errorTable).join(", ")}.`,
+      description: `What a device needs before it holds a session, what is too large for one, and what scripts may ask. Error codes: ${Object.keys(errorTable).join(", ")}.`,
     },
     servers: [{ url: origin }],
     paths,
@@ -56,9 +57,37 @@ export function makeOpenApi(version: string, origin: string): JsonObject {
           bearerFormat: "JWS",
           description: "What `token.get` of a session answers; good for five minutes.",
         },
+        apiKey: {
+          type: "http",
+          scheme: "bearer",
+          bearerFormat: "pak_…",
+          description: "What `parley key create` shows once; good for the scopes that it was made for.",
+        },
       },
     },
   };
+}
+
+/** How a caller may show who it is; several ways are alternatives. */
+function security(route: { readonly access: string; readonly scope?: string }): JsonObject {
+  if (route.access !== "session" && route.access !== "setting") return {};
+  const ways: Json[] = [{ sessionToken: [] }];
+  if (route.scope !== undefined) ways.push({ apiKey: [route.scope] });
+  if (route.access === "setting") ways.push({});
+  return { security: ways };
+}
+
+function queryParameters(name: string, query: z.ZodType, schemas: JsonObject): Json[] {
+  const made = z.toJSONSchema(query, { unrepresentable: "any", io: "input" }) as { properties?: JsonObject };
+  return Object.entries(made.properties ?? {}).map(([parameter, schema]): Json => {
+    schemas[`${name}_${parameter}`] = schema;
+    return {
+      name: parameter,
+      in: "query",
+      required: false,
+      schema: { $ref: `#/components/schemas/${name}_${parameter}` },
+    };
+  });
 }
 
 interface RouteBodies {

@@ -4,6 +4,7 @@ import type { Duplex } from "node:stream";
 import type { Clock, Random, Signer, Stores } from "@parley/core";
 
 import type { RegistryBounds } from "./bounds.ts";
+import type { PrivateText } from "./credentials/token-keys.ts";
 
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
@@ -40,6 +41,8 @@ export interface NodeOptions {
   readonly log?: RegistryLog;
   /** Whether a member's word for keyless clients is taken (`via` of its posts): an edge of this registry. Default: nobody's. */
   readonly mayVouch?: (member: string) => boolean;
+  /** Where the keys for session tokens are kept. Default: nowhere, so that a restart ends the tokens of before. */
+  readonly tokenKeys?: PrivateText;
   /** Bounds other than the documented ones, for tests and small machines. */
   readonly bounds?: Partial<RegistryBounds>;
 }

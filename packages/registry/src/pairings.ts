@@ -20,6 +20,7 @@ import {
 } from "@parley/protocol";
 import { z } from "zod";
 
+import { type AuditRecorder, byAddress } from "./audit/audit-trail.ts";
 import { AwaitedRecords } from "./awaited-records.ts";
 import type { RegistryBounds } from "./bounds.ts";
 import type { Invites } from "./invites.ts";
@@ -52,6 +53,7 @@ export interface PairingsOptions {
   readonly mesh: MeshState;
   readonly members: Members;
   readonly invites: Invites;
+  readonly audit: AuditRecorder;
   readonly clock: Clock;
   readonly bounds: RegistryBounds;
   /** Somebody waits for approval. */
@@ -91,7 +93,7 @@ export class Pairings {
 
   /** Takes a request to join. Asking again with the same invite gives the same pairing. */
   async request(asked: PairingRequest, address: string): Promise<PairingState> {
-    const { clock, bounds, invites, members, mesh } = this.#options;
+    const { clock, bounds, invites, members, mesh, audit } = this.#options;
     const { request, member } = await this.#verify(asked);
     if (mesh.isRevoked(member)) throw new ParleyError("revoked");
     const stored = await members.get(member);
@@ -122,7 +124,14 @@ export class Pairings {
     await this.#pointers.change(keys.pairingOf(member), (current) =>
       current?.pairing === pairing ? undefined : { pairing },
     );
-    if (kept === fresh) this.#options.onPending(shown(pairing, fresh));
+    if (kept === fresh) {
+      const by = byAddress(address);
+      await Promise.all([
+        audit.record({ act: "invite.redeemed", by, subject: invite, facts: { member } }),
+        audit.record({ act: "pairing.requested", by, subject: pairing, facts: { member, name: request.name } }),
+      ]);
+      this.#options.onPending(shown(pairing, fresh));
+    }
     return this.#stateOf(pairing, kept);
   }
 

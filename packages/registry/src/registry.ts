@@ -7,6 +7,7 @@ import { ParleyError, protocolVersions, toParleyError } from "@parley/protocol";
 import type { WebSocketServer } from "ws";
 
 import manifest from "../package.json" with { type: "json" };
+import type { AuditRecorder } from "./audit/audit-trail.ts";
 import type { HostRules } from "./host-check.ts";
 import { makeHttpApp, type RouteHandlers } from "./http-app.ts";
 import { NodeMetrics } from "./metrics.ts";
@@ -27,6 +28,8 @@ export interface Registry {
   readonly claimed: Promise<void>;
   /** Opens an invite for an edge of this node, to ask to be let in with like any other member. Its secret is given here only. */
   inviteEdge(label: string): Promise<string>;
+  /** Where edges of this node write down what they do. */
+  readonly audit: AuditRecorder;
   readonly origin: string;
 }
 
@@ -63,6 +66,10 @@ class HttpRegistry implements Registry {
     return this.#node.claimed;
   }
 
+  get audit(): AuditRecorder {
+    return this.#node.audit;
+  }
+
   inviteEdge(label: string): Promise<string> {
     return this.#node.inviteEdge(label);
   }
@@ -97,7 +104,8 @@ class HttpRegistry implements Registry {
     const rules = (): HostRules => ({ origin: this.origin, host, allowedOrigins: this.#options.allowedOrigins ?? [] });
     const app = makeHttpApp({
       handlers: this.#routes(),
-      authenticate: (authorization) => this.#node.tokens.verify(authorization),
+      bearers: this.#node.bearers,
+      liveCalls: this.#node.liveCalls,
       rules,
       log: this.#log,
     });
@@ -113,6 +121,7 @@ class HttpRegistry implements Registry {
       rules,
       checkReady: () => this.#node.checkReady(),
       accept: (socket) => this.#node.accept(socket),
+      onRefused: (address, code) => this.#node.sessionRefused(address, code),
       plainDoor: this.#options.plainDoor,
       log: this.#log,
     });
@@ -133,18 +142,20 @@ class HttpRegistry implements Registry {
         this.#node.health === "ok" ? { status: "ok" } : { status: 503, reply: { status: this.#node.health } },
       version: () => ({ name: "parley", version, protocol: [...protocolVersions], node: this.#options.nodeKey.id }),
       openapi: () => (this.#openApi ??= makeOpenApi(version, this.origin)),
-      metrics: () => this.#metrics(),
+      metrics: ({ caller }) => this.#metrics(caller !== undefined),
       node: () => this.#node.nodeInfo(),
       ...this.#node.routes,
     };
   }
 
-  /** Counts are nobody's business but the operator's: from elsewhere there is no such address. */
-  async #metrics(): Promise<Response> {
+  /** Counts are nobody's business but the operators': for anybody else there is no such address, unless a setting says so. */
+  async #metrics(isProven: boolean): Promise<Response> {
     const { host = "127.0.0.1", publicOrigin, metrics } = this.#options;
-    const isServed = metrics ?? (publicOrigin === undefined && loopback.includes(host));
+    const isServed = isProven || (metrics ?? (publicOrigin === undefined && loopback.includes(host)));
     if (!isServed)
-      throw new ParleyError("not_found", { message: "Metrics are not served; see the setting `metrics`." });
+      throw new ParleyError("not_found", {
+        message: "Metrics are served to an API key with the scope metrics:read, or by the setting `metrics`.",
+      });
     const { type, body } = await (this.#nodeMetrics ??= new NodeMetrics(this.#node)).text();
     return new Response(body, { headers: { "content-type": type } });
   }

@@ -2,6 +2,7 @@ import type { Clock } from "@parley/core";
 import { decodeRequest, ParleyError, type RequestMessage, type RequestType } from "@parley/protocol";
 
 import { mayRequest } from "./access.ts";
+import { type AuditRecorder, byDevice } from "./audit/audit-trail.ts";
 import type { Authority } from "./authority.ts";
 import type { RegistryBounds } from "./bounds.ts";
 import type { RequestHandler } from "./requests/request-handler.ts";
@@ -16,6 +17,7 @@ export interface SessionRequestsOptions {
   readonly authority: Pick<Authority, "silence">;
   readonly clock: Pick<Clock, "monotonic">;
   readonly bounds: Pick<RegistryBounds, "requestsPerSecond" | "pendingRequests">;
+  readonly audit: AuditRecorder;
   readonly send: (reply: object) => void;
   /** Makes a coded error of what a handler threw, and logs what should not happen. */
   readonly coded: (error: unknown, during: string) => ParleyError;
@@ -48,11 +50,13 @@ export class SessionRequests {
     // What makes room for more of the mailbox is bounded by what was pushed.
     const isFree =
       request.ok && request.value.type === "mailbox.ack" && session.mailbox.isProgress(request.value.body.offset);
-    if (!isFree && !this.#bucket.take(clock.monotonic())) return this.#refuse(id, new ParleyError("rate_limited"));
+    if (!isFree && !this.#bucket.take(clock.monotonic()))
+      return this.#turnAway(id, "limit.hit", "session", new ParleyError("rate_limited"));
     if (!request.ok) return this.#refuse(id, new ParleyError(request.code, { message: request.message }));
     const refusal = this.#refusal(request.value.type);
-    if (refusal !== undefined) return this.#refuse(id, refusal);
-    if (this.#pending >= bounds.pendingRequests) return this.#refuse(id, new ParleyError("limit_reached"));
+    if (refusal !== undefined) return this.#turnAway(id, "request.refused", request.value.type, refusal);
+    if (this.#pending >= bounds.pendingRequests)
+      return this.#turnAway(id, "limit.hit", request.value.type, new ParleyError("limit_reached"));
     void this.#answer(id, request.value);
   }
 
@@ -72,10 +76,21 @@ export class SessionRequests {
       const handler = table[type] as RequestHandler<RequestType>;
       send({ re: id, body: await handler(session.identity, body, session) });
     } catch (error) {
-      this.#refuse(id, coded(error, type));
+      const refused = coded(error, type);
+      const act = refused.code === "limit_reached" || refused.code === "rate_limited" ? "limit.hit" : "request.refused";
+      if (act === "limit.hit" || refused.code === "forbidden") this.#turnAway(id, act, type, refused);
+      else this.#refuse(id, refused);
     } finally {
       this.#pending--;
     }
+  }
+
+  /** What a limit or a role refuses is written down as well. */
+  #turnAway(id: number, act: "limit.hit" | "request.refused", subject: string, error: ParleyError): void {
+    const { session, audit } = this.#options;
+    if (session.identity !== undefined)
+      void audit.record({ act, by: byDevice(session.identity), subject, code: error.code });
+    this.#refuse(id, error);
   }
 
   #refuse(id: number, error: ParleyError): void {

@@ -1,5 +1,6 @@
 import type { Clock, Log } from "@parley/core";
 
+import type { AuditRecorder } from "./audit/audit-trail.ts";
 import type { Authority } from "./authority.ts";
 import type { RegistryBounds } from "./bounds.ts";
 import type { Budgets } from "./budgets/budgets.ts";
@@ -23,6 +24,7 @@ import type { WelcomeContext } from "./welcome.ts";
 
 /** What every session of a node shares. */
 export interface SessionServices extends HandshakeContext, WelcomeContext {
+  readonly audit: AuditRecorder;
   readonly clock: Clock;
   readonly bounds: RegistryBounds;
   readonly log: RegistryLog;

@@ -1,32 +1,32 @@
-import { peekStatement, type Signer, signStatement, verifyStatement } from "@parley/core";
-import { httpAudience, limits, ParleyError, type ReplyBody, type Role, type Statement } from "@parley/protocol";
+import { peekStatement, type Random, signStatement, verifyStatement } from "@parley/core";
+import {
+  httpAudience,
+  limits,
+  ParleyError,
+  type ReplyBody,
+  type Statement,
+  toBase64url,
+  tokenIssuer,
+} from "@parley/protocol";
 
-import type { Directory } from "./directory.ts";
-import type { Members } from "./members.ts";
+import type { TokenKeys } from "./credentials/token-keys.ts";
 import type { MeshState } from "./mesh-state.ts";
 import type { SessionIdentity } from "./session.ts";
 
-/** Who a session token speaks for. */
-export interface TokenBearer {
-  readonly member: string;
-  readonly device: string;
-  readonly session: string;
-  readonly roles: readonly Role[];
-}
-
 interface SessionTokensOptions {
   readonly mesh: MeshState;
-  readonly members: Members;
-  readonly directory: Directory;
-  readonly nodeKey: Signer;
+  readonly keys: TokenKeys;
+  readonly random: Random;
   readonly now: () => number;
   readonly clockSkewMs: number;
 }
 
-const bearer = /^Bearer ([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)$/i;
-const mostTokenCharacters = 2048;
+const secondsOf = (ms: number): number => Math.floor(ms / 1000);
 
-/** Session tokens: issued over a session, shown to the HTTP API, good for five minutes at every node of the mesh. */
+/**
+ * Session tokens: issued over a session, shown to the HTTP API, good for five minutes at every node of the mesh. JSON Web
+ * Tokens (RFC 7519) as RFC 8725 wants them: one algorithm, a type of their own, an issuer, an audience.
+ */
 export class SessionTokens {
   readonly #options: SessionTokensOptions;
 
@@ -34,56 +34,56 @@ export class SessionTokens {
     this.#options = options;
   }
 
-  async issue({ member, device, session, admissionExpires }: SessionIdentity): Promise<ReplyBody<"token.get">> {
-    const { mesh, nodeKey, now } = this.#options;
-    const iat = now();
-    const exp = Math.min(iat + limits.sessionTokenMs, admissionExpires);
-    const payload = { mesh: mesh.require().mesh, member, device, session, aud: httpAudience, iat, exp };
-    return { token: await signStatement("token", payload, nodeKey), expires: exp };
+  /** For the HTTP API, or for the service that `audience` names, which verifies it by the published keys. */
+  async issue(
+    { member, device, session, admissionExpires }: SessionIdentity,
+    audience = httpAudience,
+  ): Promise<ReplyBody<"token.get">> {
+    const { mesh, keys, random, now } = this.#options;
+    const signer = await keys.signer();
+    const at = now();
+    const iat = secondsOf(at);
+    const exp = secondsOf(Math.min(at + limits.sessionTokenMs, admissionExpires));
+    const { mesh: id } = mesh.require();
+    const payload: Statement<"token"> = {
+      iss: tokenIssuer(id),
+      sub: member,
+      aud: audience,
+      jti: toBase64url(random.bytes(16)),
+      iat,
+      nbf: iat,
+      exp,
+      mesh: id,
+      device,
+      session,
+    };
+    return { token: await signStatement("token", payload, signer), expires: exp * 1000 };
   }
 
-  /** Reads an `authorization` header (RFC 6750 section 2.1). Throws `unauthenticated`, or `revoked`, and never says what was in it. */
-  async verify(authorization: string | undefined): Promise<TokenBearer> {
-    const [, compact] = bearer.exec((authorization ?? "").slice(0, mostTokenCharacters)) ?? [];
-    if (compact === undefined)
-      throw new ParleyError("unauthenticated", { message: "A session token is missing: `authorization: Bearer …`." });
-    const token = await this.#read(compact);
-    this.#checkClaims(token);
-    return { ...token, roles: await this.#rolesOf(token) };
+  /** Throws `unauthenticated`, and never says what was in it. */
+  async verify(compact: string): Promise<Statement<"token">> {
+    const { token, keyExpires } = await this.#read(compact);
+    const { mesh, now, clockSkewMs } = this.#options;
+    const id = mesh.require().mesh;
+    const { iss, mesh: of, aud, iat, nbf, exp } = token;
+    if (iss !== tokenIssuer(id) || of !== id) throw refused("is for another mesh");
+    if (aud !== httpAudience) throw refused("is for another door");
+    const at = now();
+    const isTooLong = (exp - iat) * 1000 > limits.sessionTokenMs || exp * 1000 > keyExpires;
+    if (exp * 1000 <= at || isTooLong || Math.max(iat, nbf) * 1000 > at + clockSkewMs)
+      throw refused("is not good at this time; ask for a new one");
+    return token;
   }
 
-  async #read(compact: string): Promise<Statement<"token">> {
-    const { mesh, now } = this.#options;
+  async #read(compact: string): Promise<{ readonly token: Statement<"token">; readonly keyExpires: number }> {
     try {
-      const { signer } = peekStatement("token", compact);
-      const certificate = peekStatement("node", mesh.require().certificate);
-      if (certificate.node === signer && certificate.exp > now())
-        return await verifyStatement("token", compact, certificate.key);
+      const certified = await this.#options.keys.find(peekStatement("token", compact).signer);
+      if (certified !== undefined)
+        return { token: await verifyStatement("token", compact, certified.key), keyExpires: certified.exp };
     } catch (cause) {
       throw refused("is not one of this mesh's nodes", cause);
     }
-    throw refused("was issued by a node that the mesh does not certify");
-  }
-
-  #checkClaims({ mesh, aud, iat, exp }: Statement<"token">): void {
-    const { mesh: state, now, clockSkewMs } = this.#options;
-    if (mesh !== state.require().mesh) throw refused("is for another mesh");
-    if (aud !== httpAudience) throw refused("is for another door");
-    if (exp <= now() || exp - iat > limits.sessionTokenMs || iat > now() + clockSkewMs)
-      throw refused("is not good at this time; ask for a new one");
-  }
-
-  /** The roles of now: they, the device list and the revocations have the last word, whatever held when the token was issued. */
-  async #rolesOf({ member, device }: Statement<"token">): Promise<readonly Role[]> {
-    const { mesh, members, directory, now } = this.#options;
-    if (mesh.isRevoked(member)) throw new ParleyError("revoked");
-    if (directory.get(member) === undefined) await members.refresh(member);
-    const entry = directory.get(member);
-    if (entry?.revoked === true) throw new ParleyError("revoked");
-    if (entry === undefined || entry.admissionExpires <= now())
-      throw refused("belongs to a member that is not admitted");
-    if (!entry.devices.includes(device)) throw refused("belongs to a device that its member's list does not have");
-    return entry.roles;
+    throw refused("was not signed by a key that a node of the mesh uses");
   }
 }
 

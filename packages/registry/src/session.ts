@@ -15,6 +15,7 @@ import {
   toParleyError,
 } from "@parley/protocol";
 
+import { byAddress } from "./audit/audit-trail.ts";
 import { CatchUp } from "./catch-up.ts";
 import type { FeedReader } from "./channels/channel-feed.ts";
 import { PostIntake } from "./channels/post-intake.ts";
@@ -81,6 +82,7 @@ export class Session implements PresenceWatcher, InboxCandidate, FeedReader {
       authority,
       clock,
       bounds,
+      audit: services.audit,
       send: (reply) => this.#send(JSON.stringify(reply)),
       coded: (error, during) => this.#coded(error, during),
     });
@@ -298,11 +300,18 @@ export class Session implements PresenceWatcher, InboxCandidate, FeedReader {
       if (table.ofMember(identity.member).length === 0) channelEvents.presenceChanged(identity.member, "absent");
     }
     if (identity?.kind === "agent") inboxes.leave(this, gaveUp);
+    if (identity === undefined) this.#refused(why);
     log(identity === undefined ? "debug" : "info", "session.closed", {
       code: why,
       ...(identity === undefined ? {} : { member: identity.member, device: identity.device }),
     });
     close();
+  }
+
+  /** Whoever went by itself was not refused. */
+  #refused(code: ErrorCode): void {
+    if (code === "closed" || code === "draining") return;
+    void this.#services.audit.record({ act: "session.refused", by: byAddress(this.#socket.address), code });
   }
 
   #maySee(member: string): boolean {

@@ -2,6 +2,7 @@ import type { IncomingMessage, Server } from "node:http";
 import type { Duplex } from "node:stream";
 
 import {
+  type ErrorCode,
   errorTable,
   isParleyError,
   limits,
@@ -23,6 +24,8 @@ export interface UpgradeOptions {
   /** Throws while no sessions are taken. */
   readonly checkReady: () => void;
   readonly accept: (socket: SessionSocket) => Session;
+  /** A device got no session. */
+  readonly onRefused: (address: string, code: ErrorCode) => void;
   readonly plainDoor: UpgradeHandler | undefined;
   readonly log: RegistryLog;
 }
@@ -57,7 +60,9 @@ export function acceptSessions(http: Server, options: UpgradeOptions): WebSocket
     } catch (error) {
       if (!isParleyError(error))
         options.log("error", "upgrade.failed", { error: error instanceof Error ? error.message : "not an error" });
-      refuse(wire, toParleyError(error));
+      const coded = toParleyError(error);
+      options.onRefused(request.socket.remoteAddress ?? "", coded.code);
+      refuse(wire, coded);
     }
   });
   return sockets;

@@ -12,7 +12,7 @@ import {
   MemberDevices,
   Operator,
 } from "@parley/client";
-import { DeviceLock, type Home, prepareSocketFolder } from "@parley/client/node";
+import { DeviceLock, type Home, openAuditMarks, prepareSocketFolder } from "@parley/client/node";
 import type { MeshTrust } from "@parley/core";
 import { isParleyError, ParleyError } from "@parley/protocol";
 import { type AttachedDevice, attachDevice, DeviceSocket } from "@parley/sidecar";
@@ -181,6 +181,7 @@ async function openHeld(
     ...settings,
     journal,
     archive,
+    auditMemory: openAuditMarks(home.path),
     groups: (groupOptions) => new MlsGroups(groupOptions),
     ...(links === undefined ? {} : { links }),
   });

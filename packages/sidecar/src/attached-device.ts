@@ -40,7 +40,9 @@ import {
   toParleyError,
 } from "@parley/protocol";
 
+import { AttachedApprovals } from "./attached-approvals.ts";
 import { AttachedConversations } from "./attached-conversations.ts";
+import { AttachedDelegations } from "./attached-delegations.ts";
 import { attachedSent, type HolderView } from "./attached-sent.ts";
 import { EventBuffer } from "./event-buffer.ts";
 import { LocalCalls } from "./local-calls.ts";
@@ -74,6 +76,8 @@ const pathsOf = (paths: readonly Path[] | undefined): { paths?: Path[] } =>
 
 class Attached implements AttachedDevice {
   readonly conversations: ConversationApi;
+  readonly approvals: AttachedApprovals;
+  readonly delegations: AttachedDelegations;
   readonly #calls: LocalCalls;
   readonly #holder: HolderView;
   readonly #listeners = new Set<(event: DeviceEvent) => void>();
@@ -84,6 +88,8 @@ class Attached implements AttachedDevice {
     this.#calls = calls;
     this.#holder = { calls, watch: (listener) => this.watch(listener) };
     this.conversations = new AttachedConversations(this.#holder);
+    this.approvals = new AttachedApprovals(calls);
+    this.delegations = new AttachedDelegations(calls);
   }
 
   get member(): string {
@@ -253,7 +259,8 @@ class Attached implements AttachedDevice {
   }
 
   async delegate(to: string | undefined, request: DelegateRequest): Promise<TaskRun> {
-    const { signal, paths, ...rest } = request;
+    const { signal, paths, acting, ...rest } = request;
+    if (acting !== undefined) return this.delegations.subAgent();
     const body = { ...(to === undefined ? {} : { to }), ...rest, ...pathsOf(paths) } as OperationBody<"delegate">;
     const abort = new AbortController();
     const events = new EventBuffer<TaskEvent>(
@@ -294,8 +301,13 @@ class Attached implements AttachedDevice {
       },
       events,
       outcome,
+      reply: (text) => this.replyToTask(fold.id ?? "", text),
       cancel: () => abort.abort(),
     };
+  }
+
+  async replyToTask(task: string, text: string): Promise<void> {
+    await this.#calls.call("replyToTask", { task, text });
   }
 
   serve(): void {

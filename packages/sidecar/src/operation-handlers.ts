@@ -3,7 +3,9 @@ import type { DeliveryView, DeliveryViews, DeviceApi, DeviceEvent, LinkView, Tra
 import { FileSink, openFileSource } from "@parley/client/node";
 import { ParleyError, requestTable, toParleyError } from "@parley/protocol";
 
+import { approvalHandlers } from "./approval-handlers.ts";
 import { conversationHandlers, fittingEvent } from "./conversation-handlers.ts";
+import { delegationHandlers } from "./delegation-handlers.ts";
 import { lineBytes } from "./local-lines.ts";
 import { memberViewJson } from "./member-json.ts";
 import type { OperationName } from "./operations.ts";
@@ -46,6 +48,8 @@ const sizeOf = (record: DeliveryView): number => Buffer.byteLength(JSON.stringif
 
 export const operationHandlers: Handlers<OperationName> = {
   ...conversationHandlers,
+  ...approvalHandlers,
+  ...delegationHandlers,
 
   status: async ({ device, since }) => ({ pid: process.pid, since, state: device.state, links: linksOf(device) }),
 

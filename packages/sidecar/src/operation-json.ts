@@ -14,6 +14,7 @@ import {
 } from "@parley/protocol";
 import { z } from "zod";
 
+import { approvalEventSchemas } from "./approval-json.ts";
 import { conversationEventSchemas } from "./conversation-json.ts";
 
 const maybe = <Schema extends z.ZodType>(schema: Schema) => schema.optional().transform((value) => value);
@@ -156,6 +157,7 @@ export const sessionStateSchema = z.enum(["connecting", "connected", "waiting", 
 
 export const deviceEventSchema = z.discriminatedUnion("type", [
   ...conversationEventSchemas,
+  ...approvalEventSchemas,
   z.object({
     type: z.literal("session"),
     state: sessionStateSchema,
@@ -193,6 +195,14 @@ export const deviceEventSchema = z.discriminatedUnion("type", [
     from: z.exactOptional(z.string()),
   }),
   z.object({ type: z.literal("revoked"), member: z.string() }),
+  z.object({
+    type: z.literal("audit"),
+    node: z.string(),
+    kind: z.enum(["altered", "missing", "truncated", "restored", "forked", "forged", "gap"]),
+    entry: z.number(),
+    to: z.exactOptional(z.number()),
+    message: z.string(),
+  }),
   z.object({
     type: z.literal("restricted"),
     restriction: maybe(

@@ -12,7 +12,9 @@ import {
 } from "@parley/protocol";
 import { z } from "zod";
 
+import { approvalOperations } from "./approval-operations.ts";
 import { conversationOperations } from "./conversation-operations.ts";
+import { chainSchema, delegationOperations, delegationTermsSchema } from "./delegation-operations.ts";
 import { memberViewSchema } from "./member-json.ts";
 import {
   deliveryQuerySchema,
@@ -171,6 +173,8 @@ export const operationTable = {
       contextId: z.exactOptional(z.string().max(128)),
       timeLimitMs: z.exactOptional(z.int().min(1).max(limits.taskMs)),
       paths,
+      chain: z.exactOptional(chainSchema),
+      mandate: z.exactOptional(delegationTermsSchema),
     }),
     taskEndSchema,
     z.union([z.object({ to: senderSchema }), z.object({ task: taskEventSchema })]),
@@ -189,6 +193,8 @@ export const operationTable = {
     none,
   ),
   ...conversationOperations,
+  ...approvalOperations,
+  ...delegationOperations,
 } as const;
 
 /** Operations whose events wait for the caller's `ack`. */

@@ -69,7 +69,8 @@ const verified = {
   rootKey: id,
   card: undefined,
   replaces: undefined,
-  numbers: { rotation: 0, admission: 1, devices: 1, card: 0 },
+  withdrawn: new Set<string>(),
+  numbers: { rotation: 0, admission: 1, devices: 1, card: 0, withdrawals: 0 },
   admissionExpires: 9,
   record: { root: id, rotations: [], admission: "a.b.c", devices: "a.b.c" },
 };
@@ -130,6 +131,17 @@ export class FakeDevice implements DeviceApi {
   readonly device = id;
   readonly name = "ada";
   readonly mesh = id;
+  readonly delegations: DeviceApi["delegations"] = {
+    give: async () => [],
+    list: async () => [],
+    withdraw: async () => undefined,
+    subAgent: () => Promise.reject(new ParleyError("unsupported_operation")),
+  };
+  readonly approvals: DeviceApi["approvals"] = {
+    list: async () => [],
+    answer: async () => undefined,
+    reply: async () => undefined,
+  };
   readonly asked: unknown[] = [];
   readonly #watchers = new Set<(event: DeviceEvent) => void>();
   readonly #handlers = new Set<(message: IncomingMessage) => void | Promise<void>>();
@@ -277,8 +289,13 @@ export class FakeDevice implements DeviceApi {
       taskId: "t",
       events: events(),
       outcome: ended.then(() => ({ task, output: undefined, text: "", path: "direct" as const, tookMs: 7 })),
+      reply: async (text) => void this.asked.push({ reply: text }),
       cancel: () => undefined,
     };
+  }
+
+  async replyToTask(task: string, text: string): Promise<void> {
+    this.asked.push({ task, reply: text });
   }
 
   serve(): void {}

@@ -1,16 +1,18 @@
 import { systemClock, systemRandom } from "@parley/core";
 import type { DoorListener } from "@parley/door";
-import { formatInviteLink, ParleyError } from "@parley/protocol";
+import { formatInviteLink, ParleyError, toParleyError } from "@parley/protocol";
 import { createRegistry, type IceOptions, type Registry } from "@parley/registry";
 import { openSqliteStores } from "@parley/store-sqlite";
 
 import type { CommandContext } from "../command-context.ts";
 import type { CommandModule } from "../command.ts";
 import type { Configuration } from "../configuration.ts";
+import { doorTokenFolderOf } from "../door/door-folder.ts";
 import { printDoorNews } from "../door/door-news.ts";
+import { DoorTokenAudit } from "../door/door-token-audit.ts";
 import { PlainDoor } from "../door/plain-door.ts";
 import { processLog } from "../log-line.ts";
-import { nodeKeyOf } from "../registry-folder.ts";
+import { nodeKeyOf, tokenKeysOf } from "../registry-folder.ts";
 import { untilAborted } from "../until-aborted.ts";
 
 /** The STUN and TURN servers that the settings name. */
@@ -53,6 +55,7 @@ export const run: CommandModule["run"] = async (context) => {
     const registry = createRegistry({
       stores,
       nodeKey,
+      tokenKeys: tokenKeysOf(data),
       host: settings.get("host"),
       port: settings.get("port"),
       ice: iceOf(settings),
@@ -61,7 +64,14 @@ export const run: CommandModule["run"] = async (context) => {
       ...(settings.get("metrics") ? { metrics: true } : {}),
       ...(door === undefined ? {} : { plainDoor: door.upgrades, mayVouch: (member) => member === doorMember }),
     });
+    const tokens = door === undefined ? undefined : await doorTokenFolderOf(data);
     const { port } = await registry.start();
+    const onError = (error: unknown): void => log("warn", "door.failed", { code: toParleyError(error).code });
+    const tokenAudit =
+      tokens === undefined
+        ? undefined
+        : new DoorTokenAudit({ tokens, audit: registry.audit, node: nodeKey.id, onError });
+    tokenAudit?.start();
     try {
       const listener = await door?.start(registry, ownAddress(settings.get("host"), port));
       announce(context, registry, { node: nodeKey.id, port, door: doorMember, listener });
@@ -70,6 +80,7 @@ export const run: CommandModule["run"] = async (context) => {
       await door?.close();
       door = undefined;
     } finally {
+      await tokenAudit?.stop();
       await registry.stop();
     }
   } finally {

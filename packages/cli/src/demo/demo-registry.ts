@@ -1,9 +1,9 @@
-import { type Stores, systemClock, systemRandom } from "@parley/core";
+import { type Signer, type Stores, systemClock, systemRandom } from "@parley/core";
 import { formatInviteLink, isParleyError, ParleyError } from "@parley/protocol";
-import { createRegistry, type Registry } from "@parley/registry";
+import { createRegistry, type PrivateText, type Registry } from "@parley/registry";
 import { openSqliteStores } from "@parley/store-sqlite";
 
-import { nodeKeyOf } from "../registry-folder.ts";
+import { nodeKeyOf, tokenKeysOf } from "../registry-folder.ts";
 
 /** A running registry. */
 export interface DemoRegistry {
@@ -22,7 +22,7 @@ export async function startRegistry(folder: string, port: number): Promise<DemoR
   const nodeKey = await nodeKeyOf(folder);
   const stores = openSqliteStores({ dir: folder, clock: systemClock, random: systemRandom });
   try {
-    const { registry, listening } = await listen(stores, nodeKey, port);
+    const { registry, listening } = await listen({ stores, nodeKey, tokenKeys: tokenKeysOf(folder) }, port);
     const { claimSecret: secret, origin } = registry;
     return {
       origin,
@@ -42,14 +42,19 @@ export async function startRegistry(folder: string, port: number): Promise<DemoR
   }
 }
 
+interface Kept {
+  readonly stores: Stores;
+  readonly nodeKey: Signer;
+  readonly tokenKeys: PrivateText;
+}
+
 async function listen(
-  stores: Stores,
-  nodeKey: Awaited<ReturnType<typeof nodeKeyOf>>,
+  { stores, nodeKey, tokenKeys }: Kept,
   first: number,
 ): Promise<{ registry: Registry; listening: number }> {
   const ports = Array.from({ length: portsTried }, (_, index) => first + index).filter((port) => port <= 65_535);
   for (const port of first === 0 ? [0] : [...ports, 0]) {
-    const registry = createRegistry({ stores, nodeKey, port });
+    const registry = createRegistry({ stores, nodeKey, tokenKeys, port });
     try {
       const { port: listening } = await registry.start();
       return { registry, listening };

@@ -1,4 +1,5 @@
 /** What a device keeps in files: homes, their locks and their sockets' places. Node only. */
+export { openAuditMarks } from "./audit-marks-file.ts";
 export { DeviceLock } from "./device-lock.ts";
 export { FileSink } from "./file-sink.ts";
 export { type FileSource, openFileSource } from "./file-source.ts";

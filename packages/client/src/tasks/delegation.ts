@@ -1,6 +1,8 @@
 /** Hands a task to another member: to the one that is named, or to the least loaded live holder of the skill. */
 import { ParleyError } from "@parley/protocol";
 
+import type { DelegationTerms } from "../delegations/delegation-api.ts";
+import type { Delegations } from "../delegations/delegations.ts";
 import type { Directory } from "../directory.ts";
 import type { Gate } from "../gate.ts";
 import type { LinkOpener } from "../link-opener.ts";
@@ -25,6 +27,7 @@ export interface DelegationOptions {
   readonly recipients: Recipients;
   readonly gate: Gate;
   readonly meter: UsageMeter;
+  readonly delegations: () => Delegations;
 }
 
 export class Delegation {
@@ -38,10 +41,12 @@ export class Delegation {
 
   async start(to: string | undefined, request: DelegateRequest): Promise<TaskRun> {
     const { peers, opener, placement, recipients, gate } = this.#options;
-    const { skill, paths, signal } = request;
-    const view = to === undefined ? await this.#holder(skill) : await this.#offering(to, skill);
+    const { skill, paths, signal, chain } = request;
+    const view = to === undefined ? await this.#holder(skill, chain) : await this.#offering(to, skill);
     await this.#options.meter.ready;
-    gate.checkOwn(view.verified, { action: "call", skill });
+    // Where it acts for somebody, that one's rights count; the callee knows.
+    if (chain === undefined) gate.checkOwn(view.verified, { action: "call", skill });
+    else gate.checkSilence();
     // Whoever is held off could not answer.
     const refusal = gate.refusalOf(view.verified);
     if (refusal !== undefined && refusal.code !== "denied_by_policy") throw refusal;
@@ -49,11 +54,12 @@ export class Delegation {
     checkSkillInput(view, request);
     const ended = placement.begin(view, peer.device);
     try {
+      const mandate = request.mandate && (await this.#give(view.member, request.mandate, request));
       await opener.approach(peer, paths, signal);
       this.#options.meter.sent();
       const run = this.#caller.start(
         peer,
-        request,
+        { ...request, mandate },
         (output) => checkSkillOutput(view, skill, output),
         () => peers.pathReason(peer, paths),
       );
@@ -73,10 +79,21 @@ export class Delegation {
     return directory.refresh(view.member);
   }
 
-  async #holder(skill: string): Promise<MemberView> {
+  /** What the callee may do further lasts no longer than the task, unless told. */
+  #give(
+    to: string,
+    { skills, lifeMs }: DelegationTerms,
+    { chain, timeLimitMs }: DelegateRequest,
+  ): Promise<readonly string[]> {
+    const terms = lifeMs ?? timeLimitMs;
+    return this.#options.delegations().give(to, { skills, ...(terms === undefined ? {} : { lifeMs: terms }) }, chain);
+  }
+
+  async #holder(skill: string, chain: readonly string[] | undefined): Promise<MemberView> {
     const { own, directory, placement, gate } = this.#options;
     const holders = (await directory.holders(skill, own.identity.member)).filter(
-      ({ verified }) => gate.mayCall(verified, skill) && gate.refusalOf(verified) === undefined,
+      ({ verified }) =>
+        (chain !== undefined || gate.mayCall(verified, skill)) && gate.refusalOf(verified) === undefined,
     );
     const loads = new Map(holders.map((view) => [view, placement.loadOfMember(view)]));
     const [holder] = holders.toSorted((one, other) => (loads.get(one) ?? 0) - (loads.get(other) ?? 0));

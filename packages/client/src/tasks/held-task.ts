@@ -4,6 +4,7 @@ import {
   type Artifact,
   type CallEvent,
   limits,
+  type Message,
   ParleyError,
   type StreamResponse,
   type Task,
@@ -31,6 +32,8 @@ export interface HeldTaskOptions {
   readonly owner: string;
   readonly contextId: string;
   readonly timeLimitMs: number;
+  /** Of a task that was begun in an earlier start. Default: a new one. */
+  readonly id?: string;
   /** Resolves once the event was taken for sending, which waits for room; never rejects. */
   readonly tell: (follower: Follower, event: CallEvent) => Promise<void>;
 }
@@ -71,18 +74,57 @@ export class HeldTask {
   readonly #followers = new Set<Follower>();
   #timer: Timer | undefined;
   #announced = false;
+  #isPaused = false;
+  #onAnswer: ((message: Message) => void) | undefined;
   #waiting = 0;
 
-  constructor(options: HeldTaskOptions, first: Follower) {
+  constructor(options: HeldTaskOptions, first: Follower | undefined) {
     const { clock, random, timeLimitMs } = options;
     this.#options = options;
-    this.id = toBase64url(random.bytes(12));
+    this.id = options.id ?? toBase64url(random.bytes(12));
     this.contextId = options.contextId;
     this.owner = options.owner;
-    this.#followers.add(first);
+    if (first !== undefined) this.#followers.add(first);
     this.#fold.apply({ task: { id: this.id, contextId: this.contextId, status: this.#status("TASK_STATE_WORKING") } });
     // A task that ends at once is told in one event and needs no timer; one that goes on is announced with the next turn.
     clock.soon(() => this.#goOn(timeLimitMs));
+  }
+
+  /** Waits for a person, as A2A says it: the time limit of the work does not run meanwhile. */
+  pause(state: "TASK_STATE_AUTH_REQUIRED" | "TASK_STATE_INPUT_REQUIRED", note: string): void {
+    this.#timer?.cancel();
+    this.#isPaused = true;
+    void this.#publish({
+      statusUpdate: { taskId: this.id, contextId: this.contextId, status: this.#status(state, note) },
+    });
+  }
+
+  /** The work goes on, with as much time as it had. */
+  goOn(): void {
+    if (!this.#isPaused || this.ended) return;
+    this.#isPaused = false;
+    void this.progress("");
+    this.#startTimer(this.#options.timeLimitMs);
+  }
+
+  /** A further message of the caller, for whoever asked it something. False when nobody did. */
+  answer(message: Message): boolean {
+    const answered = this.#onAnswer;
+    this.#onAnswer = undefined;
+    answered?.(message);
+    return answered !== undefined;
+  }
+
+  /** Asks the caller something and waits for what it says. Rejects when the task is aborted; one question at a time. */
+  async askCaller(text: string): Promise<Message> {
+    if (this.#onAnswer !== undefined)
+      throw new ParleyError("conflict", { message: "The caller is being asked something already." });
+    const { promise, resolve } = Promise.withResolvers<Message>();
+    this.#onAnswer = resolve;
+    this.pause("TASK_STATE_INPUT_REQUIRED", text);
+    const answer = await promise;
+    this.goOn();
+    return answer;
   }
 
   /** Made when somebody looks: most short tasks end without. */
@@ -92,6 +134,11 @@ export class HeldTask {
       if (this.#aborted !== undefined) this.#controller.abort(this.#aborted);
     }
     return this.#controller.signal;
+  }
+
+  /** It waits for a yes before it begins: nothing is lost by waiting longer. */
+  get waitsForYes(): boolean {
+    return this.#fold.state === "TASK_STATE_AUTH_REQUIRED";
   }
 
   get ended(): boolean {
@@ -121,7 +168,11 @@ export class HeldTask {
   /** Resolves when the followers' streams took it. Throws `limit_reached` when too much waits for a slow one. */
   progress(text: string): Promise<void> {
     return this.#publish({
-      statusUpdate: { taskId: this.id, contextId: this.contextId, status: this.#status("TASK_STATE_WORKING", text) },
+      statusUpdate: {
+        taskId: this.id,
+        contextId: this.contextId,
+        status: this.#status("TASK_STATE_WORKING", text === "" ? undefined : text),
+      },
     });
   }
 
@@ -167,10 +218,14 @@ export class HeldTask {
 
   #goOn(timeLimitMs: number): void {
     if (this.ended) return;
+    if (!this.#isPaused) this.#startTimer(timeLimitMs);
+    this.#announce();
+  }
+
+  #startTimer(timeLimitMs: number): void {
     this.#timer = this.#options.clock.setTimer(timeLimitMs, () =>
       this.abort(new ParleyError("timeout", { message: `The task took longer than ${timeLimitMs} ms.` })),
     );
-    this.#announce();
   }
 
   #announce(): void {

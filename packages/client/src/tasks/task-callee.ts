@@ -1,5 +1,5 @@
 /** The callee's side of the A2A binding: takes calls, runs tasks, tells every follower the same events in the same order. */
-import type { Clock, Random } from "@parley/core";
+import type { Clock, DelegationChain, PolicyDecision, Random, VerifiedMember } from "@parley/core";
 import {
   type Call,
   type CallEvent,
@@ -7,30 +7,49 @@ import {
   decodeJson,
   envelopeKinds,
   limits,
+  type Message,
   ParleyError,
+  type Path,
   toBase64url,
   toParleyError,
 } from "@parley/protocol";
 
 import { textOf } from "../body.ts";
-import type { AllowedPaths } from "../delivery.ts";
+import type { AllowedPaths, Sender } from "../delivery.ts";
 import { denied, type Gate } from "../gate.ts";
 import type { Peer } from "../peer.ts";
 import type { LiveEnvelope } from "../section-handler.ts";
+import { type CallChains, principalOf } from "./call-chains.ts";
 import { callNumberOf } from "./call-number.ts";
 import { type Follower, HeldTask, wireErrorOf } from "./held-task.ts";
-import type { IncomingTask, TaskAdmission, TaskHandler } from "./task-run.ts";
+import { neededApproval, type TaskApprovals } from "./task-approvals.ts";
+import type { IncomingTask, Principal, TaskAdmission, TaskHandler } from "./task-run.ts";
 
 export interface TaskCalleeOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly send: (peer: Peer, kind: number, body: unknown, paths: AllowedPaths | undefined) => Promise<void>;
-  readonly gate: Pick<Gate, "decide" | "isPaused">;
+  readonly gate: Pick<Gate, "decideFor" | "isPaused">;
   /** A call was taken. */
   readonly onTaken: (member: Peer["member"]) => void;
+  readonly approvals: TaskApprovals;
+  readonly chains: CallChains;
+  /** Who asked in an earlier start, from this device. */
+  readonly senderOf: (member: string, device: string) => Promise<Sender>;
   /** Told when the number of tasks at work changes: presence carries it. */
   readonly onLoad: (load: number) => void;
   readonly onError: (error: unknown) => void;
+}
+
+/** What work begins with. */
+interface TaskStart {
+  readonly skill: string;
+  readonly message: Message;
+  readonly from: Sender;
+  readonly path: Path;
+  readonly timeLimitMs: number;
+  readonly actsFor?: Principal | undefined;
+  readonly mandate?: readonly string[] | undefined;
 }
 
 type SendCall = Call & { readonly method: "SendStreamingMessage" };
@@ -53,6 +72,7 @@ export class TaskCallee {
   serve(handler: TaskHandler, admit?: TaskAdmission): void {
     this.#handler = handler;
     this.#admit = admit;
+    this.#resume(handler).catch(this.#options.onError);
   }
 
   get working(): number {
@@ -84,14 +104,16 @@ export class TaskCallee {
   /** The asker started anew: nobody waits for its tasks any more. */
   onRestart(peer: Peer): void {
     for (const held of this.#tasks.values()) {
-      if (held.owner === peer.member.member && held.unfollow(peer))
+      // What waits for a yes goes on waiting: its caller may ask for it again.
+      if (held.owner === peer.member.member && held.unfollow(peer) && !held.waitsForYes)
         held.abort(new ParleyError("canceled", { message: "The caller is gone." }));
     }
   }
 
-  /** Cancels everything at work. */
+  /** Cancels everything at work. What waits for a yes is on disk, and waits on in the next start. */
   stop(): void {
-    for (const held of this.#tasks.values()) held.abort(new ParleyError("closed", { message: "The agent stopped." }));
+    for (const held of this.#tasks.values())
+      if (!held.waitsForYes) held.abort(new ParleyError("closed", { message: "The agent stopped." }));
   }
 
   async #dispatch(call: Call, follower: Follower, envelope: LiveEnvelope): Promise<void> {
@@ -119,53 +141,150 @@ export class TaskCallee {
     if (handler === undefined)
       throw new ParleyError("unsupported_operation", { message: "This member takes no tasks." });
     const { message } = call.params;
-    if (message.taskId !== undefined)
-      throw new ParleyError("task_not_found", { message: "A task does not take further messages yet." });
-    const { sender } = follower.peer;
-    this.#checkPolicy(call, follower.peer);
-    const input = message.parts.find((part) => part.data !== undefined)?.data;
-    const admitted = this.#admit?.({ skill: call.skill, input, from: sender });
-    if (admitted !== undefined) await admitted;
-    const timeLimitMs = Math.min(call.timeLimitMs ?? defaultTimeLimitMs, limits.taskMs);
-    const held = this.#hold(follower, message.contextId, timeLimitMs);
-    await this.#work(handler, held, {
-      id: held.id,
-      contextId: held.contextId,
+    if (message.taskId !== undefined) return this.#continue(message.taskId, message, follower);
+    const { sender, member } = follower.peer;
+    const { chains } = this.#options;
+    const chain = call.chain === undefined ? undefined : await chains.verify(call, member);
+    const decision = this.#decide(call, member, chain);
+    const admitted = this.#admit?.({ skill: call.skill, input: inputIn(message), from: sender });
+    const guard = neededApproval(decision, (admitted instanceof Promise ? await admitted : admitted) ?? undefined);
+    const asked = Math.min(call.timeLimitMs ?? defaultTimeLimitMs, limits.taskMs);
+    const timeLimitMs = chain === undefined ? asked : Math.min(asked, chains.leftOf(chain));
+    const held = this.#hold(follower, { owner: member.member, contextId: message.contextId, timeLimitMs });
+    if (chain !== undefined) chains.follow(held, chain);
+    const start: TaskStart = {
       skill: call.skill,
       message,
-      input,
-      text: message.parts.flatMap((part) => (part.text === undefined ? [] : [part.text])).join("\n"),
       from: sender,
       path: envelope.path,
+      timeLimitMs,
+      actsFor: chain === undefined ? undefined : principalOf(chain),
+      mandate: call.mandate,
+    };
+    if (guard === undefined) return this.#run(handler, held, start);
+    const { approvals } = this.#options;
+    const { id: task, contextId } = held;
+    const { device } = follower.peer;
+    const guarded = {
+      task,
+      contextId,
+      skill: call.skill,
+      message,
+      caller: member,
+      device,
+      timeLimitMs,
+      chain: call.chain ?? [],
+      ...guard,
+    };
+    await this.#runApproved(handler, held, start, () => approvals.ask(guarded));
+  }
+
+  /** Work that waits in an earlier start goes on waiting in this one. */
+  async #resume(handler: TaskHandler): Promise<void> {
+    const { approvals, senderOf, onError } = this.#options;
+    for (const [id, { contextId, skill, owner, device, message, timeLimitMs, request }] of approvals.left) {
+      if (this.#tasks.has(id)) continue;
+      const held = this.#hold(undefined, { id, owner, contextId, timeLimitMs });
+      const resume = async (): Promise<void> => {
+        const start: TaskStart = { skill, message, from: await senderOf(owner, device), path: "mailbox", timeLimitMs };
+        await this.#runApproved(handler, held, start, () => Promise.resolve(request));
+      };
+      resume().catch(onError);
+    }
+  }
+
+  /** Waits for a yes, then does the work if the policy still lets it. */
+  async #runApproved(
+    handler: TaskHandler,
+    held: HeldTask,
+    start: TaskStart,
+    ask: () => Promise<string>,
+  ): Promise<void> {
+    const { approvals } = this.#options;
+    try {
+      held.pause("TASK_STATE_AUTH_REQUIRED", "This waits for a person's approval.");
+      const request = await ask();
+      const grants = approvals.granted(held.id, request, held.signal);
+      grants.catch(() => {});
+      await held.orAborted(grants);
+      held.goOn();
+    } catch (error) {
+      this.#ended.add(held.id);
+      return held.fail(toParleyError(error));
+    }
+    await this.#run(handler, held, start);
+  }
+
+  async #continue(id: string, message: Message, follower: Follower): Promise<void> {
+    const held = this.#held(id, follower.peer);
+    if (!held.answer(message))
+      throw new ParleyError("unsupported_operation", { message: "The task asks nothing of its caller now." });
+    await this.#tell(follower, { call: follower.call, task: held.task });
+  }
+
+  #run(handler: TaskHandler, held: HeldTask, start: TaskStart): Promise<void> {
+    const { skill, message, from, path, timeLimitMs, actsFor, mandate } = start;
+    const { approvals, clock } = this.#options;
+    return this.#work(handler, held, {
+      id: held.id,
+      contextId: held.contextId,
+      skill,
+      message,
+      input: inputIn(message),
+      text: textIn(message),
+      from,
+      actsFor,
+      mandate,
+      path,
       get signal() {
         return held.signal;
       },
-      deadline: this.#options.clock.now() + timeLimitMs,
+      deadline: clock.now() + timeLimitMs,
       progress: (text) => held.progress(text),
       artifact: (artifact, options) => held.artifact(artifact, options),
+      ask: async (text, options) => {
+        if (options?.of === undefined) return textIn(await held.askCaller(text));
+        held.pause("TASK_STATE_INPUT_REQUIRED", "This waits for a person's answer.");
+        const { of, withinMs } = options;
+        const answer = await approvals.question({ id: held.id, skill }, text, { of, withinMs }, held.signal);
+        held.goOn();
+        return answer;
+      },
     });
   }
 
-  #checkPolicy({ skill }: SendCall, { member }: Peer): void {
+  #decide({ skill }: SendCall, member: VerifiedMember, chain: DelegationChain | undefined): PolicyDecision {
     const { gate } = this.#options;
     if (gate.isPaused) throw new ParleyError("paused", { message: "An operator paused this agent." });
     const question = { action: "call" as const, skill };
-    const decision = gate.decide(member, question);
-    if (!decision.allowed) throw denied(member, undefined, question, decision);
+    const principal = chain?.principal ?? member;
+    const others = chain === undefined ? [] : [...chain.links.slice(1).map(({ by }) => by), member];
+    const decision = gate.decideFor(principal, others, question);
+    if (!decision.allowed) throw denied(principal, undefined, question, decision);
     this.#options.onTaken(member);
+    return decision;
   }
 
-  #hold(follower: Follower, contextId: string | undefined, timeLimitMs: number): HeldTask {
+  #hold(
+    follower: Follower | undefined,
+    {
+      id,
+      owner,
+      contextId,
+      timeLimitMs,
+    }: { id?: string; owner: string; contextId: string | undefined; timeLimitMs: number },
+  ): HeldTask {
     const { clock, random } = this.#options;
     if (this.#tasks.size >= limits.tasks) this.#forgetOldestEnded();
     const held = new HeldTask(
       {
         clock,
         random,
-        owner: follower.peer.member.member,
+        owner,
         contextId: contextId ?? toBase64url(random.bytes(12)),
         timeLimitMs,
         tell: (to, event) => this.#tell(to, event),
+        ...(id === undefined ? {} : { id }),
       },
       follower,
     );
@@ -190,6 +309,7 @@ export class TaskCallee {
       if (failure.code === "internal") this.#options.onError(error);
       held.fail(failure);
     } finally {
+      this.#options.chains.forget(held);
       this.#ended.add(held.id);
       this.#change(-1);
     }
@@ -222,3 +342,9 @@ export class TaskCallee {
     this.#options.onLoad(this.#working);
   }
 }
+
+/** The value for the skill: of the first data part. */
+const inputIn = (message: Message): unknown => message.parts.find((part) => part.data !== undefined)?.data;
+
+const textIn = (message: Message): string =>
+  message.parts.flatMap((part) => (part.text === undefined ? [] : [part.text])).join("\n");

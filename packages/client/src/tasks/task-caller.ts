@@ -35,19 +35,29 @@ export interface TaskCallerOptions {
   readonly onError: (error: unknown) => void;
 }
 
+/** A request, with the delegations that its callee gets. */
+export type OutgoingCall = Omit<DelegateRequest, "mandate"> & { readonly mandate?: readonly string[] | undefined };
+
 interface OpenCall {
   readonly number: number;
   readonly peer: Peer;
   readonly onEvent: (event: CallEvent, path: Path) => void;
   readonly fail: (error: ParleyError) => void;
+  /** The other side started anew; default: it failed. */
+  readonly rejoin?: (error: ParleyError) => void;
+  /** A task that is followed. */
+  readonly run?: Pick<TaskRun, "taskId" | "reply">;
 }
 
 const defaultTimeLimitMs = 300_000;
 const mostBufferedEvents = 4096;
 const namingMs = 60_000;
+/** Tries to find a task again at an agent that started anew, and the pause before each. */
+const mostRejoins = 60;
+const rejoinMs = 1000;
 
 /** The message that a delegation becomes: a data part for the input, a text part for words. */
-function messageOf(request: DelegateRequest, messageId: string): Message {
+function messageOf(request: OutgoingCall, messageId: string): Message {
   const parts: Part[] = [];
   if (request.input !== undefined) parts.push({ data: request.input });
   if (request.text !== undefined) parts.push({ text: request.text });
@@ -79,7 +89,7 @@ export class TaskCaller {
    */
   start(
     peer: Peer,
-    request: DelegateRequest,
+    request: OutgoingCall,
     checkOutput: (output: unknown) => void,
     reason: () => PathReason | undefined = () => undefined,
   ): TaskRun {
@@ -93,7 +103,7 @@ export class TaskCaller {
       checkOutput,
       reason,
       number: this.#nextCall++,
-      messageId: toBase64url(this.#options.random.bytes(16)),
+      messageId: this.#newId(),
       send: (body) => this.#options.send(peer, envelopeKinds.call, body, request.paths),
     });
     run.begin();
@@ -101,7 +111,12 @@ export class TaskCaller {
   }
 
   /** Asks for a task once. */
-  async ask(peer: Peer, method: "GetTask" | "CancelTask", id: string): Promise<Task> {
+  ask(peer: Peer, method: "GetTask" | "CancelTask", id: string): Promise<Task> {
+    return this.#once(peer, (call) => ({ call, method, params: { id } }));
+  }
+
+  /** Makes a call that is answered with the task as it stands. */
+  async #once(peer: Peer, make: (call: number) => Call): Promise<Task> {
     const number = this.#nextCall++;
     const { promise, resolve, reject } = Promise.withResolvers<Task>();
     const timer = this.#options.clock.setTimer(defaultTimeLimitMs, () => this.fail(number, new ParleyError("timeout")));
@@ -115,14 +130,29 @@ export class TaskCaller {
       fail: reject,
     });
     try {
-      const call: Call = { call: number, method, params: { id } };
       // Not awaited: a stream without room must not keep the time limit, or the stop, from ending this.
-      this.#options.send(peer, envelopeKinds.call, call, undefined).catch(reject);
+      this.#options.send(peer, envelopeKinds.call, make(number), undefined).catch(reject);
       return await promise;
     } finally {
       timer.cancel();
       this.close(number);
     }
+  }
+
+  /** Answers what a task that was begun here asks. Throws `task_not_found`. */
+  async replyTo(task: string, text: string): Promise<void> {
+    for (const { run } of this.#calls.values()) if (run?.taskId === task) return run.reply(text);
+    throw new ParleyError("task_not_found");
+  }
+
+  /** Says something further in a task. */
+  async reply(peer: Peer, id: string, skill: string, text: string): Promise<void> {
+    const message: Message = { messageId: this.#newId(), role: "ROLE_USER", parts: [{ text }], taskId: id };
+    await this.#once(peer, (call) => ({ call, method: "SendStreamingMessage", skill, params: { message } }));
+  }
+
+  #newId(): string {
+    return toBase64url(this.#options.random.bytes(16));
   }
 
   open(call: OpenCall): void {
@@ -167,7 +197,7 @@ export class TaskCaller {
   onRestart(peer: Peer): void {
     for (const call of this.#calls.values()) {
       if (call.peer === peer)
-        call.fail(
+        (call.rejoin ?? call.fail)(
           new ParleyError("not_connected", {
             message: `@${peer.member.name} started anew while it worked on this; ask again.`,
           }),
@@ -185,7 +215,7 @@ interface CallerRunOptions {
   readonly caller: TaskCaller;
   readonly clock: Clock;
   readonly peer: Peer;
-  readonly request: DelegateRequest;
+  readonly request: OutgoingCall;
   readonly checkOutput: (output: unknown) => void;
   readonly reason: () => PathReason | undefined;
   readonly number: number;
@@ -202,12 +232,17 @@ class CallerRun implements TaskRun {
   readonly #settle: PromiseWithResolvers<TaskOutcome>;
   readonly #started: number;
   #path: Path = "relay";
+  readonly #timeLimitMs: number;
   #timer: Timer | undefined;
+  #rejoining: Timer | undefined;
+  #rejoins = 0;
+  #isWaiting = false;
   #done = false;
 
   constructor(options: CallerRunOptions) {
     this.#options = options;
     this.to = options.peer.sender;
+    this.#timeLimitMs = Math.min(options.request.timeLimitMs ?? defaultTimeLimitMs, limits.taskMs);
     this.#settle = Promise.withResolvers<TaskOutcome>();
     this.outcome = this.#settle.promise;
     // Whoever follows the events only must not crash on an unobserved outcome.
@@ -220,21 +255,19 @@ class CallerRun implements TaskRun {
   }
 
   begin(): void {
-    const { caller, clock, number, peer, request, send, messageId } = this.#options;
-    const timeLimitMs = Math.min(request.timeLimitMs ?? defaultTimeLimitMs, limits.taskMs);
+    const { caller, number, peer, request, send, messageId } = this.#options;
+    const timeLimitMs = this.#timeLimitMs;
     caller.open({
       number,
       peer,
       onEvent: (event, path) => this.#onEvent(event, path),
       fail: (error) => this.#end(error),
+      rejoin: (error) => this.rejoin(error),
+      run: this,
     });
-    this.#timer = clock.setTimer(timeLimitMs, () =>
-      this.#giveUp(
-        new ParleyError("timeout", { message: `@${peer.member.name} did not finish within ${timeLimitMs} ms.` }),
-      ),
-    );
+    this.#setTimer(timeLimitMs);
     request.signal?.addEventListener("abort", () => this.cancel(), { once: true });
-    const { skill, paths } = request;
+    const { skill, paths, chain, mandate } = request;
     const call: Call = {
       call: number,
       method: "SendStreamingMessage",
@@ -242,13 +275,73 @@ class CallerRun implements TaskRun {
       timeLimitMs,
       params: { message: messageOf(request, messageId) },
       ...(paths === undefined ? {} : { paths: [...paths] }),
+      ...(chain === undefined ? {} : { chain: [...chain] }),
+      ...(mandate === undefined ? {} : { mandate: [...mandate] }),
     };
-    send(call).catch((error: unknown) => this.#end(toParleyError(error)));
+    this.#send(call).catch((error: unknown) => this.#end(toParleyError(error)));
     if (request.signal?.aborted === true) this.cancel();
+  }
+
+  /** In the name of a sub-agent, if one calls. */
+  async #send(call: Call & { readonly method: "SendStreamingMessage" }): Promise<void> {
+    const { request, peer, send, messageId, clock } = this.#options;
+    if (request.acting === undefined) return send(call);
+    await send({ ...call, acting: await request.acting(peer.member.member, messageId, clock.now()) });
   }
 
   cancel(): void {
     this.#giveUp(new ParleyError("canceled"));
+  }
+
+  async reply(text: string): Promise<void> {
+    const { caller, peer, request } = this.#options;
+    const id = this.#fold.id;
+    if (id === undefined || this.#fold.state !== "TASK_STATE_INPUT_REQUIRED")
+      throw new ParleyError("unsupported_operation", { message: "The agent asks nothing now." });
+    await caller.reply(peer, id, request.skill, text);
+  }
+
+  /** The other side started anew. What waits there for a person is still known to it. */
+  rejoin(error: ParleyError): void {
+    const id = this.#fold.id;
+    if (this.#fold.state !== "TASK_STATE_AUTH_REQUIRED" || id === undefined) return this.#end(error);
+    if (this.#rejoins++ >= mostRejoins) return this.#end(error);
+    const { clock, number, send } = this.#options;
+    this.#rejoining = clock.setTimer(rejoinMs, () => {
+      this.#rejoining = undefined;
+      if (!this.#done)
+        send({ call: number, method: "SubscribeToTask", params: { id } }).catch(() => this.rejoin(error));
+    });
+  }
+
+  async #fetch(): Promise<void> {
+    const { caller, peer } = this.#options;
+    try {
+      this.#fold.apply({ task: await caller.ask(peer, "GetTask", this.#fold.id ?? "") });
+      this.#finish();
+    } catch (error) {
+      this.#end(toParleyError(error));
+    }
+  }
+
+  /** While a person is asked, the time limit of the work does not run. */
+  #setTimer(timeLimitMs: number): void {
+    const { clock, peer } = this.#options;
+    this.#timer?.cancel();
+    this.#timer = clock.setTimer(timeLimitMs, () =>
+      this.#giveUp(
+        new ParleyError("timeout", { message: `@${peer.member.name} did not finish within ${timeLimitMs} ms.` }),
+      ),
+    );
+  }
+
+  #followState(): void {
+    const isWaiting =
+      this.#fold.state === "TASK_STATE_AUTH_REQUIRED" || this.#fold.state === "TASK_STATE_INPUT_REQUIRED";
+    if (isWaiting === this.#isWaiting) return;
+    this.#isWaiting = isWaiting;
+    // The agent says when a person took too long; this is for one that says nothing any more.
+    this.#setTimer(isWaiting ? limits.approvalLifeMs : this.#timeLimitMs);
   }
 
   /** Ends here at once, and tells the agent: now, or when the first event names the task. */
@@ -267,11 +360,16 @@ class CallerRun implements TaskRun {
     try {
       if (event.error !== undefined) {
         const { code, message, data } = event.error;
+        // It starts; the agent has not read yet what it left waiting.
+        if (this.#rejoins > 0 && code === "task_not_found") return this.rejoin(new ParleyError(code, { message }));
+        // It has ended meanwhile.
+        if (this.#rejoins > 0 && code === "unsupported_operation") return void this.#fetch();
         return this.#end(new ParleyError(code, { message, ...(data === undefined ? {} : { data }) }));
       }
       if (event.event !== undefined) {
         this.#fold.apply(event.event);
         this.events.push({ response: event.event, path });
+        this.#followState();
       }
       if (event.end === true) this.#finish();
     } catch (error) {
@@ -316,6 +414,7 @@ class CallerRun implements TaskRun {
 
   #close(): void {
     this.#timer?.cancel();
+    this.#rejoining?.cancel();
     this.#options.caller.close(this.#options.number);
   }
 }

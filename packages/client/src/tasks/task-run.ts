@@ -1,5 +1,6 @@
-import type { Artifact, Message, Path, StreamResponse, Task } from "@parley/protocol";
+import type { ApprovalNeed, Artifact, Message, Path, StreamResponse, Task } from "@parley/protocol";
 
+import type { DelegationTerms } from "../delegations/delegation-api.ts";
 import type { AllowedPaths, Sender } from "../delivery.ts";
 import type { PathReason } from "../path-reason.ts";
 
@@ -15,6 +16,12 @@ export interface DelegateRequest {
   readonly timeLimitMs?: number;
   readonly paths?: AllowedPaths;
   readonly signal?: AbortSignal;
+  /** By which this member acts for another one: what came as the mandate of a task. */
+  readonly chain?: readonly string[];
+  /** Signs the call in the name of a sub-agent: by the callee's id, the message's id and the time. */
+  readonly acting?: (callee: string, message: string, now: number) => Promise<string>;
+  /** Lets the callee act further for this member, or for whom it acts by `chain`. */
+  readonly mandate?: DelegationTerms;
 }
 
 /** How a task ended. */
@@ -40,6 +47,8 @@ export interface TaskRun {
   readonly events: AsyncIterable<TaskEvent>;
   /** Resolves when the task completed. Rejects with `task_failed`, `canceled`, `refused`, `timeout`, `invalid_input`, ... */
   readonly outcome: Promise<TaskOutcome>;
+  /** Answers what the agent asks in TASK_STATE_INPUT_REQUIRED. Rejects with `unsupported_operation` when it asks nothing. */
+  reply(text: string): Promise<void>;
   /** Asks the agent to stop; `outcome` then rejects with `canceled`. Safe to call twice. */
   cancel(): void;
 }
@@ -47,6 +56,17 @@ export interface TaskRun {
 export interface TaskEvent {
   readonly response: StreamResponse;
   readonly path: Path;
+}
+
+/** Whom a caller acts for. */
+export interface Principal {
+  readonly member: string;
+  readonly name: string;
+  readonly roles: readonly string[];
+  /** Members between the principal and the caller. */
+  readonly through: readonly { readonly member: string; readonly name: string }[];
+  /** A sub-agent of the caller that asks. */
+  readonly sub: { readonly id: string; readonly label: string | undefined } | undefined;
 }
 
 /** A task as the agent that works on it sees it. */
@@ -61,6 +81,10 @@ export interface IncomingTask {
   readonly text: string;
   readonly from: Sender;
   readonly path: Path;
+  /** For whom the caller acts, by delegations that hold; undefined when it acts for itself. */
+  readonly actsFor: Principal | undefined;
+  /** Delegations by which this member may act further: `chain` of a call of its own. */
+  readonly mandate: readonly string[] | undefined;
   /** Aborted when the caller cancels, the time limit passes or this device stops. The reason is a ParleyError. */
   readonly signal: AbortSignal;
   /** Milliseconds since 1970. */
@@ -72,10 +96,22 @@ export interface IncomingTask {
   progress(text: string): Promise<void>;
   /** Adds an artifact, or a chunk of one when `append` is set, in the same way. Rejects with `too_large` above `limits.artifactBytes`. */
   artifact(artifact: Artifact, options?: { append?: boolean; lastChunk?: boolean }): Promise<void>;
+  /**
+   * Asks the caller something, or with `of` (a member's id) somebody else, and waits for the words that answer, an hour unless
+   * `withinMs` says another. The time limit of the task does not run meanwhile.
+   */
+  ask(text: string, options?: { readonly of?: string; readonly withinMs?: number }): Promise<string>;
 }
 
 /** Works on a task; what it returns becomes the last artifact (`data`), what it throws fails the task. */
 export type TaskHandler = (task: IncomingTask) => Promise<unknown>;
 
-/** Refuses a task before it starts: an unknown skill, a full agent. Throws a coded error to refuse. */
-export type TaskAdmission = (task: { skill: string; input: unknown; from: Sender }) => void | Promise<void>;
+/**
+ * Refuses a task before it starts: an unknown skill, a full agent. Throws a coded error to refuse; answers with what a person has
+ * to say first.
+ */
+export type TaskAdmission = (task: {
+  skill: string;
+  input: unknown;
+  from: Sender;
+}) => ApprovalNeed | undefined | void | Promise<ApprovalNeed | undefined | void>;

@@ -14,7 +14,14 @@ import { type OperatorSet, verifyByOperator, verifyOperators } from "./operators
 import { type CompactOrders, type OrderNumbers, Orders } from "./orders.ts";
 import { verifyStatement } from "./statement.ts";
 
-const numbersSchema = z.object({ rotation: z.int(), admission: z.int(), devices: z.int(), card: z.int() });
+const numbersSchema = z.object({
+  rotation: z.int(),
+  admission: z.int(),
+  devices: z.int(),
+  card: z.int(),
+  // Pins of earlier versions lack it.
+  withdrawals: z.int().default(0),
+});
 
 const pinsSchema = z.object({
   mesh: z.string(),
@@ -243,7 +250,7 @@ export class MeshTrust {
 
   #refuseOlder(member: VerifiedMember): void {
     const seen = this.#members.get(member.member);
-    for (const what of ["rotation", "admission", "devices", "card"] as const) {
+    for (const what of ["rotation", "admission", "devices", "card", "withdrawals"] as const) {
       const least = seen?.[what] ?? 0;
       if (member.numbers[what] < least) {
         throw new ParleyError("stale_statement", {

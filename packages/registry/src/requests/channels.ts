@@ -1,5 +1,6 @@
 import { limits, ParleyError, type ReplyBody, toParleyError } from "@parley/protocol";
 
+import { type AuditRecorder, byDevice } from "../audit/audit-trail.ts";
 import type { Blocks } from "../blocks.ts";
 import type { ChannelEvents } from "../channels/channel-events.ts";
 import type { ChannelFeed } from "../channels/channel-feed.ts";
@@ -16,9 +17,10 @@ import type { MeshState } from "../mesh-state.ts";
 import type { Presence } from "../presence.ts";
 import type { SessionIdentity } from "../session.ts";
 import { toWireError } from "../wire-error.ts";
-import type { RequestHandlers, RequestsOf } from "./request-handler.ts";
+import type { MemberCaller, MemberHandlers, RequestHandlers, RequestsOf } from "./request-handler.ts";
 
 export interface ChannelsServices {
+  readonly audit: AuditRecorder;
   readonly mesh: MeshState;
   readonly members: Members;
   readonly presence: Presence;
@@ -43,21 +45,13 @@ function mutedIn(channel: KnownChannel, member: string, now: number): { readonly
 type FollowReply = ReplyBody<"channel.follow">["channels"][number];
 
 /** Channels and who is in them, their posts, and their encrypted groups. */
-export function channelsRequests(services: ChannelsServices): RequestHandlers<RequestsOf<"channel" | "group">> {
-  const {
-    mesh,
-    members,
-    presence,
-    channels,
-    channelLog,
-    channelHistory,
-    channelFeed,
-    channelEvents,
-    groups,
-    blocks,
-    now,
-  } = services;
-  const replyOf = async (channel: KnownChannel, { member }: SessionIdentity): Promise<ReplyBody<"channel.get">> => {
+export function channelsRequests(
+  services: ChannelsServices,
+): RequestHandlers<RequestsOf<"channel" | "group">> & MemberHandlers<"channel.list" | "channel.get" | "channel.read"> {
+  const { mesh, members, presence, channels, channelLog, channelHistory, channelFeed, channelEvents, groups, blocks } =
+    services;
+  const { audit, now } = services;
+  const replyOf = async (channel: KnownChannel, { member }: MemberCaller): Promise<ReplyBody<"channel.get">> => {
     const invitation = channel.members.get(member)?.invitation;
     return {
       channel: viewOf(channel, member),
@@ -72,7 +66,12 @@ export function channelsRequests(services: ChannelsServices): RequestHandlers<Re
     return found;
   };
   return {
-    "channel.create": async (caller, wanted) => replyOf(await channels.create(caller, wanted), caller),
+    "channel.create": async (caller, wanted) => {
+      const made = await channels.create(caller, wanted);
+      const { kind } = wanted;
+      await audit.record({ act: "channel.created", by: byDevice(caller), subject: made.id, facts: { kind } });
+      return replyOf(made, caller);
+    },
     "channel.list": (caller, wanted) => channels.list(caller, wanted),
     "channel.get": async (caller, wanted) => replyOf(await channels.find(wanted, caller), caller),
     "channel.join": async (caller, wanted) => replyOf(await channels.join(wanted, caller), caller),
@@ -80,17 +79,25 @@ export function channelsRequests(services: ChannelsServices): RequestHandlers<Re
       await channels.leave(channel, caller);
       return {};
     },
-    "channel.set": async (caller, wanted) => replyOf(await channels.set(caller, wanted), caller),
+    "channel.set": async (caller, wanted) => {
+      const changed = await channels.set(caller, wanted);
+      const { archived, channel: subject } = wanted;
+      const act = archived === true ? "channel.archived" : "channel.reopened";
+      if (archived !== undefined) await audit.record({ act, by: byDevice(caller), subject });
+      return replyOf(changed, caller);
+    },
     "channel.invite": async (caller, { channel: id, member, invitation }) => {
       const channel = await channels.findOwn(id, caller);
       checkInvitation(channel, member, invitation, caller, mesh.require().mesh);
       await members.find({ member });
       if (blocks.isBlocked(member, caller.member)) throw new ParleyError("blocked");
       await channels.invite(channel, member, caller.member, invitation);
+      await audit.record({ act: "channel.invited", by: byDevice(caller), subject: id, facts: { member } });
       return {};
     },
     "channel.kick": async (caller, { channel, member }) => {
-      await channels.kick(channel, member, caller);
+      const act = { act: "channel.kicked", by: byDevice(caller), subject: channel, facts: { member } } as const;
+      await audit.watched(act, () => channels.kick(channel, member, caller));
       return {};
     },
     "channel.restrict": async (caller, wanted) => {

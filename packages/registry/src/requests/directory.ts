@@ -5,7 +5,7 @@ import type { Directory } from "../directory.ts";
 import type { InboxLeases } from "../inbox-leases.ts";
 import type { Members } from "../members.ts";
 import type { Presence } from "../presence.ts";
-import type { RequestHandlers, RequestsOf } from "./request-handler.ts";
+import type { MemberHandlers, RequestHandlers, RequestsOf } from "./request-handler.ts";
 
 export interface DirectoryServices {
   readonly directory: Directory;
@@ -22,7 +22,8 @@ export function directoryRequests({
   presence,
   inboxes,
   authority,
-}: DirectoryServices): RequestHandlers<RequestsOf<"directory" | "card" | "presence">> {
+}: DirectoryServices): RequestHandlers<RequestsOf<"directory" | "card" | "presence">> &
+  MemberHandlers<"directory.find" | "directory.get"> {
   return {
     "directory.find": (caller, query) => directory.find(query, presence, (entry) => authority.maySee(caller, entry)),
     "directory.get": async (caller, wanted) => {

@@ -9,6 +9,16 @@ export type RequestHandler<Type extends RequestType> = (
   session: Session,
 ) => ReplyBody<Type> | Promise<ReplyBody<Type>>;
 
+/** Who asks, by a session or by what stands for one. */
+export type MemberCaller = Omit<SessionIdentity, "session">;
+
+/** Answers a request without looking at the session that it came by: HTTP has none. */
+type MemberHandler<Type extends RequestType> = (
+  caller: MemberCaller,
+  body: RequestBody<Type>,
+) => ReplyBody<Type> | Promise<ReplyBody<Type>>;
+export type MemberHandlers<Types extends RequestType> = { readonly [Type in Types]: MemberHandler<Type> };
+
 /** Requests of a domain: with `mailbox`, all of `mailbox.*`. */
 export type RequestsOf<Domain extends string> = Extract<RequestType, `${Domain}.${string}`>;
 

@@ -35,7 +35,7 @@ export function tokensRequests({
       return { lease: await issueLease(issuer, caller.member, caller.device, admissionExpires) };
     },
     "ice.get": (caller) => iceFor(caller.member, ice, now()),
-    "token.get": (caller) => tokens.issue(caller),
+    "token.get": (caller, { audience }) => tokens.issue(caller, audience),
     ping: () => ({ time: now() }),
   };
 }

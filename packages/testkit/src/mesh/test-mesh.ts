@@ -25,7 +25,7 @@ import {
   type Stores,
   systemClock,
 } from "@parley/core";
-import { formatInviteLink, ParleyError, parseInviteLink } from "@parley/protocol";
+import { formatInviteLink, ParleyError, parseInviteLink, type Role } from "@parley/protocol";
 import { createRegistry, type Registry, type RegistryOptions } from "@parley/registry";
 
 export interface TestMeshOptions {
@@ -41,8 +41,10 @@ export interface TestMember {
   readonly journal: Journal;
 }
 
-export type MemberOptions = Partial<Omit<DeviceOptions, "identity" | "registry" | "trust">> & {
+export type MemberOptions = Partial<Omit<DeviceOptions, "identity" | "trust">> & {
   readonly kind?: "agent" | "person";
+  /** Default: member. */
+  readonly roles?: readonly Role[];
 };
 
 export type AddDeviceOptions = Partial<Omit<DeviceOptions, "identity" | "registry" | "trust">> & {
@@ -108,13 +110,14 @@ export class TestMesh {
     const draft = await createIdentityDraft({ name, kind: options.kind ?? "agent", label: "test" });
     const pending = await pairWithLink(draft, parseInviteLink(text));
     if (!("pairing" in pending)) throw new ParleyError("internal");
-    await operator.approve(await operator.pendingOf(pending.pairing));
-    return this.open(await awaitAdmission(pending), options);
+    const { roles, ...rest } = options;
+    await operator.approve(await operator.pendingOf(pending.pairing), roles === undefined ? {} : { roles });
+    return this.open(await awaitAdmission(pending), rest);
   }
 
   /** A device of a member that was let in. */
   async open(joined: JoinedMesh, options: MemberOptions = {}): Promise<TestMember> {
-    const { kind: _, journal = openMemoryJournal(), keepIdentity, ...rest } = options;
+    const { kind: _, roles: _roles, journal = openMemoryJournal(), keepIdentity, ...rest } = options;
     const holder: { device?: Device } = {};
     const device = await Device.open({
       identity: joined.identity,

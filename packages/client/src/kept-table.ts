@@ -1,0 +1,89 @@
+/** A small, bounded table of JSON in the device's journal: what has to be known again after a restart. */
+import { type Journal, maxJournalStateBytes } from "@parley/core";
+import { ParleyError, parseJson } from "@parley/protocol";
+import { z } from "zod";
+
+export interface KeptTableOptions<Row> {
+  readonly journal: Pick<Journal, "getState" | "putState">;
+  /** Begins the keys of its rows. */
+  readonly name: string;
+  readonly schema: z.ZodType<Row>;
+  /** Rows at most; one more throws `limit_reached`. */
+  readonly most: number;
+}
+
+const keysSchema = z.array(z.string().max(128)).max(10_000);
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+export class KeptTable<Row> {
+  readonly #options: KeptTableOptions<Row>;
+  readonly #rows: Map<string, Row>;
+
+  private constructor(options: KeptTableOptions<Row>, rows: Map<string, Row>) {
+    this.#options = options;
+    this.#rows = rows;
+  }
+
+  /** Reads what an earlier start left. A row that cannot be read is left out. */
+  static async open<Row>(options: KeptTableOptions<Row>): Promise<KeptTable<Row>> {
+    const { journal, name, schema } = options;
+    const rows = new Map<string, Row>();
+    for (const key of read(keysSchema, await journal.getState(`${name}/keys`)) ?? []) {
+      const row = read(schema, await journal.getState(`${name}/row/${key}`));
+      if (row !== undefined) rows.set(key, row);
+    }
+    return new KeptTable(options, rows);
+  }
+
+  get size(): number {
+    return this.#rows.size;
+  }
+
+  get(key: string): Row | undefined {
+    return this.#rows.get(key);
+  }
+
+  /** In the order in which they came. */
+  all(): readonly (readonly [string, Row])[] {
+    return [...this.#rows];
+  }
+
+  /** Durable when resolved. Throws `limit_reached` for one row too many and `too_large` for one that is too long. */
+  async put(key: string, row: Row): Promise<void> {
+    const { journal, name, most } = this.#options;
+    const isNew = !this.#rows.has(key);
+    if (isNew && this.#rows.size >= most)
+      throw new ParleyError("limit_reached", { message: `This device keeps ${most} ${name} already.` });
+    const bytes = encoder.encode(JSON.stringify(row));
+    if (bytes.length > maxJournalStateBytes) throw new ParleyError("too_large");
+    const before = this.#rows.get(key);
+    this.#rows.set(key, row);
+    try {
+      // One turn is one commit.
+      await Promise.all([journal.putState(`${name}/row/${key}`, bytes), ...(isNew ? [this.#putKeys()] : [])]);
+    } catch (error) {
+      if (before === undefined) this.#rows.delete(key);
+      else this.#rows.set(key, before);
+      throw error;
+    }
+  }
+
+  /** Durable when resolved. What is not there is no matter. */
+  async delete(key: string): Promise<void> {
+    const { journal, name } = this.#options;
+    if (!this.#rows.delete(key)) return;
+    await Promise.all([this.#putKeys(), journal.putState(`${name}/row/${key}`, undefined)]);
+  }
+
+  #putKeys(): Promise<void> {
+    const { journal, name } = this.#options;
+    return journal.putState(`${name}/keys`, encoder.encode(JSON.stringify([...this.#rows.keys()])));
+  }
+}
+
+function read<Value>(schema: z.ZodType<Value>, bytes: Uint8Array | undefined): Value | undefined {
+  if (bytes === undefined) return undefined;
+  const json = parseJson(decoder.decode(bytes), maxJournalStateBytes);
+  return json.ok ? schema.safeParse(json.value).data : undefined;
+}

@@ -1,0 +1,106 @@
+/** Work that waits for a person's yes, and questions in the course of it. */
+import { type MeshTrust, type PolicyDecision, type PolicyMember, type Random, sha256 } from "@parley/core";
+import { type ApprovalNeed, type Message, toBase64url } from "@parley/protocol";
+
+import type { ApprovalRequests, Grants } from "../approvals/approval-requests.ts";
+import type { WaitingTasks } from "./waiting-tasks.ts";
+
+/** What an action is made of, and why it needs a yes. */
+export interface GuardedCall {
+  readonly task: string;
+  readonly contextId: string;
+  readonly skill: string;
+  readonly message: Message;
+  readonly caller: PolicyMember;
+  readonly device: string;
+  readonly timeLimitMs: number;
+  /** The delegations that the call carries. */
+  readonly chain: readonly string[];
+  readonly need: ApprovalNeed;
+  /** Place of the rule of the policy that asks; undefined where the skill itself does. */
+  readonly rule: number | undefined;
+}
+
+export interface TaskApprovalsOptions {
+  readonly requests: () => ApprovalRequests;
+  readonly tasks: WaitingTasks;
+  readonly trust: Pick<MeshTrust, "mesh" | "policy">;
+  /** The own member's id. */
+  readonly own: () => string;
+  readonly random: Random;
+}
+
+/** Time for an answer in the course of a task, unless the skill says another. */
+export const defaultQuestionMs = 3_600_000;
+
+export class TaskApprovals {
+  readonly #options: TaskApprovalsOptions;
+
+  constructor(options: TaskApprovalsOptions) {
+    this.#options = options;
+  }
+
+  /** Tasks that an earlier start left waiting. */
+  get left(): ReturnType<WaitingTasks["all"]> {
+    return this.#options.tasks.all();
+  }
+
+  /** Asks for a yes to a call, and keeps the task until there is one. Answers the request's id. */
+  async ask(call: GuardedCall): Promise<string> {
+    const { requests, tasks, trust, own, random } = this.#options;
+    const { task, contextId, skill, message, caller, device, timeLimitMs, need, rule } = call;
+    const request = await requests().ask({
+      action: {
+        kind: "call",
+        mesh: trust.mesh,
+        nonce: toBase64url(random.bytes(16)),
+        callee: own(),
+        caller: caller.member,
+        chain: await Promise.all(call.chain.map((compact) => sha256(compact))),
+        skill,
+        task,
+        parts: message.parts,
+      },
+      need,
+      ...(rule === undefined ? {} : { rule: { policy: trust.policy.number, rule } }),
+    });
+    await tasks.put(task, { contextId, skill, owner: caller.member, device, message, timeLimitMs, request });
+    return request;
+  }
+
+  /** Resolves when the yes is there; the task is not kept any more then, whatever came of it. */
+  async granted(task: string, request: string, signal: AbortSignal): Promise<Grants> {
+    try {
+      return (await this.#options.requests().outcome(request, signal)) as Grants;
+    } finally {
+      await this.#options.tasks.delete(task);
+    }
+  }
+
+  /** Asks a member in words, in the course of a task. */
+  async question(
+    { id, skill }: { readonly id: string; readonly skill: string },
+    text: string,
+    { of, withinMs = defaultQuestionMs }: { readonly of: string; readonly withinMs?: number | undefined },
+    signal: AbortSignal,
+  ): Promise<string> {
+    const requests = this.#options.requests();
+    const request = await requests.question({ task: id, skill, text, of, withinMs });
+    return (await requests.outcome(request, signal)) as string;
+  }
+}
+
+/** What the policy and the skill ask for, together: the larger quorum and the shorter time. */
+export function neededApproval(
+  { approval: ruled, rule }: PolicyDecision,
+  own: ApprovalNeed | undefined,
+): { readonly need: ApprovalNeed; readonly rule: number | undefined } | undefined {
+  if (ruled === undefined) return own === undefined ? undefined : { need: own, rule: undefined };
+  if (own === undefined) return { need: ruled, rule };
+  const withinMs = Math.min(ruled.withinMs ?? Infinity, own.withinMs ?? Infinity);
+  const need = {
+    quorum: Math.max(ruled.quorum ?? 1, own.quorum ?? 1),
+    ...(withinMs === Infinity ? {} : { withinMs }),
+  };
+  return { need, rule };
+}

@@ -1,0 +1,25 @@
+/** Approvals of a device that another process holds. */
+import type { ApprovalApi, AskedApproval, StandingTerms } from "@parley/client";
+
+import type { LocalCalls } from "./local-calls.ts";
+
+export class AttachedApprovals implements ApprovalApi {
+  readonly #calls: LocalCalls;
+
+  constructor(calls: LocalCalls) {
+    this.#calls = calls;
+  }
+
+  async list(): Promise<readonly AskedApproval[]> {
+    return (await this.#calls.call("approvals", {})).asked;
+  }
+
+  async answer(requests: readonly string[], decision: "granted" | "denied", standing?: StandingTerms): Promise<void> {
+    const more = standing === undefined ? {} : { standing: { ...standing } };
+    await this.#calls.call("answerApprovals", { requests: [...requests], decision, ...more });
+  }
+
+  async reply(request: string, text: string): Promise<void> {
+    await this.#calls.call("replyToQuestion", { request, text });
+  }
+}

@@ -47,8 +47,8 @@ describe("a policy", () => {
     await publish(scope, [everything, { deny: ["message"], who: ["@alice"] }], bob);
     const byLink = await modified.send("@bob", "by link");
     expect(await byLink.settled).toMatchObject({ state: "refused", error: { code: "denied_by_policy" } });
-    // Nothing at all may pass: the registry carries no frame, and the link goes.
-    await publish(scope, [{ allow: ["see"] }], bob);
+    // Nothing at all may pass, nor for somebody else: the registry carries no frame, and the link goes.
+    await publish(scope, [{ allow: ["see"] }, { deny: ["call"] }], bob);
     await events.link("closed");
     const byRelay = await modified.send("@bob", "by relay", { paths: ["relay", "mailbox"] });
     expect(await byRelay.settled).toMatchObject({ state: "refused", error: { code: "denied_by_policy" } });

@@ -27,6 +27,7 @@ const groupSummaries: Readonly<Record<string, string>> = {
   delivery: "Find messages, see what became of them, try again, forget",
   device: "Add, list and take away devices of this member",
   turn: "Configure a TURN server",
+  audit: "Read and verify what the registry wrote down of what it was told to do",
   policy: "Say who may do what: show, check, publish and explain the mesh's policy",
   budget: "Say how much members may send and spend, and see what they used",
   key: "Let scripts ask the registry in this member's name",

@@ -102,11 +102,15 @@ export function channelsRequests(
     },
     "channel.restrict": async (caller, wanted) => {
       await members.find({ member: wanted.member });
-      await channels.restrict(caller, wanted);
+      const facts = { member: wanted.member, kind: wanted.kind };
+      const act = { act: "channel.restricted", by: byDevice(caller), subject: wanted.channel, facts } as const;
+      await audit.watched(act, () => channels.restrict(caller, wanted));
       return {};
     },
     "channel.lift": async (caller, wanted) => {
-      await channels.lift(caller, wanted);
+      const facts = { member: wanted.member, kind: wanted.kind };
+      const act = { act: "channel.lifted", by: byDevice(caller), subject: wanted.channel, facts } as const;
+      await audit.watched(act, () => channels.lift(caller, wanted));
       return {};
     },
     "channel.members": async (caller, { channel: id, after = "", limit = limits.pageSize }) => {

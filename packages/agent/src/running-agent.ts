@@ -241,6 +241,7 @@ class AgentRuntime {
         const artifactId = artifact.artifactId ?? `part-${++artifacts}`;
         await task.artifact({ artifactId, ...describe(artifact), parts: partsOf(artifact) }, options);
       },
+      usage: (used) => device.reportUsage(used),
       ask: async (question, { of, withinMs } = {}) => {
         const member = of === undefined ? undefined : (await device.memberOf(of)).member;
         return task.ask(question, {

@@ -221,6 +221,7 @@ export class FakeDevice implements Fake {
   }
 
   async setAvailability(): Promise<void> {}
+  async reportUsage(): Promise<void> {}
 
   /** Hands a direct message to the agent. */
   async receive(text: string): Promise<void> {

@@ -171,6 +171,9 @@ function tell(event: DeviceEvent, model: ChatModel, { interactive }: PlainChatOp
     case "operators-proposed":
       print("! another set of operators is proposed: parley operator proposals");
       return;
+    case "restricted":
+      print(restrictionLine(event.restriction));
+      return;
     case "gap":
     case "channel-gap":
       print("! messages are missing here; parley chat shows where and why");
@@ -180,6 +183,13 @@ function tell(event: DeviceEvent, model: ChatModel, { interactive }: PlainChatOp
       return;
     default:
   }
+}
+
+function restrictionLine(restriction: (DeviceEvent & { type: "restricted" })["restriction"]): string {
+  if (restriction === undefined) return "· nothing holds you back any more";
+  const { kind, until, reason } = restriction;
+  const end = until === undefined ? "" : ` until ${new Date(until).toLocaleTimeString("en-GB")}`;
+  return `! an operator has you ${kind}${end}${reason === undefined ? "" : ` (${visible(reason)})`}`;
 }
 
 const where = ({ state }: ChatModel, { conversation }: ArchivedMessage): string => {

@@ -1,6 +1,7 @@
 /** Every command of `parley`, once. */
 import { admissionCommands } from "./admission-commands.ts";
 import { scopeOptions } from "./admission-options.ts";
+import { authorityCommands } from "./authority-commands.ts";
 import type { CommandRow } from "./command.ts";
 import { conversationCommands } from "./conversation-commands.ts";
 import { guardCommands } from "./guard-commands.ts";
@@ -298,6 +299,7 @@ export const commandTable: readonly CommandRow[] = [
   },
   ...conversationCommands,
   ...guardCommands,
+  ...authorityCommands,
   {
     path: ["delivery", "list"],
     summary: "Lists messages that this device sent and received, and what became of them",

@@ -46,6 +46,7 @@ import { TaskCallee } from "./tasks/task-callee.ts";
 import { TaskCaller } from "./tasks/task-caller.ts";
 import type { TaskPlacement } from "./tasks/task-placement.ts";
 import type { Traffic } from "./traffic.ts";
+import type { UsageMeter } from "./usage-meter.ts";
 import type { WriteAgain } from "./write-again.ts";
 
 export interface ExchangesOptions {
@@ -72,6 +73,7 @@ export interface ExchangesOptions {
   readonly metrics: DeviceMetrics;
   readonly traffic: Traffic;
   readonly gate: Gate;
+  readonly meter: UsageMeter;
   readonly kept: KeptState;
   readonly notices: Notices;
   readonly guards: Pick<GuardDesk, "outgoing">;
@@ -122,6 +124,7 @@ export class Exchanges {
       gate: options.gate,
       member: options.own.identity.member,
       admits: (member) => this.conversations.contacts.admits(member),
+      onTaken: (member) => options.meter.took(member),
       approvals: this.#makeTaskApprovals(),
       chains: this.chains,
       senderOf: async (member, device) => {
@@ -210,6 +213,7 @@ export class Exchanges {
       metrics,
       traffic,
       gate,
+      meter: this.#options.meter,
       onMet: ({ member, name }) => {
         names.note(member, name).catch(notices.failed);
       },
@@ -239,6 +243,7 @@ export class Exchanges {
       log: this.conversations.log,
       cipher: this.#makeCipher(),
       gate: this.#options.gate,
+      meter: this.#options.meter,
       emit: (event) => notices.emit(event),
       onRefused: notices.refused,
       onError: notices.failed,

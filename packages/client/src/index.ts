@@ -29,7 +29,7 @@ export type {
   Sent,
 } from "./delivery.ts";
 export { Device } from "./device.ts";
-export type { DeviceApi, DeviceEvent, LinkSettings, LinkView, SessionState } from "./device-api.ts";
+export type { DeviceApi, DeviceEvent, LinkSettings, LinkView, SelfReport, SessionState } from "./device-api.ts";
 export { type LinkFailure, linkFailures } from "./link-failure.ts";
 export type { RootKeyChange } from "./root-rotation.ts";
 export { type MetricName, type MetricSample, metricTable } from "./metrics.ts";

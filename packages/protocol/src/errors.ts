@@ -228,6 +228,10 @@ export const errorTable = {
   muted: row(true, 403, 4130, 4, "An operator muted this member: it may read, not write."),
   banned: row(true, 403, 4131, 4, "An operator banned this member for a time."),
   over_budget: row(true, 429, 4132, 4, "The member used up its budget; see `parley budget show`."),
+  kicked: row(true, 409, 4136, 1, "An operator ended this session; the device may come back."),
+  stopped: row(false, 403, 4385, 4, "An operator stopped this member; it may run again once it is resumed."),
+  muted_in_channel: row(false, 403, 4386, 4, "This member may read in the channel, not write, until that is lifted."),
+  banned_from_channel: row(false, 403, 4387, 4, "This member may not come into the channel until that is lifted."),
   // Bounds and resources.
   limit_reached: row(true, 429, 4107, 1, "A limit is reached; wait until earlier work is done. See docs/limits.md."),
   rate_limited: row(true, 429, 4108, 1, "Too many requests; slow down."),

@@ -241,6 +241,8 @@ export {
   memberEntrySchema,
   type OperatorProposal,
   operatorProposalSchema,
+  type MemberUsage,
+  memberUsageSchema,
   type Pending,
   pendingSchema,
   proofSchema,

@@ -415,13 +415,13 @@ const usage = z.strictObject({
   member: id32Schema,
   device: id32Schema,
   number,
-  /** Messages and calls that were taken, by the member that sent them. */
+  /** Messages and calls that were taken, by the member that sent them; under the own id what was sent. */
   taken: z
     .array(z.strictObject({ member: id32Schema, messages: z.int().min(1).max(1_000_000_000) }))
     .max(limits.pageSize),
   /** Self-reported: tokens of models, and millionths of the mesh's unit of money. */
   used: z
-    .strictObject({ tokens: z.int().min(0).max(1_000_000_000_000), money: z.int().min(0).max(1_000_000_000_000) })
+    .strictObject({ tokens: z.int().min(0).max(limits.usageSum), money: z.int().min(0).max(limits.usageSum) })
     .optional(),
   iat: time,
 });

@@ -9,8 +9,8 @@ export interface AuthorityOptions {
   readonly orders: Pick<OperatorOrders, "policy" | "restrictions">;
   readonly directory: Pick<Directory, "get" | "version">;
   readonly channels: () => Pick<ChannelTable, "get" | "ofMember">;
-  /** Why this node holds a member off, if it does. */
-  readonly heldFor: (member: string) => ErrorCode | undefined;
+  /** Why this node holds a member off, and until when, if it does. */
+  readonly heldFor: (member: string) => { readonly code: ErrorCode; readonly until: number } | undefined;
   readonly now: () => number;
 }
 
@@ -38,7 +38,7 @@ export class Authority {
     const restriction = orders.restrictions.of(member, now());
     if (restriction !== undefined) return restricted(restrictionCode[restriction.kind], restriction);
     const held = heldFor(member.member);
-    return held === undefined ? undefined : new ParleyError(held);
+    return held === undefined ? undefined : restricted(held.code, { until: held.until, reason: undefined });
   }
 
   /** Whether a member takes nothing now: an operator paused or stopped it. */
@@ -111,5 +111,6 @@ function restricted(
   const end = until === undefined ? "until an operator lifts it" : `until ${new Date(until).toISOString()}`;
   return new ParleyError(code, {
     message: `${new ParleyError(code).message.replace(/\.$/, "")} (${end}${reason === undefined ? "" : `; ${reason}`}).`,
+    ...(until === undefined ? {} : { data: { until } }),
   });
 }

@@ -309,4 +309,5 @@ export class FakeDevice implements DeviceApi {
     return { number: 1, rootKey: "A".repeat(43) };
   }
   async setAvailability(): Promise<void> {}
+  async reportUsage(): Promise<void> {}
 }

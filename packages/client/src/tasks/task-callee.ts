@@ -39,6 +39,8 @@ export interface TaskCalleeOptions {
   /** Whether work of this member is taken; the first time that it is not, the member is noted as one who asks. */
   readonly admits: (member: VerifiedMember) => Promise<boolean> | boolean;
   readonly gate: Pick<Gate, "decideFor" | "isPaused">;
+  /** A call was taken. */
+  readonly onTaken: (member: Peer["member"]) => void;
   readonly approvals: TaskApprovals;
   readonly chains: CallChains;
   /** Who asked in an earlier start, from this device. */
@@ -288,6 +290,7 @@ export class TaskCallee {
     const others = chain === undefined ? [] : [...chain.links.slice(1).map(({ by }) => by), member];
     const decision = gate.decideFor(principal, others, question);
     if (!decision.allowed) throw denied(principal, undefined, question, decision);
+    this.#options.onTaken(member);
     return decision;
   }
 

@@ -17,7 +17,7 @@ export interface PostingOptions {
   readonly authority: Authority;
   readonly counters: NodeCounters;
   /** A post was appended here. */
-  readonly onPosted: (channel: string) => void;
+  readonly onPosted: (channel: string, author: string) => void;
 }
 
 /** Lets posts into the logs of their channels. */
@@ -53,7 +53,7 @@ export class Posting {
     if (place.duplicate) counters.postsAgain++;
     else {
       counters.posted++;
-      onPosted(channel);
+      onPosted(channel, post.member);
     }
     return place;
   }

@@ -17,6 +17,7 @@ import { type Outgoing, outgoingContent } from "../../guards/outgoing.ts";
 import type { Identity } from "../../identity.ts";
 import type { MemberView } from "../../member-view.ts";
 import type { Session } from "../../session.ts";
+import type { UsageMeter } from "../../usage-meter.ts";
 import type { WriteAgain } from "../../write-again.ts";
 import type {
   ChannelChange,
@@ -63,6 +64,7 @@ export interface ChannelsOptions {
   /** Takes out what must not leave this device. */
   readonly outgoing: Outgoing;
   readonly gate: Pick<Gate, "checkOwn">;
+  readonly meter: Pick<UsageMeter, "ready" | "posted">;
   readonly onRefused: (error: unknown) => void;
   readonly onError: (error: unknown) => void;
 }
@@ -283,7 +285,9 @@ export class Channels {
     if (!parsed.success)
       throw new ParleyError("invalid_argument", { message: `The message: ${issueOf(parsed.error)}.` });
     const { data } = parsed;
+    await this.#options.meter.ready;
     this.#options.gate.checkOwn(undefined, { action: "post", channel: known.name });
+    this.#options.meter.posted();
     return this.#outbox.accept(channel, data.type === "text" ? await this.#called(channel, data) : data, via);
   }
 

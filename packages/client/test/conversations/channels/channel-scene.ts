@@ -295,6 +295,7 @@ export class Life {
         state,
         writes: new WriteAgain({ clock, random, onError }),
         gate: { checkOwn: () => undefined },
+        meter: { ready: undefined, posted: () => undefined },
         session: node,
         directory: {
           known: (who) => known.get(who),

@@ -5,7 +5,7 @@ import { type AgentSkill, skillSchemasExtension } from "@parley/protocol";
 import { restrictionJson, restrictionOf, restrictionText } from "./restriction-text.ts";
 
 /** The best that is known of a member's devices. */
-export function presenceOf(member: MemberView): string {
+function presenceOf(member: MemberView): string {
   const states = member.devices.map((device) => device.state);
   return (["connected", "stale"] as const).find((state) => states.includes(state)) ?? "offline";
 }

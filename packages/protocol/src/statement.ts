@@ -35,7 +35,7 @@ export type MemberKind = z.infer<typeof memberKindSchema>;
 const operatorSchema = z.strictObject({ member: id32Schema, key });
 
 /** An operator in a later set. With `admin` it may change the set; the founder may. */
-export const listedOperatorSchema = operatorSchema.extend({ admin: z.literal(true).optional() });
+const listedOperatorSchema = operatorSchema.extend({ admin: z.literal(true).optional() });
 export type ListedOperator = z.infer<typeof listedOperatorSchema>;
 export const operatorListSchema = z.array(listedOperatorSchema).min(1).max(limits.operators);
 

@@ -31,7 +31,7 @@ export interface TaskApprovalsOptions {
 }
 
 /** Time for an answer in the course of a task, unless the skill says another. */
-export const defaultQuestionMs = 3_600_000;
+const defaultQuestionMs = 3_600_000;
 
 export class TaskApprovals {
   readonly #options: TaskApprovalsOptions;

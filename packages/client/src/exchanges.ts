@@ -107,11 +107,7 @@ export class Exchanges {
       ...calls,
       gate: options.gate,
       approvals: this.#makeTaskApprovals(),
-      senderOf: async (member, device) => {
-        const { verified } = await options.directory.get(member);
-        const { name, kind, roles } = verified;
-        return { member, name, device, kind, roles };
-      },
+      memberOf: (member) => options.directory.current(member),
       onLoad: (load) => presence.set({ load }),
     });
     this.delegation = new Delegation(options, this.caller);

@@ -18,7 +18,8 @@ import type { Identity } from "../identity.ts";
 import { KeptTable } from "../kept-table.ts";
 import type { Notices } from "../notices.ts";
 import { ApprovalInbox, keptAskSchema, type KeptAsk } from "./approval-inbox.ts";
-import { ApprovalRequests, type KeptRequest, keptRequestSchema } from "./approval-requests.ts";
+import { ApprovalRequests } from "./approval-requests.ts";
+import { type KeptRequest, keptRequestSchema } from "./kept-request.ts";
 import { type KeptStanding, keptStandingSchema, StandingApprovals } from "./standing-approvals.ts";
 
 /** What of approvals outlives a start. */
@@ -77,10 +78,17 @@ export class ApprovalDesk {
       table: kept.requests,
       standing: new StandingApprovals({ trust, own, now: options.now, table: kept.standing }),
       approvers: (skill) => this.#approvers(skill),
+      memberOf: (member) => options.directory.current(member),
       send,
       onRefused: notices.refused,
     });
-    this.inbox = new ApprovalInbox({ ...options, table: kept.asked, send, emit: (event) => notices.emit(event) });
+    this.inbox = new ApprovalInbox({
+      ...options,
+      table: kept.asked,
+      send,
+      emit: (event) => notices.emit(event),
+      onRefused: notices.refused,
+    });
   }
 
   /** Takes an envelope before it is acknowledged; resolves when what it changes is on disk. What cannot be read is of a later version. */

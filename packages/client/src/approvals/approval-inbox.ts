@@ -52,6 +52,7 @@ export interface ApprovalInboxOptions {
   /** Sends a body to a member; resolves when it is accepted. */
   readonly send: (member: string, body: ApprovalBody, expires: number) => Promise<void>;
   readonly emit: (event: ApprovalEvent) => void;
+  readonly onRefused: (error: unknown, from?: string) => void;
 }
 
 /** Of the same member at once. */
@@ -95,15 +96,18 @@ export class ApprovalInbox implements ApprovalApi {
     await this.#close(request, "answered");
   }
 
-  /** Takes what another member asks. What this member may not answer is left aside; Throws `limit_reached` when too much waits. */
+  /** Takes what another member asks. What this member may not answer is left aside, and so is what there is no room for. */
   async take(from: PolicyMember, body: Ask | Question): Promise<void> {
-    const { table, gate, now, emit } = this.#options;
+    const { table, gate, now, emit, onRefused } = this.#options;
     if (body.expires <= now() || table.get(body.request) !== undefined) return;
     const skill = body.type === "question" ? body.skill : skillOf(body.action);
     if (!gate.mayApprove(from, skill)) return;
     if (body.type === "ask" && enforcerOf(body.action) !== from.member) return;
     await this.#dropExpired();
-    if (table.all().filter(([, kept]) => kept.from === from.member).length >= mostPerMember) return;
+    const open = table.all().filter(([, kept]) => kept.from === from.member).length;
+    // What has no room must not hold up what else that member sends.
+    if (open >= mostPerMember || table.size >= limits.approvalsOpen)
+      return onRefused(new ParleyError("limit_reached", { message: "Too much waits for an answer here." }), from.name);
     const digest = body.type === "ask" ? await digestOfAction(body.action) : undefined;
     const kept = { from: from.member, name: from.name, at: Math.round(now()), body };
     await table.put(body.request, digest === undefined ? kept : { ...kept, digest });

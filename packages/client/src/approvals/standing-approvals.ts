@@ -1,10 +1,10 @@
 /** Yeses that were given beforehand: kept with what is left of them, used up one by one. */
 import { type MeshTrust, type VerifiedMember } from "@parley/core";
-import { type ApprovalAction, compactSchema, limits, type Statement } from "@parley/protocol";
+import { type ApprovalAction, compactSchema, limits, ParleyError, type Statement } from "@parley/protocol";
 import { z } from "zod";
 
 import type { KeptTable } from "../kept-table.ts";
-import { covers, verifyStanding } from "./approval-proof.ts";
+import { checkStanding } from "./approval-proof.ts";
 
 /** As it is kept on disk. */
 export const keptStandingSchema = z.object({
@@ -36,7 +36,10 @@ export class StandingApprovals {
     if (table.get(id) !== undefined) return;
     // What is used up stays until it is over, so that it cannot be brought again; the one that ends first gives way.
     for (const [known, { expires }] of table.all()) if (expires <= now()) await table.delete(known);
-    if (table.size >= limits.standingApprovals) return;
+    if (table.size >= limits.standingApprovals)
+      throw new ParleyError("limit_reached", {
+        message: `${limits.standingApprovals} standing approvals are kept already.`,
+      });
     await table.put(id, { statement, by, left: Math.min(uses, limits.standingUses), expires: exp });
   }
 
@@ -47,9 +50,14 @@ export class StandingApprovals {
       if (kept.by !== member.member || kept.left === 0 || kept.expires <= now()) continue;
       const context = { member, trust, now: now(), callee: own().member };
       // The device that signed it may be gone.
-      const said = await verifyStanding(kept.statement, context).catch(() => undefined);
-      if (said === undefined || !covers(said, action)) continue;
-      await table.put(id, { ...kept, left: kept.left - 1 });
+      const holds = await checkStanding(kept.statement, action, context).then(
+        () => true,
+        () => false,
+      );
+      // Another call may have used it up meanwhile.
+      const left = table.get(id)?.left ?? 0;
+      if (!holds || left === 0) continue;
+      await table.put(id, { ...kept, left: left - 1 });
       return kept.statement;
     }
     return undefined;

@@ -103,6 +103,7 @@ export class HeldTask {
   goOn(): void {
     if (!this.#isPaused || this.ended) return;
     this.#isPaused = false;
+    this.#timer?.cancel();
     void this.progress("");
     this.#startTimer(this.#options.timeLimitMs);
   }
@@ -116,12 +117,15 @@ export class HeldTask {
   }
 
   /** Asks the caller something and waits for what it says. Rejects when the task is aborted; one question at a time. */
-  async askCaller(text: string): Promise<Message> {
+  async askCaller(text: string, withinMs: number): Promise<Message> {
     if (this.#onAnswer !== undefined)
       throw new ParleyError("conflict", { message: "The caller is being asked something already." });
     const { promise, resolve } = Promise.withResolvers<Message>();
     this.#onAnswer = resolve;
     this.pause("TASK_STATE_INPUT_REQUIRED", text);
+    this.#timer = this.#options.clock.setTimer(Math.min(withinMs, limits.approvalLifeMs), () =>
+      this.abort(new ParleyError("approval_expired", { message: "The caller did not answer in time." })),
+    );
     const answer = await promise;
     this.goOn();
     return answer;

@@ -45,6 +45,12 @@ export class TaskApprovals {
     return this.#options.tasks.all();
   }
 
+  /** Ends what was asked for work that an earlier start did not leave waiting. */
+  async withdrawOthers(): Promise<void> {
+    const wanted = this.left.map(([, { request }]) => request);
+    await this.#options.requests().withdrawOthers(new Set(wanted));
+  }
+
   /** Asks for a yes to a call, and keeps the task until there is one. Answers the request's id. */
   async ask(call: GuardedCall): Promise<string> {
     const { requests, tasks, trust, own, random } = this.#options;
@@ -64,7 +70,12 @@ export class TaskApprovals {
       need,
       ...(rule === undefined ? {} : { rule: { policy: trust.policy.number, rule } }),
     });
-    await tasks.put(task, { contextId, skill, owner: caller.member, device, message, timeLimitMs, request });
+    try {
+      await tasks.put(task, { contextId, skill, owner: caller.member, device, message, timeLimitMs, request });
+    } catch (error) {
+      await requests().withdraw(request);
+      throw error;
+    }
     return request;
   }
 
@@ -88,6 +99,11 @@ export class TaskApprovals {
     const request = await requests.question({ task: id, skill, text, of, withinMs });
     return (await requests.outcome(request, signal)) as string;
   }
+}
+
+/** What of a message an approval covers; anything else would be content that nobody was shown. */
+export function approvable({ messageId, role, parts, contextId }: Message): Message {
+  return { messageId, role, parts, ...(contextId === undefined ? {} : { contextId }) };
 }
 
 /** What the policy and the skill ask for, together: the larger quorum and the shorter time. */

@@ -21,17 +21,17 @@ import type { Peer } from "../peer.ts";
 import type { LiveEnvelope } from "../section-handler.ts";
 import { callNumberOf } from "./call-number.ts";
 import { type Follower, HeldTask, wireErrorOf } from "./held-task.ts";
-import { neededApproval, type TaskApprovals } from "./task-approvals.ts";
+import { approvable, defaultQuestionMs, neededApproval, type TaskApprovals } from "./task-approvals.ts";
 import type { IncomingTask, TaskAdmission, TaskHandler } from "./task-run.ts";
 
 export interface TaskCalleeOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly send: (peer: Peer, kind: number, body: unknown, paths: AllowedPaths | undefined) => Promise<void>;
-  readonly gate: Pick<Gate, "decide" | "isPaused">;
+  readonly gate: Pick<Gate, "decide" | "isPaused" | "refusalOf">;
   readonly approvals: TaskApprovals;
-  /** Who asked in an earlier start, from this device. */
-  readonly senderOf: (member: string, device: string) => Promise<Sender>;
+  /** A member as it stands now. Throws when there is none, or it was revoked. */
+  readonly memberOf: (member: string) => Promise<VerifiedMember>;
   /** Told when the number of tasks at work changes: presence carries it. */
   readonly onLoad: (load: number) => void;
   readonly onError: (error: unknown) => void;
@@ -45,6 +45,9 @@ interface TaskStart {
   readonly path: Path;
   readonly timeLimitMs: number;
 }
+
+/** The same, of work that waits for a yes. */
+type WaitingStart = Omit<TaskStart, "from"> & { readonly owner: string; readonly device: string };
 
 type SendCall = Call & { readonly method: "SendStreamingMessage" };
 
@@ -142,59 +145,66 @@ export class TaskCallee {
     const guard = neededApproval(decision, (admitted instanceof Promise ? await admitted : admitted) ?? undefined);
     const timeLimitMs = Math.min(call.timeLimitMs ?? defaultTimeLimitMs, limits.taskMs);
     const held = this.#hold(follower, { owner: member.member, contextId: message.contextId, timeLimitMs });
-    const start: TaskStart = { skill: call.skill, message, from: sender, path: envelope.path, timeLimitMs };
-    if (guard === undefined) return this.#run(handler, held, start);
+    const start = { skill: call.skill, message, path: envelope.path, timeLimitMs };
+    if (guard === undefined) return this.#run(handler, held, { ...start, from: sender });
     const { approvals } = this.#options;
     const { id: task, contextId } = held;
     const { device } = follower.peer;
-    const guarded = {
-      task,
-      contextId,
-      skill: call.skill,
-      message,
-      caller: member,
-      device,
-      timeLimitMs,
-      chain: [],
-      ...guard,
-    };
-    await this.#runApproved(handler, held, start, () => approvals.ask(guarded));
+    const waiting = { ...start, message: approvable(message), owner: member.member, device };
+    const guarded = { ...waiting, task, contextId, caller: member, chain: [], ...guard };
+    await this.#runApproved(handler, held, waiting, () => approvals.ask(guarded));
   }
 
   /** Work that waits in an earlier start goes on waiting in this one. */
   async #resume(handler: TaskHandler): Promise<void> {
-    const { approvals, senderOf, onError } = this.#options;
-    for (const [id, { contextId, skill, owner, device, message, timeLimitMs, request }] of approvals.left) {
+    const { approvals, onError } = this.#options;
+    for (const [id, { request, contextId, ...kept }] of approvals.left) {
       if (this.#tasks.has(id)) continue;
+      const { owner, timeLimitMs } = kept;
       const held = this.#hold(undefined, { id, owner, contextId, timeLimitMs });
-      const resume = async (): Promise<void> => {
-        const start: TaskStart = { skill, message, from: await senderOf(owner, device), path: "mailbox", timeLimitMs };
-        await this.#runApproved(handler, held, start, () => Promise.resolve(request));
-      };
-      resume().catch(onError);
+      const waiting: WaitingStart = { ...kept, path: "mailbox" };
+      this.#runApproved(handler, held, waiting, () => Promise.resolve(request)).catch(onError);
     }
+    await approvals.withdrawOthers();
   }
 
-  /** Waits for a yes, then does the work if the policy still lets it. */
+  /** Waits for a yes, then does the work if it is still allowed. */
   async #runApproved(
     handler: TaskHandler,
     held: HeldTask,
-    start: TaskStart,
+    { owner, device, ...start }: WaitingStart,
     ask: () => Promise<string>,
   ): Promise<void> {
     const { approvals } = this.#options;
+    let from: Sender;
     try {
       held.pause("TASK_STATE_AUTH_REQUIRED", "This waits for a person's approval.");
       const request = await ask();
       const grants = approvals.granted(held.id, request, held.signal);
       grants.catch(() => {});
       await held.orAborted(grants);
+      from = { ...(await this.#askerNow(owner, start.skill, (await grants).length)), device };
       held.goOn();
     } catch (error) {
       this.#ended.add(held.id);
       return held.fail(toParleyError(error));
     }
-    await this.#run(handler, held, start);
+    await this.#run(handler, held, { ...start, from });
+  }
+
+  /** Who asked, if it may still ask for this: rules, roles and restrictions may have changed while a person was asked. */
+  async #askerNow(owner: string, skill: string, yeses: number): Promise<Omit<Sender, "device">> {
+    const { gate, memberOf } = this.#options;
+    const asker = await memberOf(owner);
+    const refusal = gate.refusalOf(asker);
+    if (refusal !== undefined) throw refusal;
+    const { approval } = this.#decide({ skill }, asker);
+    if ((approval?.quorum ?? 1) > yeses)
+      throw new ParleyError("approval_denied", {
+        message: "The policy has changed since and asks for more who approve this; ask again.",
+      });
+    const { member, name, kind, roles } = asker;
+    return { member, name, kind, roles };
   }
 
   async #continue(id: string, message: Message, follower: Follower): Promise<void> {
@@ -222,7 +232,8 @@ export class TaskCallee {
       progress: (text) => held.progress(text),
       artifact: (artifact, options) => held.artifact(artifact, options),
       ask: async (text, options) => {
-        if (options?.of === undefined) return textIn(await held.askCaller(text));
+        if (options?.of === undefined)
+          return textIn(await held.askCaller(text, options?.withinMs ?? defaultQuestionMs));
         held.pause("TASK_STATE_INPUT_REQUIRED", "This waits for a person's answer.");
         const { of, withinMs } = options;
         const answer = await approvals.question({ id: held.id, skill }, text, { of, withinMs }, held.signal);
@@ -232,7 +243,7 @@ export class TaskCallee {
     });
   }
 
-  #decide({ skill }: SendCall, member: VerifiedMember): PolicyDecision {
+  #decide({ skill }: Pick<SendCall, "skill">, member: VerifiedMember): PolicyDecision {
     const { gate } = this.#options;
     if (gate.isPaused) throw new ParleyError("paused", { message: "An operator paused this agent." });
     const question = { action: "call" as const, skill };

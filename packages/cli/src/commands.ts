@@ -1,4 +1,5 @@
 /** Every command of `parley`, once. */
+import { approvalCommands } from "./approval-commands.ts";
 import type { CommandRow } from "./command.ts";
 import { conversationCommands } from "./conversation-commands.ts";
 
@@ -238,12 +239,19 @@ export const commandTable: readonly CommandRow[] = [
     options: [
       { name: "text", value: "TEXT", means: "words for the skill" },
       { name: "explain", means: "says who could do it, who was chosen and why, and which path it took" },
+      {
+        name: "answer",
+        value: "TEXT",
+        means: "what to answer when the agent asks something, in order; else it is asked on the terminal",
+        repeatable: true,
+      },
     ],
     settings: ["time-limit", "path", ...linkSettings, "log"],
     examples: [
       'parley delegate search \'{"query":"delivery"}\'',
       "parley delegate @librarian/read --text README.md --path direct",
       'parley delegate search \'{"query":"relay"}\' --explain',
+      "parley delegate @painter/paint '{}' --answer blue",
     ],
     load: () => import("./commands/delegate.ts"),
   },
@@ -334,6 +342,7 @@ export const commandTable: readonly CommandRow[] = [
     load: () => import("./commands/listen.ts"),
   },
   ...conversationCommands,
+  ...approvalCommands,
   {
     path: ["delivery", "list"],
     summary: "Lists messages that this device sent and received, and what became of them",

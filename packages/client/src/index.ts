@@ -3,7 +3,14 @@
  * Not here: where keys are kept (`@parley/client/node`), WebRTC stacks (`@parley/peer`), skills (`@parley/agent`).
  */
 export type { AttachOptions, TransferOptions } from "./blobs/attachments.ts";
-export type { ApprovalApi, ApprovalEvent, AskedApproval, StandingTerms } from "./approvals/approval-api.ts";
+export type {
+  ApprovalApi,
+  ApprovalEvent,
+  AskedApproval,
+  AskingRule,
+  StandingTerms,
+  StandingView,
+} from "./approvals/approval-api.ts";
 export { type ContentSink, MemorySink } from "./blobs/content-sink.ts";
 export { blobSource, type ContentSource } from "./blobs/content-source.ts";
 export type { TransferProgress } from "./blobs/transfer.ts";

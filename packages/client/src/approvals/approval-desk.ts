@@ -67,16 +67,19 @@ export class ApprovalDesk {
   readonly #options: ApprovalDeskOptions;
   readonly requests: ApprovalRequests;
   readonly inbox: ApprovalInbox;
+  readonly #standing: StandingApprovals;
 
   constructor(options: ApprovalDeskOptions) {
     this.#options = options;
     const { kept, trust, own, notices } = options;
     const send = (member: string, body: ApprovalBody, expires: number): Promise<void> =>
       this.#send(member, body, expires);
+    this.#standing = new StandingApprovals({ trust, own, now: options.now, table: kept.standing });
+    const standing = this.#standing;
     this.requests = new ApprovalRequests({
       ...options,
       table: kept.requests,
-      standing: new StandingApprovals({ trust, own, now: options.now, table: kept.standing }),
+      standing,
       approvers: (skill) => this.#approvers(skill),
       memberOf: (member) => options.directory.current(member),
       send,
@@ -84,6 +87,7 @@ export class ApprovalDesk {
     });
     this.inbox = new ApprovalInbox({
       ...options,
+      standing,
       table: kept.asked,
       send,
       emit: (event) => notices.emit(event),
@@ -104,6 +108,7 @@ export class ApprovalDesk {
       case "reply":
         return this.requests.takeAnswer(from, said.value);
       case "closed":
+        await this.#standing.end(said.value.request, from.member);
         return this.inbox.takeClosed(from.member, said.value.request, said.value.state);
     }
   }

@@ -8,6 +8,7 @@ import {
   id32Schema,
   limits,
   ParleyError,
+  type PolicyRule,
   toBase64url,
 } from "@parley/protocol";
 import { z } from "zod";
@@ -15,8 +16,9 @@ import { z } from "zod";
 import type { Gate } from "../gate.ts";
 import type { Identity } from "../identity.ts";
 import type { KeptTable } from "../kept-table.ts";
-import type { ApprovalApi, ApprovalEvent, AskedApproval, StandingTerms } from "./approval-api.ts";
+import type { ApprovalApi, ApprovalEvent, AskedApproval, StandingTerms, StandingView } from "./approval-api.ts";
 import { digestOfAction } from "./approval-proof.ts";
+import type { StandingApprovals } from "./standing-approvals.ts";
 
 /** As it is kept on disk. */
 export const keptAskSchema = z.object({
@@ -43,7 +45,8 @@ interface Waiting {
 
 export interface ApprovalInboxOptions {
   readonly identity: () => Identity;
-  readonly trust: Pick<MeshTrust, "mesh">;
+  readonly trust: Pick<MeshTrust, "mesh" | "policy">;
+  readonly standing: StandingApprovals;
   readonly gate: Pick<Gate, "mayApprove">;
   readonly random: Random;
   /** Registry time, ms since 1970. */
@@ -69,7 +72,7 @@ export class ApprovalInbox implements ApprovalApi {
 
   list(): Promise<readonly AskedApproval[]> {
     const now = this.#options.now();
-    const all = this.#options.table.all().flatMap(([, kept]) => viewOf(kept) ?? []);
+    const all = this.#options.table.all().flatMap(([, kept]) => this.#view(kept) ?? []);
     return Promise.resolve(all.filter(({ expires }) => expires > now));
   }
 
@@ -87,6 +90,22 @@ export class ApprovalInbox implements ApprovalApi {
       await this.#options.send(one.from, { type: "answer", request: one.request, statement }, one.expires);
       await this.#close(one.request, decision);
     }
+  }
+
+  standing(): Promise<readonly StandingView[]> {
+    return Promise.resolve(this.#options.standing.list());
+  }
+
+  async endStanding(id: string): Promise<void> {
+    const { standing, identity, send, now } = this.#options;
+    const ended = await standing.end(id);
+    if (ended === undefined)
+      throw new ParleyError("not_found", {
+        message: "There is no such standing approval; see `parley approval standing`.",
+      });
+    if (ended.by !== identity().member) return;
+    const expires = Math.max(ended.expires, now() + graceMs);
+    await send(ended.callee, { type: "closed", request: id, state: "withdrawn" }, expires);
   }
 
   async reply(request: string, text: string): Promise<void> {
@@ -111,13 +130,18 @@ export class ApprovalInbox implements ApprovalApi {
     const digest = body.type === "ask" ? await digestOfAction(body.action) : undefined;
     const kept = { from: from.member, name: from.name, at: Math.round(now()), body };
     await table.put(body.request, digest === undefined ? kept : { ...kept, digest });
-    const asked = viewOf({ ...kept, digest });
+    const asked = this.#view({ ...kept, digest });
     if (asked !== undefined) emit({ type: "approval-asked", asked });
   }
 
   /** Whoever asked needs no answer any more. */
   async takeClosed(from: string, request: string, state: ApprovalEnd): Promise<void> {
     if (this.#options.table.get(request)?.from === from) await this.#close(request, state);
+  }
+
+  #view(kept: KeptAsk): AskedApproval | undefined {
+    const { policy } = this.#options.trust;
+    return viewOf(kept, (number, rule) => (policy.number === number ? policy.document.rules[rule] : undefined));
   }
 
   #waiting(request: string): Waiting {
@@ -129,27 +153,25 @@ export class ApprovalInbox implements ApprovalApi {
   }
 
   async #allowMore({ request, from, action, expires }: Waiting, terms: StandingTerms): Promise<void> {
-    const { identity, trust, random, now, send } = this.#options;
+    const { identity, trust, random, now, send, standing } = this.#options;
     if (action.kind !== "call")
       throw new ParleyError("invalid_argument", { message: "Only calls can be approved beforehand." });
     const { member, device } = identity();
     const { uses, lifeMs, sameCaller = true } = terms;
     const iat = Math.round(now());
-    const statement = await signStatement(
-      "standing",
-      {
-        mesh: trust.mesh,
-        id: toBase64url(random.bytes(16)),
-        by: member,
-        callee: action.callee,
-        skill: action.skill,
-        ...(sameCaller ? { caller: action.caller } : {}),
-        uses,
-        iat,
-        exp: iat + lifeMs,
-      },
-      device,
-    );
+    const said = {
+      mesh: trust.mesh,
+      id: toBase64url(random.bytes(16)),
+      by: member,
+      callee: action.callee,
+      skill: action.skill,
+      ...(sameCaller ? { caller: action.caller } : {}),
+      uses,
+      iat,
+      exp: iat + lifeMs,
+    };
+    const statement = await signStatement("standing", said, device);
+    await standing.note(statement, said);
     await send(from, { type: "answer", request, statement }, expires);
   }
 
@@ -161,7 +183,7 @@ export class ApprovalInbox implements ApprovalApi {
   async #dropExpired(): Promise<void> {
     const now = this.#options.now();
     for (const [request, kept] of this.#options.table.all())
-      if ((viewOf(kept)?.expires ?? 0) <= now) await this.#close(request, "expired");
+      if ((this.#view(kept)?.expires ?? 0) <= now) await this.#close(request, "expired");
   }
 }
 
@@ -170,7 +192,10 @@ const enforcerOf = (action: ApprovalAction): string => (action.kind === "call" ?
 
 const skillOf = (action: ApprovalAction): string | undefined => (action.kind === "call" ? action.skill : undefined);
 
-function viewOf({ from, name, at, digest, body }: KeptAsk): AskedApproval | undefined {
+function viewOf(
+  { from, name, at, digest, body }: KeptAsk,
+  ruleOf: (policy: number, rule: number) => PolicyRule | undefined,
+): AskedApproval | undefined {
   if (body.type !== "ask" && body.type !== "question") return undefined;
   const { request, expires } = body;
   const view = { request, from: { member: from, name }, at, expires };
@@ -179,7 +204,8 @@ function viewOf({ from, name, at, digest, body }: KeptAsk): AskedApproval | unde
     return { ...view, what: { type: "question", skill, task, text } };
   }
   const { action, quorum, rule } = body;
-  return { ...view, what: { type: "action", action, digest: digest ?? "", quorum, rule } };
+  const asking = rule === undefined ? undefined : { ...rule, says: ruleOf(rule.policy, rule.rule) };
+  return { ...view, what: { type: "action", action, digest: digest ?? "", quorum, rule: asking } };
 }
 
 const gone = (request: string): ParleyError =>

@@ -48,6 +48,13 @@ export interface QuestionRequest {
   readonly withinMs: number;
 }
 
+/** A request, and the names of those who were asked. */
+export interface AskedOf {
+  readonly request: string;
+  readonly quorum: number;
+  readonly names: readonly string[];
+}
+
 /** Statements of the members that said yes. */
 export type Grants = readonly string[];
 
@@ -88,8 +95,8 @@ export class ApprovalRequests {
     this.#options = options;
   }
 
-  /** Asks those who may approve. Resolves with the request's id once it is on disk and sent; throws `approval_denied` when nobody may. */
-  async ask({ action, need, rule }: ActionRequest): Promise<string> {
+  /** Asks those who may approve. Resolves once it is on disk and sent; throws `approval_denied` when nobody may. */
+  async ask({ action, need, rule }: ActionRequest): Promise<AskedOf> {
     const { table, now } = this.#options;
     const digest = await digestOfAction(action);
     const interested = interestedIn(action);
@@ -114,7 +121,7 @@ export class ApprovalRequests {
     await this.#countStanding(request, approvers);
     if (table.get(request) !== undefined && !this.#isGranted(request))
       await this.#tellAsked(request, { type: "ask", request, action, quorum, ...ruled, expires });
-    return request;
+    return { request, quorum, names: approvers.map(({ name }) => name) };
   }
 
   /** Asks one member a question. */
@@ -140,7 +147,7 @@ export class ApprovalRequests {
     if (kept.denied === true) void this.#end(request, "denied");
     else {
       this.#expireAt(request, kept.expires, waiter);
-      if (this.#isGranted(request)) this.#later(() => this.#settle(request));
+      if (this.#isGranted(request)) this.#later(() => this.#settle(request)).catch(this.#options.onRefused);
     }
     const onAbort = (): void => void this.#end(request, "withdrawn", undefined, toParleyError(signal?.reason));
     if (signal?.aborted === true) onAbort();
@@ -192,7 +199,7 @@ export class ApprovalRequests {
     this.#checkApprover(from, what.action);
     if (statementIsStanding(statement)) {
       const said = await checkStanding(statement, what.action, { ...context, callee: own().member });
-      return standing.keep(said.id, statement, said);
+      return standing.keep(statement, said);
     }
     if (await verifyDenial(statement, what.digest, from, trust.mesh)) return this.#end(request, "denied", from.member);
     await verifyGrant(statement, what.digest, context);

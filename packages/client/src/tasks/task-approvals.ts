@@ -2,7 +2,7 @@
 import { type MeshTrust, type PolicyDecision, type PolicyMember, type Random, sha256 } from "@parley/core";
 import { type ApprovalNeed, type Message, toBase64url } from "@parley/protocol";
 
-import type { ApprovalRequests, Grants } from "../approvals/approval-requests.ts";
+import type { ApprovalRequests, AskedOf, Grants } from "../approvals/approval-requests.ts";
 import type { WaitingTasks } from "./waiting-tasks.ts";
 
 /** What an action is made of, and why it needs a yes. */
@@ -51,11 +51,11 @@ export class TaskApprovals {
     await this.#options.requests().withdrawOthers(new Set(wanted));
   }
 
-  /** Asks for a yes to a call, and keeps the task until there is one. Answers the request's id. */
-  async ask(call: GuardedCall): Promise<string> {
+  /** Asks for a yes to a call, and keeps the task until there is one. */
+  async ask(call: GuardedCall): Promise<AskedOf> {
     const { requests, tasks, trust, own, random } = this.#options;
     const { task, contextId, skill, message, caller, device, timeLimitMs, need, rule } = call;
-    const request = await requests().ask({
+    const asked = await requests().ask({
       action: {
         kind: "call",
         mesh: trust.mesh,
@@ -70,13 +70,14 @@ export class TaskApprovals {
       need,
       ...(rule === undefined ? {} : { rule: { policy: trust.policy.number, rule } }),
     });
+    const { request } = asked;
     try {
       await tasks.put(task, { contextId, skill, owner: caller.member, device, message, timeLimitMs, request });
     } catch (error) {
       await requests().withdraw(request);
       throw error;
     }
-    return request;
+    return asked;
   }
 
   /** Resolves when the yes is there; the task is not kept any more then, whatever came of it. */

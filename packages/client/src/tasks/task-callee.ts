@@ -14,6 +14,7 @@ import {
   toParleyError,
 } from "@parley/protocol";
 
+import type { AskedOf } from "../approvals/approval-requests.ts";
 import { textOf } from "../body.ts";
 import type { AllowedPaths, Sender } from "../delivery.ts";
 import { denied, type Gate } from "../gate.ts";
@@ -152,7 +153,11 @@ export class TaskCallee {
     const { device } = follower.peer;
     const waiting = { ...start, message: approvable(message), owner: member.member, device };
     const guarded = { ...waiting, task, contextId, caller: member, chain: [], ...guard };
-    await this.#runApproved(handler, held, waiting, () => approvals.ask(guarded));
+    await this.#runApproved(handler, held, waiting, async () => {
+      const asked = await approvals.ask(guarded);
+      held.waitForYes(waitsFor(asked));
+      return asked.request;
+    });
   }
 
   /** Work that waits in an earlier start goes on waiting in this one. */
@@ -178,7 +183,7 @@ export class TaskCallee {
     const { approvals } = this.#options;
     let from: Sender;
     try {
-      held.pause("TASK_STATE_AUTH_REQUIRED", "This waits for a person's approval.");
+      held.waitForYes("This waits for a person's approval.");
       const request = await ask();
       const grants = approvals.granted(held.id, request, held.signal);
       grants.catch(() => {});
@@ -234,7 +239,7 @@ export class TaskCallee {
       ask: async (text, options) => {
         if (options?.of === undefined)
           return textIn(await held.askCaller(text, options?.withinMs ?? defaultQuestionMs));
-        held.pause("TASK_STATE_INPUT_REQUIRED", "This waits for a person's answer.");
+        held.pause("TASK_STATE_AUTH_REQUIRED", "This waits for a person's answer.");
         const { of, withinMs } = options;
         const answer = await approvals.question({ id: held.id, skill }, text, { of, withinMs }, held.signal);
         held.goOn();
@@ -334,3 +339,13 @@ const inputIn = (message: Message): unknown => message.parts.find((part) => part
 
 const textIn = (message: Message): string =>
   message.parts.flatMap((part) => (part.text === undefined ? [] : [part.text])).join("\n");
+
+/** Names of those who were asked, that a status tells. */
+const mostNamed = 5;
+
+function waitsFor({ quorum, names }: AskedOf): string {
+  const shown = names.slice(0, mostNamed).map((name) => `@${name}`);
+  const others = names.length > mostNamed ? ` and ${names.length - mostNamed} more` : "";
+  const of = names.length === 1 ? "" : `${quorum} of `;
+  return `This waits for the approval of ${of}${shown.join(", ")}${others}.`;
+}

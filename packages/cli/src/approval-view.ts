@@ -92,7 +92,7 @@ export function whatText({ asked: { what }, from, asker }: ApprovalFacts): strin
   const who = asker === undefined ? "" : `${partyName(asker)} -> `;
   return action.kind === "call"
     ? `${who}${partyName(from)}/${action.skill} ${content}`
-    : `${partyName(from)} posts in a channel: ${content}`;
+    : `${partyName(from)} posts in #${action.name}: ${content}`;
 }
 
 /** A rule in one line. */

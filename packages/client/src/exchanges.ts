@@ -209,6 +209,11 @@ export class Exchanges {
       log: this.conversations.log,
       cipher: this.#makeCipher(),
       gate: this.#options.gate,
+      approve: async (request, signal) => {
+        const { requests } = this.approvals;
+        const { request: id } = await requests.ask(request);
+        return (await requests.outcome(id, signal)) as readonly string[];
+      },
       emit: (event) => notices.emit(event),
       onRefused: notices.refused,
       onError: notices.failed,

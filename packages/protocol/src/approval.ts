@@ -33,12 +33,15 @@ const callAction = z.strictObject({
   parts: z.array(partSchema).min(1).max(64),
 });
 
-/** A post to a channel. Its id makes two same posts two actions. */
+/** A post to a channel. Its id makes two same posts two actions, and its device keeps another one from posting it once more. */
 const postAction = z.strictObject({
   kind: z.literal("post"),
   mesh: id32Schema,
   channel: id32Schema,
+  /** Its name without the `#`, as who is asked reads it. */
+  name: z.string().min(1).max(limits.nameCharacters),
   author: id32Schema,
+  device: id32Schema,
   id: postIdSchema,
   content: contentSchema,
 });

@@ -204,6 +204,12 @@ const hello = z.strictObject({
   iat: time,
 });
 
+/** A compact JWS, not yet verified. */
+export const compactSchema = z
+  .string()
+  .max(limits.statementBytes)
+  .regex(/^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/, "is not a compact JWS");
+
 /**
  * A post to a channel, signed by its author's device: the header's `kid` is the device. Either `content`, or in an encrypted channel
  * `encrypted`. What a keyless client of an edge said is signed by the edge, with `via`.
@@ -219,6 +225,8 @@ const post = z
     content: anyContentSchema.optional(),
     encrypted: encryptedContentSchema.optional(),
     via: viaSchema.optional(),
+    /** `approval` statements of the members that said yes to this very post, where a rule asks for them. */
+    approvals: z.array(compactSchema).min(1).max(limits.approvalQuorum).optional(),
   })
   .refine(
     ({ content, encrypted }) => (content === undefined) !== (encrypted === undefined),
@@ -353,12 +361,6 @@ export const tokenIssuer = (meshId: string): string => `parley:${meshId}`;
 
 /** The `typ` header of a statement. */
 export const statementTyp = (type: StatementType): string => `parley-${type}`;
-
-/** A compact JWS, not yet verified. */
-export const compactSchema = z
-  .string()
-  .max(limits.statementBytes)
-  .regex(/^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/, "is not a compact JWS");
 
 /** All statements that show who a member is. None is believed before it is verified against the pinned operators. */
 export const memberRecordSchema = z.strictObject({

@@ -13,7 +13,7 @@ import {
 import { bodyOf, textOf } from "../body.ts";
 import type { Directory } from "../directory.ts";
 import type { DurableStreams } from "../durable-streams.ts";
-import type { Gate } from "../gate.ts";
+import type { ApprovalObject, Gate } from "../gate.ts";
 import type { Identity } from "../identity.ts";
 import { KeptTable } from "../kept-table.ts";
 import type { Notices } from "../notices.ts";
@@ -80,7 +80,7 @@ export class ApprovalDesk {
       ...options,
       table: kept.requests,
       standing,
-      approvers: (skill) => this.#approvers(skill),
+      approvers: (object) => this.#approvers(object),
       memberOf: (member) => options.directory.current(member),
       send,
       onRefused: notices.refused,
@@ -130,7 +130,7 @@ export class ApprovalDesk {
   }
 
   /** Those whom the policy lets approve, whoever is connected first. */
-  async #approvers(skill: string | undefined): Promise<readonly VerifiedMember[]> {
+  async #approvers(object: ApprovalObject): Promise<readonly VerifiedMember[]> {
     const { directory, trust, own } = this.#options;
     const to = own();
     const found: VerifiedMember[] = [];
@@ -141,7 +141,7 @@ export class ApprovalDesk {
         ...(after === undefined ? {} : { after }),
       });
       for (const { verified } of members)
-        if (trust.policy.decide({ action: "approve", who: verified, to, skill }).allowed) found.push(verified);
+        if (trust.policy.decide({ action: "approve", who: verified, to, ...object }).allowed) found.push(verified);
       if (next === undefined) break;
       after = next;
     }

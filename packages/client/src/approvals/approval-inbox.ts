@@ -17,7 +17,7 @@ import type { Gate } from "../gate.ts";
 import type { Identity } from "../identity.ts";
 import type { KeptTable } from "../kept-table.ts";
 import type { ApprovalApi, ApprovalEvent, AskedApproval, StandingTerms, StandingView } from "./approval-api.ts";
-import { digestOfAction } from "./approval-proof.ts";
+import { digestOfAction, objectOf } from "./approval-proof.ts";
 import type { StandingApprovals } from "./standing-approvals.ts";
 
 /** As it is kept on disk. */
@@ -119,8 +119,8 @@ export class ApprovalInbox implements ApprovalApi {
   async take(from: PolicyMember, body: Ask | Question): Promise<void> {
     const { table, gate, now, emit, onRefused } = this.#options;
     if (body.expires <= now() || table.get(body.request) !== undefined) return;
-    const skill = body.type === "question" ? body.skill : skillOf(body.action);
-    if (!gate.mayApprove(from, skill)) return;
+    const object = body.type === "question" ? { skill: body.skill } : objectOf(body.action);
+    if (!gate.mayApprove(from, object)) return;
     if (body.type === "ask" && enforcerOf(body.action) !== from.member) return;
     await this.#dropExpired();
     const open = table.all().filter(([, kept]) => kept.from === from.member).length;
@@ -189,8 +189,6 @@ export class ApprovalInbox implements ApprovalApi {
 
 /** The member that acts on an approval, and so asks for it. */
 const enforcerOf = (action: ApprovalAction): string => (action.kind === "call" ? action.callee : action.author);
-
-const skillOf = (action: ApprovalAction): string | undefined => (action.kind === "call" ? action.skill : undefined);
 
 function viewOf(
   { from, name, at, digest, body }: KeptAsk,

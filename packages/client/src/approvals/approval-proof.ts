@@ -9,10 +9,16 @@ import {
 } from "@parley/core";
 import { type ApprovalAction, fromBase64url, limits, ParleyError, type Statement } from "@parley/protocol";
 
+import type { ApprovalObject } from "../gate.ts";
+
 /** Members in whose interest an action is: none of them approves it. */
 export function interestedIn(action: ApprovalAction): readonly string[] {
   return action.kind === "call" ? [action.caller, action.callee] : [action.author];
 }
+
+/** What an action is about, as rules name it. */
+export const objectOf = (action: ApprovalAction): ApprovalObject =>
+  action.kind === "call" ? { skill: action.skill } : { channel: action.name };
 
 /** The digest of an action. Throws `too_large` when it is longer than a person can be asked about. */
 export async function digestOfAction(action: ApprovalAction): Promise<string> {

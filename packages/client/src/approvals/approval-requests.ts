@@ -18,11 +18,13 @@ import {
   toParleyError,
 } from "@parley/protocol";
 
+import type { ApprovalObject } from "../gate.ts";
 import type { KeptTable } from "../kept-table.ts";
 import {
   checkStanding,
   digestOfAction,
   interestedIn,
+  objectOf,
   statementIsStanding,
   verifyDenial,
   verifyGrant,
@@ -69,7 +71,7 @@ export interface ApprovalRequestsOptions {
   readonly table: KeptTable<KeptRequest>;
   readonly standing: StandingApprovals;
   /** Members that the policy lets approve this, at most `limits.approvers`. */
-  readonly approvers: (skill: string | undefined) => Promise<readonly VerifiedMember[]>;
+  readonly approvers: (object: ApprovalObject) => Promise<readonly VerifiedMember[]>;
   /** A member as it stands now. Throws when there is none, or it was revoked. */
   readonly memberOf: (member: string) => Promise<VerifiedMember>;
   readonly send: (member: string, body: ApprovalBody, expires: number) => Promise<void>;
@@ -100,9 +102,10 @@ export class ApprovalRequests {
     const { table, now } = this.#options;
     const digest = await digestOfAction(action);
     const interested = interestedIn(action);
-    const skill = action.kind === "call" ? action.skill : undefined;
     const quorum = need.quorum ?? 1;
-    const approvers = (await this.#options.approvers(skill)).filter(({ member }) => !interested.includes(member));
+    const approvers = (await this.#options.approvers(objectOf(action))).filter(
+      ({ member }) => !interested.includes(member),
+    );
     if (approvers.length < quorum)
       throw new ParleyError("approval_denied", {
         message: `This needs ${quorum} who may approve it, and there are ${approvers.length}; see \`parley policy show\`.`,
@@ -213,10 +216,9 @@ export class ApprovalRequests {
   /** Eligible now, and nobody who is in it itself. */
   #checkApprover(from: VerifiedMember, action: ApprovalAction): void {
     const { trust, own } = this.#options;
-    const skill = action.kind === "call" ? action.skill : undefined;
     if (interestedIn(action).includes(from.member) || trust.isRevoked(from.member))
       throw new ParleyError("bad_approval", { message: `@${from.name} cannot approve what it asked for itself.` });
-    if (!trust.policy.decide({ action: "approve", who: from, to: own(), skill }).allowed)
+    if (!trust.policy.decide({ action: "approve", who: from, to: own(), ...objectOf(action) }).allowed)
       throw new ParleyError("bad_approval", { message: `The policy does not let @${from.name} approve this.` });
   }
 

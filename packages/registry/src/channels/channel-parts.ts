@@ -14,6 +14,7 @@ import { ChannelRetention } from "./channel-retention.ts";
 import { ChannelTable, type KnownChannel } from "./channel-table.ts";
 import { Channels } from "./channels.ts";
 import { Groups } from "./groups.ts";
+import { PostApprovals } from "./post-approvals.ts";
 import { PostBatches } from "./post-batches.ts";
 import { Posting } from "./posting.ts";
 import type { StoredChannelMember } from "./stored-channel.ts";
@@ -120,6 +121,7 @@ export function makeChannelParts(options: ChannelPartsOptions): ChannelParts {
     channels,
     log: channelLog,
     authority,
+    approvals: new PostApprovals({ directory, policy: () => authority.policy, now }),
     rules: () => ({ mesh: mesh.require().mesh, mayVouch, groupEpoch }),
     counters,
     onPosted: (channel) => {

@@ -293,6 +293,7 @@ export class Life {
         state,
         writes: new WriteAgain({ clock, random, onError }),
         gate: { checkOwn: () => undefined },
+        approve: () => Promise.reject(new ParleyError("approval_denied")),
         session: node,
         directory: {
           known: (who) => known.get(who),

@@ -81,6 +81,7 @@ export class Device implements DeviceApi {
   async stop(): Promise<void> {
     const { own, session, intake, peers, arrivals, ending, writes } = this.#parts;
     this.#exchanges.callee.stop();
+    this.#exchanges.approvals.stop();
     intake.holder.close();
     own.stop();
     await ending.drain();

@@ -117,6 +117,7 @@ export class Exchanges {
       [envelopeKinds.callEvent, (envelope) => this.caller.onEnvelope(envelope)],
       [envelopeKinds.message, (envelope) => this.messages.onLive(envelope)],
       [envelopeKinds.typing, (envelope) => this.conversations.typing.onEnvelope(envelope)],
+      [envelopeKinds.approval, ({ peer, body }) => this.approvals.takeForwarded(peer.member, body)],
       [envelopeKinds.history, (envelope) => this.#history.onEnvelope(envelope)],
       [
         envelopeKinds.data,
@@ -291,6 +292,17 @@ export class Exchanges {
       random,
       now: () => session.registryTime,
       notices,
+      hasInstances: () => own.identity.kind === "agent" && own.listed > 1,
+      tellOthers: async (body) => {
+        const { member, device } = own.identity;
+        const view = await directory.get(member);
+        for (const other of view.devices)
+          if (other.device !== device.id && other.state === "connected") {
+            const peer = peers.peer(view.verified, other.device);
+            peers.onPresence(view);
+            await sendLive(clock)(peer, envelopeKinds.approval, body);
+          }
+      },
     });
   }
 

@@ -91,5 +91,11 @@ const closed = z.strictObject({
   by: id32Schema.optional(),
 });
 
-export const approvalBodySchema = z.discriminatedUnion("type", [ask, question, answer, reply, closed]);
+/** What one instance of an agent passes on to the one that asked. */
+export const approvalForwardSchema = z.discriminatedUnion("type", [answer, reply, closed]);
+
+/** An answer that came to this instance of an agent and is another one's. Between devices of one member, live. */
+const forward = z.strictObject({ type: z.literal("forward"), from: id32Schema, body: approvalForwardSchema });
+
+export const approvalBodySchema = z.discriminatedUnion("type", [ask, question, answer, reply, closed, forward]);
 export type ApprovalBody = z.infer<typeof approvalBodySchema>;

@@ -7,6 +7,7 @@ export {
   approvalActionSchema,
   type ApprovalBody,
   approvalBodySchema,
+  approvalForwardSchema,
   type ApprovalEnd,
   approvalEnds,
 } from "./approval.ts";

@@ -21,18 +21,20 @@ import { ApprovalInbox, keptAskSchema, type KeptAsk } from "./approval-inbox.ts"
 import { ApprovalRequests } from "./approval-requests.ts";
 import { type KeptRequest, keptRequestSchema } from "./kept-request.ts";
 import { type KeptStanding, keptStandingSchema, StandingApprovals } from "./standing-approvals.ts";
+import { type KeptStray, keptStraySchema, mostStrays, StrayAnswers } from "./stray-answers.ts";
 
 /** What of approvals outlives a start. */
 export interface KeptApprovals {
   readonly asked: KeptTable<KeptAsk>;
   readonly requests: KeptTable<KeptRequest>;
   readonly standing: KeptTable<KeptStanding>;
+  readonly strays: KeptTable<KeptStray>;
 }
 
 /** Reads what an earlier start left. */
 export async function openApprovals(journal: Journal): Promise<KeptApprovals> {
   const most = limits.approvalsOpen;
-  const [asked, requests, standing] = await Promise.all([
+  const [asked, requests, standing, strays] = await Promise.all([
     KeptTable.open<KeptAsk>({ journal, name: "approval-asked", schema: keptAskSchema, most }),
     KeptTable.open<KeptRequest>({ journal, name: "approval-requests", schema: keptRequestSchema, most }),
     KeptTable.open<KeptStanding>({
@@ -41,8 +43,9 @@ export async function openApprovals(journal: Journal): Promise<KeptApprovals> {
       schema: keptStandingSchema,
       most: limits.standingApprovals,
     }),
+    KeptTable.open<KeptStray>({ journal, name: "approval-strays", schema: keptStraySchema, most: mostStrays }),
   ]);
-  return { asked, requests, standing };
+  return { asked, requests, standing, strays };
 }
 
 export interface ApprovalDeskOptions {
@@ -58,6 +61,10 @@ export interface ApprovalDeskOptions {
   /** Registry time, ms since 1970. */
   readonly now: () => number;
   readonly notices: Notices;
+  /** Whether this member is an agent with other instances, any of which may have asked. */
+  readonly hasInstances: () => boolean;
+  /** Sends live to every other device of this member that is connected. */
+  readonly tellOthers: (body: ApprovalBody) => Promise<void>;
 }
 
 /** Pages of the directory that are looked through for those who may approve. */
@@ -68,6 +75,7 @@ export class ApprovalDesk {
   readonly requests: ApprovalRequests;
   readonly inbox: ApprovalInbox;
   readonly #standing: StandingApprovals;
+  readonly #strays: StrayAnswers;
 
   constructor(options: ApprovalDeskOptions) {
     this.#options = options;
@@ -76,6 +84,7 @@ export class ApprovalDesk {
       this.#send(member, body, expires);
     this.#standing = new StandingApprovals({ trust, own, now: options.now, table: kept.standing });
     const standing = this.#standing;
+    this.#strays = new StrayAnswers({ ...options, table: kept.strays, onError: notices.failed });
     this.requests = new ApprovalRequests({
       ...options,
       table: kept.requests,
@@ -106,11 +115,39 @@ export class ApprovalDesk {
         return this.inbox.take(from, said.value);
       case "answer":
       case "reply":
-        return this.requests.takeAnswer(from, said.value);
       case "closed":
-        await this.#standing.end(said.value.request, from.member);
-        return this.inbox.takeClosed(from.member, said.value.request, said.value.state);
+        return this.#isStray(said.value.request)
+          ? this.#strays.pass(from.member, said.value)
+          : this.#takeWord(from, said.value);
+      case "forward":
+        return;
     }
+  }
+
+  /** Takes what another instance of this agent passes on: the word of a member, checked as if it had come here. */
+  async takeForwarded(device: VerifiedMember, bytes: Uint8Array): Promise<void> {
+    const { own, directory } = this.#options;
+    const said = decodeJson(approvalBodySchema, textOf(bytes), limits.envelopeBytes);
+    if (device.member !== own().member || !said.ok || said.value.type !== "forward") throw new ParleyError("forbidden");
+    const { from, body } = said.value;
+    // The others have it, too: it is for the one that asked.
+    if (!this.#isStray(body.request)) await this.#takeWord(await directory.current(from), body);
+  }
+
+  stop(): void {
+    this.requests.stop();
+    this.#strays.stop();
+  }
+
+  async #takeWord(from: VerifiedMember, body: KeptStray["body"]): Promise<void> {
+    if (body.type !== "closed") return this.requests.takeAnswer(from, body);
+    await this.#standing.end(body.request, from.member);
+    return this.inbox.takeClosed(from.member, body.request, body.state);
+  }
+
+  #isStray(request: string): boolean {
+    const isKnown = this.requests.has(request) || this.inbox.has(request) || this.#standing.has(request);
+    return !isKnown && this.#options.hasInstances();
   }
 
   async #send(member: string, body: ApprovalBody, expires: number): Promise<void> {

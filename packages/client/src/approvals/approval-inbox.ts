@@ -134,6 +134,10 @@ export class ApprovalInbox implements ApprovalApi {
     if (asked !== undefined) emit({ type: "approval-asked", asked });
   }
 
+  has(request: string): boolean {
+    return this.#options.table.get(request) !== undefined;
+  }
+
   /** Whoever asked needs no answer any more. */
   async takeClosed(from: string, request: string, state: ApprovalEnd): Promise<void> {
     if (this.#options.table.get(request)?.from === from) await this.#close(request, state);

@@ -164,6 +164,10 @@ export class ApprovalRequests {
     }
   }
 
+  has(request: string): boolean {
+    return this.#options.table.get(request) !== undefined;
+  }
+
   /** Takes an answer of a member. What does not hold is told to whoever watches, and changes nothing. */
   takeAnswer(from: VerifiedMember, body: ApprovalBody & { readonly type: "answer" | "reply" }): Promise<void> {
     const taken = this.#later(() => (body.type === "reply" ? this.#reply(from, body) : this.#answer(from, body)));

@@ -66,6 +66,10 @@ export class StandingApprovals {
     await table.put(id, row);
   }
 
+  has(id: string): boolean {
+    return this.#options.table.get(id) !== undefined;
+  }
+
   list(): readonly StandingView[] {
     const now = this.#options.now();
     return this.#options.table.all().flatMap(([id, { by, callee, skill, caller, uses, left, expires }]) => {

@@ -107,7 +107,14 @@ class AgentRuntime {
   admit(id: string): ApprovalNeed | undefined {
     const { approval } = this.#skillOf(id);
     this.#slots.check();
-    return approval;
+    const { approvals } = this.#options.agent.manifest;
+    const ruled = Object.hasOwn(approvals, id) ? approvals[id] : undefined;
+    if (ruled === undefined) return approval;
+    const { quorum, within: withinMs } = ruled;
+    return strictest(approval, {
+      ...(quorum === undefined ? {} : { quorum }),
+      ...(withinMs === undefined ? {} : { withinMs }),
+    });
   }
 
   stop(): Promise<number> {
@@ -207,6 +214,15 @@ class AgentRuntime {
     if (skill !== undefined) return skill;
     throw new ParleyError("not_found", { message: `@${this.#options.device.name} has no skill ${id.slice(0, 80)}.` });
   }
+}
+
+/** Of what the skill and agent.yaml ask for, the larger quorum and the shorter time. */
+function strictest(one: ApprovalNeed | undefined, other: ApprovalNeed): ApprovalNeed {
+  const withinMs = Math.min(one?.withinMs ?? Infinity, other.withinMs ?? Infinity);
+  return {
+    quorum: Math.max(one?.quorum ?? 1, other.quorum ?? 1),
+    ...(withinMs === Infinity ? {} : { withinMs }),
+  };
 }
 
 /** A skill's input: the data of the message, else its words, else an empty object. */

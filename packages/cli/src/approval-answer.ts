@@ -1,9 +1,8 @@
 /** Says yes or no to what waits. */
-import type { AskedApproval, DeviceApi, StandingTerms } from "@parley/client";
+import { type AskedApproval, type DeviceApi, findAsked, shortRequest, type StandingTerms } from "@parley/client";
 import { limits, ParleyError, visible } from "@parley/protocol";
 
-import { findAsked } from "./approval-reference.ts";
-import { factsOf, shortRequest, whatText } from "./approval-view.ts";
+import { factsOf, whatText } from "./approval-view.ts";
 import { withArchive } from "./archive-access.ts";
 import type { CommandContext } from "./command-context.ts";
 import type { CommandModule } from "./command.ts";

@@ -1,5 +1,5 @@
 /** What a person sees of what waits for its word: who asks, what exactly is to be done, and why it asks. */
-import type { AskedApproval, DeviceApi } from "@parley/client";
+import { actionText, type AskedApproval, type DeviceApi, shortRequest } from "@parley/client";
 import { type ApprovalAction, type MemberKind, type Part, type PolicyRule, type Role, visible } from "@parley/protocol";
 
 import type { CommandContext } from "./command-context.ts";
@@ -26,15 +26,8 @@ export interface ApprovalFacts {
   readonly asker: Party | undefined;
 }
 
-const shortCharacters = 8;
 /** Content on one line of a list. */
 const lineCharacters = 200;
-
-/** Begins with a letter or digit, so that no option parser minds it. */
-export function shortRequest(request: string): string {
-  const first = Math.max(0, request.search(/[A-Za-z\d]/));
-  return request.slice(first, first + shortCharacters);
-}
 
 export async function factsOf(device: DeviceApi, asked: AskedApproval): Promise<ApprovalFacts> {
   const { what, from } = asked;
@@ -75,20 +68,11 @@ export function partyText(party: Party): string {
   return `${partyName(party)}${facts.length === 0 ? "" : ` (${facts.join("; ")})`}`;
 }
 
-const partText = ({ text, data, url, raw }: Part, indent: number): string =>
-  text ?? url ?? (raw === undefined ? JSON.stringify(data, undefined, indent) : `(${raw.length} characters of base64)`);
-
-/** What the action is about: the input of a call, the content of a post. */
-export function contentText(action: ApprovalAction, indent = 0): string {
-  if (action.kind === "call") return action.parts.map((part) => partText(part, indent)).join("\n");
-  return action.content.type === "text" ? action.content.text : JSON.stringify(action.content, undefined, indent);
-}
-
 /** One line of what is asked, as short as it says enough. */
 export function whatText({ asked: { what }, from, asker }: ApprovalFacts): string {
   if (what.type === "question") return `${partyName(from)}/${what.skill} asks: ${shorten(what.text, lineCharacters)}`;
   const { action } = what;
-  const content = shorten(contentText(action).replaceAll("\n", " "), lineCharacters);
+  const content = shorten(actionText(action).replaceAll("\n", " "), lineCharacters);
   const who = asker === undefined ? "" : `${partyName(asker)} -> `;
   return action.kind === "call"
     ? `${who}${partyName(from)}/${action.skill} ${content}`

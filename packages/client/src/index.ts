@@ -24,6 +24,7 @@ export type {
   SendOptions,
   Sent,
 } from "./delivery.ts";
+export { actionText, findAsked, shortRequest } from "./approvals/approval-name.ts";
 export { Device } from "./device.ts";
 export type { DeviceApi, DeviceEvent, LinkSettings, LinkView, SessionState } from "./device-api.ts";
 export { type LinkFailure, linkFailures } from "./link-failure.ts";

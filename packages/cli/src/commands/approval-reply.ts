@@ -1,7 +1,6 @@
+import { findAsked, shortRequest } from "@parley/client";
 import { limits, ParleyError } from "@parley/protocol";
 
-import { findAsked } from "../approval-reference.ts";
-import { shortRequest } from "../approval-view.ts";
 import { withArchive } from "../archive-access.ts";
 import type { CommandModule } from "../command.ts";
 

@@ -1,8 +1,8 @@
+import { actionText, findAsked } from "@parley/client";
 import { canonicalJson } from "@parley/core";
 import { visible } from "@parley/protocol";
 
-import { findAsked } from "../approval-reference.ts";
-import { contentText, factsJson, factsOf, nextText, printFacts } from "../approval-view.ts";
+import { factsJson, factsOf, nextText, printFacts } from "../approval-view.ts";
 import { withArchive } from "../archive-access.ts";
 import type { CommandModule } from "../command.ts";
 import { formatTime } from "../moment.ts";
@@ -23,7 +23,7 @@ export const run: CommandModule["run"] = async (context) => {
       ] as const)
         out.line(`  ${out.style("dim", name.padEnd(8))} ${says}`);
       out.line();
-      out.line(visible(what.type === "action" ? contentText(what.action, 2) : what.text));
+      out.line(visible(what.type === "action" ? actionText(what.action, 2) : what.text));
       if (canonical !== undefined) {
         out.line();
         out.line(out.style("dim", "The digest is the SHA-256, in base64url, of exactly this:"));

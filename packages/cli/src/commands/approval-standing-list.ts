@@ -1,6 +1,6 @@
-import type { DeviceApi } from "@parley/client";
+import { type DeviceApi, shortRequest } from "@parley/client";
 
-import { leftText, shortRequest } from "../approval-view.ts";
+import { leftText } from "../approval-view.ts";
 import { withArchive } from "../archive-access.ts";
 import type { CommandModule } from "../command.ts";
 import { nameOf } from "../delivery-table.ts";

@@ -1,6 +1,6 @@
+import { shortRequest } from "@parley/client";
 import { ParleyError } from "@parley/protocol";
 
-import { shortRequest } from "../approval-view.ts";
 import { withArchive } from "../archive-access.ts";
 import type { CommandModule } from "../command.ts";
 

@@ -127,23 +127,28 @@ function hint(expected: string, node: unknown): string {
   return node.value === null ? "; it is empty" : "";
 }
 
-/** The keys that the schema knows at a path. */
-function knownKeys(path: Path): readonly string[] {
-  let keys: unknown = manifestSchema.shape;
-  for (const part of path) {
-    const inner = (keys as Record<PropertyKey, unknown>)[part];
-    keys = shapeOf(inner);
-  }
-  return Object.keys(keys ?? {});
+/** What is needed of a schema to find the keys inside it. */
+interface Nested {
+  readonly shape?: unknown;
+  readonly def?: { readonly innerType?: unknown; readonly out?: unknown; readonly valueType?: unknown };
 }
 
-function shapeOf(schema: unknown): unknown {
-  let inner = schema as
-    | { readonly shape?: unknown; readonly def?: { readonly innerType?: unknown; readonly out?: unknown } }
-    | undefined;
-  while (inner !== undefined && inner.shape === undefined)
-    inner = (inner.def?.innerType ?? inner.def?.out) as typeof inner;
-  return inner?.shape;
+/** The keys that the schema knows at a path. */
+function knownKeys(path: Path): readonly string[] {
+  let schema: unknown = manifestSchema;
+  for (const part of path) {
+    const inner = unwrapped(schema);
+    schema = (inner?.shape as Record<PropertyKey, unknown> | undefined)?.[part] ?? inner?.def?.valueType;
+  }
+  return Object.keys(unwrapped(schema)?.shape ?? {});
+}
+
+/** Without defaults and the like around it. */
+function unwrapped(schema: unknown): Nested | undefined {
+  let inner = schema as Nested | undefined;
+  while (inner !== undefined && inner.shape === undefined && inner.def?.valueType === undefined)
+    inner = (inner.def?.innerType ?? inner.def?.out) as Nested | undefined;
+  return inner;
 }
 
 function suggest(key: string, path: Path): string {

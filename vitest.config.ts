@@ -48,6 +48,15 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          name: "proxies",
+          include: ["test/proxies/**/*.test.ts"],
+          testTimeout: slowTestMs,
+          hookTimeout: slowTestMs,
+        },
+      },
+      {
+        extends: true,
+        test: {
           name: "traced",
           include: ["test/traced/**/*.test.ts"],
           testTimeout: slowTestMs,
@@ -67,7 +76,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "foreign-turn",
-          include: ["test/foreign/turn.test.ts"],
+          include: ["test/foreign/turn{,-capture}.test.ts"],
           testTimeout: slowTestMs,
           hookTimeout: slowTestMs,
         },

@@ -10,6 +10,7 @@ import { durable } from "./measures/durable.ts";
 import { fanOut } from "./measures/fan-out.ts";
 import { firstContact } from "./measures/first-contact.ts";
 import { firstPage } from "./measures/first-page.ts";
+import { flood } from "./measures/flood.ts";
 import { memory } from "./measures/memory.ts";
 import { messages } from "./measures/messages.ts";
 import { mls } from "./measures/mls.ts";
@@ -28,6 +29,7 @@ const measures: readonly Measure[] = [
   fanOut,
   channelMembers,
   firstPage,
+  flood,
 ];
 const names = measures.map(({ name }) => name).join(", ");
 const usage = `npm run bench -- [options]

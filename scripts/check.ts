@@ -1,4 +1,4 @@
-/** `npm run check`: format, lint, types, unused code and versions in step. `-- --json` prints one object instead. */
+/** `npm run check`: format, lint, types, unused code, dependencies, and versions in step. `-- --json` prints one object instead. */
 import { describeCheck, runChecks } from "./checks.ts";
 
 const json = process.argv.includes("--json");

@@ -8,6 +8,7 @@ const checks = [
   { name: "lint", tool: "oxlint", args: [] },
   { name: "unused", tool: "knip", args: ["--no-progress", "--no-config-hints"] },
   { name: "format", tool: "oxfmt", args: ["--check"] },
+  { name: "dependencies", tool: "node", args: ["scripts/check-dependencies.ts"] },
   { name: "versions", tool: "sherif", args: [] },
 ] as const;
 
@@ -27,7 +28,7 @@ export async function runChecks(onResult: (result: CheckResult) => void): Promis
   const results: CheckResult[] = [];
   const work = async (): Promise<void> => {
     for (let check = waiting.shift(); check !== undefined; check = waiting.shift()) {
-      const child = await runChild(toolPath(check.tool), check.args, {
+      const child = await runChild(check.tool === "node" ? process.execPath : toolPath(check.tool), check.args, {
         capture: true,
         timeoutMs: checkLimitMs,
       });
@@ -52,6 +53,6 @@ function toResult(name: string, child: ChildResult): CheckResult {
 
 /** One line for a person, followed by the tool's own words if it failed. */
 export function describeCheck(result: CheckResult): string {
-  const line = `${result.ok ? "ok  " : "FAIL"} ${result.name.padEnd(9)} ${result.seconds.toFixed(1)} s\n`;
+  const line = `${result.ok ? "ok  " : "FAIL"} ${result.name.padEnd(12)} ${result.seconds.toFixed(1)} s\n`;
   return result.ok ? line : `${line}${result.output.trimEnd()}\n`;
 }

@@ -31,7 +31,7 @@ const chaosSeconds = 30;
 export const suites: readonly Suite[] = [
   {
     name: "check",
-    about: "format, lint, types, unused code, versions",
+    about: "format, lint, types, unused code, dependencies, versions",
     needs: [],
     files: "scripts/check.ts",
     run: runCheckSuite,
@@ -47,9 +47,18 @@ export const suites: readonly Suite[] = [
     ...vitestSuite("networks", "real processes on two networks", "test/e2e/*networks.test.ts", ["ip"]),
     hindrance: () => (namespaceRights() === undefined ? "this account may not make network namespaces" : undefined),
   },
+  vitestSuite("proxies", "behind nginx and Caddy, by the samples of deploy", "test/proxies/**/*.test.ts", [
+    "nginx",
+    "caddy",
+  ]),
   vitestSuite("traced", "what reaches the disk, by the calls of a process", "test/traced/**/*.test.ts", ["strace"]),
   vitestSuite("foreign", "other WebRTC stacks as peers", "test/foreign/direct.test.ts"),
-  vitestSuite("foreign-turn", "other WebRTC stacks through coturn", "test/foreign/turn.test.ts", ["turnserver"]),
+  vitestSuite(
+    "foreign-turn",
+    "links through coturn, other WebRTC stacks included",
+    "test/foreign/turn{,-capture}.test.ts",
+    ["turnserver"],
+  ),
   vitestSuite("pty", "the chat in a pseudo-terminal", "test/pty/**/*.test.ts", ["python3"]),
   vitestSuite("browser", "Chromium against the real thing", "test/browser/**/*.test.ts", ["chromium"]),
   {

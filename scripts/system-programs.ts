@@ -10,11 +10,13 @@ interface SystemProgram {
 }
 
 const systemPrograms = {
+  caddy: { commands: ["caddy"], aptPackage: "caddy" },
   chromium: {
     commands: ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"],
     aptPackage: "chromium",
   },
   ip: { commands: ["ip"], aptPackage: "iproute2" },
+  nginx: { commands: ["nginx"], aptPackage: "nginx-light" },
   nft: { commands: ["nft"], aptPackage: "nftables" },
   python3: { commands: ["python3"], aptPackage: "python3" },
   strace: { commands: ["strace"], aptPackage: "strace" },

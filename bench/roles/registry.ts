@@ -6,7 +6,7 @@ import path from "node:path";
 import { Device, createIdentityDraft, Operator, pairWithLink } from "@parley/client";
 import { createSigner, exportSigner, importSigner, openMemoryJournal, type Signer, systemClock } from "@parley/core";
 import { formatInviteLink, parseInviteLink } from "@parley/protocol";
-import { createRegistry, type Registry } from "@parley/registry";
+import { createRegistry, type Registry, type RegistryBounds } from "@parley/registry";
 import { openSqliteStores } from "@parley/store-sqlite";
 
 import { answerCommands, liveKiB, processorSeconds, residentKiB } from "../role.ts";
@@ -19,6 +19,18 @@ const generous = {
   handshakeMs: 60_000,
   postsPerSecond: 1_000_000,
   postsBurst: 1_000_000,
+  postsPerSecondOfMember: 1_000_000,
+  secretRequestsPerSecond: 10_000,
+  sessionsPerSecond: 10_000,
+  socketsPerAddress: 20_000,
+  unprovenPerAddress: 20_000,
+};
+
+/** Many come in at once; from then on everybody may do what anybody may. */
+const asItComes = {
+  pairingTriesPerMinute: 10_000,
+  pairingTriesTotalPerMinute: 10_000,
+  secretRequestsPerSecond: 10_000,
 };
 
 let registry: Registry | undefined;
@@ -38,15 +50,22 @@ async function nodeKeyIn(dir: string): Promise<Signer> {
   return created;
 }
 
+async function startWith(
+  dir: string,
+  bounds: Partial<RegistryBounds>,
+): Promise<{ origin: string; secret: string; node: string }> {
+  const stores = openSqliteStores({ dir, clock: systemClock });
+  const nodeKey = await nodeKeyIn(dir);
+  registry = createRegistry({ stores, nodeKey, port: 0, bounds });
+  const { origin } = await registry.start();
+  return { origin, secret: registry.claimSecret ?? "", node: nodeKey.id };
+}
+
 const commands = {
   /** Returns the origin and the secret of the one-time link. */
-  async start(dir: string): Promise<{ origin: string; secret: string; node: string }> {
-    const stores = openSqliteStores({ dir, clock: systemClock });
-    const nodeKey = await nodeKeyIn(dir);
-    registry = createRegistry({ stores, nodeKey, port: 0, bounds: generous });
-    const { origin } = await registry.start();
-    return { origin, secret: registry.claimSecret ?? "", node: nodeKey.id };
-  },
+  start: (dir: string) => startWith(dir, generous),
+  /** The same with the bounds that a registry has by itself. */
+  startBounded: (dir: string) => startWith(dir, asItComes),
   async claim({ origin, secret, node }: { origin: string; secret: string; node: string }): Promise<void> {
     const link = parseInviteLink(
       formatInviteLink({ registry: origin, payload: { v: 1, kind: "claim", secret, node } }),

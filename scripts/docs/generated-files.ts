@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { makeVectors } from "../vectors/vectors.ts";
+import { dependencyTables } from "./dependency-tables.ts";
 import { pathTable } from "./path-table.ts";
 import { makeSchemas } from "./schemas.ts";
 import { errorsDocument, limitsDocument, protocolTables } from "./tables.ts";
@@ -14,6 +15,7 @@ const inFolder = (folder: string, files: Readonly<Record<string, object>>): (rea
 /** Every generated file: path from the root, and what it has to hold. */
 export async function generatedFiles(): Promise<ReadonlyMap<string, string>> {
   return new Map([
+    ["docs/dependencies.md", withTables("docs/dependencies.md", dependencyTables())],
     ["docs/errors.md", errorsDocument()],
     ["docs/limits.md", limitsDocument()],
     ["docs/networks.md", withTables("docs/networks.md", { paths: pathTable() })],

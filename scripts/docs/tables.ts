@@ -3,8 +3,10 @@ import {
   envelopeKinds,
   errorTable,
   limitTable,
+  paceTable,
   pushTable,
   requestTable,
+  routePace,
   routeTable,
   statementSchemas,
   statementTyp,
@@ -34,9 +36,9 @@ function fieldsOf(schema: AnySchema): string {
 
 const signers: Readonly<Record<StatementType, string>> = {
   genesis: "first operator's root key",
-  operators: "an operator of the set before",
+  operators: "an operator with `admin` of the set before",
   node: "an operator",
-  admission: "an operator",
+  admission: "an operator; with a `grant`, its invite key",
   revocations: "an operator",
   rotation: "the member's root key before",
   devices: "the member's root key",
@@ -50,12 +52,19 @@ const signers: Readonly<Record<StatementType, string>> = {
   token: "a token key of a node",
   post: "the author's device",
   invitation: "a device of the member that invites",
+  grant: "an operator",
   approval: "a device or the root key of the approving member",
   standing: "a device of the approving member",
+  delegation: "a device or the root key of the member that delegates",
+  acting: "the sub-agent's key",
+  withdrawals: "the member's root key",
   policy: "an operator",
   restrictions: "an operator",
   holds: "the node's key",
   usage: "the device's key",
+  head: "the node's key",
+  checkpoint: "the node's key",
+  witness: "an operator's device",
 };
 
 /** The parts of docs/protocol.md that come from tables, by the name in their markers. */
@@ -168,6 +177,27 @@ const units: Readonly<Record<string, (value: number) => string>> = {
   levels: (value) => `${value} levels`,
 };
 
+/** A row for each way in, as the access table has one. */
+function paces(): string {
+  const others: Readonly<Record<string, string>> = {
+    join: code("GET /join"),
+    openSession: `${code("GET /session")}, ${code("GET /chat")}`,
+    other: "anything else",
+  };
+  const nameOf = (route: string): string =>
+    others[route] ??
+    Object.entries(routeTable)
+      .filter(([name]) => name === route)
+      .map(([, { method, path }]) => code(`${method.toUpperCase()} ${path}`))
+      .join();
+  const rows = Object.entries(routePace).map(([route, pace]) => [
+    nameOf(route),
+    String(paceTable[pace].perSecond),
+    paceTable[pace].means,
+  ]);
+  return table(["Way in", "A second", "Why"], rows);
+}
+
 /** docs/limits.md. */
 export function limitsDocument(): string {
   const rows = Object.entries(limitTable).map(([name, { value, unit, means }]) => [
@@ -182,6 +212,14 @@ Every bound of the wire, in one table. What goes over one is refused with a code
 
 ${table(["Limit", "Value", "Means"], rows)}
 
-This page is generated from \`packages/protocol/src/limits.ts\` by \`npm run docs:update\`.
+## Ways in over HTTP
+
+What one address may ask a second, an IPv6 address standing for its /64, with a burst of ten times that. A request that comes a
+little too soon is held for up to a second; one that comes much too soon is held and then refused with \`rate_limited\`. Other limits
+count on top: those of connections and of requests at once by address, and those of a member whatever its addresses.
+
+${paces()}
+
+This page is generated from \`packages/protocol/src/limits.ts\` and \`route-pace.ts\` by \`npm run docs:update\`.
 `;
 }

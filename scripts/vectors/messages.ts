@@ -1,22 +1,24 @@
-import type {
-  ApiKey,
-  BlobRef,
-  Call,
-  CallEvent,
-  Challenge,
-  Content,
-  DevicePresence,
-  ErrorCode,
-  JsonRouteName,
-  MemberEntry,
-  PushBody,
-  PushType,
-  ReplyBody,
-  RequestBody,
-  RequestType,
-  RouteName,
-  Signal,
-  StatementType,
+import {
+  type ApiKey,
+  type BlobRef,
+  type Call,
+  type CallEvent,
+  type Challenge,
+  type Content,
+  type DevicePresence,
+  encodeAuditEntry,
+  type ErrorCode,
+  type JsonRouteName,
+  type MemberEntry,
+  type OperatorProposal,
+  type PushBody,
+  type PushType,
+  type ReplyBody,
+  type RequestBody,
+  type RequestType,
+  type RouteName,
+  type Signal,
+  type StatementType,
 } from "@parley/protocol";
 
 import { channelPushBodies, channelReplyBodies, channelRequestBodies } from "./channel-messages.ts";
@@ -41,12 +43,36 @@ function facts(signers: FixedSigners, compacts: Compacts) {
   const presence: DevicePresence = { device: device.id, state: "connected", boot: id16, since: time, load: 0, consumer: "reading" };
   const entry: MemberEntry = { record, devices: [presence], availability: "available" };
   const invite = { invite: id16, kind: "link", createdBy: signers.operator.id, created: time, expires: vectorExpiry, uses: 1, used: 0, label: "for the library" } as const;
-  const pending = { pairing: id16, request: compacts.pairing, invite: id16, address: "127.0.0.1", since: time };
+  const pending = { pairing: id16, request: compacts.pairing, invite: id16, inviteLabel: "for the library", address: "127.0.0.1", since: time };
   const error = { code: "not_connected", message: "The recipient is not connected.", data: { retryAfterMs: 1000 } } as const;
   return { record, presence, entry, invite, pending, error };
 }
 
 type Facts = ReturnType<typeof facts>;
+
+/** Another operator set that one of two has agreed to. */
+function proposal({ operator, second }: FixedSigners): OperatorProposal {
+  return {
+    proposal: id16,
+    by: operator.id,
+    number: 3,
+    previous: fixedId(32, 60),
+    operators: [
+      { member: operator.id, key: operator.publicKey, admin: true },
+      { member: second.id, key: second.publicKey },
+    ],
+    approved: [operator.id],
+    needed: 2,
+    expires: vectorExpiry,
+  };
+}
+const memberUsage = {
+  member: fixedId(32, 60),
+  hour: { messages: 20, tokens: 1000, money: 2_500_000 },
+  day: { messages: 120, tokens: 9000, money: 7_500_000 },
+  reporters: [{ member: fixedId(32, 61), messages: 20 }],
+  heldUntil: time,
+};
 
 /** What a new device asks with. */
 const enrolmentAsk = { key: fixedId(32, 44), seal: fixedId(32, 45), label: "phone", iat: time, proof: fixedId(32, 46) };
@@ -60,6 +86,23 @@ const apiKey: ApiKey = {
   expires: time + 86_400_000,
 };
 
+/** An entry of an audit log, with every field. */
+function auditEntry({ node, member, device }: FixedSigners): string {
+  return encodeAuditEntry({
+    seq: 17,
+    at: time,
+    node: node.id,
+    before: fixedId(32, 62),
+    act: "limit.hit",
+    by: { member: member.id, device: device.id },
+    subject: "channel.create",
+    outcome: "limit_reached",
+    facts: { where: "session" },
+    count: 3,
+    since: time,
+  });
+}
+
 function requestBodies(signers: FixedSigners, compacts: Compacts): { readonly [Type in RequestType]: RequestBody<Type> } {
   return {
     "directory.find": { skill: "search", tag: "documents", text: "library", kind: "agent", live: true, limit: 10, after: "abc" },
@@ -67,18 +110,32 @@ function requestBodies(signers: FixedSigners, compacts: Compacts): { readonly [T
     "directory.watch": { members: [signers.member.id] },
     "card.publish": { card: compacts.card },
     "devices.publish": { devices: compacts.devices },
+    "rotation.publish": { rotation: compacts.rotation, devices: compacts.devices, card: compacts.card },
     "device.invite": { enrolment: id16, lifeMs: 600_000 },
     "device.answer": { enrolment: id16, answer: fixedId(32, 43) },
     "presence.set": { load: 3, consumer: "idle", availability: "away" },
     "lease.renew": {},
     "ice.get": {},
     "invite.create": { kind: "code", lifeMs: 60_000, uses: 1, label: "for the library" },
+    "invite.grant": { grant: compacts.grant, redeem: fixedId(16, 59), label: "for the library" },
     "invite.list": { limit: 10, after: "abc" },
     "invite.cancel": { invite: id16 },
     "pairing.list": { limit: 10, after: "abc" },
     "pairing.approve": { pairing: id16, admission: compacts.admission },
     "pairing.reject": { pairing: id16, reason: "unknown" },
+    "withdrawals.publish": { withdrawals: compacts.withdrawals },
     "order.publish": { type: "revocations", statement: compacts.revocations },
+    "admission.get": { name: "librarian" },
+    "admission.publish": { admission: compacts.admission },
+    "operators.propose": { operators: proposal(signers).operators, approval: compacts.approval },
+    "operators.proposals": {},
+    "operators.approve": { proposal: id16, approval: compacts.approval },
+    "operators.withdraw": { proposal: id16 },
+    "operators.publish": { operators: compacts.operators },
+    "node.certify": { certificate: compacts.node },
+    "member.kick": { member: signers.member.id },
+    "usage.report": { usage: compacts.usage },
+    "usage.list": { member: signers.member.id, limit: 10, after: "abc" },
     "mailbox.ack": { offset: 17 },
     "inbox.release": { generation: 2 },
     "mailbox.refuse": { offset: 17, code: "cannot_open" },
@@ -90,6 +147,9 @@ function requestBodies(signers: FixedSigners, compacts: Compacts): { readonly [T
     "key.list": {},
     "key.revoke": { key: apiKey.key },
     ...channelRequestBodies(signers, compacts),
+    "audit.list": { act: "member.revoked", by: signers.member.id, since: time, until: vectorExpiry, after: 17, before: 90, limit: 10 },
+    "audit.head": {},
+    "audit.witness": { witness: compacts.witness },
     ping: {},
   };
 }
@@ -101,18 +161,32 @@ function replyBodies(signers: FixedSigners, { entry, invite, pending }: Facts, c
     "directory.watch": {},
     "card.publish": {},
     "devices.publish": {},
+    "rotation.publish": {},
     "device.invite": { expires: vectorExpiry, request: enrolmentAsk },
     "device.answer": {},
     "presence.set": {},
-    "lease.renew": { lease: compacts.lease },
+    "lease.renew": { lease: compacts.lease, node: compacts.node },
     "ice.get": { servers: [{ urls: ["turn:127.0.0.1:3478"], username: "1767225600:a", credential: "secret" }], expires: vectorExpiry },
     "invite.create": { invite, secret: fixedId(16, 33) },
+    "invite.grant": { invite: { ...invite, approved: { roles: ["guest"], kind: "agent", name: "librarian" } } },
     "invite.list": { invites: [invite], next: "abc" },
     "invite.cancel": {},
     "pairing.list": { pending: [pending], next: "abc" },
     "pairing.approve": {},
     "pairing.reject": {},
+    "withdrawals.publish": {},
     "order.publish": {},
+    "admission.get": { record: entry.record },
+    "admission.publish": {},
+    "operators.propose": { proposal: proposal(signers) },
+    "operators.proposals": { proposals: [proposal(signers)] },
+    "operators.approve": { proposal: proposal(signers), approvals: [compacts.approval] },
+    "operators.withdraw": {},
+    "operators.publish": {},
+    "node.certify": {},
+    "member.kick": { sessions: 2 },
+    "usage.report": {},
+    "usage.list": { usage: [memberUsage], next: "abc" },
     "mailbox.ack": {},
     "inbox.release": {},
     "mailbox.refuse": {},
@@ -139,6 +213,9 @@ function replyBodies(signers: FixedSigners, { entry, invite, pending }: Facts, c
     "key.list": { keys: [{ ...apiKey, used: time + 1000 }] },
     "key.revoke": {},
     ...channelReplyBodies(signers, compacts),
+    "audit.list": { entries: [auditEntry(signers)], first: 10, last: 17, next: 17 },
+    "audit.head": { head: compacts.head, certificate: compacts.node, checkpoints: [compacts.checkpoint], witnesses: [compacts.witness] },
+    "audit.witness": {},
     ping: { time },
   };
 }
@@ -151,12 +228,14 @@ function pushBodies(signers: FixedSigners, { record, presence, pending, error }:
     "member.changed": { member, record },
     order: { type: "policy", statement: compacts.policy },
     holds: { holds: compacts.holds },
-    operators: { operators: [compacts.genesis, compacts.operators] },
+    operators: { operators: [compacts.genesis, compacts.operators], certificate: compacts.node },
     "pairing.pending": pending,
+    "operators.proposed": proposal(signers),
     "device.pending": { enrolment: id16, request: enrolmentAsk },
     "mailbox.trimmed": { from: 3, to: 9, reason: "expired" },
     "inbox.lease": { generation: 2, lifeMs: 15_000 },
     ...channelPushBodies(signers),
+    "audit.head": { head: compacts.head },
     goodbye: { error },
   };
 }

@@ -267,6 +267,7 @@ class ChaosRun implements AsyncDisposable {
     const settings = [
       "--host",
       address,
+      "--plaintext",
       "--port",
       String(registryPort),
       "--data",

@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 
@@ -79,6 +79,28 @@ it("names rights that let others read the keys", async () => {
   chmodSync(key, 0o600);
   chmodSync(mesh.home("open"), 0o755);
   expect((await doctor(mesh.home("open"))).faults).toEqual(["storage_unavailable"]);
+});
+
+it("names rights of what lies deeper, a link among the private files, and a .env that others can read", async () => {
+  await mesh.join("deep");
+  const home = mesh.home("deep");
+  await doctor(home);
+  mkdirSync(join(home, "journal"), { mode: 0o700, recursive: true });
+  const file = join(home, "journal", "old.db");
+  writeFileSync(file, "", { mode: 0o600 });
+  chmodSync(file, 0o640);
+  const found = async (options: CommandOptions = {}) => (await doctor(home, [], options)).findings;
+  expect((await found()).find(({ check }) => check === "rights")?.advice).toContain(file);
+  chmodSync(file, 0o600);
+  symlinkSync("/etc/hostname", join(home, "notes.json"));
+  expect((await found()).find(({ check }) => check === "rights")?.says).toContain("notes.json is a link");
+  unlinkSync(join(home, "notes.json"));
+  const cwd = temporaryFolder();
+  writeFileSync(join(cwd, "agent.yaml"), "name: deep\n");
+  writeFileSync(join(cwd, ".env"), "KEY=secret\n");
+  chmodSync(join(cwd, ".env"), 0o644);
+  const manifest = (await found({ cwd })).find(({ check }) => check === "manifest");
+  expect([manifest?.verdict, manifest?.says]).toEqual(["warning", expect.stringContaining(".env")]);
 });
 
 it("names clocks that differ", async () => {

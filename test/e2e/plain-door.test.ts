@@ -297,7 +297,7 @@ describe("the plain door of parley up", () => {
     expect(client.all).toMatchObject([{ type: "WELCOME", server: "nook" }]);
     await mesh.registry.stop();
     // At the same port as before.
-    await mesh.start(["--chat-host", "0.0.0.0"]);
+    await mesh.start(["--chat-host", "0.0.0.0", "--plaintext"]);
     const elsewhere = await PlainClient.open(`ws://127.0.0.1:${mesh.chatPort}`);
     expect(await elsewhere.refused({ type: "IDENTIFY", name: "guest" })).toBe("AUTH_REQUIRED");
   });

@@ -57,7 +57,7 @@ describe("two networks with a router between them", () => {
   }
 
   it("have one mesh, whose registry listens on its network's address", async () => {
-    const registry = (await terminal("registry", left)).start("up", "--host", left.address);
+    const registry = (await terminal("registry", left)).start("up", "--host", left.address, "--plaintext");
     const [, claim = ""] = await registry.line(/parley pair '(.+)'/);
     expect(claim).toMatch(/^http:\/\/10\.82\.1\.2:8080\/join#/);
     expect((await me.type("pair", claim, "--name", "me")).out).toContain("You are its first operator.");

@@ -6,6 +6,7 @@
  */
 import { parseArgs } from "node:util";
 
+import { openAuditSurface } from "./audit-surface.ts";
 import { type Bounds, fuzzSurface, type SurfaceResult } from "./fuzz-surface.ts";
 import { Guard } from "./guard.ts";
 import { openHttpSurface } from "./http-surface.ts";
@@ -20,6 +21,7 @@ const surfaces = {
   http: openHttpSurface,
   link: openLinkSurface,
   socket: openSocketSurface,
+  audit: openAuditSurface,
 } as const;
 type SurfaceName = keyof typeof surfaces;
 

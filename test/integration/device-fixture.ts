@@ -151,7 +151,12 @@ export class MeshScope implements AsyncDisposable {
   }
 
   static async start(options: TestMeshOptions = {}): Promise<MeshScope> {
-    const bounds = { pairingTriesPerMinute: 1000, pairingTriesTotalPerMinute: 1000, ...options.registry?.bounds };
+    const bounds = {
+      pairingTriesPerMinute: 1000,
+      pairingTriesTotalPerMinute: 1000,
+      secretRequestsPerSecond: 1000,
+      ...options.registry?.bounds,
+    };
     return new MeshScope(await TestMesh.start({ ...options, registry: { ...options.registry, bounds } }));
   }
 

@@ -50,7 +50,7 @@ describe("a session with a hostile registry", () => {
     await using other = await MeshScope.start();
     const { alice, proxy, events } = mesh;
     const chain = [...other.mesh.operator.joined.trust.operators.chain];
-    proxy.inject({ type: "operators", body: { operators: chain } });
+    proxy.inject({ type: "operators", body: { operators: chain, certificate: "a.b.c" } });
     await events.refused("registry_key_mismatch");
     expect(alice.state).toBe("connected");
     proxy.welcome = (welcome) => ({ ...welcome, operators: chain });

@@ -1,8 +1,28 @@
+import { once } from "node:events";
+import { type IncomingMessage, request } from "node:http";
+import { json } from "node:stream/consumers";
+
 import { errorCodeOfClose } from "@parley/protocol";
 import { callRegistry, randomId16, TestIdentity } from "@parley/testkit";
 import { describe, expect, it } from "vitest";
 
 import { outcomeOf, startRegistry } from "./registry-fixture.ts";
+
+/** Asks to join from an address of the loopback; answers the state or the error's code. */
+async function pairFrom(localAddress: string, port: number, body: object): Promise<string> {
+  const asking = request({
+    host: "127.0.0.1",
+    port,
+    localAddress,
+    method: "POST",
+    path: "/pairings",
+    headers: { "content-type": "application/json" },
+  });
+  asking.end(JSON.stringify(body));
+  const [response] = (await once(asking, "response")) as [IncomingMessage];
+  const answer = (await json(response)) as { state?: string; error?: { code: string } };
+  return answer.state ?? answer.error?.code ?? "";
+}
 
 describe("claiming a mesh", () => {
   it("takes the one-time secret once", async () => {
@@ -229,6 +249,29 @@ describe("a request to join", () => {
     for (let tries = 0; tries < 3; tries++)
       await expect(mesh.pair(bob, "123456")).rejects.toMatchObject({ code: "invalid_link" });
     await expect(mesh.pair(bob, "123456")).rejects.toMatchObject({ code: "rate_limited" });
+  });
+
+  it("takes no code after too many wrong ones from however many addresses, and links all the while", async () => {
+    await using registry = await startRegistry({ bounds: { pairingTriesPerMinute: 2, codeFailures: 6 } });
+    const mesh = await registry.claim();
+    const { secret: code } = await mesh.operator.request("invite.create", { kind: "code" });
+    const link = await mesh.invite();
+    const [eve, bob] = [await TestIdentity.create("eve"), await TestIdentity.create("bob")];
+    const from = async (last: number, identity: TestIdentity, secret: string): Promise<string> =>
+      pairFrom(`127.0.0.${last}`, registry.port, {
+        secret,
+        request: await identity.pairing(mesh.mesh),
+        devices: await identity.deviceList(mesh.mesh),
+      });
+    const outcomes: string[] = [];
+    for (let guess = 1; guess <= 10; guess++) {
+      const wrong = String((Number(code) + guess) % 1_000_000).padStart(6, "0");
+      outcomes.push(await from(10 + guess, eve, wrong));
+    }
+    expect(outcomes.filter((outcome) => outcome === "invalid_link")).toHaveLength(6);
+    expect(outcomes.slice(6)).toEqual(Array(4).fill("rate_limited"));
+    expect(await from(50, bob, code)).toBe("rate_limited");
+    expect(await from(50, bob, link)).toBe("pending");
   });
 
   it("is bounded in number", async () => {

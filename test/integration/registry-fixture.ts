@@ -33,7 +33,7 @@ export async function startRegistry(options: Partial<RegistryOptions> = {}): Pro
   const nodeKey = options.nodeKey ?? (await createSigner("node"));
   const lines: LogLine[] = [];
   const log: RegistryOptions["log"] = (_level, event, fields) => void lines.push({ event, fields });
-  const generous = { pairingTriesPerMinute: 1000, pairingTriesTotalPerMinute: 1000 };
+  const generous = { pairingTriesPerMinute: 1000, pairingTriesTotalPerMinute: 1000, secretRequestsPerSecond: 1000 };
   const registry = createRegistry({
     port: 0,
     log,

@@ -1,6 +1,6 @@
 import { createHmac, createPublicKey, verify } from "node:crypto";
 
-import { createSigner, importSigner, openMemoryStores, peekStatement, type Signer, signStatement } from "@parley/core";
+import { createSigner, openMemoryStores, peekStatement, type Signer, signStatement } from "@parley/core";
 import {
   httpErrorSchema,
   jwksSchema,
@@ -10,10 +10,11 @@ import {
   statementTyp,
   toBase64url,
 } from "@parley/protocol";
-import { accessTable, type PrivateText } from "@parley/registry";
+import { accessTable } from "@parley/registry";
 import type { TestDevice, WireMesh } from "@parley/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
+import { KeptTokenKeys } from "./kept-token-keys.ts";
 import { MovedClock } from "./moved-clock.ts";
 import { type RunningRegistry, startRegistry } from "./registry-fixture.ts";
 
@@ -40,22 +41,7 @@ const clock = new HeldClock();
 const keyMs = 3_600_000;
 const hash = "ab".repeat(32);
 
-/** A private file, in memory. */
-class KeptText implements PrivateText {
-  text: string | undefined;
-  fails = false;
-
-  async read(): Promise<string | undefined> {
-    return this.text;
-  }
-
-  async write(text: string): Promise<void> {
-    if (this.fails) throw new Error("the disk is full");
-    this.text = text;
-  }
-}
-
-const kept = new KeptText();
+const kept = new KeptTokenKeys();
 const stores = openMemoryStores({ clock });
 let registry: RunningRegistry;
 let mesh: WireMesh;
@@ -84,18 +70,11 @@ async function get(as: string | undefined, path = "/v1/channels"): Promise<reado
   return [response.status, response.ok ? undefined : httpErrorSchema.parse(body).error.code];
 }
 
-/** The private halves of the node's token keys, oldest first: a thief's view. */
-async function tokenKeys(): Promise<readonly Signer[]> {
-  const { keys } = JSON.parse(kept.text ?? "") as { keys: { key: string }[] };
-  return Promise.all(keys.map(({ key }) => importSigner("token", key)));
-}
-
 const keySet = async () => jwksSchema.parse(await (await fetch(`${registry.origin}/.well-known/jwks.json`)).json());
 
 /** A token of ada's as the node would sign it, with some claims changed. */
 async function claims(change: Partial<Statement<"token">> = {}, signer?: Signer): Promise<string> {
-  const by = signer ?? (await tokenKeys()).at(-1);
-  if (by === undefined) throw new Error("there is no token key");
+  const by = signer ?? (await kept.newest());
   const now = Math.floor(clock.now() / 1000);
   const own = {
     iss: `parley:${mesh.mesh}`,
@@ -342,7 +321,7 @@ describe("the keys of session tokens", () => {
         [200, undefined],
       ]);
       // A thief of the retired key signs for nobody: not tokens that live on, and none at all once its last token is over.
-      const retired = (await tokenKeys()).find(({ id }) => id === kidOf(last));
+      const retired = (await kept.signers()).find(({ id }) => id === kidOf(last));
       const at = Math.floor(clock.now() / 1000);
       expect(await get(await claims({ exp: at + 299 }, retired))).toEqual([200, undefined]);
       expect(await get(await claims({ exp: at + 301 }, retired))).toEqual([401, "unauthenticated"]);

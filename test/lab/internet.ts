@@ -76,6 +76,12 @@ export class Internet implements AsyncDisposable {
     await Promise.all([one.router.sh(rules(one, other)), other.router.sh(rules(other, one))]);
   }
 
+  /** Keeps the registry from a host, both ways, without a word; links are not touched. `mend` ends it. */
+  async cutRegistry(host: Host): Promise<void> {
+    await host.router.sh(`nft add rule ip router cut iifname lan ip daddr ${registryAddress} drop
+       nft add rule ip router cut iifname wan ip saddr ${registryAddress} drop`);
+  }
+
   async mend(one: Host, other: Host): Promise<void> {
     await Promise.all([one, other].map(({ router }) => router.sh("nft flush chain ip router cut")));
   }

@@ -2,6 +2,7 @@
 import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
+import { Operator } from "@parley/client";
 import { Home } from "@parley/client/node";
 import { attachDevice, type AttachedDevice } from "@parley/sidecar";
 
@@ -67,6 +68,15 @@ export class LabMesh implements AsyncDisposable {
     return attachDevice(home.socketPath, { program: "lab" });
   }
 
+  /** What the operator may do, by the device that runs in the middle. */
+  async attachOperator(): Promise<{ readonly device: AttachedDevice; readonly operator: Operator }> {
+    const home = await Home.open(join(this.#folderOf(operatorName), ".parley"));
+    const device = await attachDevice(home.socketPath, { program: "lab" });
+    const { registry, identity } = await home.mesh();
+    const trust = async () => (await home.mesh()).trust;
+    return { device, operator: new Operator({ device, root: identity.root, trust, registry }) };
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     const ends = [...this.#terminals.values()].map((terminal) => terminal[Symbol.asyncDispose]());
     await Promise.all(ends);
@@ -96,6 +106,7 @@ export class LabMesh implements AsyncDisposable {
     const server = `${stunAddresses[0]}:3478`;
     const settings = [
       `host: ${registryAddress}`,
+      "plaintext: true",
       `port: ${registryPort}`,
       `stun-urls: stun:${server}`,
       `turn-urls: turn:${server}`,

@@ -3,6 +3,7 @@ import { type NatKind, natKinds } from "../../packages/cli/src/stun/nat-kind.ts"
 import type { CutResult } from "./cut-trial.ts";
 import type { Diagnosis } from "./host-doctor.ts";
 import type { PairResult } from "./pair-trial.ts";
+import type { RevocationResult, RevokedAtPeer } from "./revocation-trial.ts";
 
 /** What kinds are called where room is short. */
 const shortNames: Readonly<Record<NatKind, string>> = {
@@ -59,3 +60,12 @@ export const describeCut = (cut: CutResult): string =>
   `Cut of a busy direct link: through again after ${rounded(cut.throughMs)} by ${cut.throughPath ?? "nothing"}; ` +
   `back to direct ${rounded(cut.backMs)} after the end of the cut, longest gap ${rounded(cut.gapMs)}; ` +
   `${cut.handled} of ${cut.sent} messages handled, ${cut.wrong} out of order.`;
+
+export const describeRevocation = ({ acceptedMs, sessionMs, peers }: RevocationResult): string =>
+  `Revocation, from the operator's act: taken by the registry after ${rounded(acceptedMs)}, the session ended after ${rounded(sessionMs)}; ` +
+  `${peers.map(describeRevokedAt).join("; ")}.`;
+
+function describeRevokedAt({ name, path, withheld, knownMs, closedMs, lastHandledMs }: RevokedAtPeer): string {
+  const closed = path === "relay" ? "no link" : `link closed ${rounded(closedMs)}`;
+  return `${name} (${path}${withheld ? ", the registry's word kept from it" : ""}) knew ${rounded(knownMs)}, ${closed}, last message ${rounded(lastHandledMs)}`;
+}

@@ -1,8 +1,8 @@
 /**
  * `npm run lab`: a small Internet of network namespaces with a router of every kind, real agents behind each, coturn and a
- * registry between. Tries every ordered pair, asks doctor on every host, cuts a busy link, and compares with the committed
- * table. Options: `--pair full-sym` (one or more), `--no-cut`, `--untimed` (tells of what is
- * too slow and does not fail for it), `--json`, `--keep` (leaves everything running until Ctrl-C).
+ * registry between. Tries every ordered pair, asks doctor on every host, cuts a busy link, revokes a member that has links of
+ * every kind, and compares with the committed table. Options: `--pair full-sym` (one or more), `--no-cut`, `--revocation` (nothing
+ * else), `--untimed` (tells of what is too slow and does not fail for it), `--json`, `--keep` (leaves everything running until Ctrl-C).
  * Exit 1 when something is not as it has to be, 2 for wrong usage, 3 when this account may not make networks.
  */
 import { randomBytes } from "node:crypto";
@@ -20,11 +20,12 @@ import expectedPaths from "./expected-paths.json" with { type: "json" };
 import { type Diagnosis, diagnose } from "./host-doctor.ts";
 import { Internet } from "./internet.ts";
 import { LabMesh } from "./lab-mesh.ts";
-import { describeCut, describeDiagnosis, describePairs, kindNamed } from "./lab-report.ts";
+import { describeCut, describeDiagnosis, describePairs, describeRevocation, kindNamed } from "./lab-report.ts";
 import { overAll } from "./over-all.ts";
 import { type PairResult, tryPair } from "./pair-trial.ts";
+import { revocationKinds, type RevocationResult, tryRevocation } from "./revocation-trial.ts";
 import { TurnServer } from "./turn-server.ts";
-import { type ExpectedPaths, type Finding, judgeCut, judgeDiagnosis, judgePair } from "./verdicts.ts";
+import { type ExpectedPaths, type Finding, judgeCut, judgeDiagnosis, judgePair, judgeRevocation } from "./verdicts.ts";
 
 type Pair = readonly [from: NatKind, to: NatKind];
 const needs: readonly SystemProgramName[] = ["ip", "nft", "turnserver"];
@@ -54,6 +55,7 @@ const { values } = parseArgs({
   options: {
     pair: { type: "string", multiple: true },
     "no-cut": { type: "boolean" },
+    revocation: { type: "boolean" },
     untimed: { type: "boolean" },
     json: { type: "boolean" },
     keep: { type: "boolean" },
@@ -73,7 +75,8 @@ const say = (text: string): void => {
 
 const folder = await mkdtemp(join(tmpdir(), "parley-lab-"));
 try {
-  const kinds = chosen === undefined ? natKinds : natKinds.filter((kind) => chosen.flat().includes(kind));
+  const wanted = values.revocation === true ? revocationKinds : chosen?.flat();
+  const kinds = natKinds.filter((kind) => wanted === undefined || wanted.includes(kind));
   const pairs = chosen ?? natKinds.flatMap((from) => natKinds.map((to): Pair => [from, to]));
   await using internet = await Internet.start(rights, kinds);
   const secret = randomBytes(16).toString("hex");
@@ -81,7 +84,8 @@ try {
   say(`${internet.hosts.length} hosts behind routers of ${kinds.length} kinds, coturn between`);
   await using mesh = await LabMesh.start(internet, folder, secret);
   say("registry up, all members admitted, the agents of side b run");
-  const failures = await runLab(internet, mesh, pairs);
+  const failures =
+    values.revocation === true ? await runRevocation(internet, mesh) : await runLab(internet, mesh, pairs);
   for (const { text, isSlow } of failures) say(`${isSlow ? "SLOW " : "WRONG"}  ${text}`);
   if (failures.some(({ isSlow }) => !isSlow || values.untimed !== true)) process.exitCode = 1;
   if (values.keep === true) await keep(internet);
@@ -96,12 +100,16 @@ async function runLab(internet: Internet, mesh: LabMesh, pairs: readonly Pair[])
   if (values.json !== true) process.stdout.write(`\n${describePairs(results)}\n\n`);
   const cut = await cutOnce(internet, mesh);
   if (cut !== undefined) say(describeCut(cut));
+  const revocation = await revokeOnce(internet, mesh);
+  if (revocation !== undefined) say(describeRevocation(revocation));
   const failures = [
     ...internet.hosts.flatMap((host, index) => judgeDiagnosis(host, diagnoses[index] ?? unseen, expected)),
     ...results.flatMap((result) => judgePair(result, expected)),
     ...(cut === undefined ? [] : judgeCut(cut)),
+    ...(revocation === undefined ? [] : judgeRevocation(revocation)),
   ];
-  if (values.json === true) process.stdout.write(`${JSON.stringify({ diagnoses, pairs: results, cut, failures })}\n`);
+  if (values.json === true)
+    process.stdout.write(`${JSON.stringify({ diagnoses, pairs: results, cut, revocation, failures })}\n`);
   else say(`${results.length} pairs, ${diagnoses.length} hosts, ${failures.length} wrong`);
   return failures;
 }
@@ -152,6 +160,19 @@ async function cutOnce(internet: Internet, mesh: LabMesh): Promise<CutResult | u
     say(describeCut(cut));
     say(`again, ${textsOf(failures)}`);
   }
+}
+
+/** Comes last: whoever is revoked is of no use any more. */
+async function revokeOnce(internet: Internet, mesh: LabMesh): Promise<RevocationResult | undefined> {
+  return chosen === undefined ? tryRevocation(mesh, internet) : undefined;
+}
+
+async function runRevocation(internet: Internet, mesh: LabMesh): Promise<readonly Finding[]> {
+  const revocation = await tryRevocation(mesh, internet);
+  const failures = judgeRevocation(revocation);
+  if (values.json === true) process.stdout.write(`${JSON.stringify({ revocation, failures })}\n`);
+  else say(describeRevocation(revocation));
+  return failures;
 }
 
 async function keep(internet: Internet): Promise<void> {

@@ -3,6 +3,7 @@ import type { CutResult } from "./cut-trial.ts";
 import type { Diagnosis } from "./host-doctor.ts";
 import type { Host } from "./internet.ts";
 import type { PairResult } from "./pair-trial.ts";
+import type { RevocationResult } from "./revocation-trial.ts";
 
 /** Something that is not as it has to be. */
 export interface Finding {
@@ -25,6 +26,8 @@ const budgets = {
   throughMs: 2000,
   /** Between two messages handled while the link goes back to direct. */
   gapMs: 500,
+  /** From when the registry took the list until a revoked member is out, wherever there is a connection. */
+  revokedMs: 1000,
 } as const;
 
 export function judgePair(result: PairResult, expected: ExpectedPaths): readonly Finding[] {
@@ -73,5 +76,28 @@ export function judgeCut({ throughMs, backMs, gapMs, sent, handled, wrong: unord
     ...(handled === sent && unordered === 0
       ? []
       : [wrong(`cut: ${handled} of ${sent} handled, ${unordered} out of order`)]),
+  ];
+}
+
+/** Everything within a second: the session's end, and at each peer its knowing, the end of the link and of what is handled. */
+export function judgeRevocation({ acceptedMs, sessionMs, peers }: RevocationResult): readonly Finding[] {
+  const within = (what: string, ms: number | undefined): readonly Finding[] => {
+    if (ms === undefined) return [wrong(`revocation: ${what} never came`)];
+    return ms - acceptedMs < budgets.revokedMs
+      ? []
+      : [
+          slow(
+            `revocation: ${what} ${Math.round(ms - acceptedMs)} ms after the registry took it, budget ${budgets.revokedMs} ms`,
+          ),
+        ];
+  };
+  return [
+    ...within("the end of the session", sessionMs),
+    ...peers.flatMap(({ name, path, knownMs, closedMs, lastHandledMs, refuses }) => [
+      ...within(`the word to ${name}`, knownMs),
+      ...(path === "relay" ? [] : within(`the end of the link at ${name}`, closedMs)),
+      ...within(`the last message handled at ${name}`, lastHandledMs),
+      ...(refuses ? [] : [wrong(`revocation: ${name} does not refuse the revoked one`)]),
+    ]),
   ];
 }

@@ -19,12 +19,13 @@ const delivery = (seq: number, state: Delivery["state"], device?: string): Deliv
 
 const message = (seq: number, change: { readonly redelivered?: boolean } = {}): IncomingMessage => ({
   id: `${epoch}.${seq}`,
-  from: { member: "ada", name: "ada", device: "ada-0", kind: "agent", roles: [] },
+  from: { member: "ada", name: "ada", device: "ada-0", kind: "agent", roles: [], trust: "member", verified: false },
   text: `ada>bob#${seq}`,
   created: 0,
   path: "relay",
   class: "durable",
   redelivered: false,
+  hops: 0,
   attachments: [],
   request: false,
   secret: false,

@@ -3,7 +3,10 @@
  * each is kept by its device, so that nothing that called it is missed while it is off.
  */
 import type { ChannelView, DeviceApi, DeviceEvent, IncomingPost, LogLine } from "@parley/client";
+import type { Sender } from "@parley/client";
 import { textContent, toParleyError, type Via } from "@parley/protocol";
+
+import { neutralText } from "./guards/neutral.ts";
 
 /** A post that calls this agent: by its name, by a role that it has, or by a tag of its skills. */
 export interface Mention {
@@ -11,10 +14,17 @@ export interface Mention {
   readonly channel: string;
   readonly channelName: string;
   /** Who wrote it, verified. */
-  readonly from: { readonly member: string; readonly name: string; readonly device: string | undefined };
+  readonly from: Omit<Sender, "device"> & { readonly device: string | undefined };
   /** Set where `from` is an edge of the mesh, such as the plain door, that speaks for somebody else. */
   readonly via: Via | undefined;
+  /** Control and invisible characters are visible in it, unless the manifest says `raw`. */
   readonly text: string;
+  /** As its author signed it. */
+  readonly raw: string;
+  /** It names this agent; otherwise it calls all with a role or a tag. */
+  readonly byName: boolean;
+  /** How many messages of agents led to this one, by its author's word. */
+  readonly hops: number;
   readonly post: IncomingPost;
   /** The handler may have had it before. */
   readonly redelivered: boolean;
@@ -26,6 +36,8 @@ export interface AgentChannelsOptions {
   readonly wanted: readonly string[];
   /** Posts of a channel come one after the other. One that it throws on comes again, five times at most. */
   readonly onMention: ((mention: Mention) => void | Promise<void>) | undefined;
+  /** Whether control and invisible characters are made visible in what is handed out. */
+  readonly neutral: boolean;
   readonly log: LogLine;
 }
 
@@ -112,16 +124,27 @@ export class AgentChannels {
     }
   }
 
+  /** Whoever comes through an edge is what the edge knows of it, however far one goes with the edge. */
+  async #standingOf(member: string, via: Via | undefined): Promise<Omit<Sender, "member" | "name" | "device">> {
+    const { kind, roles, trust, verified } = await this.#options.device.guards.standingOf(member);
+    return via === undefined ? { kind, roles, trust, verified } : { kind, roles: [], trust: "edge", verified: false };
+  }
+
   async #follow({ channel }: ChannelView, onMention: (mention: Mention) => void | Promise<void>): Promise<void> {
-    const leave = await this.#options.device.conversations.subscribe(
+    const { neutral, device } = this.#options;
+    const own = device.member;
+    const leave = await device.conversations.subscribe(
       `#${channel}`,
       async (post) => {
         const { message, channelName, redelivered } = post;
-        const text = textContent(message.content)?.text;
-        if (message.mentioned !== true || text === undefined) return;
+        const said = textContent(message.content);
+        if (message.mentioned !== true || said === undefined || said.notice !== undefined) return;
         const { author: member, name, device, via } = message;
-        const from = { member, name, device };
-        await onMention({ channel: `#${channel}`, channelName, from, via, text, post, redelivered });
+        const from = { member, name, device, ...(await this.#standingOf(member, via)) };
+        const byName = said.mentions?.some((each) => "member" in each && each.member === own) === true;
+        const { text: raw, hops = 0 } = said;
+        const text = neutral ? neutralText(raw) : raw;
+        await onMention({ channel: `#${channel}`, channelName, from, via, text, raw, byName, hops, post, redelivered });
       },
       { name: place },
     );

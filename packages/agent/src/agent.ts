@@ -16,8 +16,14 @@ import type { AnySkill } from "./skill.ts";
 /** Marks an agent across copies of this package. */
 const brand = Symbol.for("parley.agent");
 
-/** Handles a direct message. What it throws is logged by code, and the message counts as handled. */
-export type MessageHandler = (message: IncomingMessage, mesh: Mesh) => void | Promise<void>;
+/** A direct message as an agent's program gets it: whom it is from, and how far to go with that one, stands beside the text. */
+export interface AgentMessage extends IncomingMessage {
+  /** The text as it came; in `text` control and invisible characters are visible, unless the manifest says `raw`. */
+  readonly raw: string;
+}
+
+/** Handles a direct message. What it throws is logged by code, and the message becomes a dead letter. */
+export type MessageHandler = (message: AgentMessage, mesh: Mesh) => void | Promise<void>;
 
 /**
  * Handles a post that calls this agent, in a channel that it is in; those of one channel one after the other. One that it throws on comes

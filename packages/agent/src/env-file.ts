@@ -1,5 +1,5 @@
 import { readFile, stat } from "node:fs/promises";
-import { basename } from "node:path";
+import { basename, join } from "node:path";
 import { parseEnv } from "node:util";
 
 import { ParleyError } from "@parley/protocol";
@@ -40,4 +40,12 @@ export function requireVariables(names: readonly string[], env: Environment): vo
     message: `${missing.join(", ")} ${missing.length === 1 ? "is" : "are"} not set; put ${missing.length === 1 ? "it" : "them"} in .env beside agent.yaml.`,
     data: { missing },
   });
+}
+
+/** What to tell whoever runs an agent whose `.env` others can read; undefined where there is nothing to tell. */
+export async function envFileWarning(folder: string): Promise<string | undefined> {
+  const path = join(folder, ".env");
+  const info = await stat(path).catch(() => undefined);
+  if (process.platform === "win32" || info === undefined || (info.mode & 0o077) === 0) return undefined;
+  return `Others can read ${path}, where an agent's secrets are; run \`chmod 600 ${path}\`.`;
 }

@@ -5,6 +5,7 @@
 export {
   type Agent,
   type AgentDefinition,
+  type AgentMessage,
   agentOf,
   createAgent,
   loadAgent,
@@ -14,17 +15,19 @@ export {
 export { cardOf, type CardOwner } from "./agent-card.ts";
 export { type Mention } from "./agent-channels.ts";
 export { call, callAny } from "./call.ts";
-export { type Environment, loadEnvFile, maxEnvFileBytes } from "./env-file.ts";
+export { type Environment, envFileWarning, loadEnvFile, maxEnvFileBytes } from "./env-file.ts";
+export { neutralText, neutralValue } from "./guards/neutral.ts";
 export { initAgent, type InitAgentOptions, type InitAgentResult } from "./init-agent.ts";
 export { createLog, type LogLevel, type LogOptions } from "./log.ts";
 export { loadManifest, type Manifest, maxManifestBytes } from "./manifest.ts";
-export { type ManifestProblem, type ManifestResult, readManifest } from "./manifest-reader.ts";
+export { type ManifestResult, readManifest } from "./manifest-reader.ts";
 export { type ManifestContent, type ManifestInput } from "./manifest-schema.ts";
 export {
   type AgentQuery,
   type AgentSummary,
   type BroadcastState,
   type CallOptions,
+  type Cause,
   createMesh,
   type Delegation,
   type DelegationResult,
@@ -46,5 +49,6 @@ export {
   type SkillOutput,
 } from "./skill.ts";
 export { type SkillArtifact, type SkillContext } from "./skill-context.ts";
+export { readYaml, type YamlForm, type YamlPlace, type YamlProblem, type YamlResult } from "./yaml-form.ts";
 /** For authors: the error that reaches a caller with its code and words. */
 export { type ErrorCode, ParleyError } from "@parley/protocol";

@@ -70,6 +70,30 @@ const links = z.strictObject({
     .optional(),
 });
 
+const perMinute = (count: number) => z.int().min(1).max(1_000_000).default(count);
+
+const guards = z.strictObject({
+  /** Messages and calls of agents that may have led to one that this agent takes or sends. */
+  hops: z.int().min(1).max(limits.hops).default(8),
+  /** A minute, and at once after a pause: what is more waits, and calls are refused. */
+  perMinute: z
+    .strictObject({
+      /** Messages of one member, and calls of it. */
+      sender: perMinute(6_000),
+      /** Mentions in one channel. */
+      channel: perMinute(6_000),
+      /** All of these together. */
+      total: perMinute(30_000),
+    })
+    .prefault({}),
+  /** Whether conversations of agents that go round in circles are stopped. */
+  loops: z.boolean().default(true),
+  /** Minutes of silence after which a stopped conversation goes on by itself. */
+  quietMinutes: z.number().min(0.01).max(10_080).default(15),
+  /** `neutral` makes control and invisible characters visible in what the program is handed; `raw` leaves them. */
+  text: z.enum(["neutral", "raw"]).default("neutral"),
+});
+
 /**
  * agent.yaml. Closed: an unknown key is an error. Times are in seconds, because people write them; in code they are
  * milliseconds.
@@ -90,6 +114,13 @@ export const manifestSchema = z.strictObject({
   /** Skills that a person has to say yes to, besides what the skills themselves and the policy of the mesh ask for. */
   approvals: z.record(skillId, approval).default({}),
   links: links.prefault({}),
+  guards: guards.prefault({}),
+  /** What may reach the program, unless `parley attention set` says otherwise. */
+  attention: z.enum(["open", "mentions", "do-not-disturb"]).default("open"),
+  /** Asks the registry for the floor before it answers a post that calls many, so that one agent does. */
+  floor: z.boolean().default(true),
+  /** Replaces what looks like a secret in what leaves the agent. */
+  redact: z.boolean().default(false),
 });
 
 /** What agent.yaml says, with its defaults filled in. */

@@ -30,8 +30,13 @@ export interface MeshChannel extends Pick<
 /** One for each device, as long as that is there: it looks whether the device stopped. */
 const talks = new WeakMap<DeviceApi, Talk>();
 
-/** `until` ends every loop and gives up what was not accepted yet. */
-export function channelOf(device: DeviceApi, name: string, until?: AbortSignal): MeshChannel {
+/** `until` ends every loop and gives up what was not accepted yet; `hops` says how far a post is from what began it, and may throw. */
+export function channelOf(
+  device: DeviceApi,
+  name: string,
+  until?: AbortSignal,
+  hops: () => number = () => 0,
+): MeshChannel {
   const channel = talkOn(device).channel(name);
   return {
     name: channel.name,
@@ -46,7 +51,7 @@ export function channelOf(device: DeviceApi, name: string, until?: AbortSignal):
     post: async (text, { signal, ...draft } = {}) => {
       const how = either(signal, until);
       if (how.signal?.aborted === true) throw new ParleyError("canceled");
-      return channel.post({ ...draft, text }, how);
+      return channel.post({ ...draft, text }, { ...how, hops: hops() });
     },
     subscribe: ({ signal, ...options } = {}) => channel.subscribe({ ...options, ...either(signal, until) }),
   };

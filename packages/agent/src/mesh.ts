@@ -1,5 +1,6 @@
 import type {
   AllowedPaths,
+  DelegationTerms,
   Delivery,
   DeviceApi,
   MemberView,
@@ -8,7 +9,7 @@ import type {
   TaskEvent,
   TaskRun,
 } from "@parley/client";
-import { type ErrorCode, limits, ParleyError, type Path, toParleyError } from "@parley/protocol";
+import { type CallStep, type ErrorCode, limits, ParleyError, type Path, toParleyError } from "@parley/protocol";
 
 import { knownWithin } from "./delivery-wait.ts";
 import { channelOf, type MeshChannel } from "./mesh-channel.ts";
@@ -45,6 +46,10 @@ export interface Delegation<Of extends AnySkill = AnySkill> {
   readonly timeLimitMs?: number;
   readonly paths?: AllowedPaths;
   readonly signal?: AbortSignal;
+  /** Calls in the name of whoever the task at hand is done for, by the mandate that came with it. Throws `bad_delegation` without one. */
+  readonly onBehalf?: boolean;
+  /** Lets the other agent call these skills in turn, in the same name as this call. */
+  readonly mandate?: DelegationTerms;
   /** Each progress note of the other agent. */
   readonly onProgress?: (text: string) => void | Promise<void>;
 }
@@ -96,6 +101,16 @@ export interface Mesh {
   ): Promise<readonly BroadcastState[]>;
   /** A channel by `#name`, name or `#<id>`: post, read back, follow. Nobody is asked before something is done with it. */
   channel(name: string): MeshChannel;
+  /** Makes something that calls these skills under a key of its own, in this agent's name; others see it beside the agent. */
+  subAgent(label: string, terms: DelegationTerms): Promise<AgentsSubAgent>;
+}
+
+/** A part of an agent that acts by a delegation of it. */
+interface AgentsSubAgent extends Pick<Mesh, "delegate"> {
+  readonly id: string;
+  readonly label: string;
+  /** Takes its delegation back: what others do for it ends within a second. */
+  end(): Promise<void>;
 }
 
 export interface MeshOptions {
@@ -103,6 +118,32 @@ export interface MeshOptions {
   readonly signal?: AbortSignal;
   /** Milliseconds since 1970 by which delegations have to be done. */
   readonly deadline?: number;
+  /** Delegations that came with the task. */
+  readonly mandate?: readonly string[] | undefined;
+  /** What it is done for: everything sent and asked carries one hop more. */
+  readonly cause?: Cause;
+}
+
+/** What came, and made the program do what it does. */
+export interface Cause {
+  readonly hops: number;
+  /** The skills at work, this one the last. */
+  readonly through: readonly CallStep[];
+  /** Hops that this agent sends at most. */
+  readonly mostHops: number;
+  /** Names and ids of the conversation in which it came. What is said there is an answer and no hop more. */
+  readonly conversation?: readonly string[];
+}
+
+/** Hops of what is done for this, said to somebody if so. Throws `too_many_hops`. */
+function nextHops(cause: Cause | undefined, to?: string): number {
+  if (cause === undefined) return 0;
+  const isAnswer = to !== undefined && cause.conversation?.includes(to.replace(/^[@#]/, "")) === true;
+  const hops = isAnswer ? cause.hops : cause.hops + 1;
+  if (hops <= cause.mostHops) return hops;
+  throw new ParleyError("too_many_hops", {
+    message: `${hops} messages or calls of agents led to this one; this agent sends no more than ${cause.mostHops}.`,
+  });
 }
 
 /** Default of `waitMs`. */
@@ -112,7 +153,8 @@ const broadcastAtOnce = 32;
 
 /** Wraps a device. `options` tie what is done through it to a task. */
 export function createMesh(device: DeviceApi, options: MeshOptions = {}): Mesh {
-  const delegate = (delegation: Delegation): Promise<DelegationResult> => runDelegation(device, delegation, options);
+  const delegate = (delegation: Delegation): Promise<DelegationResult> =>
+    runDelegation((to, request) => device.delegate(to, request), delegation, options);
   return {
     listAgents: async (query = {}) =>
       (await everyMember(device, { ...query, kind: "agent" })).map((member) => summarise(member, device)),
@@ -125,12 +167,22 @@ export function createMesh(device: DeviceApi, options: MeshOptions = {}): Mesh {
       return output;
     },
     send: async (to, text, { waitMs = settleMs, ...sendOptions } = {}) => {
-      const sent = await device.send(to, text, sendOptions);
+      const sent = await device.send(to, text, { ...sendOptions, hops: nextHops(options.cause, to) });
       await knownWithin(device, [sent], waitMs);
       return sent.state();
     },
-    broadcast: (text, { waitMs = settleMs, kind } = {}) => broadcast(device, text, waitMs, kind),
-    channel: (name) => channelOf(device, name, options.signal),
+    broadcast: (text, { waitMs = settleMs, kind } = {}) => broadcast(device, text, waitMs, kind, options.cause),
+    channel: (name) => channelOf(device, name, options.signal, () => nextHops(options.cause, name)),
+    subAgent: async (label, terms) => {
+      const sub = await device.delegations.subAgent(label, terms);
+      return {
+        id: sub.id,
+        label,
+        delegate: (delegation: Delegation): Promise<DelegationResult> =>
+          runDelegation((to, request) => sub.delegate(to, request), delegation, options),
+        end: () => sub.end(),
+      };
+    },
   };
 }
 
@@ -174,17 +226,21 @@ async function findHolder(device: DeviceApi, skill: string): Promise<AgentSummar
 }
 
 async function runDelegation(
-  device: DeviceApi,
+  through: DeviceApi["delegate"],
   delegation: Delegation,
   options: MeshOptions,
 ): Promise<DelegationResult> {
-  const { to, onProgress, signal, timeLimitMs, ...rest } = delegation;
+  const { to, onProgress, signal, timeLimitMs, onBehalf = false, ...rest } = delegation;
+  if (onBehalf && options.mandate === undefined)
+    throw new ParleyError("bad_delegation", { message: "The task came without a mandate to act for anybody." });
   const left = options.deadline === undefined ? undefined : Math.max(1, options.deadline - Date.now());
   const limit = timeLimitMs === undefined || left === undefined ? (timeLimitMs ?? left) : Math.min(timeLimitMs, left);
   const signals = [signal, options.signal].filter((each) => each !== undefined);
   const either = signals.length > 1 ? AbortSignal.any(signals) : signals[0];
-  const run = await device.delegate(to, {
+  const run = await through(to, {
     ...rest,
+    ...(onBehalf && options.mandate !== undefined ? { chain: options.mandate } : {}),
+    ...(options.cause === undefined ? {} : { hops: nextHops(options.cause), through: options.cause.through }),
     ...(limit === undefined ? {} : { timeLimitMs: Math.min(limit, limits.taskMs) }),
     ...(either === undefined ? {} : { signal: either }),
   });
@@ -224,7 +280,9 @@ async function broadcast(
   text: string,
   waitMs: number,
   kind: "agent" | "person" | undefined,
+  cause: Cause | undefined,
 ): Promise<readonly BroadcastState[]> {
+  const hops = nextHops(cause);
   const everyone = await everyMember(device, kind === undefined ? {} : { kind });
   const others = everyone.filter(({ member }) => member !== device.member);
   const accepted = new Map<string, Sent>();
@@ -233,7 +291,7 @@ async function broadcast(
   const work = async (): Promise<void> => {
     for (let view = waiting.shift(); view !== undefined; view = waiting.shift()) {
       try {
-        accepted.set(view.member, await device.send(view.member, text));
+        accepted.set(view.member, await device.send(view.member, text, { hops }));
       } catch (thrown) {
         const { code, message } = toParleyError(thrown);
         refused.set(view.member, { code, message });

@@ -1,18 +1,23 @@
-import type { DeviceApi, IncomingMessage, IncomingTask, LogLine } from "@parley/client";
+import type { DeviceApi, IncomingMessage, IncomingTask, LogLine, Sender } from "@parley/client";
 import { type Clock, systemClock } from "@parley/core";
 import {
   type AgentCard,
   type ApprovalNeed,
+  type CallStep,
   isParleyError,
   type Part,
   ParleyError,
+  textContent,
   toParleyError,
 } from "@parley/protocol";
 
 import { cardOf } from "./agent-card.ts";
 import { AgentChannels, type Mention } from "./agent-channels.ts";
 import type { Agent } from "./agent.ts";
-import { createMesh } from "./mesh.ts";
+import { AgentGuards, type GuardedMention } from "./guards/agent-guards.ts";
+import { withFloor } from "./guards/floor.ts";
+import { neutralText, neutralValue } from "./guards/neutral.ts";
+import { type Cause, createMesh } from "./mesh.ts";
 import { checkInput, checkOutput } from "./skill-check.ts";
 import type { SkillArtifact, SkillContext } from "./skill-context.ts";
 import type { AnySkill } from "./skill.ts";
@@ -46,16 +51,20 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
     log("warn", "agent.name-differs", { manifest: agent.manifest.name, admitted: device.name });
   }
   const runtime = new AgentRuntime(options);
+  await runtime.guards.begin();
   device.serve(
     (task) => runtime.work(task),
-    ({ skill }) => runtime.admit(skill),
+    (task) => runtime.admit(task),
   );
-  const leave = device.onMessage((message) => runtime.receive(message));
+  const leave = device.onMessage((message) => runtime.receive(message), {
+    ready: (from) => runtime.guards.ready(from),
+  });
   await publish(card, options);
   const channels = new AgentChannels({
     device,
     wanted: agent.manifest.channels,
     onMention: agent.onMention && ((mention) => runtime.called(mention)),
+    neutral: agent.manifest.guards.text === "neutral",
     log,
   });
   await channels.begin();
@@ -69,6 +78,8 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
       channels.stop();
       return (stopping ??= runtime.stop().then((ended) => {
         leave();
+        // After nobody reads any more: what waits for a guard stays in the inbox.
+        runtime.guards.stop();
         log("info", "agent.stopped", { ended });
       }));
     },
@@ -91,12 +102,15 @@ class AgentRuntime {
   readonly #clock: Clock;
   readonly #skills: ReadonlyMap<string, AnySkill>;
   readonly #slots: TaskSlots;
+  readonly guards: AgentGuards;
 
   constructor(options: RunAgentOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#skills = new Map(options.agent.skills.map((skill) => [skill.id, skill]));
     this.#slots = new TaskSlots(this.#clock, options.agent.manifest.limits.concurrentTasks);
+    const { device, agent, log } = options;
+    this.guards = new AgentGuards({ device, manifest: agent.manifest, clock: this.#clock, log });
   }
 
   get tasks(): number {
@@ -104,11 +118,20 @@ class AgentRuntime {
   }
 
   /** Refuses a task before it starts, or says what a person has to allow first. */
-  admit(id: string): ApprovalNeed | undefined {
-    const { approval } = this.#skillOf(id);
+  admit({
+    skill,
+    from,
+    hops,
+  }: {
+    readonly skill: string;
+    readonly from: Sender;
+    readonly hops: number;
+  }): ApprovalNeed | undefined {
+    const { approval } = this.#skillOf(skill);
+    this.guards.checkCall({ from, hops });
     this.#slots.check();
     const { approvals } = this.#options.agent.manifest;
-    const ruled = Object.hasOwn(approvals, id) ? approvals[id] : undefined;
+    const ruled = Object.hasOwn(approvals, skill) ? approvals[skill] : undefined;
     if (ruled === undefined) return approval;
     const { quorum, within: withinMs } = ruled;
     return strictest(approval, {
@@ -150,8 +173,13 @@ class AgentRuntime {
     const { agent, device, log } = this.#options;
     const facts = { id: message.id, from: message.from.name, path: message.path, characters: message.text.length };
     log("info", "message.received", message.redelivered ? { ...facts, redelivered: true } : facts);
+    if (!(await this.#takes(message, facts))) return;
+    const { text: raw } = message;
+    const text = this.#neutral ? neutralText(raw) : raw;
+    const { member, name } = message.from;
+    const cause = { ...this.#causeOf(message.hops), conversation: [member, name] };
     try {
-      await agent.onMessage?.(message, createMesh(device));
+      await agent.onMessage?.({ ...message, text, raw }, createMesh(device, { cause }));
     } catch (thrown) {
       log("error", "message.handler-threw", { ...facts, error: stackOf(thrown) });
       // It becomes a dead letter, which can be handed out again.
@@ -159,13 +187,32 @@ class AgentRuntime {
     }
   }
 
+  /** Whether a message is for the program. Throws with what it becomes a dead letter for. */
+  async #takes(message: IncomingMessage, facts: Readonly<Record<string, unknown>>): Promise<boolean> {
+    try {
+      return await this.guards.takes(message);
+    } catch (error) {
+      this.#options.log("warn", "message.left", { ...facts, code: toParleyError(error).code });
+      throw error;
+    }
+  }
+
   async called(mention: Mention): Promise<void> {
+    const { device, log, agent } = this.#options;
+    const { channel, byName, post } = mention;
+    if (!(await this.guards.takesMention(guarded(mention)))) return;
+    if (byName || !agent.manifest.floor) return this.#answer(mention);
+    await withFloor({ device, log }, { channel: channel.slice(1), post: post.message.id }, () => this.#answer(mention));
+  }
+
+  async #answer(mention: Mention): Promise<void> {
     const { agent, device, log } = this.#options;
     const { channelName: channel, from, text, post, redelivered } = mention;
     const facts = { id: post.message.id, channel, from: from.name, characters: text.length };
     log("info", "mention.received", redelivered ? { ...facts, redelivered } : facts);
+    const cause = { ...this.#causeOf(mention.hops), conversation: [mention.channel.slice(1), channel] };
     try {
-      await agent.onMention?.(mention, createMesh(device));
+      await agent.onMention?.(mention, createMesh(device, { cause }));
     } catch (thrown) {
       log("error", "mention.handler-threw", { ...facts, error: stackOf(thrown) });
       throw thrown;
@@ -173,7 +220,8 @@ class AgentRuntime {
   }
 
   async #run(skill: AnySkill, task: IncomingTask, signal: AbortSignal): Promise<unknown> {
-    const input = await checkInput(skill, inputOf(task));
+    const given = inputOf(task);
+    const input = await checkInput(skill, this.#neutral ? neutralValue(given) : given);
     // Its schema has just made it what `run` takes.
     const output = await skill.run(input as never, this.#contextOf(task, signal));
     return checkOutput(skill, output);
@@ -187,6 +235,9 @@ class AgentRuntime {
       signal,
       deadline,
       from: task.from,
+      actsFor: task.actsFor,
+      hops: task.hops,
+      raw: { input: task.input, text: task.text },
       idempotencyKey: task.id,
       instructions: agent.instructions,
       progress: async (text) => {
@@ -197,6 +248,7 @@ class AgentRuntime {
         const artifactId = artifact.artifactId ?? `part-${++artifacts}`;
         await task.artifact({ artifactId, ...describe(artifact), parts: partsOf(artifact) }, options);
       },
+      usage: (used) => device.reportUsage(used),
       ask: async (question, { of, withinMs } = {}) => {
         const member = of === undefined ? undefined : (await device.memberOf(of)).member;
         return task.ask(question, {
@@ -205,8 +257,21 @@ class AgentRuntime {
         });
       },
       log: (level, event, fields) => log(level, event, { skill: task.skill, task: task.id, ...fields }),
-      mesh: createMesh(device, { signal, deadline }),
+      mesh: createMesh(device, {
+        signal,
+        deadline,
+        mandate: task.mandate,
+        cause: this.#causeOf(task.hops, [...task.through, { member: device.member, skill: task.skill }]),
+      }),
     };
+  }
+
+  get #neutral(): boolean {
+    return this.#options.agent.manifest.guards.text === "neutral";
+  }
+
+  #causeOf(hops: number, through: readonly CallStep[] = []): Cause {
+    return { hops, through, mostHops: this.#options.agent.manifest.guards.hops };
   }
 
   #skillOf(id: string): AnySkill {
@@ -223,6 +288,14 @@ function strictest(one: ApprovalNeed | undefined, other: ApprovalNeed): Approval
     quorum: Math.max(one?.quorum ?? 1, other.quorum ?? 1),
     ...(withinMs === Infinity ? {} : { withinMs }),
   };
+}
+
+/** A post that calls the agent, as guards look at it. */
+function guarded({ channel, channelName, post, via, hops, byName }: Mention): GuardedMention {
+  const { id, author, content } = post.message;
+  const client = via && { id: `${author}/${via.id}`, name: via.name, edge: via.edge, standing: via.standing };
+  const thread = textContent(content)?.thread;
+  return { id, conversation: channel, name: `#${channelName}`, thread, author, byName, hops, client };
 }
 
 /** A skill's input: the data of the message, else its words, else an empty object. */

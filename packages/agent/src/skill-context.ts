@@ -1,4 +1,4 @@
-import type { LogLine, Sender } from "@parley/client";
+import type { LogLine, Principal, SelfReport, Sender } from "@parley/client";
 import type { Part } from "@parley/protocol";
 
 import type { Mesh } from "./mesh.ts";
@@ -23,6 +23,12 @@ export interface SkillContext {
   readonly deadline: number;
   /** Who asks, verified: structure beside the text, never part of it. */
   readonly from: Sender;
+  /** For whom the caller acts, by delegations that this agent checked; undefined when it asks for itself. */
+  readonly actsFor: Principal | undefined;
+  /** How many messages or calls of agents led to this call, by the caller's word. */
+  readonly hops: number;
+  /** What the caller sent, as it came: in the input control and invisible characters are visible, unless the manifest says `raw`. */
+  readonly raw: { readonly input: unknown; readonly text: string };
   /** The task's id: the same when a task is handed out again after a crash. */
   readonly idempotencyKey: string;
   /** Tells the caller how far the work is. Resolves when there is room for more: a slow caller slows the skill. */
@@ -32,6 +38,11 @@ export interface SkillContext {
     artifact: SkillArtifact,
     options?: { readonly append?: boolean; readonly lastChunk?: boolean },
   ) => Promise<void>;
+  /**
+   * Says what a model that the skill asked has cost: tokens, and money in millionths of the mesh's unit. Counted against this agent's
+   * budget and shown as self-reported.
+   */
+  readonly usage: (used: SelfReport) => Promise<void>;
   /**
    * Asks the caller something in the middle of the task, or with `of` (`"@name"`) a person, and waits for the words that answer: an
    * hour, unless `withinMs` says another. The time limit does not run meanwhile. Rejects with `approval_expired`, or as `signal` does.

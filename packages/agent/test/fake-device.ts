@@ -1,4 +1,5 @@
 import type {
+  ConversationApi,
   DelegateRequest,
   Delivery,
   DeviceApi,
@@ -16,12 +17,16 @@ import type {
 } from "@parley/client";
 import { type AgentCard, type Artifact, ParleyError, toParleyError } from "@parley/protocol";
 
+import { FakeGuards } from "../../testkit/src/fake-guards.ts";
+
 const caller: Sender = {
   member: "m-caller",
   name: "caller",
   device: "d-caller",
   kind: "agent",
   roles: ["member"],
+  trust: "member",
+  verified: false,
 };
 
 /** What a fake task shows from outside. */
@@ -41,6 +46,12 @@ export class FakeDevice implements Fake {
   readonly name: string;
   readonly mesh = "mesh";
   readonly state = "connected";
+  readonly delegations: DeviceApi["delegations"] = {
+    give: async () => [],
+    list: async () => [],
+    withdraw: async () => undefined,
+    subAgent: () => Promise.reject(new ParleyError("unsupported_operation")),
+  };
   readonly approvals: DeviceApi["approvals"] = {
     list: async () => [],
     answer: async () => undefined,
@@ -50,6 +61,7 @@ export class FakeDevice implements Fake {
   };
   readonly sent: { to: string; text: string }[] = [];
   readonly delegated: { to: string | undefined; request: DelegateRequest }[] = [];
+  readonly guards = new FakeGuards();
   members: MemberView[] = [];
   card: AgentCard | undefined;
   /** Answers to `delegate`. */
@@ -125,8 +137,10 @@ export class FakeDevice implements Fake {
     };
   }
 
-  get conversations(): never {
-    throw new ParleyError("unsupported_operation");
+  /** Nothing was said before. */
+  get conversations(): ConversationApi {
+    const archive: Pick<ConversationApi, "messages"> = { messages: async () => ({ messages: [], more: false }) };
+    return archive as ConversationApi;
   }
 
   async attach(): Promise<never> {
@@ -200,11 +214,16 @@ export class FakeDevice implements Fake {
     this.#admission = admit;
   }
 
+  rotateRoot(): Promise<never> {
+    throw new ParleyError("unsupported_operation");
+  }
+
   async publishCard(card: AgentCard): Promise<void> {
     this.card = card;
   }
 
   async setAvailability(): Promise<void> {}
+  async reportUsage(): Promise<void> {}
 
   /** Hands a direct message to the agent. */
   async receive(text: string): Promise<void> {
@@ -217,6 +236,7 @@ export class FakeDevice implements Fake {
       path: "relay",
       class: "durable",
       redelivered: false,
+      hops: 0,
       request: false,
       secret: false,
     };
@@ -225,7 +245,7 @@ export class FakeDevice implements Fake {
 
   /** Gives the agent a task, as the client's library would after it has come in. */
   async give(skill: string, input: unknown, text = "", deadline = Date.now() + 60_000): Promise<FakeTask> {
-    await this.#admission?.({ skill, input, from: caller });
+    await this.#admission?.({ skill, input, from: caller, hops: 0 });
     const controller = new AbortController();
     const progress: string[] = [];
     const artifacts: Artifact[] = [];
@@ -237,6 +257,10 @@ export class FakeDevice implements Fake {
       input,
       text,
       from: caller,
+      actsFor: undefined,
+      mandate: undefined,
+      hops: 0,
+      through: [],
       path: "direct",
       signal: controller.signal,
       deadline,

@@ -17,6 +17,16 @@ describe("a good agent.yaml", () => {
         env: [],
         limits: { concurrentTasks: 8, taskSeconds: 300, drainSeconds: 10 },
         links: {},
+        guards: {
+          hops: 8,
+          perMinute: { sender: 6000, channel: 6000, total: 30_000 },
+          loops: true,
+          quietMinutes: 15,
+          text: "neutral",
+        },
+        attention: "open",
+        floor: true,
+        redact: false,
       },
     });
   });
@@ -34,6 +44,10 @@ describe("a good agent.yaml", () => {
       "env: [LIBRARY_DIR, _X]",
       "limits: { concurrentTasks: 1, taskSeconds: 3600, drainSeconds: 0 }",
       "links: { policy: relay, bindAddress: 127.0.0.1, portRange: [5000, 5100] }",
+      "guards: { hops: 16, perMinute: { sender: 1, channel: 2, total: 3 }, loops: false, quietMinutes: 0.5, text: raw }",
+      "attention: mentions",
+      "floor: false",
+      "redact: true",
     ].join("\n");
     expect(readManifest(text)).toMatchObject({
       ok: true,

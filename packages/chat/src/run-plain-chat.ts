@@ -172,12 +172,31 @@ function tell(event: DeviceEvent, model: ChatModel, { interactive }: PlainChatOp
     case "approval-closed":
       print(`· ${shortRequest(event.request)}: ${event.state}`);
       return;
+    case "pairing-pending":
+      print(`! @${visible(event.name)} asks to join: parley member list --pending`);
+      return;
+    case "operators-proposed":
+      print("! another set of operators is proposed: parley operator proposals");
+      return;
+    case "restricted":
+      print(restrictionLine(event.restriction));
+      return;
     case "gap":
     case "channel-gap":
       print("! messages are missing here; parley chat shows where and why");
       return;
+    case "audit":
+      print(`! audit log of the registry: ${visible(event.message)} See parley audit verify`);
+      return;
     default:
   }
+}
+
+function restrictionLine(restriction: (DeviceEvent & { type: "restricted" })["restriction"]): string {
+  if (restriction === undefined) return "· nothing holds you back any more";
+  const { kind, until, reason } = restriction;
+  const end = until === undefined ? "" : ` until ${new Date(until).toLocaleTimeString("en-GB")}`;
+  return `! an operator has you ${kind}${end}${reason === undefined ? "" : ` (${visible(reason)})`}`;
 }
 
 const where = ({ state }: ChatModel, { conversation }: ArchivedMessage): string => {

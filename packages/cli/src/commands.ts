@@ -1,7 +1,11 @@
+import { admissionCommands } from "./admission-commands.ts";
+import { scopeOptions } from "./admission-options.ts";
 /** Every command of `parley`, once. */
 import { approvalCommands } from "./approval-commands.ts";
+import { authorityCommands } from "./authority-commands.ts";
 import type { CommandRow } from "./command.ts";
 import { conversationCommands } from "./conversation-commands.ts";
+import { guardCommands } from "./guard-commands.ts";
 
 /** Settings of every command that may make links. */
 const linkSettings = ["link-address", "link-ports", "link-interfaces", "link-policy", "ice-servers"] as const;
@@ -15,8 +19,17 @@ const doorSettings = [
   "chat-rate",
   "chat-burst",
   "chat-origin",
+] as const;
+
+/** Settings of who may connect to `up`, and how. */
+const transportSettings = [
   "tls-cert",
   "tls-key",
+  "plaintext",
+  "trusted-proxies",
+  "proxy-header",
+  "web-origin",
+  "connections-per-address",
 ] as const;
 
 /** What names one message. */
@@ -37,9 +50,16 @@ export const commandTable: readonly CommandRow[] = [
       "blob-quota",
       "blob-total",
       ...doorSettings,
+      ...transportSettings,
       "log",
     ],
-    examples: ["parley up", "parley up --port 9000 --data ./registry", "parley up --chat-port 6667"],
+    examples: [
+      "parley up",
+      "parley up --port 9000 --data ./registry",
+      "parley up --chat-port 6667",
+      "parley up --host 0.0.0.0 --origin https://mesh.example.org --tls-cert cert.pem --tls-key key.pem",
+      "parley up --origin https://mesh.example.org --trusted-proxies 127.0.0.1",
+    ],
     load: () => import("./commands/up.ts"),
   },
   {
@@ -80,7 +100,7 @@ export const commandTable: readonly CommandRow[] = [
         optional: true,
       },
     ],
-    settings: ["log", "strangers", ...linkSettings],
+    settings: ["log", "strangers", "redact", ...linkSettings],
     examples: ["parley run", "parley run agents/first --log info"],
     load: () => import("./commands/run.ts"),
   },
@@ -99,6 +119,10 @@ export const commandTable: readonly CommandRow[] = [
       { name: "kind", value: "KIND", means: "agent or person (default: agent beside an agent.yaml)" },
       { name: "words", value: "WORDS", means: "the six words that the operator sees, where nobody can be asked" },
       { name: "no-wait", means: "asks to join and does not wait for the answer" },
+      { name: "asks", value: "TEXT", means: "a line for the operator: what it asks to join for" },
+      { name: "role", value: "ROLE", means: "the role that it asks for" },
+      ...scopeOptions,
+      { name: "recover", means: "asks for the name of a member whose key is lost" },
     ],
     settings: ["registry", "label"],
     examples: [
@@ -107,36 +131,7 @@ export const commandTable: readonly CommandRow[] = [
     ],
     load: () => import("./commands/pair.ts"),
   },
-  {
-    path: ["invite", "create"],
-    summary: "Opens an invite: a link, or with --code six digits to say aloud",
-    options: [
-      { name: "code", means: "a six-digit code that lives five minutes" },
-      { name: "link", means: "a link that lives one day (the default)" },
-      { name: "uses", value: "N", means: "how many members it lets ask (default: 1)" },
-      { name: "life", value: "TIME", means: "how long it lives, for example 10m or 7d" },
-      { name: "label", value: "TEXT", means: "what it is for" },
-    ],
-    examples: [
-      "parley invite create",
-      "parley invite create --code",
-      "parley invite create --uses 5 --life 2d --label 'build agents'",
-    ],
-    load: () => import("./commands/invite-create.ts"),
-  },
-  {
-    path: ["invite", "list"],
-    summary: "Lists open invites",
-    examples: ["parley invite list"],
-    load: () => import("./commands/invite-list.ts"),
-  },
-  {
-    path: ["invite", "cancel"],
-    summary: "Closes an invite",
-    arguments: [{ name: "invite", means: "its id, from parley invite list" }],
-    examples: ["parley invite cancel 7WFCnC0bLXz7cCbx4dZ8Rw"],
-    load: () => import("./commands/invite-cancel.ts"),
-  },
+  ...admissionCommands,
   {
     path: ["device", "invite"],
     summary: "Opens a one-time link for one more device of this member, and waits until it is used",
@@ -159,37 +154,6 @@ export const commandTable: readonly CommandRow[] = [
     arguments: [{ name: "device", means: "its label or id, from parley device list" }],
     examples: ["parley device remove phone"],
     load: () => import("./commands/device-remove.ts"),
-  },
-  {
-    path: ["member", "list"],
-    summary: "Lists members, or those that wait for approval",
-    options: [{ name: "pending", means: "those that wait, with the six words to compare" }],
-    examples: ["parley member list", "parley member list --pending"],
-    load: () => import("./commands/member-list.ts"),
-  },
-  {
-    path: ["member", "approve"],
-    summary: "Lets a waiting member in",
-    arguments: [{ name: "member", means: "its name, or the id of its request" }],
-    options: [{ name: "role", value: "ROLE", means: "member, guest or observer (default: member)" }],
-    examples: ["parley member approve librarian", "parley member approve visitor --role guest"],
-    load: () => import("./commands/member-approve.ts"),
-  },
-  {
-    path: ["member", "reject"],
-    summary: "Turns a waiting member away",
-    arguments: [{ name: "member", means: "its name, or the id of its request" }],
-    options: [{ name: "reason", value: "TEXT", means: "what it is told" }],
-    examples: ["parley member reject stranger --reason 'not one of ours'"],
-    load: () => import("./commands/member-reject.ts"),
-  },
-  {
-    path: ["member", "revoke"],
-    summary: "Revokes a member: every peer and the registry refuse it from then on",
-    arguments: [{ name: "member", means: "its name or id" }],
-    options: [{ name: "reason", value: "TEXT", means: "why" }],
-    examples: ["parley member revoke @librarian --reason 'laptop lost'"],
-    load: () => import("./commands/member-revoke.ts"),
   },
   {
     path: ["door-token", "create"],
@@ -246,7 +210,7 @@ export const commandTable: readonly CommandRow[] = [
         repeatable: true,
       },
     ],
-    settings: ["time-limit", "path", ...linkSettings, "log"],
+    settings: ["time-limit", "path", "redact", ...linkSettings, "log"],
     examples: [
       'parley delegate search \'{"query":"delivery"}\'',
       "parley delegate @librarian/read --text README.md --path direct",
@@ -285,7 +249,7 @@ export const commandTable: readonly CommandRow[] = [
       { name: "attach", value: "FILE", means: "a file to go with it; may be repeated", repeatable: true },
       { name: "keep", value: "TIME", means: "how long the registry keeps what is attached (default: 7d)" },
     ],
-    settings: ["path", ...linkSettings, "log"],
+    settings: ["path", "redact", ...linkSettings, "log"],
     examples: [
       "parley send @ada 'the build is green'",
       "parley send '#general' 'hello, all'",
@@ -301,7 +265,7 @@ export const commandTable: readonly CommandRow[] = [
     summary: "Talks with members and in channels, on the whole terminal; /help there says how",
     arguments: [{ name: "conversation", means: "what to open first: @name, or '#channel' in quotes", optional: true }],
     options: [{ name: "plain", means: "in lines, as in a pipe and where the terminal can do no more" }],
-    settings: ["strangers", "read-receipts", ...linkSettings, "log"],
+    settings: ["strangers", "read-receipts", "redact", ...linkSettings, "log"],
     examples: ["parley chat", "parley chat '#general'", "parley chat @librarian --plain"],
     load: () => import("./commands/chat.ts"),
   },
@@ -343,6 +307,8 @@ export const commandTable: readonly CommandRow[] = [
   },
   ...conversationCommands,
   ...approvalCommands,
+  ...guardCommands,
+  ...authorityCommands,
   {
     path: ["delivery", "list"],
     summary: "Lists messages that this device sent and received, and what became of them",
@@ -429,6 +395,28 @@ export const commandTable: readonly CommandRow[] = [
     arguments: [{ name: "file", means: "the file to write; must not exist" }],
     examples: ["parley identity export ada.parley"],
     load: () => import("./commands/identity-export.ts"),
+  },
+  {
+    path: ["identity", "protect"],
+    summary: "Puts the private keys of this home under a passphrase or into the keyring",
+    options: [
+      { name: "passphrase", means: "under a passphrase, which is asked for or read as --passphrase-file says" },
+      { name: "keyring", means: "the system's keyring opens them while the person's session is unlocked" },
+    ],
+    examples: ["parley identity protect --passphrase", "parley identity protect --keyring"],
+    load: () => import("./commands/identity-protect.ts"),
+  },
+  {
+    path: ["identity", "unprotect"],
+    summary: "Keeps the private keys of this home as they are, readable by its owner alone",
+    examples: ["parley identity unprotect"],
+    load: () => import("./commands/identity-unprotect.ts"),
+  },
+  {
+    path: ["identity", "rotate"],
+    summary: "Gives this member a new root key; its id, its name and its devices stay",
+    examples: ["parley identity rotate"],
+    load: () => import("./commands/identity-rotate.ts"),
   },
   {
     path: ["identity", "import"],
@@ -521,5 +509,44 @@ export const commandTable: readonly CommandRow[] = [
     ],
     examples: ["parley session-token", "parley session-token --audience https://ci.example.org"],
     load: () => import("./commands/session-token.ts"),
+  },
+  {
+    path: ["audit", "list"],
+    summary: "Lists what was done to the mesh's control plane, newest last",
+    options: [
+      { name: "act", value: "ACT", means: "only this act, such as member.revoked, or all of member" },
+      { name: "by", value: "WHO", means: "only what this member, device, node or address did" },
+      { name: "since", value: "TIME", means: "not older: 2h ago, or a time such as 2026-11-20" },
+      { name: "until", value: "TIME", means: "older than that" },
+      { name: "limit", value: "N", means: "how many (default: 50)" },
+      { name: "follow", means: "goes on with what comes, until Ctrl-C" },
+    ],
+    examples: [
+      "parley audit list",
+      "parley audit list --act member --since 7d --json",
+      "parley audit list --by @ada --follow",
+    ],
+    load: () => import("./commands/audit-list.ts"),
+  },
+  {
+    path: ["audit", "verify"],
+    summary: "Verifies the audit log against what was seen before, or an exported file",
+    arguments: [
+      { name: "file", means: "what parley audit export wrote; the registry's log by default", optional: true },
+    ],
+    options: [
+      { name: "mesh", value: "ID", means: "the mesh that the file is of (default: this home's)" },
+      { name: "all", means: "every entry again, not only those that are new" },
+      { name: "accept", means: "takes the log as it is from now on, after you found out why it is another" },
+    ],
+    examples: ["parley audit verify", "parley audit verify audit.jsonl", "parley audit verify --all --json"],
+    load: () => import("./commands/audit-verify.ts"),
+  },
+  {
+    path: ["audit", "export"],
+    summary: "Writes the whole audit log to a file that can be verified elsewhere",
+    arguments: [{ name: "file", means: "the file to write; must not exist" }],
+    examples: ["parley audit export audit.jsonl"],
+    load: () => import("./commands/audit-export.ts"),
   },
 ];

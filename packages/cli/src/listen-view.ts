@@ -1,12 +1,13 @@
 /** What `parley listen` prints: one line, or one JSON object, for each thing that came. */
 import type { DeviceApi, DeviceEvent, IncomingMessage, IncomingPost } from "@parley/client";
-import type { ArchivedMessage } from "@parley/core";
+import type { ArchivedMessage, Restriction } from "@parley/core";
 import { type BlobRef, textContent, visible } from "@parley/protocol";
 
 import { attachmentLine, attachmentView } from "./attachment-view.ts";
 import { shortId } from "./member-table.ts";
 import { messageJson, protectionText, shownText, speakerOf, spokenText } from "./message-view.ts";
 import type { Presenter } from "./presenter.ts";
+import { restrictionJson, restrictionText } from "./restriction-text.ts";
 
 const timeOf = (ms: number): string => new Date(ms).toLocaleTimeString("en-GB");
 
@@ -93,12 +94,33 @@ export function printConnection(out: Presenter, connected: boolean): void {
   out.event({ type: "connection", connected }, out.style("dim", says));
 }
 
+/** An operator put this member under something, or took it off. */
+export function printRestriction(out: Presenter, restriction: Restriction | undefined): void {
+  const says =
+    restriction === undefined
+      ? "nothing holds this member back any more"
+      : `an operator has this member ${restrictionText(restriction)}`;
+  out.event({ type: "restricted", ...restrictionJson(restriction) }, out.style("yellow", says));
+}
+
 export function printGap(out: Presenter, gap: DeviceEvent & { type: "gap" }): void {
   const { name, device, from, to } = gap;
   const count = to - from + 1;
   const what = count === 1 ? `1 message of @${name} is missing` : `${count} messages of @${name} are missing`;
   const which = count === 1 ? `number ${from}` : `numbers ${from} to ${to}`;
   out.event(gap, out.style("yellow", `${what}: ${which} of its device ${shortId(device)} were lost on their way`));
+}
+
+/** To an operator: somebody asks to join, or for another set of operators. Whoever asks chose its name itself. */
+export function printAsking(
+  out: Presenter,
+  event: DeviceEvent & { type: "pairing-pending" | "operators-proposed" },
+): void {
+  const says =
+    event.type === "pairing-pending"
+      ? `@${visible(event.name)} asks to join, from ${visible(event.address)}: parley member list --pending`
+      : `another set of operators is proposed; ${event.approved} of ${event.needed} agree: parley operator proposals`;
+  out.event(event, out.style("yellow", says));
 }
 
 const channelGapText = {

@@ -4,10 +4,11 @@ import type { DeviceApi, DeviceOptions, LinkSettings, LogLine } from "@parley/cl
 import { Home } from "@parley/client/node";
 import type { IceServer } from "@parley/core";
 import type { NodeLinkFactory } from "@parley/peer/node";
-import { type ExitCode, isParleyError, ParleyError } from "@parley/protocol";
+import { type ExitCode, isParleyError, ParleyError, visible } from "@parley/protocol";
 import { beginHomeDevice, type HomeDevice, settlePairing } from "@parley/sdk";
 
 import type { CommandContext } from "./command-context.ts";
+import { unlockOf } from "./home-unlock.ts";
 import { processLog } from "./log-line.ts";
 import { lookOut } from "./network-lookout.ts";
 import { ownIceServers } from "./own-ice-servers.ts";
@@ -37,7 +38,8 @@ const connectMs = 10_000;
 /** What a command that can do without the registry waits for it. */
 export const briefMs = 3000;
 
-export const openHome = (context: CommandContext): Promise<Home> => Home.open(context.settings.home.path);
+export const openHome = (context: CommandContext): Promise<Home> =>
+  Home.open(context.settings.home.path, { unlock: unlockOf(context) });
 
 /** Opens the home's device and waits until it is connected. Throws `not_admitted`, `unreachable`, `device_in_use`, ... */
 export async function openDevice(context: CommandContext, options: OpenDeviceOptions = {}): Promise<OpenDevice> {
@@ -45,6 +47,7 @@ export async function openDevice(context: CommandContext, options: OpenDeviceOpt
   await settlePairing(home, context.signal);
   let timeout: AbortSignal | undefined;
   return attachOrHold(home, context, options, async (device) => {
+    if (options.quiet !== true) warnOfAudit(device, context);
     // One time limit, however often the holder changes meanwhile.
     timeout ??= AbortSignal.timeout(options.patienceMs ?? connectMs);
     if (options.atOnce !== true) await connect(device, context, timeout, options.patienceMs);
@@ -91,11 +94,12 @@ function deviceLog(context: CommandContext, long: boolean): LogLine {
 }
 
 /** Whom the device takes messages from, and what it tells of them. */
-function conversationSettings({ settings }: CommandContext): Pick<DeviceOptions, "strangers" | "tellsRead"> {
+function conversationSettings({ settings }: CommandContext): Pick<DeviceOptions, "strangers" | "tellsRead" | "redact"> {
   const strangers = settings.get("strangers");
   return {
     tellsRead: settings.get("read-receipts") === "send",
-    ...(strangers === "ask" || strangers === "take" ? { strangers } : {}),
+    redact: settings.get("redact") === "on",
+    ...(strangers === "ask" || strangers === "guests" || strangers === "take" ? { strangers } : {}),
   };
 }
 
@@ -158,6 +162,14 @@ async function connect(
   }
 }
 
+/** Whatever an operator does, it hears when the registry's log is not what it was. */
+function warnOfAudit(device: DeviceApi, { out, signal }: CommandContext): void {
+  const unwatch = device.watch((event) => {
+    if (event.type === "audit") out.note(`audit: ${visible(event.message)} See parley audit verify.`);
+  });
+  signal.addEventListener("abort", unwatch, { once: true });
+}
+
 /**
  * Works with what the device remembers, whether or not the registry is there: through the process that holds it, else by
  * opening its journal for so long. Others wait meanwhile, so it is not for work that asks or waits.
@@ -168,7 +180,7 @@ export async function withJournal<Result>(
 ): Promise<Result> {
   const home = await openHome(context);
   // Throws in a home that holds no member.
-  await home.mesh();
+  await home.pins();
   const opened = await attachOrHold(home, context, { serves: false });
   try {
     return await work(opened.device);

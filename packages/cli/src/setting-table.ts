@@ -134,10 +134,44 @@ export const settingTable = {
   "tls-cert": {
     kind: "file",
     value: "FILE",
-    means: "Certificate of the plain door's port, PEM; with `tls-key` it speaks TLS there.",
+    means:
+      "Certificate of `up`, PEM, those that certify it behind it: with `tls-key` the registry and the plain door speak TLS. Read again when it changes, and on SIGHUP.",
     defaultMeans: "none",
   },
   "tls-key": { kind: "file", value: "FILE", means: "Private key of `tls-cert`, PEM.", defaultMeans: "none" },
+  plaintext: {
+    kind: "flag",
+    means: "Lets `up` listen without TLS on an address that other machines reach.",
+    default: "false",
+  },
+  "trusted-proxies": {
+    kind: "list",
+    value: "LIST",
+    means:
+      "Proxies in front of `up`, as addresses or networks (`10.0.0.0/8`): only what they say of where a request comes from is believed. Without TLS nobody else may connect but this machine.",
+    defaultMeans: "none",
+  },
+  "proxy-header": {
+    kind: "choice",
+    value: "NAME",
+    choices: ["x-forwarded-for", "forwarded"],
+    means: "Header in which those proxies say it; they have to set or drop it themselves.",
+    default: "x-forwarded-for",
+  },
+  "web-origin": {
+    kind: "list",
+    value: "ORIGINS",
+    means: "Origins of web pages, other than its own, that may use the registry, as `https://hub.example.org`.",
+    defaultMeans: "none",
+  },
+  "connections-per-address": {
+    kind: "integer",
+    value: "N",
+    least: 1,
+    most: 20_000,
+    means: "Connections that `up` takes of one address (IPv6: of one /64) at the same time.",
+    default: "512",
+  },
   "blob-quota": {
     kind: "integer",
     value: "MIB",
@@ -213,9 +247,10 @@ export const settingTable = {
   strangers: {
     kind: "choice",
     value: "HOW",
-    choices: ["ask", "take"],
-    means: "`ask` lets whoever is not known write a few messages and then wait to be accepted; `take` takes all.",
-    defaultMeans: "a person asks, an agent takes",
+    choices: ["ask", "guests", "take"],
+    means:
+      "`ask` lets whoever is not known write a few messages and then wait to be accepted; `guests` asks this of guests and of those who come through an edge only; `take` takes all.",
+    defaultMeans: "`ask` for a person, `guests` for an agent",
   },
   "read-receipts": {
     kind: "choice",
@@ -223,6 +258,13 @@ export const settingTable = {
     choices: ["send", "withhold"],
     means: "Whether others hear that this member read what they wrote.",
     default: "send",
+  },
+  redact: {
+    kind: "choice",
+    value: "HOW",
+    choices: ["on", "off"],
+    means: "`on` replaces what looks like a secret in what leaves this device by a mark; see docs/guards.md.",
+    default: "off",
   },
   log: {
     kind: "choice",
@@ -234,8 +276,14 @@ export const settingTable = {
   passphrase: {
     kind: "text",
     secret: true,
-    means: "Passphrase of an exported identity, where nobody can be asked for it.",
+    means: "Passphrase of protected keys or of an exported identity, where nobody can be asked for it.",
     defaultMeans: "asked for on the terminal",
+  },
+  "passphrase-file": {
+    kind: "file",
+    value: "FILE",
+    means: "File whose first line is the passphrase; nobody else may read it. `/dev/fd/3` reads a file descriptor.",
+    defaultMeans: "none",
   },
 } as const satisfies Record<string, SettingRow>;
 
@@ -243,7 +291,7 @@ export type SettingName = keyof typeof settingTable;
 export const settingNames = Object.keys(settingTable) as readonly SettingName[];
 
 /** Settings of every command. */
-export const commonSettings: readonly SettingName[] = ["home", "json"];
+export const commonSettings: readonly SettingName[] = ["home", "passphrase-file", "json"];
 
 interface KindValues {
   readonly text: string;

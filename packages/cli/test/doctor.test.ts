@@ -6,9 +6,10 @@ import { judgeDial } from "../src/doctor/dial-check.ts";
 import { readIceUrl } from "../src/doctor/ice-url.ts";
 import { judgeDisk, leastFreeBytes } from "../src/doctor/machine-checks.ts";
 import { judgeKind, judgePaths, judgeStun, judgeTurn, pathsTowards } from "../src/doctor/network-checks.ts";
-import { judgeSkew, judgeVersion } from "../src/doctor/registry-checks.ts";
+import { judgeEnds, judgeSkew, judgeVersion } from "../src/doctor/registry-checks.ts";
 import { judgeTurnTrial } from "../src/doctor/turn-judge.ts";
 import { probeLoopback } from "../src/doctor/udp-probe.ts";
+import { endingSoon, soonMs } from "../src/statement-end.ts";
 
 describe("the checks", () => {
   it("have names of their own", () => {
@@ -166,5 +167,26 @@ describe("probes of UDP", () => {
   it("pass on this machine, and name why they do not", async () => {
     expect(await probeLoopback()).toBeUndefined();
     expect(await probeLoopback("192.0.2.1")).toBe("EADDRNOTAVAIL");
+  });
+});
+
+describe("the end of what somebody vouches for", () => {
+  const now = 1_800_000_000_000;
+  const far = now + soonMs + 1;
+
+  it.each([
+    [far, far, "ok"],
+    [now + soonMs, far, "warning"],
+    [now, far, "warning"],
+    [far, now + soonMs, "warning"],
+    [far, now + soonMs + 1, "ok"],
+  ])("is told a month before: admission %d, certificate %d", (admission, certificate, verdict) => {
+    expect(judgeEnds({ admission, certificate }, now).verdict).toBe(verdict);
+  });
+
+  it("names the day, and whether it is over", () => {
+    expect(endingSoon(now + 1, now)).toBe("ends on 2027-01-15");
+    expect(endingSoon(now, now)).toBe("ended on 2027-01-15");
+    expect(endingSoon(far, now)).toBeUndefined();
   });
 });

@@ -10,13 +10,22 @@ const out = new Presenter({ json: false, out: sink, err: sink, environment: {} }
 
 it("keeps the lines of a message apart from the lines of others", () => {
   const text = "one\n12:00:00 @bob (direct) yes";
-  const from = { member: "A".repeat(43), name: "ada", device: "D".repeat(43), kind: "person", roles: [] } as const;
+  const from = {
+    member: "A".repeat(43),
+    name: "ada",
+    device: "D".repeat(43),
+    kind: "person",
+    roles: [],
+    trust: "member",
+    verified: false,
+  } as const;
   const facts = {
     created: 0,
     path: "direct",
     class: "durable",
     attachments: [],
     redelivered: false,
+    hops: 0,
     request: false,
     secret: false,
   } as const;

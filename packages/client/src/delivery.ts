@@ -49,6 +49,8 @@ export interface SendOptions {
   readonly attachments?: readonly BlobRef[];
   /** Gives up waiting for room in the outbox; what was accepted stays accepted. */
   readonly signal?: AbortSignal;
+  /** How many messages or calls of agents led to this one; 0 for what began here. Throws `too_many_hops` above `limits.hops`. */
+  readonly hops?: number;
 }
 
 /** Who sent something, verified: structure that travels beside the text, never inside it. */
@@ -58,7 +60,17 @@ export interface Sender {
   readonly device: string;
   readonly kind: "agent" | "person";
   readonly roles: readonly string[];
+  /** How far this member goes with it, by what an operator and this member decided: never by what it says. */
+  readonly trust: SenderTrust;
+  /** This member compared its words: the key is the one that it should be. */
+  readonly verified: boolean;
 }
+
+/**
+ * `operator` by the operators' word, `contact` when this member accepted it, `member` for everybody else who is let in,
+ * `guest` for who is here for a while, `edge` for whoever has no key and comes through an edge.
+ */
+type SenderTrust = "operator" | "contact" | "member" | "guest" | "edge";
 
 /** A direct message as it is handed to a handler. */
 export interface IncomingMessage {
@@ -73,6 +85,10 @@ export interface IncomingMessage {
   readonly class: DeliveryClass;
   /** It may have been handed out before this process crashed. */
   readonly redelivered: boolean;
+  /** How many messages of agents led to this one, by its sender's word. */
+  readonly hops: number;
+  /** Said by the sender's library, not by its program. */
+  readonly notice?: "loop-stopped";
   /** Its sender is a stranger that waits to be accepted. */
   readonly request: boolean;
   /** A secret that the two members share protects it, on top of all else. */

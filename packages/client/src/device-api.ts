@@ -12,18 +12,28 @@ import type {
 } from "@parley/protocol";
 
 import type { ApprovalApi, ApprovalEvent } from "./approvals/approval-api.ts";
+import type { AuditAlert } from "./audit/audit-memory.ts";
 import type { AttachOptions, TransferOptions } from "./blobs/attachments.ts";
 import type { ContentSink } from "./blobs/content-sink.ts";
 import type { ContentSource } from "./blobs/content-source.ts";
 import type { ConversationApi, ConversationEvent } from "./conversations/conversation-api.ts";
+import type { DelegationApi } from "./delegations/delegation-api.ts";
 import type { DeliveryViews, PurgeQuery } from "./deliveries.ts";
-import type { Delivery, IncomingMessage, PingResult, SendOptions, Sent } from "./delivery.ts";
+import type { Delivery, IncomingMessage, PingResult, Sender, SendOptions, Sent } from "./delivery.ts";
+import type { GuardApi, GuardEvent } from "./guards/guard-api.ts";
 import type { HistoryProgress } from "./history-transfer.ts";
 import type { LinkFailure } from "./link-failure.ts";
 import type { FindQuery, FoundMembers, MemberView } from "./member-view.ts";
 import type { MetricSample } from "./metrics.ts";
 import type { PathReason } from "./path-reason.ts";
+import type { RootKeyChange } from "./root-rotation.ts";
 import type { DelegateRequest, TaskAdmission, TaskHandler, TaskRun } from "./tasks/task-run.ts";
+
+/** What a program used of models: tokens, and millionths of the mesh's unit of money. */
+export interface SelfReport {
+  readonly tokens?: number | undefined;
+  readonly money?: number | undefined;
+}
 
 /** Where a device stands with its registry. */
 export type SessionState = "connecting" | "connected" | "waiting" | "stopped";
@@ -49,6 +59,7 @@ export interface LinkView {
 /** What a device tells whoever watches it; one union, so that a switch is exhaustive. */
 export type DeviceEvent =
   | ConversationEvent
+  | GuardEvent
   | {
       readonly type: "session";
       readonly state: SessionState;
@@ -68,10 +79,34 @@ export type DeviceEvent =
     }
   /** What another device of this person remembers came: so many messages so far. */
   | ({ readonly type: "history" } & HistoryProgress)
-  | { readonly type: "pairing-pending"; readonly pairing: string; readonly request: string }
+  /** To operators: somebody asks to join, under a name and from an address that nobody vouches for yet. */
+  | {
+      readonly type: "pairing-pending";
+      readonly pairing: string;
+      readonly request: string;
+      readonly name: string;
+      readonly address: string;
+    }
+  /** To operators: a member proposes another operator set, to which `approved` of `needed` operators agree. */
+  | {
+      readonly type: "operators-proposed";
+      readonly proposal: string;
+      readonly by: string;
+      readonly approved: number;
+      readonly needed: number;
+    }
   /** Somebody used a device link of this member. */
   | { readonly type: "device-pending"; readonly enrolment: string; readonly request: EnrolmentAsk }
   | { readonly type: "refused"; readonly code: ErrorCode; readonly message: string; readonly from?: string }
+  /** To operators: the audit log of a node does not hold, or is not the one that was seen before. Entries from `entry` to `to`. */
+  | {
+      readonly type: "audit";
+      readonly node: string;
+      readonly kind: AuditAlert["kind"];
+      readonly entry: number;
+      readonly to?: number;
+      readonly message: string;
+    }
   | { readonly type: "revoked"; readonly member: string }
   | ApprovalEvent
   /** An operator paused, stopped, muted or banned this member; undefined when that is over. */
@@ -100,10 +135,18 @@ export interface DeviceApi {
 
   /** Sends a direct message. Resolves when it is accepted. */
   send(to: string, text: string, options?: SendOptions): Promise<Sent>;
+  /** What may reach a program now, and what was held back from it. */
+  readonly guards: GuardApi;
   /** What is said and was said: direct messages and channels alike. */
   readonly conversations: ConversationApi;
   /** Handles direct messages; one handler at a time per sender, in order. Returns the way out. */
-  onMessage(handler: (message: IncomingMessage) => void | Promise<void>): () => void;
+  onMessage(
+    handler: (message: IncomingMessage) => void | Promise<void>,
+    options?: {
+      /** Says when the next message of a member may be handed out: until then it stays in the inbox, and all after it. */
+      readonly ready?: (from: Sender) => Promise<void> | undefined;
+    },
+  ): () => void;
   /**
    * Seals content and leaves it at the registry; resolves with the reference to send once every part is there. The same call
    * after a break, or a restart of the process, goes on where it was.
@@ -131,6 +174,8 @@ export interface DeviceApi {
   /** What the device has counted since its process started. */
   metrics(): Promise<readonly MetricSample[]>;
 
+  /** Who may act for this member. */
+  readonly delegations: DelegationApi;
   /** What waits for this member's word, and its answers. */
   readonly approvals: ApprovalApi;
   /** Delegates to one member, or to the least loaded live holder of the skill when `to` is undefined. Never to itself. */
@@ -140,7 +185,15 @@ export interface DeviceApi {
   /** Takes tasks from others. */
   serve(handler: TaskHandler, admit?: TaskAdmission): void;
   publishCard(card: AgentCard): Promise<void>;
+  /**
+   * Gives the member a new root key, signed by the present one; the member's id, devices, links and streams stay. What was
+   * begun before and cut short is brought to its end. Throws `forbidden` on a device without the root key and for an
+   * operator, `limit_reached`.
+   */
+  rotateRoot(): Promise<RootKeyChange>;
   setAvailability(availability: Availability): Promise<void>;
+  /** Says what the program used elsewhere: counted against this member's budget, and shown as self-reported. Throws `invalid_argument`. */
+  reportUsage(used: SelfReport): Promise<void>;
 }
 
 export interface LinkSettings {

@@ -1,5 +1,6 @@
 import type { Archive, Clock, Journal, MeshTrust, Random } from "@parley/core";
 
+import type { AuditMemory } from "./audit/audit-memory.ts";
 import type { GroupFactory } from "./conversations/encrypted/encrypted-channels.ts";
 import type { LinkSettings } from "./device-api.ts";
 import type { Identity } from "./identity.ts";
@@ -22,16 +23,20 @@ export interface DeviceOptions {
   /** What was said, for people to read and search. Default: the newest messages, in memory. */
   readonly archive?: Archive;
   /**
-   * `ask`: whoever is not known may write a few messages and then waits to be accepted; `take`: all messages are taken.
-   * Default: a person asks, an agent takes.
+   * `ask`: whoever is not known may write a few messages and then waits to be accepted; `guests`: only guests and those who
+   * come through an edge wait; `take`: all messages are taken. Default: `ask` for a person, `guests` for an agent.
    */
-  readonly strangers?: "ask" | "take";
+  readonly strangers?: "ask" | "guests" | "take";
   /** Makes this device's part in the groups of encrypted channels, such as `MlsGroups`. Without it those cannot be read. */
   readonly groups?: GroupFactory;
   /** Whether others hear that their messages were read. Default true. */
   readonly tellsRead?: boolean;
+  /** Replaces what looks like a secret in what leaves this device by a mark. Default false. */
+  readonly redact?: boolean;
   /** Keeps this device's identity when its encryption keys or its member's device list changed. */
   readonly keepIdentity?: (identity: Identity) => Promise<void>;
+  /** What an operator's device remembers of audit logs. Default: in memory. */
+  readonly auditMemory?: AuditMemory;
   /** Without it, everything goes by relay and mailbox. */
   readonly links?: LinkSettings;
   /** Default: the platform's. */

@@ -13,10 +13,14 @@ import {
   type Random,
   systemClock,
   systemRandom,
+  type VerifiedMember,
 } from "@parley/core";
 import { decodeRoutedFrame, limits, toBase64url } from "@parley/protocol";
 
 import { Arrivals } from "./arrivals.ts";
+import { openAuditMemory } from "./audit/audit-memory.ts";
+import { AuditWatch } from "./audit/audit-watch.ts";
+import { CertificateRenewal } from "./certificate-renewal.ts";
 import type { ContactBook } from "./conversations/contact-book.ts";
 import type { DeviceApi } from "./device-api.ts";
 import { DeviceEnding } from "./device-ending.ts";
@@ -24,6 +28,8 @@ import type { DeviceOptions } from "./device-options.ts";
 import { Directory } from "./directory.ts";
 import { Exchanges } from "./exchanges.ts";
 import { Gate } from "./gate.ts";
+import { GuardDesk } from "./guards/guard-desk.ts";
+import { standingOf } from "./guards/sender-trust.ts";
 import { Holds } from "./holds.ts";
 import { Intake } from "./intake.ts";
 import type { KeptState } from "./kept-state.ts";
@@ -46,6 +52,7 @@ import { SleepWatch } from "./sleep-watch.ts";
 import { Standing } from "./standing.ts";
 import { TaskPlacement } from "./tasks/task-placement.ts";
 import { Traffic } from "./traffic.ts";
+import { UsageMeter } from "./usage-meter.ts";
 import { WriteAgain } from "./write-again.ts";
 
 export class DeviceParts {
@@ -67,22 +74,31 @@ export class DeviceParts {
   readonly directory: Directory;
   readonly presence: OwnPresence;
   readonly card: OwnCard;
+  readonly renewal: CertificateRenewal;
   readonly intake: Intake;
   readonly relay: Relay;
   readonly placement: TaskPlacement;
   readonly peers: Peers;
   readonly pings: Pings;
   readonly opener: LinkOpener;
+  readonly guards: GuardDesk;
   readonly recipients: Recipients;
   readonly exchanges: Exchanges;
+  readonly audit: AuditWatch;
   readonly news: RegistryNews;
   readonly holds: Holds;
+  readonly meter: UsageMeter;
   readonly gate: Gate;
   readonly standing: Standing;
   readonly sections: SectionHandler;
   readonly arrivals: Arrivals;
   readonly ending: DeviceEnding;
   readonly #boot: string;
+  #met: PolicyMember | undefined;
+
+  /** What this member decided about another one. */
+  readonly standingOf = (member: VerifiedMember): ReturnType<typeof standingOf> =>
+    standingOf(member, this.contacts.of(member.member));
 
   /** `device` is the one that the parts are of; they do nothing with it before it is made. */
   constructor(settings: DeviceOptions, state: JournalState, kept: KeptState, device: DeviceApi) {
@@ -102,6 +118,7 @@ export class DeviceParts {
     this.#boot = toBase64url(random.bytes(16));
     this.sleep = new SleepWatch({ clock, onSlept: (ms) => this.#onSlept(ms) });
     this.holds = this.#makeHolds();
+    this.meter = this.#makeMeter();
     this.gate = this.#makeGate();
     this.session = this.#makeSession();
     this.directory = new Directory({
@@ -110,11 +127,14 @@ export class DeviceParts {
       onRefused: this.notices.refused,
       onMember: (view) => {
         this.own.onMember(view.verified);
+        this.exchanges.chains.onMember(view.verified);
+        this.exchanges.delegations.onMember(view.verified);
         this.peers.onDevices(view);
       },
     });
     this.presence = new OwnPresence(this.session, clock, this.notices.log);
     this.card = new OwnCard(this);
+    this.renewal = new CertificateRenewal(this);
     this.intake = new Intake(this, state);
     this.relay = this.#makeRelay();
     this.placement = new TaskPlacement(this.own.identity.device.id);
@@ -127,7 +147,16 @@ export class DeviceParts {
       watch: (listener) => this.notices.watch(listener),
     });
     this.recipients = new Recipients(this);
+    this.guards = new GuardDesk(this);
     this.exchanges = new Exchanges(this, state);
+    this.audit = new AuditWatch({
+      device,
+      identity: () => this.own.identity,
+      trust,
+      memory: settings.auditMemory ?? openAuditMemory(),
+      clock,
+      notices: this.notices,
+    });
     this.news = new RegistryNews(this);
     this.sections = this.#makeSections();
     this.arrivals = new Arrivals(this);
@@ -164,22 +193,38 @@ export class DeviceParts {
     });
   }
 
+  #makeMeter(): UsageMeter {
+    return new UsageMeter({
+      identity: () => this.own.identity,
+      own: () => this.#self(),
+      trust: this.trust,
+      session: () => this.session,
+      clock: this.clock,
+      now: () => this.session.registryTime,
+      onOver: () => this.standing.look(),
+      onError: this.notices.failed,
+    });
+  }
+
   #makeGate(): Gate {
-    let met: PolicyMember | undefined;
     return new Gate({
       trust: this.trust,
       holds: this.holds,
+      meter: this.meter,
       now: () => this.session.registryTime,
-      own: () => {
-        const { member, name, kind } = this.own.identity;
-        const known = this.directory.known(member)?.verified;
-        if (known !== undefined) return known;
-        const roles = this.session.welcome?.roles ?? [];
-        // The same object for the same facts: answers are remembered by it.
-        if (met?.name !== name || met.roles !== roles) met = { member, name, kind, roles };
-        return met;
-      },
+      own: () => this.#self(),
     });
+  }
+
+  /** This device's member as rules see it: by its newest record, else by what the registry said of it. */
+  #self(): PolicyMember {
+    const { member, name, kind } = this.own.identity;
+    const known = this.directory.known(member)?.verified;
+    if (known !== undefined) return known;
+    const roles = this.session.welcome?.roles ?? [];
+    // The same object for the same facts: answers are remembered by it.
+    if (this.#met?.name !== name || this.#met.roles !== roles) this.#met = { member, name, kind, roles };
+    return this.#met;
   }
 
   #makeSession(): Session {
@@ -196,7 +241,11 @@ export class DeviceParts {
       events: {
         onHeard: () => !this.sleep.look(),
         onState: (state, error, retryInMs) => this.notices.session(state, error, retryInMs),
-        onWelcome: ({ mailbox }) => this.news.onWelcome(mailbox),
+        onWelcome: ({ mailbox, statement, nodeKey, roles }) => {
+          this.news.onWelcome(mailbox);
+          this.renewal.onSession();
+          this.audit.onSession({ node: statement.node, nodeKey, roles });
+        },
         onPush: (push) => this.news.onPush(push),
         onDelivery: (bytes) => this.relay.receive(bytes),
         onPosts: (bytes) => this.exchanges.channels.onPosts(bytes),
@@ -249,6 +298,7 @@ export class DeviceParts {
       placement: this.placement,
       emit: (event) => this.notices.emit(event),
       onFrame: (peer, bytes, path) => this.arrivals.onLinkFrame(peer, bytes, path),
+      standingOf: this.standingOf,
       onLive: (peer, epoch, body) => this.sections.live(peer, epoch, body),
       onLiveRefused: (peer, _epoch, _seq, error) => this.notices.refused(error, peer.member.name),
       onSweep: () => {

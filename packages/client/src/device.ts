@@ -17,18 +17,21 @@ import type { ContentSink } from "./blobs/content-sink.ts";
 import type { ContentSource } from "./blobs/content-source.ts";
 import { attachmentsOf } from "./blobs/message-attachments.ts";
 import type { ConversationApi } from "./conversations/conversation-api.ts";
+import type { DelegationApi } from "./delegations/delegation-api.ts";
 import type { DeliveryViews, PurgeQuery } from "./deliveries.ts";
 import type { AllowedPaths, PingResult, SendOptions, Sent } from "./delivery.ts";
-import type { DeviceApi, DeviceEvent, LinkView, SessionState } from "./device-api.ts";
+import type { DeviceApi, DeviceEvent, LinkView, SelfReport, SessionState } from "./device-api.ts";
 import type { DeviceOptions } from "./device-options.ts";
 import { DeviceParts } from "./device-parts.ts";
-import type { MessageHandler } from "./direct-messages.ts";
+import type { MessageGate, MessageHandler } from "./direct-messages.ts";
 import type { Exchanges } from "./exchanges.ts";
+import type { GuardApi } from "./guards/guard-api.ts";
 import { type KeptState, openKeptState } from "./kept-state.ts";
 import { type LiveMessage, LiveStreamWriter } from "./live-stream-writer.ts";
 import type { FindQuery, FoundMembers, MemberView } from "./member-view.ts";
 import type { MetricSample } from "./metrics.ts";
 import { linkPaths } from "./path-rules.ts";
+import type { RootKeyChange } from "./root-rotation.ts";
 import { startSession } from "./session-wait.ts";
 import type { DelegateRequest, TaskAdmission, TaskHandler, TaskRun } from "./tasks/task-run.ts";
 
@@ -79,12 +82,15 @@ export class Device implements DeviceApi {
   }
 
   async stop(): Promise<void> {
-    const { own, session, intake, peers, arrivals, ending, writes } = this.#parts;
+    const { own, renewal, session, intake, peers, arrivals, ending, writes, audit } = this.#parts;
     this.#exchanges.callee.stop();
     this.#exchanges.approvals.stop();
     intake.holder.close();
     own.stop();
+    renewal.stop();
+    audit.stop();
     await ending.drain();
+    await this.#parts.meter.settle();
     arrivals.close();
     intake.lanes.pause();
     this.#exchanges.caller.stop();
@@ -93,6 +99,7 @@ export class Device implements DeviceApi {
     peers.stop();
     await ending.settled();
     intake.stop();
+    this.#parts.meter.stop();
     writes.stop();
     session.stop();
   }
@@ -125,8 +132,16 @@ export class Device implements DeviceApi {
     return attachmentsOf(this.#exchanges.conversations.archive, message);
   }
 
-  onMessage(handler: MessageHandler): () => void {
-    return this.#exchanges.messages.read(handler);
+  onMessage(handler: MessageHandler, options: { readonly ready?: MessageGate } = {}): () => void {
+    return this.#exchanges.messages.read(handler, options.ready);
+  }
+
+  get guards(): GuardApi {
+    return this.#parts.guards;
+  }
+
+  get delegations(): DelegationApi {
+    return this.#exchanges.delegations;
   }
 
   get approvals(): ApprovalApi {
@@ -216,6 +231,14 @@ export class Device implements DeviceApi {
 
   publishCard(card: AgentCard): Promise<void> {
     return this.#parts.card.publish(card);
+  }
+
+  rotateRoot(): Promise<RootKeyChange> {
+    return this.#parts.own.rotateRoot();
+  }
+
+  async reportUsage(used: SelfReport): Promise<void> {
+    this.#parts.meter.used(used);
   }
 
   async setAvailability(availability: Availability): Promise<void> {

@@ -31,6 +31,9 @@ export interface DialersOptions {
   readonly onClosed: (peer: Peer, error: ParleyError, wasOpen: boolean) => void;
 }
 
+/** Operator sets that are passed on at once; who lacks more of them hears of the others the next time. */
+const mostSets = 32;
+
 export class Dialers {
   readonly #options: DialersOptions;
   readonly #ice: IceGrants;
@@ -77,6 +80,7 @@ export class Dialers {
       },
       onOpen: (open, proven) => {
         peer.attach(open);
+        this.gossipOperators(peer, proven.operators);
         this.gossip(peer, proven.orders);
         onOpen(peer, open);
       },
@@ -107,6 +111,12 @@ export class Dialers {
       if (order !== undefined && (known[type] ?? Infinity) < orderNumbers[type])
         this.#push(peer, envelopeKinds.gossip, { [type]: order } satisfies Gossip, false);
     }
+  }
+
+  /** Passes on the operator sets that follow the one the other side holds, each by itself: they may be large. */
+  gossipOperators(peer: Peer, held: number): void {
+    for (const operators of this.#options.trust.operators.chain.slice(held, held + mostSets))
+      this.#push(peer, envelopeKinds.gossip, { operators } satisfies Gossip, false);
   }
 
   /** What the registry granted may be over. */

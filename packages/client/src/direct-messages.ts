@@ -1,13 +1,14 @@
 /** Direct messages: out by the durable or the live stream, in from the inbox or live, to one handler. */
 import type { Clock } from "@parley/core";
-import { splitBody } from "@parley/core";
+import { splitBody, type VerifiedMember } from "@parley/core";
 import { type Content, type Envelope, envelopeKinds, ParleyError, textContent, toParleyError } from "@parley/protocol";
 
 import type { Conversations } from "./conversations/conversations.ts";
 import { type ArrivedMessage, idOfEntry, type TakenMessage } from "./conversations/direct-intake.ts";
-import type { IncomingMessage, SendOptions, Sent } from "./delivery.ts";
+import type { IncomingMessage, Sender, SendOptions, Sent } from "./delivery.ts";
 import type { Directory } from "./directory.ts";
 import type { Gate } from "./gate.ts";
+import { checkHops } from "./guards/hops.ts";
 import type { Failure, InboxLanes, Waiting } from "./inbox-lanes.ts";
 import type { LinkOpener } from "./link-opener.ts";
 import type { MemberView } from "./member-view.ts";
@@ -17,8 +18,15 @@ import type { Peer } from "./peer.ts";
 import type { Peers } from "./peers.ts";
 import type { LiveEnvelope } from "./section-handler.ts";
 import type { Traffic } from "./traffic.ts";
+import type { UsageMeter } from "./usage-meter.ts";
 
 export type MessageHandler = (message: IncomingMessage) => void | Promise<void>;
+
+/**
+ * Says when the program is ready for the next message of a member: what this waits for stays in the inbox. A rejection lets
+ * it stay there until somebody reads anew.
+ */
+export type MessageGate = (from: Sender) => Promise<void> | undefined;
 
 export interface DirectMessagesOptions {
   readonly clock: Clock;
@@ -31,10 +39,13 @@ export interface DirectMessagesOptions {
   readonly metrics: DeviceMetrics;
   readonly traffic: Traffic;
   readonly gate: Gate;
+  readonly meter: Pick<UsageMeter, "ready" | "sent" | "took">;
   readonly livePeer: (to: MemberView) => Peer;
   /** Resolves when the registry may be asked once more. */
   readonly nextChance: () => Promise<void>;
   /** A message went to a member, or came from one. */
+  /** What this member decided about another one. */
+  readonly standingOf: (member: VerifiedMember) => Pick<Sender, "trust" | "verified">;
   readonly onMet: (member: { readonly member: string; readonly name: string }) => void;
   readonly onReading: (reading: boolean) => void;
   readonly onRefused: (error: ParleyError, from?: string) => void;
@@ -46,6 +57,7 @@ const liveTtlMs = 60_000;
 export class DirectMessages {
   readonly #options: DirectMessagesOptions;
   #handler: MessageHandler | undefined;
+  #ready: MessageGate | undefined;
   #keepers = 0;
 
   constructor(options: DirectMessagesOptions) {
@@ -66,22 +78,28 @@ export class DirectMessages {
 
   /** Accepts the body of a message, made before, to a member. */
   async sendBody(view: MemberView, body: Uint8Array, options: SendOptions = {}): Promise<Sent> {
+    const { gate, meter } = this.#options;
     const peers = this.#options.peers();
-    this.#options.gate.checkOwn(view.verified, { action: "message" });
+    checkHops(options.hops);
+    await meter.ready;
+    gate.checkOwn(view.verified, { action: "message" });
     this.#options.onMet(view);
+    meter.sent();
     if (options.class === "live") return this.#sendLive(view, body, options);
     for (const peer of peers.takers(view)) if (allowsLinks(options.paths)) peers.links.want(peer);
     const stream = await peers.streams.to(view.member, options.paths);
-    return stream.accept(this.#head(options.ttlMs ?? 0), body, options.signal);
+    return stream.accept(this.#head(options.ttlMs ?? 0, options.hops), body, options.signal);
   }
 
   /** Hands messages to a handler until the returned function is called; what waited comes first. */
-  read(handler: MessageHandler): () => void {
+  read(handler: MessageHandler, ready?: MessageGate): () => void {
     this.#handler = handler;
+    this.#ready = ready;
     this.#refit();
     return () => {
       if (this.#handler !== handler) return;
       this.#handler = undefined;
+      this.#ready = undefined;
       this.#refit();
     };
   }
@@ -97,18 +115,21 @@ export class DirectMessages {
   }
 
   /** A live message, as it came. The sender's next one waits for this one. */
-  async onLive({ id, peer, path, created, body }: LiveEnvelope): Promise<void> {
+  async onLive({ id, peer, path, created, hops, body }: LiveEnvelope): Promise<void> {
     const { conversations, clock, traffic, onRefused, onError } = this.#options;
     const sender = peer.member;
     const refusal = conversations.intake.refusalOf(sender, { ...this.#head(0), more: false, body });
     if (refusal !== undefined) return onRefused(new ParleyError(refusal), sender.name);
+    this.#options.meter.took(sender);
     const { device } = peer;
     const arrived = { id, sender, device, created, receivedAt: clock.now(), path, body };
     const taken = await conversations.intake.keep(arrived);
     conversations.intake.forget(sender.member, id);
-    const incoming = incomingOf({ ...arrived, class: "live", redelivered: false }, taken);
+    const incoming = this.#incomingOf({ ...arrived, hops, class: "live", redelivered: false }, taken);
     if (taken.content === undefined) return onRefused(new ParleyError("invalid_argument"), sender.name);
     if (this.#handler === undefined || incoming === undefined) return;
+    await this.#ready?.(incoming.from);
+    if (this.#handler === undefined) return;
     traffic.message(path, "live");
     await Promise.resolve(this.#handler(incoming)).catch(onError);
   }
@@ -133,7 +154,8 @@ export class DirectMessages {
     traffic.message(path, "durable");
     if (redelivered) metrics.count("redeliveries", { class: "durable" });
     if (handler === undefined) return;
-    const incoming = incomingOf({ ...arrived, class: "durable", redelivered }, taken);
+    const { hops } = envelope;
+    const incoming = this.#incomingOf({ ...arrived, hops, class: "durable", redelivered }, taken);
     if (incoming === undefined) return taken.content.type === "sealed" ? unopened : undefined;
     try {
       await handler(incoming);
@@ -142,6 +164,24 @@ export class DirectMessages {
       if (this.#handler !== handler && (code === "closed" || code === "canceled")) return "gone";
       throw error;
     }
+  }
+
+  /** Whether a committed message may be handed out; undefined for at once. False when it stays where it is. */
+  mayHand(entry: Waiting): Promise<boolean> | undefined {
+    const ready = this.#ready;
+    if (ready === undefined || this.#handler === undefined) return undefined;
+    return this.#waitFor(ready, entry);
+  }
+
+  async #waitFor(ready: MessageGate, entry: Waiting): Promise<boolean> {
+    const sender = await this.#writerOf(entry);
+    const isReady = await Promise.resolve(ready(this.#senderOf(sender, entry.device))).then(
+      () => true,
+      () => false,
+    );
+    // Another program reads by now, and is asked itself.
+    if (this.#ready !== ready && this.#handler !== undefined) return (await this.mayHand(entry)) ?? true;
+    return isReady && this.#ready === ready;
   }
 
   /** Somebody reads, or nobody. */
@@ -158,15 +198,47 @@ export class DirectMessages {
     const peer = livePeer(view);
     await opener.approach(peer, options.paths, options.signal);
     const ttlMs = options.ttlMs ?? liveTtlMs;
-    const envelopes = splitBody(this.#head(ttlMs), body);
+    const envelopes = splitBody(this.#head(ttlMs, options.hops), body);
     while (!peer.pushLive(envelopes, options.paths)) await peer.room(options.paths);
     return peer.trackLive(options.paths, envelopes.length, clock, ttlMs);
   }
 
-  #head(ttl: number): Omit<Envelope, "body" | "more"> {
+  #head(ttl: number, hops = 0): Omit<Envelope, "body" | "more"> {
     // By the registry's clock, so that the reader's own cannot end its life too early or too late.
     const created = Math.round(this.#options.registryTime());
-    return { kind: envelopeKinds.message, critical: true, created, ttl, hops: 0, trace: undefined, origin: undefined };
+    return { kind: envelopeKinds.message, critical: true, created, ttl, hops, trace: undefined, origin: undefined };
+  }
+
+  /** As a handler gets it; undefined for what says nothing by itself, or nothing that can be read here. */
+  #incomingOf(
+    arrived: ArrivedMessage & Pick<IncomingMessage, "class" | "redelivered" | "hops">,
+    { content, request, protection }: TakenMessage,
+  ): IncomingMessage | undefined {
+    const said = textContent(content);
+    if (said === undefined) return undefined;
+    const { sender, device, id, created, path, redelivered, hops } = arrived;
+    const { text, attachments = [], answers, thread, notice } = said;
+    return {
+      id,
+      from: this.#senderOf(sender, device),
+      text,
+      attachments,
+      created,
+      path,
+      class: arrived.class,
+      redelivered,
+      hops,
+      request,
+      secret: protection === "secret",
+      ...(answers === undefined ? {} : { answers }),
+      ...(thread === undefined ? {} : { thread }),
+      ...(notice === undefined ? {} : { notice }),
+    };
+  }
+
+  #senderOf(sender: VerifiedMember, device: string): Sender {
+    const { member, name, kind, roles } = sender;
+    return { member, name, device, kind, roles, ...this.#options.standingOf(sender) };
   }
 
   /** Who wrote a committed message: it waits while the registry, which has to be asked, is away. */
@@ -185,31 +257,6 @@ export class DirectMessages {
 
 /** It stays as it is until the secret is known: then it can be tried again. */
 const unopened: Failure = { code: "cannot_open", reason: "It is sealed with a secret that this device does not have." };
-
-/** As a handler gets it; undefined for what says nothing by itself, or nothing that can be read here. */
-function incomingOf(
-  arrived: ArrivedMessage & Pick<IncomingMessage, "class" | "redelivered">,
-  { content, request, protection }: TakenMessage,
-): IncomingMessage | undefined {
-  const said = textContent(content);
-  if (said === undefined) return undefined;
-  const { sender, device, id, created, path, redelivered } = arrived;
-  const { text, attachments = [], answers, thread } = said;
-  return {
-    id,
-    from: { member: sender.member, name: sender.name, device, kind: sender.kind, roles: sender.roles },
-    text,
-    attachments,
-    created,
-    path,
-    class: arrived.class,
-    redelivered,
-    request,
-    secret: protection === "secret",
-    ...(answers === undefined ? {} : { answers }),
-    ...(thread === undefined ? {} : { thread }),
-  };
-}
 
 /** Runs at most once. */
 function once(run: () => void): () => void {

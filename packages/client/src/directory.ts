@@ -1,5 +1,5 @@
 /** Members as the registry tells of them, each verified against the pins before anybody sees it. */
-import { type MeshTrust, peekStatement, type VerifiedMember } from "@parley/core";
+import { type MeshTrust, peekStatement, type VerifiedMember, verifyDevices } from "@parley/core";
 import { type DevicePresence, limits, type MemberEntry, ParleyError, parseName, toParleyError } from "@parley/protocol";
 
 import type { FindQuery, FoundMembers, MemberView } from "./member-view.ts";
@@ -31,6 +31,9 @@ function viewOf(verified: VerifiedMember, entry: MemberEntry, now: number): Memb
     verified,
   };
 }
+
+const revokedError = (who: string): ParleyError =>
+  new ParleyError("revoked", { message: `${who} was revoked by an operator.` });
 
 /** The lowest load among a member's connected devices. */
 const loadOf = (member: MemberView): number =>
@@ -82,6 +85,8 @@ export class Directory {
     if (known !== undefined && this.#session.isOpen && this.#current.has(known.member)) return Promise.resolve(known);
     const name = idPattern.test(who) ? undefined : parseName(who);
     if (name === undefined && !idPattern.test(who)) return Promise.reject(new ParleyError("invalid_name"));
+    // Nothing that the registry says could change it, and it may not answer. A name may be somebody else's by now.
+    if (name === undefined && this.#trust.isRevoked(who)) return Promise.reject(revokedError("This member"));
     const asking = this.#asking.get(who);
     if (asking !== undefined) return asking;
     const asked = this.#ask(name, who).finally(() => this.#asking.delete(who));
@@ -130,11 +135,7 @@ export class Directory {
       const member = name === undefined ? who : this.#byName.get(name);
       const isRevoked =
         toParleyError(error).code === "unknown_member" && member !== undefined && this.#trust.isRevoked(member);
-      throw isRevoked
-        ? new ParleyError("revoked", {
-            message: `${name === undefined ? "This member" : `@${name}`} was revoked by an operator.`,
-          })
-        : error;
+      throw isRevoked ? revokedError(name === undefined ? "This member" : `@${name}`) : error;
     });
   }
 
@@ -226,13 +227,31 @@ export class Directory {
 
   /**
    * Takes a device list that the member itself passed on over a link. From then on an older one from the registry is
-   * `stale_statement`. Undefined when it is no news.
+   * `stale_statement`. One under a root key that is not known yet has the registry asked. Undefined when it is no news.
    */
   async onDevices(of: VerifiedMember, devices: string): Promise<MemberView | undefined> {
-    const before = this.#known.get(of.member);
-    const record = before?.verified.record ?? of.record;
-    if (peekStatement("devices", devices).number <= peekStatement("devices", record.devices).number) return undefined;
-    return this.onChanged(of.member, { ...record, devices });
+    const before = this.#known.get(of.member)?.verified ?? of;
+    const isNews = ({ record }: VerifiedMember): boolean =>
+      peekStatement("devices", devices).number > peekStatement("devices", record.devices).number;
+    if (!isNews(before)) return undefined;
+    const { member, rootKey } = before;
+    const isUnderKnownKey = await verifyDevices(this.#trust.mesh, member, rootKey, devices).then(
+      () => true,
+      () => false,
+    );
+    const known = isUnderKnownKey || !this.#session.isOpen ? before : (await this.refresh(member)).verified;
+    return isNews(known) ? this.onChanged(member, { ...known.record, devices }) : undefined;
+  }
+
+  /** Other operators than before: everybody who is known is verified anew, and forgotten if that fails. */
+  async onOperators(): Promise<void> {
+    for (const [member, view] of this.#known) {
+      try {
+        await this.onChanged(member, view.verified.record);
+      } catch {
+        if (this.#known.get(member) === view) this.#known.delete(member);
+      }
+    }
   }
 
   #remember(view: MemberView): void {

@@ -14,12 +14,14 @@ import type { ContactBook } from "./conversations/contact-book.ts";
 import { ConversationDesk } from "./conversations/conversation-desk.ts";
 import { Conversations } from "./conversations/conversations.ts";
 import { EncryptedChannels } from "./conversations/encrypted/encrypted-channels.ts";
+import { Delegations } from "./delegations/delegations.ts";
 import { Deliveries } from "./deliveries.ts";
 import type { AllowedPaths } from "./delivery.ts";
 import type { DeviceOptions } from "./device-options.ts";
-import { DirectMessages } from "./direct-messages.ts";
+import { DirectMessages, type DirectMessagesOptions } from "./direct-messages.ts";
 import type { Directory } from "./directory.ts";
 import type { Gate } from "./gate.ts";
+import type { GuardDesk } from "./guards/guard-desk.ts";
 import { HistoryTransfer } from "./history-transfer.ts";
 import type { Waiting } from "./inbox-lanes.ts";
 import type { Intake } from "./intake.ts";
@@ -37,12 +39,14 @@ import type { Recipients } from "./recipients.ts";
 import type { LiveEnvelope } from "./section-handler.ts";
 import { nextChance } from "./session-wait.ts";
 import type { Session } from "./session.ts";
+import { CallChains } from "./tasks/call-chains.ts";
 import { Delegation } from "./tasks/delegation.ts";
 import { TaskApprovals } from "./tasks/task-approvals.ts";
 import { TaskCallee } from "./tasks/task-callee.ts";
 import { TaskCaller } from "./tasks/task-caller.ts";
 import type { TaskPlacement } from "./tasks/task-placement.ts";
 import type { Traffic } from "./traffic.ts";
+import type { UsageMeter } from "./usage-meter.ts";
 import type { WriteAgain } from "./write-again.ts";
 
 export interface ExchangesOptions {
@@ -69,8 +73,11 @@ export interface ExchangesOptions {
   readonly metrics: DeviceMetrics;
   readonly traffic: Traffic;
   readonly gate: Gate;
+  readonly meter: UsageMeter;
   readonly kept: KeptState;
   readonly notices: Notices;
+  readonly guards: Pick<GuardDesk, "outgoing">;
+  readonly standingOf: DirectMessagesOptions["standingOf"];
 }
 
 export class Exchanges {
@@ -85,6 +92,8 @@ export class Exchanges {
   readonly caller: TaskCaller;
   readonly callee: TaskCallee;
   readonly delegation: Delegation;
+  readonly delegations: Delegations;
+  readonly chains: CallChains;
   readonly #history: HistoryTransfer;
   #streamHandler: ((message: LiveMessage) => void) | undefined;
   /** Who takes live envelopes, by kind number. */
@@ -101,16 +110,29 @@ export class Exchanges {
     this.deliveries = this.#makeDeliveries();
     this.approvals = this.#makeApprovals();
     this.attachments = this.#makeAttachments();
-    const calls = { clock, random, send: sendLive(clock), onError: notices.failed };
+    const { outgoing } = options.guards;
+    const calls = { clock, random, send: sendLive(clock), outgoing, onError: notices.failed };
     this.caller = new TaskCaller(calls);
+    this.chains = new CallChains({
+      trust: options.trust,
+      directory: options.directory,
+      own: () => options.own.identity.member,
+      now: () => options.session.registryTime,
+    });
     this.callee = new TaskCallee({
       ...calls,
       gate: options.gate,
+      member: options.own.identity.member,
+      admits: (member) => this.conversations.contacts.admits(member),
+      onTaken: (member) => options.meter.took(member),
       approvals: this.#makeTaskApprovals(),
       memberOf: (member) => options.directory.current(member),
+      standingOf: options.standingOf,
+      chains: this.chains,
       onLoad: (load) => presence.set({ load }),
     });
-    this.delegation = new Delegation(options, this.caller);
+    this.delegation = new Delegation({ ...options, delegations: () => this.delegations }, this.caller);
+    this.delegations = this.#makeDelegations();
     this.#history = this.#makeHistory();
     this.live = new Map<number, (envelope: LiveEnvelope) => Promise<void> | void>([
       [envelopeKinds.call, (envelope) => this.callee.onEnvelope(envelope)],
@@ -133,6 +155,11 @@ export class Exchanges {
     return this.messages.onEntry(entry);
   }
 
+  /** Whether the program is ready for it: as `InboxLanesOptions.mayHand` says. */
+  mayHand(entry: Waiting): ReturnType<DirectMessages["mayHand"]> {
+    return this.messages.mayHand(entry);
+  }
+
   /** Takes the messages of other devices' live streams; one handler at a time. */
   onStream(handler: (message: LiveMessage) => void): () => void {
     this.#streamHandler = handler;
@@ -145,6 +172,7 @@ export class Exchanges {
   onSession(): void {
     this.conversations.onSession();
     this.channels.onSession();
+    this.delegations.onSession();
     const { own, settings, notices } = this.#options;
     const { kind, root } = own.identity;
     if (kind !== "person" || own.listed < 2 || root !== undefined || settings.links === undefined) return;
@@ -174,6 +202,7 @@ export class Exchanges {
       notices,
     } = this.#options;
     return new DirectMessages({
+      standingOf: this.#options.standingOf,
       clock,
       directory,
       peers: () => peers,
@@ -182,6 +211,7 @@ export class Exchanges {
       metrics,
       traffic,
       gate,
+      meter: this.#options.meter,
       onMet: ({ member, name }) => {
         names.note(member, name).catch(notices.failed);
       },
@@ -196,8 +226,9 @@ export class Exchanges {
   }
 
   #makeChannels(state: JournalState): Channels {
-    const { clock, random, journal, writes, trust, own, session, directory, notices } = this.#options;
+    const { clock, random, journal, writes, trust, own, session, directory, notices, guards } = this.#options;
     return new Channels({
+      outgoing: guards.outgoing,
       mesh: trust.mesh,
       identity: () => own.identity,
       clock,
@@ -215,6 +246,7 @@ export class Exchanges {
         const { request: id } = await requests.ask(request);
         return (await requests.outcome(id, signal)) as readonly string[];
       },
+      meter: this.#options.meter,
       emit: (event) => notices.emit(event),
       onRefused: notices.refused,
       onError: notices.failed,
@@ -264,6 +296,21 @@ export class Exchanges {
         if (known === undefined) throw new ParleyError("unsupported_kind");
         return (await this.channels.post(channel, known, { via })).id;
       },
+    });
+  }
+
+  #makeDelegations(): Delegations {
+    const { kept, own, trust, directory, session, clock, random, notices } = this.#options;
+    return new Delegations({
+      own,
+      trust,
+      directory,
+      session,
+      clock,
+      random,
+      table: kept.delegations,
+      notices,
+      delegate: (to, request) => this.delegation.start(to, request),
     });
   }
 
@@ -342,10 +389,12 @@ export class Exchanges {
 }
 
 /** Puts a body on the live stream to a peer; waits for room. */
-function sendLive(clock: Clock): (peer: Peer, kind: number, body: unknown, paths?: AllowedPaths) => Promise<void> {
-  return async (peer, kind, body, paths) => {
+function sendLive(
+  clock: Clock,
+): (peer: Peer, kind: number, body: unknown, paths?: AllowedPaths, hops?: number) => Promise<void> {
+  return async (peer, kind, body, paths, hops = 0) => {
     const created = clock.now();
-    const head = { kind, critical: true, created, ttl: 0, hops: 0, trace: undefined, origin: undefined };
+    const head = { kind, critical: true, created, ttl: 0, hops, trace: undefined, origin: undefined };
     await peer.sendLive(splitBody(head, bodyOf(body)), paths);
   };
 }

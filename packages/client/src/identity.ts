@@ -1,6 +1,13 @@
 import type { EncryptionKey, Signer } from "@parley/core";
 import type { MemberKind } from "@parley/protocol";
 
+/** A root key that is kept and not yet known to be published. */
+export interface NextRoot {
+  readonly root: Signer;
+  /** Signed by the present root key. */
+  readonly rotation: string;
+}
+
 /** A member on one of its devices: its keys and the signed list that names the device. Where it is kept is a home's matter. */
 export interface Identity {
   /** Member id: hash of the first root key. */
@@ -13,6 +20,8 @@ export interface Identity {
   /** First root key, raw, base64url. */
   readonly rootKey: string;
   readonly rotations: readonly string[];
+  /** The root key that is to follow, kept before anybody hears of it, and the statement that names it. */
+  readonly next?: NextRoot | undefined;
   readonly device: Signer;
   /** The device's own X25519 key pair: halves of new encryption keys are sealed to it. Undefined in homes of earlier versions. */
   readonly sealing: EncryptionKey | undefined;

@@ -28,6 +28,8 @@ export interface InboxLanesOptions {
    * before it had the message, which stays for the next one, and with a failure when no handler could have it.
    */
   readonly handle: (entry: Waiting) => Promise<"gone" | Failure | void>;
+  /** Whether the program is ready for a message: undefined when it is, false when the message stays where it is. */
+  readonly mayHand?: (entry: Waiting) => Promise<boolean> | undefined;
   /** A message came to its end here. */
   readonly onEnd: (entry: Waiting, state: "handled" | "dead-lettered") => void;
   readonly onError: (error: unknown) => void;
@@ -75,6 +77,11 @@ export class InboxLanes {
     this.#reading = true;
     if (this.#wasRead) for (const sender of this.#lanes.keys()) void this.#run(sender);
     else this.#readLeft().catch(this.#options.onError);
+  }
+
+  /** What the program was not ready for it may be ready for now. */
+  goOn(): void {
+    if (this.#reading && this.#wasRead) for (const sender of this.#lanes.keys()) void this.#run(sender);
   }
 
   /** Nobody listens any more: what comes, and what was not handed out yet, stays in the inbox. */
@@ -158,6 +165,9 @@ export class InboxLanes {
         const next = lane.waiting[0];
         // Let go of while the disk was read: it is there still.
         if (next === undefined || !this.#reading) break;
+        const ready = this.#options.mayHand?.(next);
+        if (ready !== undefined && !(await ready)) break;
+        if (!this.#reading) break;
         if (await this.#handle(next, lane)) {
           lane.waiting.shift();
           lane.bytes -= next.envelope.body.length;

@@ -2,7 +2,18 @@
  * A device of a member: session, links, streams and calls behind one small surface, the same in Node and the browser.
  * Not here: where keys are kept (`@parley/client/node`), WebRTC stacks (`@parley/peer`), skills (`@parley/agent`).
  */
+export { type AuditAlert, type AuditMemory, type AuditStanding, openAuditMemory } from "./audit/audit-memory.ts";
+export {
+  auditError,
+  type AuditFindings,
+  AuditReader,
+  type AuditReaderOptions,
+  type AuditView,
+  type AuditWalkOptions,
+  type AuditWitnessView,
+} from "./audit/audit-reader.ts";
 export type { AttachOptions, TransferOptions } from "./blobs/attachments.ts";
+export type { DelegationApi, DelegationTerms, GivenDelegation, SubAgent } from "./delegations/delegation-api.ts";
 export type {
   ApprovalApi,
   ApprovalEvent,
@@ -26,8 +37,9 @@ export type {
 } from "./delivery.ts";
 export { actionText, findAsked, shortRequest } from "./approvals/approval-name.ts";
 export { Device } from "./device.ts";
-export type { DeviceApi, DeviceEvent, LinkSettings, LinkView, SessionState } from "./device-api.ts";
+export type { DeviceApi, DeviceEvent, LinkSettings, LinkView, SelfReport, SessionState } from "./device-api.ts";
 export { type LinkFailure, linkFailures } from "./link-failure.ts";
+export type { RootKeyChange } from "./root-rotation.ts";
 export { type MetricName, type MetricSample, metricTable } from "./metrics.ts";
 export { type PathReason, pathReasons } from "./path-reason.ts";
 export type { DeviceOptions, LogLine } from "./device-options.ts";
@@ -41,14 +53,11 @@ export {
 } from "./member-devices.ts";
 export { enrolDevice, type EnrolOptions } from "./enrolment.ts";
 export { certifyDevice, createIdentityDraft, type IdentityDraft, type IdentityDraftOptions } from "./identity-draft.ts";
-export {
-  type ApproveOptions,
-  type CreatedInvite,
-  type InviteRequest,
-  Operator,
-  type OperatorOptions,
-  type PendingMember,
-} from "./operator.ts";
+export type { OperatorOptions } from "./operator-acts.ts";
+export type { AdmissionChange, AdmissionView } from "./operator-admissions.ts";
+export type { ApprovedInviteRequest, CreatedInvite, InviteRequest } from "./operator-invites.ts";
+export type { OperatorSetActs, OperatorView, ProposalView, SetChange } from "./operator-set.ts";
+export { type ApproveOptions, Operator, type PendingMember } from "./operator.ts";
 export { OperatorOrders, type Restricted, type RestrictOptions } from "./operator-orders.ts";
 export { type OrderContent, type OrderPublisherOptions, publishNext } from "./order-publisher.ts";
 export {
@@ -71,6 +80,7 @@ export type { FindQuery, FoundMembers, MemberView } from "./member-view.ts";
 export type {
   DelegateRequest,
   IncomingTask,
+  Principal,
   TaskAdmission,
   TaskEvent,
   TaskHandler,
@@ -109,3 +119,12 @@ export {
   type PostsOptions,
 } from "./conversations/talk/conversation.ts";
 export { type LoopOptions, Talk, talk, type TalkOptions, type TextOptions } from "./conversations/talk/talk.ts";
+export {
+  type AttentionMode,
+  type AttentionView,
+  type GuardApi,
+  type GuardEvent,
+  type HeldClient,
+  type LoopStop,
+  type Standing,
+} from "./guards/guard-api.ts";

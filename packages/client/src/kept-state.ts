@@ -4,6 +4,7 @@ import { limits } from "@parley/protocol";
 
 import { type KeptApprovals, openApprovals } from "./approvals/approval-desk.ts";
 import { ContactBook } from "./conversations/contact-book.ts";
+import { type KeptDelegation, keptDelegationSchema } from "./delegations/delegations.ts";
 import { KeptTable } from "./kept-table.ts";
 import { type KeptTask, keptTaskSchema, type WaitingTasks } from "./tasks/waiting-tasks.ts";
 
@@ -11,13 +12,20 @@ export interface KeptState {
   readonly contacts: ContactBook;
   readonly approvals: KeptApprovals;
   readonly tasks: WaitingTasks;
+  readonly delegations: KeptTable<KeptDelegation>;
 }
 
 export async function openKeptState(journal: Journal): Promise<KeptState> {
-  const [contacts, approvals, tasks] = await Promise.all([
+  const [contacts, approvals, tasks, delegations] = await Promise.all([
     ContactBook.open(journal),
     openApprovals(journal),
     KeptTable.open<KeptTask>({ journal, name: "waiting-tasks", schema: keptTaskSchema, most: limits.approvalsOpen }),
+    KeptTable.open<KeptDelegation>({
+      journal,
+      name: "delegations",
+      schema: keptDelegationSchema,
+      most: limits.withdrawals,
+    }),
   ]);
-  return { contacts, approvals, tasks };
+  return { contacts, approvals, tasks, delegations };
 }

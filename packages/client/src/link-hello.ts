@@ -44,6 +44,7 @@ export async function makeHello(
       lease: lease.lease,
       certificate: lease.certificate,
       ...trust.orderNumbers,
+      operators: trust.operators.number,
       iat: input.now,
     },
     identity.device,
@@ -54,6 +55,8 @@ export interface ProvenPeer {
   readonly leaseExpires: number;
   /** Numbers of the operators' orders that the other side holds. */
   readonly orders: OrderNumbers;
+  /** Number of the operator set that it holds. */
+  readonly operators: number;
   readonly version: number;
 }
 
@@ -85,6 +88,7 @@ export async function verifyHello(compact: string, member: VerifiedMember, input
   if (peekStatement("lease", hello.lease).signer !== node)
     throw new ParleyError("bad_signature", { message: "A lease is not signed by the node that it names." });
   const { expires } = await trust.verifyLease(hello.lease, key, { member: member.member, device: input.peerDevice });
-  const { revocations, policy = 0, restrictions = 0 } = hello;
-  return { leaseExpires: expires, orders: { revocations, policy, restrictions }, version };
+  // What an earlier version does not name it is not told: it could not take it.
+  const { revocations, policy = 0, restrictions = 0, operators = trust.operators.number } = hello;
+  return { leaseExpires: expires, orders: { revocations, policy, restrictions }, operators, version };
 }

@@ -72,6 +72,11 @@ export class Links {
     for (const peer of this.#options.contacts.linked()) this.#dialers.gossip(peer, known);
   }
 
+  /** Passes the operator sets after this number on to whoever is linked. */
+  gossipOperators(after: number): void {
+    for (const peer of this.#options.contacts.linked()) this.#dialers.gossipOperators(peer, after);
+  }
+
   /** The operators' orders are others: drops links to whoever is revoked now, or from whom nothing is taken any more. */
   closeRefused(): void {
     const { contacts, trust, gate, emit } = this.#options;
@@ -82,6 +87,13 @@ export class Links {
         emit({ type: "revoked", member: member.member });
       } else if (gate.isSilenced || gate.refusalOf(member) !== undefined) dialer?.close("refused");
     }
+  }
+
+  /** Drops links to whoever was let in by an operator who is none any more. */
+  closeUnvouched(): void {
+    const { contacts, trust } = this.#options;
+    for (const { peer, dialer } of contacts)
+      if (!trust.isVouched(peer.member.record.admission)) dialer?.close("not_admitted");
   }
 
   /** Drops the link to a peer from which nothing is taken. */

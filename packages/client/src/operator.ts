@@ -3,56 +3,38 @@ import {
   type Clock,
   comparisonWords,
   idOfKey,
-  type MeshTrust,
   peekStatement,
-  signStatement,
-  type Signer,
+  type Random,
   systemClock,
+  systemRandom,
   verifyStatement,
 } from "@parley/core";
 import {
-  formatInviteLink,
+  type Asks,
   type Invite,
-  isParleyError,
   limits,
   type MemberKind,
   ParleyError,
   parseName,
   type Pending,
   type Role,
+  type Scope,
 } from "@parley/protocol";
 
-import type { DeviceApi } from "./device-api.ts";
+import { type OperatorOptions } from "./operator-acts.ts";
+import { type AdmissionChange, type AdmissionView, changeAdmission, signAdmission } from "./operator-admissions.ts";
+import {
+  type ApprovedInviteRequest,
+  type CreatedInvite,
+  type InviteRequest,
+  openApprovedInvite,
+  openInvite,
+} from "./operator-invites.ts";
 import { OperatorOrders } from "./operator-orders.ts";
-import { keyMissing, type OrderPublisherOptions, publishNext } from "./order-publisher.ts";
+import { openRoot } from "./operator-root.ts";
+import { OperatorSetActs } from "./operator-set.ts";
+import { type OrderPublisherOptions, publishNext } from "./order-publisher.ts";
 import { statementLifeMs } from "./pairing.ts";
-
-export interface OperatorOptions {
-  readonly device: DeviceApi;
-  /** The operator's root key. */
-  readonly root: Signer | undefined;
-  /** The newest pins, read again after a conflict. */
-  readonly trust: () => MeshTrust | Promise<MeshTrust>;
-  /** Origin of the registry, for links. */
-  readonly registry: string;
-  /** Default: the platform's. */
-  readonly clock?: Clock;
-}
-
-export interface InviteRequest {
-  readonly kind: "code" | "link";
-  /** Default: five minutes for a code, one day for a link. */
-  readonly lifeMs?: number;
-  /** Default 1. */
-  readonly uses?: number;
-  readonly label?: string;
-}
-
-export interface CreatedInvite {
-  readonly invite: Invite;
-  /** What to hand over, once: a code or a whole link. */
-  readonly text: string;
-}
 
 /** Somebody who waits for approval; verified to have signed the request. */
 export interface PendingMember {
@@ -66,6 +48,10 @@ export interface PendingMember {
   readonly since: number;
   /** What the asking side shows too. */
   readonly words: string;
+  /** What it would like to have; an operator decides. */
+  readonly asks: Asks | undefined;
+  /** What the invite that it used is for. */
+  readonly inviteLabel: string | undefined;
 }
 
 export interface ApproveOptions {
@@ -73,6 +59,10 @@ export interface ApproveOptions {
   readonly roles?: readonly Role[];
   /** Default one year. */
   readonly lifeMs?: number;
+  /** What it may call and where it may take part. Default: no limit. */
+  readonly scope?: Scope;
+  /** `@name` or id of a member that lost its key: it is revoked, and its name goes to who waits. */
+  readonly replaces?: string;
 }
 
 const mostPages = Math.ceil(limits.pendingPairings / limits.pageSize);
@@ -81,23 +71,35 @@ const mostPages = Math.ceil(limits.pendingPairings / limits.pageSize);
 export class Operator {
   readonly #options: OperatorOptions;
   readonly #clock: Clock;
+  readonly #random: Random;
+  /** Who the operators are. */
+  readonly operators: OperatorSetActs;
 
-  constructor(options: OperatorOptions) {
+  constructor(options: OperatorOptions, random: Random = systemRandom) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
+    this.#random = random;
+    this.operators = new OperatorSetActs(options, this.#clock);
   }
 
   /** Opens an invite. A link pins the operator set that this operator holds. */
-  async createInvite(request: InviteRequest): Promise<CreatedInvite> {
-    const { device, registry } = this.#options;
-    const { invite, secret } = await device.request("invite.create", { ...request });
-    if (request.kind === "code") return { invite, text: secret };
-    const { operators, mesh } = await this.#options.trust();
-    const pinned = { number: operators.number, hash: operators.hash };
-    return {
-      invite,
-      text: formatInviteLink({ registry, payload: { v: 1, kind: "invite", secret, mesh, operators: pinned } }),
-    };
+  createInvite(request: InviteRequest): Promise<CreatedInvite> {
+    return openInvite(this.#options, request);
+  }
+
+  /** Opens a link by which members come in without a further word, as what it says. */
+  createApprovedInvite(request: ApprovedInviteRequest): Promise<CreatedInvite> {
+    return openApprovedInvite(this.#options, request, { clock: this.#clock, random: this.#random });
+  }
+
+  /** Publishes another admission of a member that is in. */
+  change(who: string, change: AdmissionChange): Promise<AdmissionView> {
+    return changeAdmission(this.#options, this.#clock, who, change);
+  }
+
+  /** Lets a member in for another while, with the roles and the scope that it has. Default one year. */
+  renew(who: string, lifeMs = statementLifeMs): Promise<AdmissionView> {
+    return this.change(who, { lifeMs });
   }
 
   async invites(): Promise<readonly Invite[]> {
@@ -146,21 +148,33 @@ export class Operator {
     return one;
   }
 
-  /** Lets a pending member in, under the name that it signed. Returns the admission. */
+  /**
+   * Lets a pending member in, under the name that it signed, or that of the member that it replaces. Returns the admission. Throws
+   * `conflict` when that one is an operator still.
+   */
   async approve(who: PendingMember, options: ApproveOptions = {}): Promise<string> {
-    const root = this.#root();
-    const { mesh } = await this.#options.trust();
-    const now = this.#clock.now();
-    const number = await this.#nextAdmission(who.member);
-    const { member, name, kind } = who;
-    const roles: Role[] = [...(options.roles ?? (["member"] as const))];
-    const admission = await signStatement(
-      "admission",
-      { mesh, member, name, kind, roles, number, iat: now, exp: now + (options.lifeMs ?? statementLifeMs) },
-      root,
-    );
+    const { member, kind } = who;
+    const { roles = ["member"], lifeMs, scope } = options;
+    await openRoot(this.#options.root);
+    const before = options.replaces === undefined ? undefined : await this.#replaced(options.replaces);
+    const name = before?.name ?? who.name;
+    const wanted = { member, name, kind, roles, scope, replaces: before?.member, lifeMs };
+    const admission = await signAdmission(this.#options, this.#clock, wanted);
     await this.#options.device.request("pairing.approve", { pairing: who.pairing, admission });
     return admission;
+  }
+
+  /** Revokes a member whose name is taken over. One that is revoked already is named by its id, and keeps no name. */
+  async #replaced(who: string): Promise<{ readonly member: string; readonly name: string | undefined }> {
+    const trust = await this.#options.trust();
+    if (trust.isRevoked(who)) return { member: who, name: undefined };
+    const { member, name } = await this.#options.device.memberOf(who);
+    if (trust.operators.keys.has(member))
+      throw new ParleyError("conflict", {
+        message: `@${name} is an operator; take it out of the set first: parley operator remove @${name}`,
+      });
+    await this.revoke(member, "replaced by a new key");
+    return { member, name };
   }
 
   async reject(who: PendingMember, reason?: string): Promise<void> {
@@ -210,7 +224,7 @@ export class Operator {
     const request = await verifyStatement("pairing", entry.request, root);
     if (request.mesh !== mesh) throw new ParleyError("wrong_mesh");
     const member = await idOfKey("member", root);
-    const { name, kind, label } = request;
+    const { name, kind, label, asks } = request;
     return {
       pairing: entry.pairing,
       member,
@@ -220,23 +234,8 @@ export class Operator {
       address: entry.address,
       since: entry.since,
       words: await comparisonWords(mesh, operators.hash, member),
+      asks,
+      inviteLabel: entry.inviteLabel,
     };
-  }
-
-  /** One above the number of the admission that the member has, if any. */
-  async #nextAdmission(member: string): Promise<number> {
-    try {
-      const known = await this.#options.device.memberOf(member);
-      return known.verified.numbers.admission + 1;
-    } catch (error) {
-      if (isParleyError(error) && (error.code === "unknown_member" || error.code === "not_found")) return 1;
-      throw error;
-    }
-  }
-
-  #root(): Signer {
-    const { root } = this.#options;
-    if (root === undefined) throw keyMissing();
-    return root;
   }
 }

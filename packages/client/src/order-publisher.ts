@@ -1,13 +1,13 @@
 /** Publishes the next of a numbered order, however many operators do the same. */
-import { type MeshTrust, signStatement, type Signer } from "@parley/core";
-import { isParleyError, type OrderType, ParleyError, type Statement } from "@parley/protocol";
+import { type MeshTrust, signStatement } from "@parley/core";
+import { isParleyError, type OrderType, type Statement } from "@parley/protocol";
 
 import type { DeviceApi } from "./device-api.ts";
+import { openRoot, type OperatorRoot } from "./operator-root.ts";
 
 export interface OrderPublisherOptions {
   readonly device: Pick<DeviceApi, "request">;
-  /** The operator's root key. */
-  readonly root: Signer | undefined;
+  readonly root: OperatorRoot;
   /** The newest pins, read again after a conflict. */
   readonly trust: () => MeshTrust | Promise<MeshTrust>;
   readonly now: () => number;
@@ -28,7 +28,7 @@ export async function publishNext<Type extends OrderType>(
   next: (trust: MeshTrust) => OrderContent<Type> | undefined,
   { device, root, trust, now }: OrderPublisherOptions,
 ): Promise<number> {
-  if (root === undefined) throw keyMissing();
+  const signer = await openRoot(root);
   for (let attempt = 1; ; attempt++) {
     const held = await trust();
     const content = next(held);
@@ -36,7 +36,7 @@ export async function publishNext<Type extends OrderType>(
     const number = held.orderNumbers[type] + 1;
     const order = { ...content, mesh: held.mesh, number, iat: now() } as Statement<Type>;
     try {
-      await device.request("order.publish", { type, statement: await signStatement(type, order, root) });
+      await device.request("order.publish", { type, statement: await signStatement(type, order, signer) });
       return number;
     } catch (error) {
       const lost = isParleyError(error) && (error.code === "conflict" || error.code === "stale_statement");
@@ -45,11 +45,4 @@ export async function publishNext<Type extends OrderType>(
       await device.request("ping", {});
     }
   }
-}
-
-/** What an operator's device says that does not hold the root key. */
-export function keyMissing(): ParleyError {
-  return new ParleyError("forbidden", {
-    message: "This device does not hold an operator's root key; do this on the device that paired first.",
-  });
 }

@@ -14,6 +14,7 @@ import type { Directory } from "./directory.ts";
 import type { Identity } from "./identity.ts";
 import { MemberDevices } from "./member-devices.ts";
 import { OwnKeys } from "./own-keys.ts";
+import { type RootKeyChange, RootRotation } from "./root-rotation.ts";
 
 export interface OwnDevicesOptions {
   readonly identity: Identity;
@@ -36,6 +37,7 @@ export class OwnDevices {
   readonly #options: OwnDevicesOptions;
   readonly #keys: OwnKeys;
   readonly #manage: MemberDevices;
+  readonly #rotation: RootRotation;
   #timer: Timer | undefined;
   #stopped = false;
   #counted: { readonly list: string; readonly count: number } | undefined;
@@ -56,6 +58,18 @@ export class OwnDevices {
       random,
       onCurrent: (verified) => this.#take(verified),
     });
+    this.#rotation = new RootRotation({
+      device,
+      keys: this.#keys,
+      trust,
+      clock,
+      onCurrent: (verified) => this.#take(verified),
+    });
+  }
+
+  /** Makes a new root key, see `RootRotation`. */
+  rotateRoot(): Promise<RootKeyChange> {
+    return this.#rotation.rotate();
   }
 
   get identity(): Identity {
@@ -82,7 +96,9 @@ export class OwnDevices {
   /** A session begins: changes of the own member are pushed from now on, and what is due is done. */
   onSession(): void {
     this.#options.directory().watch(this.identity.member);
-    if (this.identity.root !== undefined) this.#look();
+    const { root, next } = this.identity;
+    if (next !== undefined) this.#rotation.goOn().then(() => this.#look(), this.#options.onError);
+    else if (root !== undefined) this.#look();
   }
 
   stop(): void {

@@ -3,7 +3,7 @@
  * device; the ones before are kept for frames that are still under way.
  */
 import { type EncryptionKey, peekStatement, type VerifiedMember } from "@parley/core";
-import { limits } from "@parley/protocol";
+import { limits, ParleyError } from "@parley/protocol";
 
 import type { Identity } from "./identity.ts";
 import { openKeyRing } from "./key-ring.ts";
@@ -39,12 +39,24 @@ export class OwnKeys {
     return taken;
   }
 
+  /** Changes what is kept, in turn with what is taken. */
+  change(update: (identity: Identity) => Identity): Promise<void> {
+    const changed = this.#taking.then(() => this.#change(update));
+    this.#taking = changed.catch(() => undefined);
+    return changed;
+  }
+
   /**
    * The private key of a key id. A sender may have heard of a new key before this device did: then the newest list is
    * asked for. Rejects with what kept it from being asked for, so that the frame is tried again.
    */
   keyOf(kid: string): EncryptionKey | Promise<EncryptionKey | undefined> | undefined {
     return this.#held(kid) ?? this.#fetch(kid);
+  }
+
+  async #change(update: (identity: Identity) => Identity): Promise<void> {
+    this.#identity = update(this.#identity);
+    await this.#options.keep?.(this.#identity);
   }
 
   #held(kid: string): EncryptionKey | undefined {
@@ -62,6 +74,23 @@ export class OwnKeys {
     return this.#held(kid);
   }
 
+  /** The root key that this device holds of those in the record: the present one, the one that follows, or none any more. */
+  #rootOf({ rootKey, record }: VerifiedMember): Pick<Identity, "root" | "next"> {
+    const { root, next, rotations } = this.#identity;
+    if (next !== undefined && record.rotations[rotations.length] === next.rotation)
+      return next.root.publicKey === rootKey
+        ? { root: next.root, next: undefined }
+        : { root: undefined, next: undefined };
+    if (root === undefined || root.publicKey === rootKey) return { root, next };
+    this.#options.onError(
+      new ParleyError("forbidden", {
+        message:
+          "The member's root key was changed on another device; this one does not hold the present key any more.",
+      }),
+    );
+    return { root: undefined, next: undefined };
+  }
+
   async #take(own: VerifiedMember): Promise<boolean> {
     const identity = this.#identity;
     const { record } = own;
@@ -77,6 +106,7 @@ export class OwnKeys {
     const rest = identity.encryptionKeys.filter(({ kid }) => !ringed.has(kid));
     this.#identity = {
       ...identity,
+      ...this.#rootOf(own),
       devices: record.devices,
       rotations: record.rotations,
       encryptionKeys: [...rest, ...ring].slice(-limits.encryptionKeys),

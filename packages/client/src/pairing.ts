@@ -6,16 +6,19 @@ import {
   Backoff,
   type Clock,
   comparisonWords,
+  deriveInviteKeys,
   idOfKey,
   MeshTrust,
   type Random,
   sha256,
+  type Signer,
   signStatement,
   systemClock,
   systemRandom,
   verifyByOperator,
 } from "@parley/core";
 import {
+  type Asks,
   type InviteLink,
   isParleyError,
   limits,
@@ -31,6 +34,8 @@ import { pause } from "./pause.ts";
 import { callRoute, type RegistryHttpOptions } from "./registry-http.ts";
 
 export interface PairingOptions extends RegistryHttpOptions {
+  /** What to ask for besides coming in; an operator decides. */
+  readonly asks?: Asks;
   /** Default: the platform's. */
   readonly clock?: Clock;
   readonly random?: Random;
@@ -89,7 +94,9 @@ export async function pairWithLink(
   const { registry, payload } = link;
   if (payload.kind === "claim") return claimMesh(draft, link, options);
   if (payload.kind === "invite")
-    return requestPairing(draft, { registry, secret: payload.secret, expected: payload }, options);
+    return payload.approved === true
+      ? pairGranted(draft, { registry, secret: payload.secret, expected: payload }, options)
+      : requestPairing(draft, { registry, secret: payload.secret, expected: payload }, options);
   throw new ParleyError("invalid_link", {
     message: "This link is for one more device of a member; open it with `parley pair` in a new home folder.",
   });
@@ -174,29 +181,88 @@ export async function requestPairing(
   request: PairingRequest,
   options: PairingOptions = {},
 ): Promise<PendingPairing> {
-  const { clock = systemClock, random = systemRandom } = options;
   const { registry, secret } = request;
-  if (draft.root === undefined)
-    throw new ParleyError("forbidden", {
-      message: "This device does not hold the member's root key, so it cannot ask to join.",
-    });
+  const root = rootOf(draft);
   const trust = await pinMesh(request, options);
-  const now = clock.now();
-  const identity = await certifyDevice(draft, { mesh: trust.mesh, number: 1, now });
-  const { name, kind, label, root } = draft;
-  const signed = await signStatement(
-    "pairing",
-    { mesh: trust.mesh, root: root.publicKey, name, kind, label, nonce: toBase64url(random.bytes(16)), iat: now },
-    root,
-  );
-  const { body } = await callRoute(
-    registry,
-    "pair",
-    { body: { secret, request: signed, devices: identity.devices } },
-    options,
-  );
+  const { identity, signed } = await signRequest(draft, root, trust, options);
+  const body = { secret, request: signed, devices: identity.devices };
+  const { body: state } = await callRoute(registry, "pair", { body }, options);
   const words = await comparisonWords(trust.mesh, trust.operators.hash, draft.member);
-  return { registry, trust, identity, pairing: body.pairing, words };
+  return { registry, trust, identity, pairing: state.pairing, words };
+}
+
+async function signRequest(
+  draft: IdentityDraft,
+  root: Signer,
+  { mesh }: MeshTrust,
+  { clock = systemClock, random = systemRandom, asks }: PairingOptions,
+): Promise<{ readonly identity: Identity; readonly signed: string }> {
+  const now = clock.now();
+  const { name, kind, label } = draft;
+  const nonce = toBase64url(random.bytes(16));
+  const request = { mesh, root: root.publicKey, name, kind, label, nonce, iat: now };
+  const [identity, signed] = await Promise.all([
+    certifyDevice(draft, { mesh, number: 1, now }),
+    signStatement("pairing", asks === undefined ? request : { ...request, asks }, root),
+  ]);
+  return { identity, signed };
+}
+
+/**
+ * Comes in by a pre-approved link: redeems it with what is derived from its secret, and signs the admission with the invite key, as
+ * the operator's grant allows. A registry that does not show the grant leaves the request waiting for an operator.
+ */
+async function pairGranted(
+  draft: IdentityDraft,
+  request: PairingRequest,
+  options: PairingOptions,
+): Promise<JoinedMesh | PendingPairing> {
+  const { clock = systemClock } = options;
+  const { registry } = request;
+  const root = rootOf(draft);
+  const trust = await pinMesh(request, options);
+  const { redeem, signer } = await deriveInviteKeys(request.secret, trust.mesh);
+  const { identity, signed } = await signRequest(draft, root, trust, options);
+  const body = { secret: redeem, request: signed, devices: identity.devices };
+  const { body: first } = await callRoute(registry, "pair", { body }, options);
+  const pending = { registry, trust, identity, pairing: first.pairing };
+  if (first.state === "admitted") return acceptAdmission(pending, first.admission, options);
+  if (first.grant === undefined)
+    return { ...pending, words: await comparisonWords(trust.mesh, trust.operators.hash, draft.member) };
+  const grant = await verifyByOperator("grant", first.grant, trust.operators);
+  if (grant.key !== signer.publicKey)
+    throw new ParleyError("bad_signature", { message: "The registry showed the grant of another link." });
+  if (grant.kind !== undefined && grant.kind !== draft.kind)
+    throw new ParleyError("forbidden", {
+      message: `This link is for one ${grant.kind}; pair with --kind ${grant.kind}.`,
+    });
+  const now = clock.now();
+  const admission = await signStatement(
+    "admission",
+    {
+      mesh: trust.mesh,
+      member: draft.member,
+      name: grant.name ?? draft.name,
+      kind: draft.kind,
+      roles: grant.roles,
+      number: 1,
+      // The clocks may differ a little, and the link's time is the operator's.
+      iat: Math.min(Math.max(now, grant.iat), grant.exp),
+      exp: grant.until,
+      ...(grant.scope === undefined ? {} : { scope: grant.scope }),
+      grant: first.grant,
+    },
+    signer,
+  );
+  const { body: state } = await callRoute(registry, "pair", { body: { ...body, admission } }, options);
+  return acceptAdmission(pending, state.admission, options);
+}
+
+function rootOf({ root }: IdentityDraft): Signer {
+  if (root !== undefined) return root;
+  throw new ParleyError("forbidden", {
+    message: "This device does not hold the member's root key, so it cannot ask to join.",
+  });
 }
 
 /** Asks once what became of a pairing; with `wait` seconds, holds on for news. Throws `rejected`, `expired` or what verification finds. */

@@ -43,6 +43,8 @@ export interface PeerOptions {
   /** Handles what comes live; a promise holds up its stream. */
   readonly onLive: (peer: Peer, epoch: string, body: LiveBody) => Promise<void> | void;
   readonly traffic: Traffic;
+  /** What this member decided about another one. */
+  readonly standingOf: (member: VerifiedMember) => Pick<Sender, "trust" | "verified">;
   readonly onLiveRefused: (peer: Peer, epoch: string, seq: number, error: unknown) => void;
   readonly onError: (error: unknown) => void;
 }
@@ -104,7 +106,7 @@ export class Peer {
 
   get sender(): Sender {
     const { member, name, kind, roles } = this.#member;
-    return { member, name, device: this.device, kind, roles };
+    return { member, name, device: this.device, kind, roles, ...this.#options.standingOf(this.#member) };
   }
 
   get hasUnacked(): boolean {

@@ -33,6 +33,7 @@ export interface PeersOptions extends Omit<LinksOptions, "contacts" | "refresh">
   /** Pings by the open link. Rejects with `timeout`. */
   readonly ping: (peer: Peer) => Promise<PingResult>;
   readonly traffic: Traffic;
+  readonly standingOf: PeerOptions["standingOf"];
   readonly onLive: PeerOptions["onLive"];
   readonly onLiveRefused: PeerOptions["onLiveRefused"];
   /** Called a few times a second, for whatever has to look at its waits. */
@@ -206,7 +207,8 @@ export class Peers {
   #meet(member: VerifiedMember, device: string): Contact {
     const forgotten = this.#contacts.makeRoom();
     if (forgotten !== undefined) this.streams.forget(forgotten.peer, forgotten.peer.member.member);
-    const { trust, session, relay, random, clock, links, traffic, onLive, onLiveRefused, onError } = this.#options;
+    const { trust, session, relay, random, clock, links, traffic, standingOf, onLive, onLiveRefused, onError } =
+      this.#options;
     const peer = new Peer({
       member,
       device,
@@ -218,6 +220,7 @@ export class Peers {
       soon: (run) => clock.soon(run),
       durables: () => this.streams.of(member.member),
       traffic,
+      standingOf,
       onLive,
       onLiveRefused,
       onError,

@@ -34,7 +34,7 @@ export interface RouteAnswer<Name extends JsonRouteName> {
 
 const defaultTimeoutMs = 10_000;
 /** The longest body is a whole chain of operator sets. */
-const mostReplyBytes = limits.operatorChain * limits.statementBytes + limits.controlBytes;
+const mostReplyBytes = limits.operatorChainBytes + limits.controlBytes;
 
 const unreachable = (registry: string, cause: unknown): ParleyError =>
   new ParleyError("unreachable", {

@@ -28,6 +28,7 @@ export interface LiveEnvelope {
   readonly peer: Peer;
   readonly path: Path;
   readonly created: number;
+  readonly hops: number;
   /** Valid until the handler returned, or the promise that it returned settled: copy it to keep it. */
   readonly body: Uint8Array;
 }
@@ -51,6 +52,7 @@ class Live implements LiveEnvelope {
   readonly path: Path;
   readonly body: Uint8Array;
   readonly created: number;
+  readonly hops: number;
   readonly #epoch: string;
   readonly #seq: number;
 
@@ -58,6 +60,7 @@ class Live implements LiveEnvelope {
     this.peer = peer;
     this.path = path;
     this.created = envelope.created;
+    this.hops = envelope.hops;
     this.body = body;
     this.#epoch = epoch;
     this.#seq = seq;

@@ -126,6 +126,11 @@ export class Session {
     return this.#welcome;
   }
 
+  /** The node's key is certified anew: peers are shown this from now on. It was verified. */
+  recertify(certificate: string): void {
+    if (this.#welcome !== undefined) this.#welcome = { ...this.#welcome, certificate };
+  }
+
   /** Milliseconds since 1970 by the registry's clock, as last heard. */
   get registryTime(): number {
     return this.#registryClock.time;
@@ -230,11 +235,14 @@ export class Session {
     let held = before;
     let pauseMs = renewAgainMs;
     try {
-      const { lease } = await this.request("lease.renew", {});
+      const { lease, node: certificate = before.certificate } = await this.request("lease.renew", {});
       const { member, device } = identity();
       const { expires } = await trust.verifyLease(lease, before.nodeKey, { member, device: device.id });
+      const renewed = certificate !== before.certificate;
+      if (renewed && (await trust.verifyNode(certificate)).key !== before.nodeKey)
+        throw new ParleyError("registry_key_mismatch");
       if (this.#welcome !== before) return;
-      held = { ...before, lease, leaseExpires: expires };
+      held = { ...before, lease, leaseExpires: expires, certificate };
       this.#welcome = held;
       pauseMs = (expires - clock.now()) / 2;
     } catch (error) {

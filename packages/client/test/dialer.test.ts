@@ -37,6 +37,7 @@ function scene(change: Partial<DialerOptions> = {}) {
       Promise.resolve({
         leaseExpires: clock.now() + 1e9,
         orders: { revocations: 0, policy: 0, restrictions: 0 },
+        operators: 1,
         version: 1,
       }),
     onOpen: ({ path }) => void told.push(`open ${path}`),

@@ -41,7 +41,17 @@ async function setUp() {
       await new Promise<void>((resolve) => waiting.push(resolve));
     }
   };
-  return { bob, directory, list, entry, asked, refused, question };
+  return {
+    bob,
+    directory,
+    list,
+    entry,
+    asked,
+    refused,
+    question,
+    trust,
+    revoke: () => operator.revoke(mesh, 1, [bob.member]),
+  };
 }
 
 describe("a question for a member", () => {
@@ -86,5 +96,12 @@ describe("a question for a member", () => {
     }
     await expect(late).rejects.toMatchObject({ code: "stale_statement" });
     expect(asked).toHaveLength(1 + directoryTries);
+  });
+
+  it("is not asked for one who is known to be revoked: the registry may not answer", async () => {
+    const { bob, directory, asked, trust, revoke } = await setUp();
+    await trust.acceptOrder("revocations", await revoke());
+    await expect(directory.get(bob.member)).rejects.toMatchObject({ code: "revoked" });
+    expect(asked).toEqual([]);
   });
 });

@@ -2,7 +2,23 @@
  * What Parley is made of, without any I/O: ports, memory adapters, trust, sealing, streams. Runs in Node and the
  * browser. Not here: sockets, files, WebRTC.
  */
+export { type AuditFileReport, type AuditPins, verifyAuditFile } from "./audit/audit-file.ts";
+export { type AuditHeader, auditHeaderLine, auditLine } from "./audit/audit-lines.ts";
+export { type AuditNode, placeAfter, verifyByNode, verifyCheckpoints } from "./audit/audit-statements.ts";
+export { type AuditFlaw, type AuditFlawKind, type AuditPlace, auditStart, AuditWalk } from "./audit/audit-walk.ts";
+export { type ChangedCharacter, findChangedCharacter, type QuickHash } from "./audit/changed-character.ts";
 export { Backoff, type BackoffOptions } from "./backoff.ts";
+export {
+  defaultPatience,
+  defaultQuietMs,
+  type LoopMessage,
+  type LoopReason,
+  LoopWatch,
+  type LoopWatchOptions,
+} from "./guards/loop-watch.ts";
+export { RateGate, type RateGateOptions } from "./guards/rate-gate.ts";
+export { redactedMark, redactSecrets, redactSecretsIn } from "./guards/redaction.ts";
+export { TokenBucket } from "./guards/token-bucket.ts";
 export {
   changedMessage,
   contentChange,
@@ -74,6 +90,17 @@ export type {
 } from "./policy/policy-question.ts";
 export { Policy } from "./policy/policy.ts";
 export { type Restriction, restrictionCode, Restrictions } from "./policy/restrictions.ts";
+export {
+  limitOf,
+  type OverBudget,
+  type UsageKind,
+  usageKinds,
+  type UsagePeriod,
+  UsageWindows,
+  usageWindowsSchema,
+  type Used,
+} from "./policy/usage-windows.ts";
+export { type UselessPart, uselessParts } from "./policy/useless-rules.ts";
 export {
   type Archive,
   type ArchiveChange,
@@ -246,6 +273,14 @@ export {
   verifyApproval,
 } from "./trust/approval.ts";
 export { canonicalJson, digestOf } from "./trust/canonical-json.ts";
+export { deriveInviteKeys, type InviteKeys } from "./trust/grant.ts";
+export {
+  type ChainContext,
+  checkFollows,
+  type DelegationChain,
+  type DelegationLink,
+  verifyChain,
+} from "./trust/delegation.ts";
 export {
   createSigner,
   exportSigner,
@@ -265,9 +300,17 @@ export {
   verifyDevices,
   verifyMember,
   verifyRootKey,
+  verifyWithdrawals,
 } from "./trust/member.ts";
 export { type MeshPins, MeshTrust, type MeshTrustOptions } from "./trust/mesh-trust.ts";
-export { type OperatorSet, verifyByOperator, verifyOperators } from "./trust/operators.ts";
+export {
+  admittedBy,
+  effectiveRoles,
+  operatorQuorum,
+  type OperatorSet,
+  verifyByOperator,
+  verifyOperators,
+} from "./trust/operators.ts";
 export { type CompactOrders, type OrderNumbers, Orders, orderTypes, verifyOrder } from "./trust/orders.ts";
 export { peekStatement, signStatement, verifyStatement } from "./trust/statement.ts";
 export { comparisonWords, safetyWords } from "./trust/words.ts";

@@ -47,6 +47,8 @@ export interface DoorOptions {
   readonly burst?: number;
   /** Origins of web pages that may connect. Default: none. */
   readonly allowedOrigins?: readonly string[];
+  /** What a connection is counted by: behind a proxy, whom it is for. Default: the address of its socket. */
+  readonly addressOf?: (request: IncomingMessage) => string;
   readonly clock?: Clock;
   readonly random?: Random;
   readonly log?: DoorLog;
@@ -180,7 +182,8 @@ export class Door {
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, loopbackListener: boolean): void {
     socket.on("error", () => socket.destroy());
     const { headers } = request;
-    const address = request.socket.remoteAddress ?? "";
+    const peer = request.socket.remoteAddress ?? "";
+    const address = this.#options.addressOf?.(request) ?? peer;
     if (!isOriginAllowed(headers.origin, this.#options.allowedOrigins ?? [])) {
       refuseUpgrade(socket, 403, "AUTH_REQUIRED", "Web pages of this origin may not use the door.");
       return;
@@ -190,7 +193,7 @@ export class Door {
       refuseUpgrade(socket, 429, "LIMIT_REACHED", full);
       return;
     }
-    const isLocal = mayBeGuest({ loopbackListener, address, headers });
+    const isLocal = mayBeGuest({ loopbackListener, address: peer, headers });
     this.#sockets.handleUpgrade(request, socket, head, (opened) =>
       this.#open(opened, { address, isLocal, bearer: bearerOf(headers) }),
     );

@@ -1,5 +1,5 @@
 import { createServer as createHttp, type IncomingMessage, type RequestListener, type Server } from "node:http";
-import { createServer as createHttps } from "node:https";
+import { createServer as createHttps, type Server as TlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 
@@ -17,14 +17,22 @@ export interface ListenOptions {
   readonly host?: string;
   /** False takes no guests even where only this machine can connect, as where a proxy may stand before it. Default true. */
   readonly guests?: boolean;
-  /** Certificate and key as PEM text, read once. */
-  readonly tls?: { readonly cert: string; readonly key: string };
+  /** Speaks TLS with this. */
+  readonly tls?: DoorTls;
+}
+
+/** A certificate, with those that certify it, and its private key, as PEM text. */
+interface DoorTls {
+  readonly cert: string;
+  readonly key: string;
 }
 
 /** A listener of the door's own: a WebSocket on any path. */
 export interface DoorListener {
   readonly port: number;
   readonly url: string;
+  /** New connections get this certificate, of a listener that speaks TLS. Throws `invalid_config`, and goes on with the earlier one. */
+  setTls(tls: DoorTls): void;
   close(): Promise<void>;
 }
 
@@ -57,6 +65,14 @@ export async function listen(
   return {
     port: bound.port,
     url: `${tls === undefined ? "ws" : "wss"}://${name}:${bound.port}`,
+    setTls(renewed) {
+      if (!("setSecureContext" in server)) return;
+      try {
+        server.setSecureContext({ ...renewed, ...secureOptions });
+      } catch (cause) {
+        throw tlsError(cause);
+      }
+    },
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
@@ -65,17 +81,23 @@ export async function listen(
   };
 }
 
-function makeServer(tls: ListenOptions["tls"]): Server {
+const secureOptions = { minVersion: "TLSv1.2" } as const;
+
+function makeServer(tls: DoorTls | undefined): Server | TlsServer {
   const options = { headersTimeout: headersMs, requestTimeout: headersMs, connectionsCheckingInterval: 1000 };
   if (tls === undefined) return createHttp(options, noWebSocket);
   try {
-    return createHttps({ ...options, ...tls, minVersion: "TLSv1.2", handshakeTimeout: headersMs }, noWebSocket);
+    return createHttps({ ...options, ...tls, ...secureOptions, handshakeTimeout: headersMs }, noWebSocket);
   } catch (cause) {
-    throw new ParleyError("invalid_config", {
-      message: "The door's certificate and key do not fit; both are PEM, set with --tls-cert and --tls-key.",
-      cause,
-    });
+    throw tlsError(cause);
   }
+}
+
+function tlsError(cause: unknown): ParleyError {
+  return new ParleyError("invalid_config", {
+    message: "The door's certificate and key do not fit; both are PEM, set with --tls-cert and --tls-key.",
+    cause,
+  });
 }
 
 function listenError(cause: NodeJS.ErrnoException, host: string, port: number): ParleyError {

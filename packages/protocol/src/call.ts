@@ -5,8 +5,10 @@
 import { z } from "zod";
 
 import { errorTable, type ErrorCode } from "./errors.ts";
+import { id32Schema } from "./ids.ts";
 import { limits } from "./limits.ts";
 import { skillIdSchema } from "./names.ts";
+import { compactSchema } from "./statement.ts";
 import { sendMessageRequestSchema, streamResponseSchema, taskSchema } from "./task.ts";
 
 const call = z
@@ -19,6 +21,10 @@ export type Path = z.infer<typeof pathSchema>;
 
 const taskId = z.string().min(1).max(128);
 
+/** A skill at work, of a member, that asked for another one. */
+const callStepSchema = z.object({ member: id32Schema, skill: skillIdSchema });
+export type CallStep = z.infer<typeof callStepSchema>;
+
 /** Starts work. Streams of events are the only form: a caller that wants one answer folds them. */
 const sendStreamingMessage = z.object({
   call,
@@ -27,8 +33,16 @@ const sendStreamingMessage = z.object({
   skill: skillIdSchema,
   /** Paths that the caller allows for the events; all when absent. */
   paths: z.array(pathSchema).min(1).max(4).optional(),
+  /** `delegation` statements by which the caller acts for another member, the principal's first. */
+  chain: z.array(compactSchema).min(1).max(limits.delegationChain).optional(),
+  /** Where a sub-agent calls: its `acting` statement. */
+  acting: compactSchema.optional(),
+  /** `delegation` statements by which the callee may act further for the caller, or for whom that one acts. */
+  mandate: z.array(compactSchema).min(1).max(limits.delegationChain).optional(),
   /** Milliseconds that the caller is ready to wait. */
   timeLimitMs: z.int().min(1).max(limits.taskMs).optional(),
+  /** The skills at work for which this one is asked, outermost first: a call never comes back to one of them. */
+  through: z.array(callStepSchema).min(1).max(limits.hops).optional(),
   params: sendMessageRequestSchema,
 });
 const getTask = z.object({ call, method: z.literal("GetTask"), params: z.object({ id: taskId }) });

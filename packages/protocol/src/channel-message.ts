@@ -12,6 +12,7 @@ import {
 } from "./channel.ts";
 import { id16Schema, id32Schema } from "./ids.ts";
 import { limits } from "./limits.ts";
+import { labelSchema } from "./names.ts";
 import { empty, everyone, members, offset, page, request, time, writers } from "./request-row.ts";
 import { compactSchema } from "./statement.ts";
 
@@ -92,6 +93,25 @@ export const channelRequests = {
     z.strictObject({ channel: id32Schema, member: id32Schema }),
     empty,
   ),
+  "channel.restrict": request(
+    members,
+    "An owner or operator mutes a member in a channel, or bans it from there; a ban takes it out, too.",
+    z.strictObject({
+      channel: id32Schema,
+      member: id32Schema,
+      kind: z.enum(["muted", "banned"]),
+      /** How long; without it until it is lifted. */
+      forMs: z.int().min(1000).max(limits.restrictionMs).optional(),
+      reason: labelSchema.optional(),
+    }),
+    empty,
+  ),
+  "channel.lift": request(
+    members,
+    "An owner or operator takes that off again. Again changes nothing.",
+    z.strictObject({ channel: id32Schema, member: id32Schema, kind: z.enum(["muted", "banned"]) }),
+    empty,
+  ),
   "channel.members": request(
     everyone,
     "Who is in a channel; of an invite-only one only its members may ask.",
@@ -149,6 +169,26 @@ export const channelRequests = {
     "Tells the others in a channel that this member writes, or stopped.",
     z.strictObject({ channel: id32Schema, writes: z.boolean() }),
     empty,
+  ),
+  "channel.floor": request(
+    writers,
+    "Asks for the floor to answer a post that calls many, or gives it back: of those who ask, one member has it at a time.",
+    z.strictObject({
+      channel: id32Schema,
+      post: id16Schema,
+      /** The asker has it and gives it back: it answered, or another one may. */
+      end: z.enum(["answered", "passed"]).optional(),
+    }),
+    z.object({
+      /** The asker has the floor. After `end`, whether it had it. */
+      granted: z.boolean(),
+      /** The member that has it, or had it when it answered. */
+      holder: id32Schema.optional(),
+      /** It was answered. */
+      answered: z.boolean(),
+      /** By the registry's clock, ms since 1970: then it is free again. */
+      until: z.number(),
+    }),
   ),
   "group.commit": request(
     everyone,
@@ -234,7 +274,21 @@ export const channelPushes = {
     says: "Something happened in a channel that is no post: it has no number and is not told again.",
     body: z.strictObject({
       channel: id32Schema,
-      what: z.enum(["joined", "left", "kicked", "present", "absent", "typing", "quiet", "changed", "removed"]),
+      what: z.enum([
+        "joined",
+        "left",
+        "kicked",
+        "present",
+        "absent",
+        "typing",
+        "quiet",
+        "changed",
+        "removed",
+        "muted",
+        "unmuted",
+        "banned",
+        "unbanned",
+      ]),
       /** Whom it is about. */
       member: id32Schema.optional(),
       /** Who did it, when it is somebody else. */

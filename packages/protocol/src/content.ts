@@ -37,6 +37,10 @@ const textContentSchema = z.object({
   /** The message that this one answers. */
   answers: messageIdSchema.optional(),
   mentions: z.array(mentionSchema).min(1).max(limits.mentions).optional(),
+  /** In a post: how many messages of agents led to this one, as `hops` of an envelope says it of a direct message. */
+  hops: z.int().min(1).max(limits.hops).optional(),
+  /** The author's library says this by itself, and no agent's program is handed it. */
+  notice: z.enum(["loop-stopped"]).optional(),
 });
 
 /** The author of a message replaces its text. */

@@ -44,6 +44,8 @@ export const pairingRequestSchema = z.strictObject({
   secret: z.string().min(limits.codeDigits).max(64),
   request: compactSchema,
   devices: compactSchema,
+  /** By a pre-approved link: the admission that the asking side signed with the invite key, as the grant allows. */
+  admission: compactSchema.optional(),
 });
 
 export const pairingStateSchema = z.strictObject({
@@ -51,6 +53,8 @@ export const pairingStateSchema = z.strictObject({
   state: z.enum(["pending", "admitted", "rejected", "expired"]),
   reason: z.string().max(limits.labelCharacters).optional(),
   admission: compactSchema.optional(),
+  /** By a pre-approved link, while it is pending: the operator's `grant`, under which the asking side signs its admission. */
+  grant: compactSchema.optional(),
 });
 export type PairingState = z.infer<typeof pairingStateSchema>;
 

@@ -3,6 +3,19 @@
  * and does nothing by itself. Not here: keys and verification (core), sockets (client, registry).
  */
 export {
+  type AuditAct,
+  auditActTable,
+  type AuditBy,
+  auditBySchema,
+  type AuditEntry,
+  auditEntrySchema,
+  type AuditFacts,
+  auditFactsSchema,
+  decodeAuditEntry,
+  encodeAuditEntry,
+} from "./audit.ts";
+export { type AuditMark, auditMarkSchema, type AuditState, auditStateSchema } from "./audit-message.ts";
+export {
   type ApprovalAction,
   approvalActionSchema,
   type ApprovalBody,
@@ -43,12 +56,14 @@ export {
   callSchema,
   type CallEvent,
   callEventSchema,
+  type CallStep,
   errorCodeSchema,
   type Path,
   pathSchema,
   type WireError,
   wireErrorSchema,
 } from "./call.ts";
+export { canonicalJson, type JsonValue } from "./canonical-json.ts";
 export { type DeliveryState, deliveryStates, hasReached, isEndState, mayFollow } from "./delivery-state.ts";
 export {
   type DeliveryClass,
@@ -189,6 +204,7 @@ export {
   receiptStateCodes,
 } from "./receipt.ts";
 export { decoded, type Decoded, undecodable } from "./result.ts";
+export { type PaceName, paceTable, routePace } from "./route-pace.ts";
 export {
   decodeDelivery,
   decodeRoutedFrame,
@@ -224,6 +240,10 @@ export {
   type OrderType,
   orderTypeSchema,
   memberEntrySchema,
+  type OperatorProposal,
+  operatorProposalSchema,
+  type MemberUsage,
+  memberUsageSchema,
   type Pending,
   pendingSchema,
   proofSchema,
@@ -240,14 +260,20 @@ export {
   welcomeSchema,
 } from "./session-message.ts";
 export { type Gossip, gossipSchema, type Signal, signalSchema } from "./signal.ts";
+export { isNarrower, type Scope, scopeAllowsChannel, scopeAllowsSkill, scopeSchema } from "./scope.ts";
 export {
+  type Asks,
+  asksSchema,
   compactSchema,
+  grantedRoleSchema,
   httpAudience,
+  type ListedOperator,
   type MemberKind,
   memberKindSchema,
   type MemberRecord,
   memberRecordSchema,
   operatorChainSchema,
+  operatorListSchema,
   type Role,
   roleSchema,
   type Statement,

@@ -25,6 +25,8 @@ const invite = z.strictObject({
   mesh: id32Schema,
   /** Number and SHA-256 of the operator set that the inviter holds: an older one is refused. */
   operators: z.strictObject({ number: z.int().min(1), hash: id32Schema }),
+  /** A pre-approved link: the secret itself stays with who holds the link, the registry gets what is derived from it. */
+  approved: z.literal(true).optional(),
 });
 /** For one more device of a member. The registry never sees this secret, only what is derived from it. */
 const device = z.strictObject({

@@ -73,7 +73,7 @@ const table = {
   statementBytes: { value: 64 * 1024, unit: "bytes", means: "one signed statement in compact form" },
   cardBytes: { value: 48 * 1024, unit: "bytes", means: "one agent card as JSON" },
   operators: { value: 32, unit: "count", means: "operators of a mesh" },
-  operatorChain: { value: 64, unit: "count", means: "changes of the operator set that a reader follows" },
+  operatorChain: { value: 256, unit: "count", means: "changes of the operator set that a reader follows" },
   rotations: { value: 64, unit: "count", means: "changes of a member's root key that a reader follows" },
   devices: { value: 16, unit: "count", means: "devices of one member" },
   revoked: { value: 512, unit: "count", means: "entries of the revocation list" },
@@ -105,6 +105,31 @@ const table = {
   pairingLifeMs: { value: 86_400_000, unit: "ms", means: "a pairing that nobody answers is forgotten after this" },
   pairingTriesPerMinute: { value: 10, unit: "count", means: "pairing attempts a minute of one address" },
   pairingTriesTotalPerMinute: { value: 60, unit: "count", means: "pairing attempts a minute in total" },
+  inviteUses: { value: 100, unit: "count", means: "members that one invite link lets ask or in" },
+  openCodes: { value: 16, unit: "count", means: "open pairing codes of a mesh" },
+  codeFailures: {
+    value: 30,
+    unit: "count",
+    means:
+      "wrong pairing codes, from all addresses together, within the life of a code; then no code is taken until they are older",
+  },
+  asksCharacters: { value: 256, unit: "characters", means: "the line in which a member says what it asks to join for" },
+  scopeEntries: { value: 64, unit: "count", means: "skills, and channels, that an admission limits its member to" },
+  // Operators.
+  operatorChainBytes: { value: 256 * 1024, unit: "bytes", means: "all operator sets of a mesh together" },
+  welcomeBytes: {
+    value: 512 * 1024,
+    unit: "bytes",
+    means: "the welcome of a session and the push of operator sets, which carry them all",
+  },
+  operatorProposals: { value: 16, unit: "count", means: "open proposals of another operator set" },
+  operatorProposalsEach: { value: 4, unit: "count", means: "open proposals of one operator" },
+  operatorProposalLifeMs: {
+    value: 3 * 86_400_000,
+    unit: "ms",
+    means: "a proposal of another operator set, and each operator's word for it, are good for this long",
+  },
+  approvalDigests: { value: 32, unit: "count", means: "actions that one approval names" },
   // Who may do what.
   orderBytes: { value: 48 * 1024, unit: "bytes", means: "a policy, or the list of restrictions, in compact form" },
   policyRules: { value: 256, unit: "count", means: "rules of a policy" },
@@ -113,8 +138,9 @@ const table = {
   policyTagged: { value: 256, unit: "count", means: "members under one tag" },
   policyBudgets: { value: 64, unit: "count", means: "budgets of a policy" },
   restrictions: { value: 256, unit: "count", means: "restrictions in force in a mesh" },
+  restrictionMs: { value: 365 * 86_400_000, unit: "ms", means: "longest restriction that ends by itself" },
+  usageSum: { value: 1_000_000_000_000, unit: "count", means: "tokens, or millionths of money, in one report" },
   holds: { value: 256, unit: "count", means: "members that one node holds off at a time" },
-  approvalDigests: { value: 32, unit: "count", means: "actions that one approval names" },
   approvalTextCharacters: { value: 4000, unit: "characters", means: "a question to a person, and its answer" },
   approvalActionBytes: {
     value: 40 * 1024,
@@ -271,6 +297,9 @@ const table = {
     unit: "bytes",
     means: "one MLS commit, or what a newcomer needs to join by itself",
   },
+  floors: { value: 1024, unit: "count", means: "posts whose floor one node remembers, oldest dropped first" },
+  floorMs: { value: 60_000, unit: "ms", means: "time that one member has the floor for a post" },
+  floorGatherMs: { value: 250, unit: "ms", means: "time in which those who ask for the floor are gathered" },
   channelsMade: { value: 200, unit: "count", means: "channels that one member created, archived ones included" },
   // Credentials.
   tokenKeyMs: { value: 86_400_000, unit: "ms", means: "a node signs session tokens with one key for this long" },
@@ -292,6 +321,94 @@ const table = {
     value: 20,
     unit: "count",
     means: "HTTP requests a second of one API key, or of one device under `/v1/`, with a burst of five times that",
+  },
+  // Audit.
+  auditEntryBytes: { value: 2048, unit: "bytes", means: "one entry of the audit log" },
+  auditFacts: { value: 8, unit: "count", means: "facts of one entry of the audit log" },
+  auditEntries: {
+    value: 200_000,
+    unit: "count",
+    means:
+      "entries that a node's audit log keeps; beyond it a tenth goes at once, the oldest, under a signed checkpoint",
+  },
+  auditAgeMs: {
+    value: 400 * 86_400_000,
+    unit: "ms",
+    means: "age of the oldest entry of a node's audit log; it goes, under a signed checkpoint, within ten days after",
+  },
+  auditPage: { value: 256, unit: "count", means: "entries of one page of the audit log" },
+  auditCheckpoints: { value: 16, unit: "count", means: "checkpoints of its audit log that a node keeps" },
+  auditWitnesses: {
+    value: 64,
+    unit: "count",
+    means: "operators' devices whose witness of a node's log is kept, newest first",
+  },
+  // What one address and one member may ask of a node. An IPv6 address stands for its /64.
+  socketsPerAddress: {
+    value: 512,
+    unit: "count",
+    means: "connections of one address at the same time; a setting of `up`",
+  },
+  unprovenPerAddress: {
+    value: 128,
+    unit: "count",
+    means: "connections of one address that have not proved a device yet, the oldest gives way",
+  },
+  requestsPerAddress: {
+    value: 256,
+    unit: "count",
+    means: "HTTP requests of one address that are answered at the same time",
+  },
+  plainRequestsPerSecond: {
+    value: 20,
+    unit: "count",
+    means: "HTTP requests a second of one address, for each pace by itself, with a burst of ten times that: plain ones",
+  },
+  secretRequestsPerSecond: { value: 5, unit: "count", means: "the same, of those that bring a secret" },
+  transferRequestsPerSecond: { value: 200, unit: "count", means: "the same, of those that transfer parts of blobs" },
+  sessionsPerSecond: { value: 20, unit: "count", means: "the same, of those that open a session" },
+  httpRequestsPerSecondOfMember: {
+    value: 100,
+    unit: "count",
+    means: "HTTP requests a second with one member's session tokens, with a burst of five times that",
+  },
+  headerBytes: { value: 16 * 1024, unit: "bytes", means: "the head of an HTTP request" },
+  headers: { value: 64, unit: "count", means: "header fields of an HTTP request" },
+  bodyBytesPerSecond: { value: 4096, unit: "bytes", means: "least rate at which the body of a request has to come" },
+  messagesPerSecond: {
+    value: 2000,
+    unit: "count",
+    means: "WebSocket messages a second of one session; more wait in its socket",
+  },
+  messagesPerSecondOfMember: {
+    value: 4000,
+    unit: "count",
+    means: "the same of one member, all its devices together",
+  },
+  bytesPerSecond: {
+    value: 32 * 1024 * 1024,
+    unit: "bytes",
+    means: "bytes a second of one session; more wait in its socket",
+  },
+  bytesPerSecondOfMember: {
+    value: 48 * 1024 * 1024,
+    unit: "bytes",
+    means: "the same of one member, all its devices together",
+  },
+  requestsPerSecondOfMember: {
+    value: 400,
+    unit: "count",
+    means: "requests a second of one member, all its devices together, with a burst of five times that",
+  },
+  pendingRequestsOfMember: {
+    value: 512,
+    unit: "count",
+    means: "requests of one member, all its devices together, that wait for their reply",
+  },
+  postsPerSecondOfMember: {
+    value: 40,
+    unit: "count",
+    means: "posts a second of one member, all its devices together, with a burst of ten times that",
   },
 } as const satisfies Record<string, Limit>;
 

@@ -29,14 +29,14 @@ export const policySubjectSchema = z
   );
 
 /** A skill's id or a channel's name; a `*` at the end stands for any rest. */
-const patternSchema = z
+export const skillPatternSchema = z
   .string()
   .min(1)
   .max(limits.skillCharacters + 1)
   .regex(/^(?:\*|#?[a-zA-Z0-9][a-zA-Z0-9._-]*\*?)$/, "is no name, and no beginning of one with a * at its end");
 
 const subjects = z.array(policySubjectSchema).min(1).max(limits.policySubjects);
-const patterns = z.array(patternSchema).min(1).max(limits.policySubjects);
+const patterns = z.array(skillPatternSchema).min(1).max(limits.policySubjects);
 const actions = z.array(z.enum(policyActions)).min(1).max(policyActions.length);
 
 /** What a person has to say before an act that a rule allows is done. */

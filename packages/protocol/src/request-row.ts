@@ -18,6 +18,9 @@ export const writers: readonly Role[] = ["operator", "admin", "member", "guest"]
 export const members: readonly Role[] = ["operator", "admin", "member"];
 export const operatorsOnly: readonly Role[] = ["operator", "admin"];
 
+/** Those operators who may change operators. */
+export const adminsOnly: readonly Role[] = ["admin"];
+
 export const request = <Body extends z.ZodType, Reply extends z.ZodType>(
   roles: readonly Role[],
   says: string,

@@ -7,6 +7,7 @@
  */
 import { z } from "zod";
 
+import { auditPushes, auditRequests } from "./audit-message.ts";
 import { errorCodeSchema, wireErrorSchema } from "./call.ts";
 import { channelPushes, channelRequests } from "./channel-message.ts";
 import { credentialRequests } from "./credential-message.ts";
@@ -15,9 +16,16 @@ import { id16Schema, id32Schema } from "./ids.ts";
 import { parseJson } from "./json.ts";
 import { limits } from "./limits.ts";
 import { labelSchema, nameSchema, skillIdSchema } from "./names.ts";
-import { empty, everyone, members, offset, operatorsOnly, page, request, time } from "./request-row.ts";
+import { adminsOnly, empty, everyone, members, offset, operatorsOnly, page, request, time } from "./request-row.ts";
 import { decoded, type Decoded, undecodable } from "./result.ts";
-import { compactSchema, memberKindSchema, memberRecordSchema, operatorChainSchema } from "./statement.ts";
+import {
+  compactSchema,
+  grantedRoleSchema,
+  memberKindSchema,
+  memberRecordSchema,
+  operatorChainSchema,
+  operatorListSchema,
+} from "./statement.ts";
 
 /** A device's presence, from its node's lease. */
 export const devicePresenceSchema = z.strictObject({
@@ -51,9 +59,17 @@ export const inviteSchema = z.strictObject({
   createdBy: id32Schema,
   created: time,
   expires: time,
-  uses: z.int().min(1).max(100),
-  used: z.int().min(0).max(100),
+  uses: z.int().min(1).max(limits.inviteUses),
+  used: z.int().min(0).max(limits.inviteUses),
   label: labelSchema.optional(),
+  /** Of a pre-approved link: as what it lets in. */
+  approved: z
+    .strictObject({
+      roles: z.array(grantedRoleSchema).max(limits.roles),
+      kind: memberKindSchema.optional(),
+      name: nameSchema.optional(),
+    })
+    .optional(),
 });
 export type Invite = z.infer<typeof inviteSchema>;
 
@@ -62,11 +78,29 @@ export const pendingSchema = z.strictObject({
   /** The request, signed by the asking member. */
   request: compactSchema,
   invite: id16Schema,
+  /** What the invite is for, as its operator wrote. */
+  inviteLabel: labelSchema.optional(),
   address: z.string().max(64),
   since: time,
 });
 export type Pending = z.infer<typeof pendingSchema>;
 
+/** Another operator set that waits for operators to agree. */
+export const operatorProposalSchema = z.strictObject({
+  proposal: id16Schema,
+  /** Member that proposes it. */
+  by: id32Schema,
+  /** Number and predecessor of the set that it would be. */
+  number: z.int().min(2),
+  previous: id32Schema,
+  operators: operatorListSchema,
+  /** Members that agreed, who proposes it among them. */
+  approved: z.array(id32Schema).max(limits.operators),
+  /** How many have to. */
+  needed: z.int().min(1).max(limits.operators),
+  expires: time,
+});
+export type OperatorProposal = z.infer<typeof operatorProposalSchema>;
 /** One of the operators' orders, signed by an operator. */
 export const orderTypeSchema = z.enum(["revocations", "policy", "restrictions"]);
 export type OrderType = z.infer<typeof orderTypeSchema>;
@@ -104,6 +138,28 @@ export const deadLetterSchema = z.strictObject({
 });
 export type DeadLetter = z.infer<typeof deadLetterSchema>;
 
+const usedSchema = z.strictObject({
+  messages: z.int().min(0),
+  /** As the member reports them. */
+  tokens: z.int().min(0),
+  money: z.int().min(0),
+});
+
+/** What a member used in the last hour and in the last day, as one node counted it. */
+export const memberUsageSchema = z.strictObject({
+  member: id32Schema,
+  hour: usedSchema,
+  day: usedSchema,
+  /** To operators: who reported most of the messages. */
+  reporters: z
+    .array(z.strictObject({ member: id32Schema, messages: z.int().min(1) }))
+    .max(8)
+    .optional(),
+  /** When it may go on, while it is over a budget. */
+  heldUntil: time.optional(),
+});
+export type MemberUsage = z.infer<typeof memberUsageSchema>;
+
 /** Requests of a device, by type. */
 export const requestTable = {
   "directory.find": request(
@@ -132,10 +188,22 @@ export const requestTable = {
     empty,
   ),
   "card.publish": request(members, "Publishes one's own signed card.", z.strictObject({ card: compactSchema }), empty),
+  "withdrawals.publish": request(
+    everyone,
+    "Publishes one's own signed list of delegations that were taken back.",
+    z.strictObject({ withdrawals: compactSchema }),
+    empty,
+  ),
   "devices.publish": request(
     everyone,
     "Publishes one's own signed device list.",
     z.strictObject({ devices: compactSchema }),
+    empty,
+  ),
+  "rotation.publish": request(
+    everyone,
+    "Publishes the next root key of one's own member, with the device list and the card that the new key signed.",
+    z.strictObject({ rotation: compactSchema, devices: compactSchema, card: compactSchema.optional() }),
     empty,
   ),
   "device.invite": request(
@@ -168,7 +236,11 @@ export const requestTable = {
     everyone,
     "A fresh membership lease for this device.",
     empty,
-    z.strictObject({ lease: compactSchema }),
+    z.strictObject({
+      lease: compactSchema,
+      /** The node's certificate as it is now: a session may outlast the one that it began with. */
+      node: compactSchema.optional(),
+    }),
   ),
   "ice.get": request(
     everyone,
@@ -182,10 +254,21 @@ export const requestTable = {
     z.strictObject({
       kind: z.enum(["code", "link"]),
       lifeMs: z.int().min(1000).max(limits.inviteLifeMs).optional(),
-      uses: z.int().min(1).max(100).optional(),
+      uses: z.int().min(1).max(limits.inviteUses).optional(),
       label: labelSchema.optional(),
     }),
     z.strictObject({ invite: inviteSchema, secret: z.string().min(6).max(64) }),
+  ),
+  "invite.grant": request(
+    operatorsOnly,
+    "Opens a pre-approved link, whose secret stays with the operator: id, life and uses are the grant's.",
+    z.strictObject({
+      grant: compactSchema,
+      /** Derived from the link's secret, in the place of which it is shown. */
+      redeem: id16Schema,
+      label: labelSchema.optional(),
+    }),
+    z.strictObject({ invite: inviteSchema }),
   ),
   "invite.list": request(
     operatorsOnly,
@@ -217,6 +300,63 @@ export const requestTable = {
     "Publishes the next of the operators' orders: the revocation list, the policy or the list of restrictions.",
     orderSchema,
     empty,
+  ),
+  "admission.get": request(
+    operatorsOnly,
+    "One member's statements by name or id, also where its admission has ended.",
+    z.union([z.strictObject({ name: nameSchema }), z.strictObject({ member: id32Schema })]),
+    z.strictObject({ record: memberRecordSchema }),
+  ),
+  "admission.publish": request(
+    operatorsOnly,
+    "Publishes the next admission of a member that is in: other roles, scope, name or end.",
+    z.strictObject({ admission: compactSchema }),
+    empty,
+  ),
+  "operators.propose": request(
+    adminsOnly,
+    "Proposes another operator set, with one's own approval of it.",
+    z.strictObject({ operators: operatorListSchema, approval: compactSchema }),
+    z.strictObject({ proposal: operatorProposalSchema }),
+  ),
+  "operators.proposals": request(
+    operatorsOnly,
+    "Open proposals of another operator set.",
+    empty,
+    z.strictObject({ proposals: z.array(operatorProposalSchema).max(limits.operatorProposals) }),
+  ),
+  "operators.approve": request(
+    operatorsOnly,
+    "Adds one's own approval to a proposal; answers all of them.",
+    z.strictObject({ proposal: id16Schema, approval: compactSchema.optional() }),
+    z.strictObject({
+      proposal: operatorProposalSchema,
+      approvals: z.array(compactSchema).max(limits.operators),
+    }),
+  ),
+  "operators.withdraw": request(
+    operatorsOnly,
+    "Takes one's own proposal back.",
+    z.strictObject({ proposal: id16Schema }),
+    empty,
+  ),
+  "operators.publish": request(
+    adminsOnly,
+    "Publishes the next operator set.",
+    z.strictObject({ operators: compactSchema }),
+    empty,
+  ),
+  "node.certify": request(
+    operatorsOnly,
+    "Publishes another certificate of this node's key.",
+    z.strictObject({ certificate: compactSchema }),
+    empty,
+  ),
+  "member.kick": request(
+    operatorsOnly,
+    "Ends the sessions that a member has now; it may come back.",
+    z.strictObject({ member: id32Schema }),
+    z.strictObject({ sessions: z.int().min(0).max(limits.devices) }),
   ),
   "mailbox.ack": request(
     everyone,
@@ -255,7 +395,20 @@ export const requestTable = {
     z.strictObject({ offset }),
   ),
   ...credentialRequests,
+  "usage.report": request(
+    everyone,
+    "What this device took from others since its last report, and what its member says it used; while budgets hold.",
+    z.strictObject({ usage: compactSchema }),
+    empty,
+  ),
+  "usage.list": request(
+    everyone,
+    "What members used of their budgets in the last hour and day: one's own, for operators everybody's.",
+    z.strictObject({ member: id32Schema.optional(), ...page }),
+    z.strictObject({ usage: z.array(memberUsageSchema).max(limits.pageSize), next: z.string().max(128).optional() }),
+  ),
   ...channelRequests,
+  ...auditRequests,
   ping: request(everyone, "Measures the session's round trip; answers registry time.", empty, z.strictObject({ time })),
 } as const;
 
@@ -317,8 +470,15 @@ export const pushTable = {
     says: "Members whose frames this node carries no more for now.",
     body: z.strictObject({ holds: compactSchema }),
   },
-  operators: { says: "The newest operator set.", body: z.strictObject({ operators: operatorChainSchema }) },
+  operators: {
+    says: "The newest operator set, and the node's certificate, which is another one then.",
+    body: z.strictObject({ operators: operatorChainSchema, certificate: compactSchema }),
+  },
   "pairing.pending": { says: "To operators: somebody waits for approval.", body: pendingSchema },
+  "operators.proposed": {
+    says: "To operators: somebody proposes another operator set.",
+    body: operatorProposalSchema,
+  },
   "device.pending": {
     says: "To a member's devices: somebody used a device link of theirs.",
     body: z.strictObject({ enrolment: id16Schema, request: enrolmentAskSchema }),
@@ -332,6 +492,7 @@ export const pushTable = {
     body: z.strictObject({ generation: z.int().min(1), lifeMs: z.int().min(0).max(limits.leaseMs) }),
   },
   ...channelPushes,
+  ...auditPushes,
   goodbye: { says: "The node closes this session soon; why.", body: z.strictObject({ error: wireErrorSchema }) },
 } as const;
 
@@ -356,6 +517,9 @@ const messageId = z
 const requestFrame = z.strictObject({ id: messageId, type: z.string().max(64), body: z.unknown().optional() });
 const replyFrame = z.strictObject({ re: messageId, body: z.unknown().optional(), error: wireErrorSchema.optional() });
 const pushFrame = z.strictObject({ type: z.string().max(64), body: z.unknown() });
+
+/** The one push that carries every operator set begins so, as a node writes it. */
+const operatorsPush = '{"type":"operators",';
 
 /** Which field is wrong, in words that name no value. */
 export function issueOf(error: z.ZodError): string {
@@ -393,7 +557,7 @@ export function decodeRequest(text: string): Decoded<RequestMessage> & { readonl
 export function decodeNodeMessage(
   text: string,
 ): Decoded<{ reply: ReplyMessage } | { push: PushMessage } | { unknown: string }> {
-  const json = parseJson(text, limits.controlBytes);
+  const json = parseJson(text, text.startsWith(operatorsPush) ? limits.welcomeBytes : limits.controlBytes);
   if (!json.ok) return json;
   const reply = replyFrame.safeParse(json.value);
   if (reply.success) {

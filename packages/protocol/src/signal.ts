@@ -31,6 +31,8 @@ export const gossipSchema = z.strictObject({
   revocations: compactSchema.optional(),
   policy: compactSchema.optional(),
   restrictions: compactSchema.optional(),
+  /** The operator set that follows the one the other side holds. */
+  operators: compactSchema.optional(),
   /** The sender's own newest device list. */
   devices: compactSchema.optional(),
 });

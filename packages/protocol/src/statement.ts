@@ -10,7 +10,8 @@ import { anyContentSchema, encryptedContentSchema, postIdSchema, viaSchema } fro
 import { id16Schema, id32Schema, id8Schema } from "./ids.ts";
 import { limits } from "./limits.ts";
 import { labelSchema, nameSchema, skillIdSchema } from "./names.ts";
-import { policyDocumentSchema, restrictionKinds } from "./policy.ts";
+import { policyDocumentSchema, restrictionKinds, skillPatternSchema } from "./policy.ts";
+import { scopeSchema } from "./scope.ts";
 import { agentCardSchema } from "./task.ts";
 
 const time = z
@@ -24,7 +25,7 @@ const number = z
 const key = id32Schema;
 const mesh = id32Schema;
 
-/** `admin` is an operator who may change operators. Guests and observers come with policy. */
+/** `admin` is an operator who may change operators. */
 export const roleSchema = z.enum(["operator", "admin", "member", "guest", "observer"]);
 export type Role = z.infer<typeof roleSchema>;
 
@@ -32,18 +33,80 @@ export const memberKindSchema = z.enum(["agent", "person"]);
 export type MemberKind = z.infer<typeof memberKindSchema>;
 
 const operatorSchema = z.strictObject({ member: id32Schema, key });
-const operatorList = z.array(operatorSchema).min(1).max(limits.operators);
+
+/** An operator in a later set. With `admin` it may change the set; the founder may. */
+const listedOperatorSchema = operatorSchema.extend({ admin: z.literal(true).optional() });
+export type ListedOperator = z.infer<typeof listedOperatorSchema>;
+export const operatorListSchema = z.array(listedOperatorSchema).min(1).max(limits.operators);
+
+/** A compact JWS, not yet verified. */
+export const compactSchema = z
+  .string()
+  .max(limits.statementBytes)
+  .regex(/^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/, "is not a compact JWS");
 
 /** The first operator set. Signed by its first operator; the mesh id is the SHA-256 of the compact JWS. */
-const genesis = z.strictObject({ nonce: id16Schema, operators: operatorList.max(1), iat: time });
+const genesis = z.strictObject({ nonce: id16Schema, operators: z.array(operatorSchema).min(1).max(1), iat: time });
 
-/** A later operator set, signed by an operator of the one before. `previous` is the SHA-256 of that one's compact JWS. */
-const operators = z.strictObject({ mesh, number, previous: id32Schema, operators: operatorList, iat: time });
+/**
+ * A later operator set, signed by an operator with `admin` of the one before. `previous` is the SHA-256 of that one's compact
+ * JWS. Where that one has three operators or more, more than half of them say so: who signs, and those of `approvals`.
+ */
+const operators = z.strictObject({
+  mesh,
+  number,
+  previous: id32Schema,
+  operators: operatorListSchema,
+  /** `approval` statements over the digest of this set. */
+  approvals: z.array(compactSchema).max(limits.operators).optional(),
+  iat: time,
+});
+
+/**
+ * Says yes or no to actions that are named by the SHA-256 of their canonical JSON (RFC 8785). Signed by a device or the root key
+ * of `by`; for a set of operators by the root key.
+ */
+const approval = z.strictObject({
+  mesh,
+  by: id32Schema,
+  decision: z.enum(["granted", "denied"]),
+  digests: z.array(id32Schema).min(1).max(limits.approvalDigests),
+  iat: time,
+  exp: time,
+});
+
+/** Roles that whoever holds an invite link may be given without an operator's further word: never an operator's own. */
+export const grantedRoleSchema = z.enum(["member", "guest", "observer"]);
+
+/**
+ * A pre-approved invite link: lets whoever holds its secret, and so the invite key, sign an admission of its own within these
+ * bounds. Signed by an operator.
+ */
+const grant = z.strictObject({
+  mesh,
+  /** Id of the invite at the registry, which counts the uses. */
+  invite: id16Schema,
+  /** Public half of the invite key. */
+  key,
+  roles: z.array(grantedRoleSchema).min(1).max(limits.roles),
+  kind: z.enum(["agent", "person"]).optional(),
+  name: nameSchema.optional(),
+  scope: scopeSchema.optional(),
+  uses: z.int().min(1).max(limits.inviteUses),
+  iat: time,
+  /** Until when the link may be used. */
+  exp: time,
+  /** The latest end of an admission under it. */
+  until: time,
+});
 
 /** A registry node's key, certified by an operator. */
 const node = z.strictObject({ mesh, node: id32Schema, key, iat: time, exp: time });
 
-/** Lets a member in under a name. Signed by an operator. A higher `number` for the same member replaces it. */
+/**
+ * Lets a member in under a name. Signed by an operator. A higher `number` for the same member replaces it. One that carries a
+ * `grant` is signed by the grant's invite key, and is the member's first.
+ */
 const admission = z.strictObject({
   mesh,
   member: id32Schema,
@@ -55,6 +118,10 @@ const admission = z.strictObject({
   exp: time,
   /** The member whose name this one takes over after a recovery. */
   replaces: id32Schema.optional(),
+  /** What the member may call and where it may post; without it, all that its roles and the policy allow. */
+  scope: scopeSchema.optional(),
+  /** The `grant` statement of a pre-approved invite link. */
+  grant: compactSchema.optional(),
 });
 
 /** The whole, numbered list of revoked members. Signed by an operator; the highest number holds. */
@@ -110,6 +177,22 @@ const devices = z.strictObject({
 /** What a member offers: an A2A agent card. Signed by the member's root key; the highest number holds. */
 const card = z.strictObject({ mesh, member: id32Schema, number, card: agentCardSchema });
 
+/** What somebody who asks to join would like to have. Says nothing that anybody has to believe. */
+export const asksSchema = z.strictObject({
+  roles: z.array(roleSchema).max(limits.roles).optional(),
+  scope: scopeSchema.optional(),
+  /** One line for the operator. */
+  text: z
+    .string()
+    .min(1)
+    .max(limits.asksCharacters)
+    .refine((text) => !/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(text), "has control characters")
+    .optional(),
+  /** It lost its root key and asks to take its own name over. */
+  recovers: z.literal(true).optional(),
+});
+export type Asks = z.infer<typeof asksSchema>;
+
 /** Asks to be let in. Signed by the asking member's root key. */
 const pairing = z.strictObject({
   mesh,
@@ -119,6 +202,8 @@ const pairing = z.strictObject({
   label: labelSchema,
   nonce: id16Schema,
   iat: time,
+  /** What it would like to have; an operator decides. */
+  asks: asksSchema.optional(),
 });
 
 /** Proves a device to a node, over the node's challenge. Signed by the device's key. */
@@ -201,14 +286,10 @@ const hello = z.strictObject({
   revocations: z.int().min(0),
   policy: z.int().min(0).optional(),
   restrictions: z.int().min(0).optional(),
+  /** Number of the operator set that it holds. */
+  operators: number.optional(),
   iat: time,
 });
-
-/** A compact JWS, not yet verified. */
-export const compactSchema = z
-  .string()
-  .max(limits.statementBytes)
-  .regex(/^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/, "is not a compact JWS");
 
 /**
  * A post to a channel, signed by its author's device: the header's `kid` is the device. Either `content`, or in an encrypted channel
@@ -239,19 +320,6 @@ const post = z
  */
 const invitation = z.strictObject({ mesh, channel: id32Schema, member: id32Schema, by: id32Schema, iat: time });
 
-/**
- * Says yes or no to actions that are named by the SHA-256 of their canonical JSON (RFC 8785). Signed by a device or the root key
- * of `by`; for a set of operators by the root key.
- */
-const approval = z.strictObject({
-  mesh,
-  by: id32Schema,
-  decision: z.enum(["granted", "denied"]),
-  digests: z.array(id32Schema).min(1).max(limits.approvalDigests),
-  iat: time,
-  exp: time,
-});
-
 /** Says yes beforehand to calls of one skill of one member, so many times. Signed by a device of `by`. */
 const standing = z.strictObject({
   mesh,
@@ -264,6 +332,43 @@ const standing = z.strictObject({
   uses: z.int().min(1).max(limits.standingUses),
   iat: time,
   exp: time,
+});
+
+/**
+ * Lets another member, or a sub-agent with a key of its own, act for `from`: call these skills until `exp`. Signed by a device or
+ * the root key of `from`. One after the other they are a chain, in which each may only narrow the one before.
+ */
+const delegation = z.strictObject({
+  mesh,
+  id: id16Schema,
+  from: id32Schema,
+  /** A member, or the id of `key`. */
+  to: id32Schema,
+  /** Of a sub-agent, which is no member; the device of `from` speaks for it. */
+  key: key.optional(),
+  /** What the sub-agent is called. */
+  label: labelSchema.optional(),
+  skills: z.array(skillPatternSchema).min(1).max(limits.policySubjects),
+  iat: time,
+  exp: time,
+});
+
+/** Proves a sub-agent to whom its call goes. Signed by the sub-agent's key. */
+const acting = z.strictObject({
+  mesh,
+  delegation: id16Schema,
+  callee: id32Schema,
+  message: z.string().min(1).max(128),
+  iat: time,
+});
+
+/** The whole, numbered list of delegations that a member took back before their end. Signed by its root key; the highest number holds. */
+const withdrawals = z.strictObject({
+  mesh,
+  member: id32Schema,
+  number,
+  withdrawn: z.array(z.strictObject({ id: id16Schema, until: time })).max(limits.withdrawals),
+  iat: time,
 });
 
 /** Who may do what. Signed by an operator; the highest number holds. */
@@ -312,14 +417,52 @@ const usage = z.strictObject({
   member: id32Schema,
   device: id32Schema,
   number,
-  /** Messages and calls that were taken, by the member that sent them. */
+  /** Messages and calls that were taken, by the member that sent them; under the own id what was sent. */
   taken: z
     .array(z.strictObject({ member: id32Schema, messages: z.int().min(1).max(1_000_000_000) }))
     .max(limits.pageSize),
   /** Self-reported: tokens of models, and millionths of the mesh's unit of money. */
   used: z
-    .strictObject({ tokens: z.int().min(0).max(1_000_000_000_000), money: z.int().min(0).max(1_000_000_000_000) })
+    .strictObject({ tokens: z.int().min(0).max(limits.usageSum), money: z.int().min(0).max(limits.usageSum) })
     .optional(),
+  iat: time,
+});
+
+const auditNumber = z.int().min(1).max(Number.MAX_SAFE_INTEGER);
+const logEpoch = z.string().min(1).max(64);
+
+/** Where a node's audit log ends: the number and the hash of its newest entry. Signed by the node's key. */
+const head = z.strictObject({
+  mesh,
+  node: id32Schema,
+  epoch: logEpoch,
+  number: auditNumber,
+  hash: id32Schema,
+  iat: time,
+});
+
+/** Says which entries of a node's audit log went: `hash` is that of entry `to`, which the one after it names. Signed by the node's key. */
+const checkpoint = z.strictObject({
+  mesh,
+  node: id32Schema,
+  from: auditNumber,
+  to: auditNumber,
+  hash: id32Schema,
+  count: auditNumber,
+  /** SHA-256 of the compact checkpoint before it. */
+  previous: id32Schema.optional(),
+  iat: time,
+});
+
+/** An operator's device verified a node's audit log up to this entry. Signed by the device's key. */
+const witness = z.strictObject({
+  mesh,
+  member: id32Schema,
+  device: id32Schema,
+  node: id32Schema,
+  epoch: logEpoch,
+  number: auditNumber,
+  hash: id32Schema,
   iat: time,
 });
 
@@ -343,11 +486,18 @@ export const statementSchemas = {
   post,
   invitation,
   approval,
+  grant,
   standing,
+  delegation,
+  acting,
+  withdrawals,
   policy,
   restrictions,
   holds,
   usage,
+  head,
+  checkpoint,
+  witness,
 } as const;
 
 export type StatementType = keyof typeof statementSchemas;
@@ -370,6 +520,7 @@ export const memberRecordSchema = z.strictObject({
   admission: compactSchema,
   devices: compactSchema,
   card: compactSchema.optional(),
+  withdrawals: compactSchema.optional(),
 });
 export type MemberRecord = z.infer<typeof memberRecordSchema>;
 

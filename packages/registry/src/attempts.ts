@@ -1,5 +1,7 @@
 import { ParleyError } from "@parley/protocol";
 
+import { addressGroup } from "./address-group.ts";
+
 const windowMs = 60_000;
 /** Addresses remembered within one window. */
 const mostAddresses = 10_000;
@@ -9,7 +11,7 @@ export interface AttemptBounds {
   readonly inTotal: number;
 }
 
-/** Attempts to use a secret, counted a minute at a time for each address and in total. */
+/** Attempts to use a secret, counted a minute at a time for each source, see `addressGroup`, and in total. */
 export class Attempts {
   readonly #bounds: AttemptBounds;
   readonly #monotonic: () => number;
@@ -22,20 +24,22 @@ export class Attempts {
     this.#monotonic = monotonic;
   }
 
-  /** Counts one. Throws `rate_limited` when there were too many. */
-  count(address: string): void {
+  /** Counts one, of IPv6 for the whole /64. Throws `rate_limited` when there were too many. */
+  count(from: string): void {
+    const address = addressGroup(from);
     const now = this.#monotonic();
     if (now - this.#windowStart >= windowMs) {
       this.#windowStart = now;
       this.#total = 0;
       this.#byAddress.clear();
     }
-    const own = this.#byAddress.get(address) ?? 0;
+    const source = addressGroup(address);
+    const own = this.#byAddress.get(source) ?? 0;
     const crowded = own === 0 && this.#byAddress.size >= mostAddresses;
     if (own >= this.#bounds.perAddress || this.#total >= this.#bounds.inTotal || crowded) {
       throw new ParleyError("rate_limited", { message: "Too many attempts; wait a minute." });
     }
-    this.#byAddress.set(address, own + 1);
+    this.#byAddress.set(source, own + 1);
     this.#total++;
   }
 

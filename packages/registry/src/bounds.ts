@@ -18,7 +18,12 @@ export const defaultBounds = {
   inboxMarginMs: 5000,
   pairingTriesPerMinute: limits.pairingTriesPerMinute,
   pairingTriesTotalPerMinute: limits.pairingTriesTotalPerMinute,
+  openCodes: limits.openCodes,
+  codeFailures: limits.codeFailures,
   pendingPairings: limits.pendingPairings,
+  operatorProposals: limits.operatorProposals,
+  operatorProposalsEach: limits.operatorProposalsEach,
+  operatorProposalLifeMs: limits.operatorProposalLifeMs,
   invites: limits.invites,
   members: limits.members,
   enrolments: limits.enrolments,
@@ -103,9 +108,50 @@ export const defaultBounds = {
   /** Cost of an API key's hash: so many blocks of 1 KiB (N of scrypt). */
   apiKeyHashCost: 2 ** 15,
   apiRequestsPerSecond: limits.apiRequestsPerSecond,
+  /** The audit log: what it keeps, and what may wait to be written down. */
+  auditEntries: limits.auditEntries,
+  auditAgeMs: limits.auditAgeMs,
+  auditWaiting: 4096,
+  /** Pause between two heads that operators are pushed. */
+  auditHeadMs: 1000,
+  /** Pause between two writings of what was only counted. */
+  auditFlushMs: 600_000,
+  /** Acts of all who have proved nothing, and of one member, that are written down one by one before they are counted. */
+  auditAddressBurst: 100,
+  auditMemberBurst: 200,
   /** Receiving the headers, and the whole, of an HTTP request: a part of a blob may come through a slow uplink. */
   httpHeadersMs: 10_000,
   httpRequestMs: 120_000,
+  /** Silence of a connection, in both directions, after which it is closed; and after an answer, until the next request. */
+  httpIdleMs: 60_000,
+  httpKeepAliveMs: 5000,
+  /** Requests of one connection, after which it is closed; and those whose answers it may wait for at once (pipelining). */
+  httpRequestsPerSocket: 1000,
+  httpPipelined: 8,
+  /** HTTP requests that are answered at the same time, of all together. */
+  httpRequests: 2048,
+  /** How long a request that came too soon is held before it is answered or refused. */
+  httpHoldMs: 1000,
+  /** Between two looks at how much of a body came. */
+  bodyPaceMs: 5000,
+  socketsPerAddress: limits.socketsPerAddress,
+  unprovenPerAddress: limits.unprovenPerAddress,
+  requestsPerAddress: limits.requestsPerAddress,
+  plainRequestsPerSecond: limits.plainRequestsPerSecond,
+  secretRequestsPerSecond: limits.secretRequestsPerSecond,
+  transferRequestsPerSecond: limits.transferRequestsPerSecond,
+  sessionsPerSecond: limits.sessionsPerSecond,
+  httpPerSecondOfMember: limits.httpRequestsPerSecondOfMember,
+  bodyBytesPerSecond: limits.bodyBytesPerSecond,
+  messagesPerSecond: limits.messagesPerSecond,
+  messagesPerSecondOfMember: limits.messagesPerSecondOfMember,
+  bytesPerSecond: limits.bytesPerSecond,
+  bytesPerSecondOfMember: limits.bytesPerSecondOfMember,
+  /** Messages of one member that are taken in one turn of the event loop; a request counts as four. */
+  messagesPerTurn: 16,
+  requestsPerSecondOfMember: limits.requestsPerSecondOfMember,
+  pendingRequestsOfMember: limits.pendingRequestsOfMember,
+  postsPerSecondOfMember: limits.postsPerSecondOfMember,
 };
 
 /** The same names with other values. */

@@ -1,4 +1,11 @@
-import { peekStatement, type RecordChange, type Records } from "@parley/core";
+import {
+  admittedBy,
+  effectiveRoles,
+  type OperatorSet,
+  peekStatement,
+  type RecordChange,
+  type Records,
+} from "@parley/core";
 import {
   type MemberEntry,
   type MemberKind,
@@ -6,6 +13,7 @@ import {
   ParleyError,
   type RequestBody,
   type Role,
+  type Scope,
 } from "@parley/protocol";
 
 import { JsonRecords } from "./json-records.ts";
@@ -18,7 +26,11 @@ export interface DirectoryEntry {
   readonly member: string;
   readonly name: string;
   readonly kind: MemberKind;
+  /** Those that count, see `effectiveRoles`. */
   readonly roles: readonly Role[];
+  readonly scope: Scope | undefined;
+  /** Whether who admitted it is still an operator. */
+  readonly vouched: boolean;
   readonly admissionExpires: number;
   readonly devices: readonly string[];
   readonly record: MemberRecord;
@@ -26,6 +38,7 @@ export interface DirectoryEntry {
 }
 
 interface Indexed extends DirectoryEntry {
+  readonly stored: StoredMember;
   readonly revision: number;
   readonly skills: ReadonlySet<string>;
   readonly tags: ReadonlySet<string>;
@@ -57,14 +70,21 @@ export class Directory {
   readonly #decoder: JsonRecords<StoredMember>;
   readonly #records: Records;
   readonly #now: () => number;
+  readonly #operators: () => OperatorSet | undefined;
   readonly #onChange: (entry: DirectoryEntry) => void;
   readonly #members = new Map<string, Indexed>();
   readonly #names = new Map<string, string>();
   readonly #skills = new Map<string, Set<string>>();
   #version = 0;
 
-  constructor(records: Records, now: () => number, onChange: (entry: DirectoryEntry) => void) {
+  constructor(
+    records: Records,
+    now: () => number,
+    operators: () => OperatorSet | undefined,
+    onChange: (entry: DirectoryEntry) => void,
+  ) {
     this.#records = records;
+    this.#operators = operators;
     this.#decoder = new JsonRecords(records, storedMemberSchema);
     this.#now = now;
     this.#onChange = onChange;
@@ -89,7 +109,7 @@ export class Directory {
     return entry === undefined || entry.revoked ? [] : entry.devices;
   }
 
-  /** A member that is admitted now; undefined for one that is revoked, expired or unknown here. */
+  /** A member that is admitted now; undefined for one that is revoked, expired, vouched for by nobody or unknown here. */
   get(member: string): DirectoryEntry | undefined {
     const entry = this.#members.get(member);
     return entry !== undefined && this.#isListed(entry) ? entry : undefined;
@@ -105,7 +125,7 @@ export class Directory {
     const before = this.#members.get(member);
     if (before !== undefined && before.revision >= revision) return;
     if (before !== undefined) this.#unindex(before);
-    const entry = index(member, stored, revision);
+    const entry = index(member, stored, revision, this.#operators());
     this.#members.set(member, entry);
     this.#version++;
     if (!entry.revoked) {
@@ -113,6 +133,18 @@ export class Directory {
       for (const skill of entry.skills) this.#skills.set(skill, (this.#skills.get(skill) ?? new Set()).add(member));
     }
     this.#onChange(entry);
+  }
+
+  /** Other operators than before: the roles that count, and who is vouched for, may have changed. */
+  operatorsChanged(): void {
+    for (const before of this.#members.values()) {
+      const { vouched, roles } = index(before.member, before.stored, before.revision, this.#operators());
+      if (vouched === before.vouched && roles.join() === before.roles.join()) continue;
+      const entry = { ...before, vouched, roles };
+      this.#members.set(before.member, entry);
+      this.#version++;
+      this.#onChange(entry);
+    }
   }
 
   /** One page of the members that fit all that is given, of those that the asker may see. */
@@ -157,7 +189,7 @@ export class Directory {
   }
 
   #isListed(entry: Indexed): boolean {
-    return !entry.revoked && entry.admissionExpires > this.#now();
+    return !entry.revoked && entry.vouched && entry.admissionExpires > this.#now();
   }
 
   #follow(change: RecordChange): void {
@@ -175,9 +207,9 @@ export class Directory {
   }
 }
 
-function index(member: string, stored: StoredMember, revision: number): Indexed {
+function index(member: string, stored: StoredMember, revision: number, operators: OperatorSet | undefined): Indexed {
   const { record } = stored;
-  const { name, kind, roles, exp } = peekStatement("admission", record.admission);
+  const { name, kind, roles, exp, scope } = peekStatement("admission", record.admission);
   const { devices } = peekStatement("devices", record.devices);
   const card = record.card === undefined ? undefined : peekStatement("card", record.card).card;
   const skills = card?.skills ?? [];
@@ -186,7 +218,10 @@ function index(member: string, stored: StoredMember, revision: number): Indexed 
     member,
     name,
     kind,
-    roles,
+    roles: operators === undefined ? roles : effectiveRoles(member, roles, operators),
+    scope,
+    vouched: operators?.keys.has(admittedBy(record.admission)) ?? true,
+    stored,
     admissionExpires: exp,
     devices: devices.map(({ device }) => device),
     record,

@@ -82,6 +82,11 @@ export class Enrolments {
     return { expires, ...(request === undefined ? {} : { request }) };
   }
 
+  /** Whether there is such a link, used or not. */
+  knows(enrolment: string): boolean {
+    return this.#records.has(enrolment);
+  }
+
   /** Takes the request of a device that has the link. The same one again changes nothing. */
   async ask(enrolment: string, request: EnrolmentAsk): Promise<EnrolmentState> {
     const { clock, bounds, onPending } = this.#options;

@@ -7,6 +7,8 @@ export interface HostRules {
   readonly origin: string;
   /** The address it listens on. */
   readonly host: string;
+  /** It speaks TLS itself. */
+  readonly isSecure: boolean;
   readonly allowedOrigins: readonly string[];
 }
 
@@ -25,7 +27,8 @@ export function checkHost(hostHeader: string | undefined, rules: HostRules): voi
 /** Refuses web pages of other origins. Programs send no Origin. Throws `forbidden`. */
 export function checkOrigin(originHeader: string | undefined, hostHeader: string | undefined, rules: HostRules): void {
   if (originHeader === undefined) return;
-  const isOwn = originHeader === rules.origin || originHeader === `http://${hostHeader ?? ""}`;
+  const isOwn =
+    originHeader === rules.origin || originHeader === `${rules.isSecure ? "https" : "http"}://${hostHeader ?? ""}`;
   if (isOwn || rules.allowedOrigins.includes(originHeader)) return;
   throw new ParleyError("forbidden", { message: "Web pages of this origin may not use the registry." });
 }

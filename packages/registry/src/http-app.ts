@@ -1,12 +1,12 @@
+import type { IncomingMessage } from "node:http";
+
 import type { HttpBindings } from "@hono/node-server";
 import {
   blobHeldUntilHeader,
   decodeJson,
   errorTable,
-  isParleyError,
   issueOf,
   type JsonRouteName,
-  limits,
   ParleyError,
   type RouteName,
   type RouteReply,
@@ -17,6 +17,7 @@ import { type Context, Hono } from "hono";
 import type { StatusCode } from "hono/utils/http-status";
 import type { z } from "zod";
 
+import { errorHeaders, securityHeaders, transportSecurity } from "./answer-headers.ts";
 import type { Bearer } from "./credentials/bearer.ts";
 import type { Bearers } from "./credentials/bearers.ts";
 import type { LiveCalls } from "./credentials/live-calls.ts";
@@ -24,6 +25,7 @@ import { refuseSecretInUrl } from "./credentials/secret-in-url.ts";
 import { checkHost, checkOrigin, type HostRules } from "./host-check.ts";
 import { joinPage } from "./join-page.ts";
 import type { RegistryLog } from "./options.ts";
+import { type BodyPace, readBytes, readText } from "./request-body.ts";
 import { toWireError } from "./wire-error.ts";
 
 type Routes = typeof routeTable;
@@ -68,17 +70,6 @@ export type RouteHandlers = {
 
 type Env = { Bindings: HttpBindings };
 
-const securityHeaders: Readonly<Record<string, string>> = {
-  "content-security-policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-  "x-content-type-options": "nosniff",
-  "x-frame-options": "DENY",
-  "referrer-policy": "no-referrer",
-  "cross-origin-opener-policy": "same-origin",
-  "cross-origin-resource-policy": "same-origin",
-  "permissions-policy": "camera=(), geolocation=(), microphone=()",
-  "cache-control": "no-store",
-};
-
 export interface HttpAppOptions {
   readonly handlers: RouteHandlers;
   readonly bearers: Bearers;
@@ -86,6 +77,12 @@ export interface HttpAppOptions {
   /** Asked at each request: the origin is known once the socket listens. */
   readonly rules: () => HostRules;
   readonly log: RegistryLog;
+  /** Whether browsers are told to come by TLS only. */
+  readonly isSecure: () => boolean;
+  readonly addressOf: (request: IncomingMessage) => string;
+  /** Holds, or refuses, what a member asks beyond its rate. */
+  readonly paceOf: (member: string) => Promise<void>;
+  readonly bodyPace: BodyPace;
 }
 
 /** The HTTP side of the registry, made from the table of routes. */
@@ -93,6 +90,7 @@ export function makeHttpApp(options: HttpAppOptions): Hono<Env> {
   const app = new Hono<Env>();
   app.use(async (context, next) => {
     for (const [name, value] of Object.entries(securityHeaders)) context.header(name, value);
+    if (options.isSecure()) context.header(...transportSecurity);
     const rules = options.rules();
     checkHost(context.req.header("host"), rules);
     const origin = context.req.header("origin");
@@ -121,7 +119,8 @@ export function makeHttpApp(options: HttpAppOptions): Hono<Env> {
   return app;
 }
 
-function mount(app: Hono<Env>, name: RouteName, { handlers, bearers, liveCalls }: HttpAppOptions): void {
+function mount(app: Hono<Env>, name: RouteName, options: HttpAppOptions): void {
+  const { handlers, bearers, liveCalls, bodyPace } = options;
   const route = routeTable[name];
   // The table pairs each name with its body; the compiler cannot see that through a lookup by a union.
   const handler = handlers[name] as (call: RouteCall<RouteName>) => object | Promise<object>;
@@ -130,10 +129,11 @@ function mount(app: Hono<Env>, name: RouteName, { handlers, bearers, liveCalls }
   app.on(method, honoPath(route.path), async (context, next) => {
     if (route.method === "head" && context.req.method !== "HEAD") return next();
     const { incoming, outgoing } = context.env;
-    const address = incoming.socket.remoteAddress ?? "";
+    const address = options.addressOf(incoming);
     const authorization = context.req.header("authorization");
     const needsBearer = route.access === "session" || (route.access === "setting" && authorization !== undefined);
     const caller = needsBearer ? await bearers.admit(name, authorization, address) : undefined;
+    if (caller !== undefined) await options.paceOf(caller.member);
     // Nothing is awaited in between: what ends the credential from here on ends the call.
     if (caller !== undefined)
       outgoing.once(
@@ -141,7 +141,7 @@ function mount(app: Hono<Env>, name: RouteName, { handlers, bearers, liveCalls }
         liveCalls.add(caller, () => outgoing.destroy()),
       );
     const query = "query" in route ? readQuery(context, route.query) : (key: string) => context.req.query(key);
-    const body = "body" in route ? await readBody(context, route.body) : undefined;
+    const body = "body" in route ? await readBody(incoming, route.body, bodyPace) : undefined;
     const answer = await handler({
       caller: caller as BearerOf<RouteName>,
       body: body as BodyOf<RouteName>,
@@ -149,7 +149,7 @@ function mount(app: Hono<Env>, name: RouteName, { handlers, bearers, liveCalls }
       param: (param) => context.req.param(param) ?? "",
       query: query as QueryOf<RouteName>,
       header: (header) => context.req.header(header),
-      bytes: (most) => readBytes(context, most),
+      bytes: (most) => readBytes(incoming, most, bodyPace),
       whenDone: (run) => void outgoing.once("close", run),
     });
     if (answer instanceof Response) return withOurHeaders(context, answer);
@@ -179,53 +179,18 @@ function readQuery(context: Context<Env>, schema: z.ZodType): unknown {
   return parsed.data;
 }
 
-/** Size, media type, nesting and shape, in that order. A page of another origin cannot send JSON without asking first. */
-async function readBody(context: Context<Env>, schema: z.ZodType): Promise<unknown> {
-  if (!/^application\/json\b/i.test(context.req.header("content-type") ?? "")) {
-    throw new ParleyError("invalid_argument", { message: "The body has to be application/json." });
-  }
-  const text = new TextDecoder().decode(await readChunks(context, limits.controlBytes));
-  const decoded = decodeJson(schema, text);
+/** Media type, size, nesting and shape, in that order. */
+async function readBody(incoming: IncomingMessage, schema: z.ZodType, pace: BodyPace): Promise<unknown> {
+  const decoded = decodeJson(schema, await readText(incoming, pace));
   if (!decoded.ok) throw new ParleyError(decoded.code, { message: decoded.message });
   return decoded.value;
-}
-
-/** A binary body. One that says it is too large is not read at all. */
-async function readBytes(context: Context<Env>, most: number): Promise<Uint8Array<ArrayBuffer>> {
-  if (!/^application\/octet-stream\b/i.test(context.req.header("content-type") ?? "")) {
-    throw new ParleyError("invalid_argument", { message: "The body has to be application/octet-stream." });
-  }
-  if (Number(context.req.header("content-length") ?? 0) > most) throw new ParleyError("too_large");
-  return readChunks(context, most);
-}
-
-/** What is larger than `most` is not read to its end. */
-async function readChunks(context: Context<Env>, most: number): Promise<Uint8Array<ArrayBuffer>> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  try {
-    for await (const chunk of context.env.incoming.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>) {
-      size += chunk.length;
-      if (size > most) throw new ParleyError("too_large");
-      chunks.push(chunk);
-    }
-  } catch (cause) {
-    if (isParleyError(cause)) throw cause;
-    throw new ParleyError("closed", { message: "The request broke off before its end.", cause });
-  }
-  const bytes = new Uint8Array(size);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  return bytes;
 }
 
 function fail(context: Context<Env>, error: ParleyError): Response {
   const { status } = errorTable[error.code];
   // RFC 6750 section 3; it says no more than the status does.
   if (status === 401) context.header("www-authenticate", "Bearer");
+  for (const [name, value] of Object.entries(errorHeaders(error))) context.header(name, value);
   return Response.json({ error: toWireError(error) }, { status, headers: context.res.headers });
 }
 

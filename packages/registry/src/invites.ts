@@ -1,5 +1,6 @@
-import { type Clock, type Random, type Records, sha256 } from "@parley/core";
+import { type Clock, peekStatement, type Random, type Records, sha256 } from "@parley/core";
 import {
+  compactSchema,
   fromBase64url,
   id16Schema,
   id32Schema,
@@ -8,11 +9,13 @@ import {
   limits,
   ParleyError,
   parsePairingCode,
+  type Statement,
   toBase64url,
 } from "@parley/protocol";
 import { z } from "zod";
 
 import type { RegistryBounds } from "./bounds.ts";
+import { CodeGuesses } from "./code-guesses.ts";
 import { JsonRecords } from "./json-records.ts";
 import { afterPrefix, keys, prefixes } from "./keys.ts";
 
@@ -23,10 +26,12 @@ const storedInviteSchema = z.object({
   createdBy: id32Schema,
   created: time,
   expires: time,
-  uses: z.int().min(1).max(100),
+  uses: z.int().min(1).max(limits.inviteUses),
   label: labelSchema.optional(),
+  /** The operator's `grant` of a pre-approved link. */
+  grant: compactSchema.optional(),
   /** Who took it, with the pairing that came of it. */
-  claimants: z.array(z.object({ member: id32Schema, pairing: id16Schema })).max(100),
+  claimants: z.array(z.object({ member: id32Schema, pairing: id16Schema })).max(limits.inviteUses),
 });
 type StoredInvite = z.infer<typeof storedInviteSchema>;
 
@@ -50,28 +55,46 @@ export interface NewInvite {
   readonly label?: string | undefined;
 }
 
+/** A pre-approved link, as its operator made it. */
+export interface ApprovedInvite {
+  readonly label?: string | undefined;
+  /** What is derived from the link's secret, which the registry never learns. */
+  readonly redeem: string;
+  readonly compact: string;
+  /** What it says; verified. */
+  readonly grant: Statement<"grant">;
+}
+
 export interface Redemption {
   readonly invite: string;
   readonly pairing: string;
+  readonly label: string | undefined;
+  readonly grant: string | undefined;
 }
 
 /** Invites: links for one or several members, and six-digit codes for one. Secrets are kept as hashes only. */
 export class Invites {
   readonly #options: InvitesOptions;
   readonly #invites: JsonRecords<StoredInvite>;
+  readonly #guesses: CodeGuesses;
   #pepper: string | undefined;
 
   constructor(options: InvitesOptions) {
     this.#options = options;
+    const { bounds, clock } = options;
+    this.#guesses = new CodeGuesses({
+      most: bounds.codeFailures,
+      windowMs: bounds.codeLifeMs,
+      monotonic: () => clock.monotonic(),
+    });
     this.#invites = new JsonRecords(options.records, storedInviteSchema);
   }
 
   /** Opens an invite and answers its secret, which is nowhere else from then on. */
   async create(createdBy: string, wanted: NewInvite): Promise<{ invite: Invite; secret: string }> {
     const { clock, random, bounds } = this.#options;
-    if ((await this.sweep()) >= bounds.invites)
-      throw new ParleyError("limit_reached", { message: "Too many invites are open; cancel some." });
     const isCode = wanted.kind === "code";
+    await this.#checkRoom(isCode);
     const created = clock.now();
     const lifeMs = isCode
       ? Math.min(wanted.lifeMs ?? bounds.codeLifeMs, bounds.codeLifeMs)
@@ -94,6 +117,30 @@ export class Invites {
       if (kept?.value.invite === stored.invite) return { invite: shown(stored), secret };
     }
     throw new ParleyError("conflict", { message: "No free pairing code was found; try again." });
+  }
+
+  /** Opens a pre-approved link under the id, life and uses of its grant. Throws `already_exists` for one that is known. */
+  async createApproved(createdBy: string, { label, redeem, compact, grant }: ApprovedInvite): Promise<Invite> {
+    const created = this.#options.clock.now();
+    if (grant.exp <= created || grant.exp - created > limits.inviteLifeMs + limits.clockSkewMs)
+      throw new ParleyError("invalid_argument", { message: "grant: the link would live for too long, or is over" });
+    await this.#checkRoom(false);
+    const stored: StoredInvite = {
+      invite: grant.invite,
+      kind: "link",
+      createdBy,
+      created,
+      expires: grant.exp,
+      uses: grant.uses,
+      ...(label === undefined ? {} : { label }),
+      grant: compact,
+      claimants: [],
+    };
+    const kept = await this.#invites.change(keys.invite(await this.#hash(redeem)), (current) =>
+      current === undefined ? stored : undefined,
+    );
+    if (kept?.value.grant !== compact) throw new ParleyError("already_exists");
+    return shown(kept.value);
   }
 
   /** A page of the invites that can still be used. */
@@ -123,6 +170,22 @@ export class Invites {
    * Throws `invalid_link` when there is no such secret and `expired` when it ran out or was used up.
    */
   async redeem(secret: string, member: string): Promise<Redemption> {
+    if (parsePairingCode(secret) === undefined) return this.#redeem(secret, member);
+    const guess = this.#guesses.begin();
+    const redemption = await this.#redeem(secret, member);
+    guess.right();
+    return redemption;
+  }
+
+  /** What a member took of an invite before; undefined when it did not. */
+  async redeemed(secret: string, member: string): Promise<Redemption | undefined> {
+    const kept = await this.#invites.get(keys.invite(await this.#hash(secret)));
+    return kept?.value.claimants.some((claimant) => claimant.member === member) === true
+      ? redemptionOf(kept.value, member)
+      : undefined;
+  }
+
+  async #redeem(secret: string, member: string): Promise<Redemption> {
     const { clock, random } = this.#options;
     const pairing = toBase64url(random.bytes(16));
     const kept = await this.#invites.change(keys.invite(await this.#hash(secret)), (current) => {
@@ -135,9 +198,8 @@ export class Invites {
         throw new ParleyError("expired", { message: "The invite is used up; ask for a new one." });
       return { ...current, claimants: [...current.claimants, { member, pairing }] };
     });
-    const claimant = kept?.value.claimants.find((one) => one.member === member);
-    if (kept === undefined || claimant === undefined) throw new ParleyError("conflict");
-    return { invite: kept.value.invite, pairing: claimant.pairing };
+    if (kept === undefined) throw new ParleyError("conflict");
+    return redemptionOf(kept.value, member);
   }
 
   /** Deletes what has run out and answers how many are open. Used ones stay until then, so that asking again works. */
@@ -149,6 +211,19 @@ export class Invites {
       else if (this.#isOpen(value)) open++;
     }
     return open;
+  }
+
+  /** Throws `limit_reached` when as many are open as may be: of codes fewer, because each makes guessing easier. */
+  async #checkRoom(isCode: boolean): Promise<void> {
+    const { bounds } = this.#options;
+    if ((await this.sweep()) >= bounds.invites)
+      throw new ParleyError("limit_reached", { message: "Too many invites are open; cancel some." });
+    if (!isCode) return;
+    let codes = 0;
+    for await (const { value } of this.#invites.all(prefixes.invite, bounds.invites * 4))
+      if (value.kind === "code" && this.#isOpen(value)) codes++;
+    if (codes >= bounds.openCodes)
+      throw new ParleyError("limit_reached", { message: "Too many codes are open; use a link, or cancel some." });
   }
 
   #isOpen(stored: StoredInvite): boolean {
@@ -174,8 +249,18 @@ export class Invites {
 }
 
 function shown(stored: StoredInvite): Invite {
-  const { claimants, ...rest } = stored;
-  return { ...rest, used: claimants.length };
+  const { claimants, grant: compact, ...rest } = stored;
+  const invite = { ...rest, used: claimants.length };
+  if (compact === undefined) return invite;
+  const { roles, kind, name } = peekStatement("grant", compact);
+  const approved = { roles, ...(kind === undefined ? {} : { kind }), ...(name === undefined ? {} : { name }) };
+  return { ...invite, approved };
+}
+
+function redemptionOf({ invite, label, grant, claimants }: StoredInvite, member: string): Redemption {
+  const claimant = claimants.find((one) => one.member === member);
+  if (claimant === undefined) throw new ParleyError("conflict");
+  return { invite, pairing: claimant.pairing, label, grant };
 }
 
 /** Every code is as likely as any other: draws that would favour some are thrown away. */

@@ -1,7 +1,8 @@
 import type { Clock } from "@parley/core";
-import { ParleyError } from "@parley/protocol";
+import { ParleyError, parsePairingCode, toParleyError } from "@parley/protocol";
 
 import { Attempts } from "./attempts.ts";
+import { type AuditRecord, type AuditRecorder, byAddress } from "./audit/audit-trail.ts";
 import type { RegistryBounds } from "./bounds.ts";
 import type { ClaimSecret } from "./claim.ts";
 import type { Enrolments } from "./enrolments.ts";
@@ -11,6 +12,7 @@ import type { RegistryLog } from "./options.ts";
 import type { Pairings } from "./pairings.ts";
 
 export interface JoiningRoutesOptions {
+  readonly audit: AuditRecorder;
   readonly mesh: MeshState;
   readonly claim: ClaimSecret;
   readonly pairings: Pairings;
@@ -27,18 +29,23 @@ export interface JoiningRoutesOptions {
 export function joiningRoutes(
   options: JoiningRoutesOptions,
 ): Pick<RouteHandlers, "claim" | "pair" | "pairing" | "enrol" | "enrolment"> {
-  const { mesh, claim, pairings, enrolments, clock, bounds, log, checkReady, finish } = options;
+  const { audit, mesh, claim, pairings, enrolments, clock, bounds, log, checkReady, finish } = options;
   const tries = { perAddress: bounds.pairingTriesPerMinute, inTotal: bounds.pairingTriesTotalPerMinute };
   const attempts = (): Attempts => new Attempts(tries, () => clock.monotonic());
-  const [claimAttempts, pairAttempts, enrolAttempts] = [attempts(), attempts(), attempts()];
+  const [claimAttempts, enrolAttempts] = [attempts(), attempts()];
+  // Whoever floods the one does not keep the other from coming in.
+  const pairAttempts = { code: attempts(), link: attempts() };
   return {
     async claim({ body, address }) {
       checkReady();
-      claimAttempts.count(address);
+      const act = { act: "mesh.claimed", by: byAddress(address) } as const;
+      await audited(audit, act, () => claimAttempts.count(address));
       const { secret, ...statements } = body;
       // Whoever repeats its own claim, because the answer was lost, needs no secret: it changes nothing.
-      if (mesh.claimed?.operators.chain[0] !== statements.genesis) await claim.check(secret);
-      const claimed = await mesh.claim({ ...statements, rotations: [] });
+      const isAgain = mesh.claimed?.operators.chain[0] === statements.genesis;
+      if (!isAgain) await audited(audit, act, () => claim.check(secret));
+      const claimed = await audited(audit, act, () => mesh.claim({ ...statements, rotations: [] }));
+      if (!isAgain) await audit.record({ ...act, subject: claimed.mesh });
       await finish(claimed);
       claim.spend();
       log("info", "mesh.claimed", { mesh: claimed.mesh });
@@ -46,21 +53,41 @@ export function joiningRoutes(
     },
     async pair({ body, address }) {
       checkReady();
-      pairAttempts.count(address);
-      const state = await pairings.request(body, address);
+      const act = { act: "pairing.requested", by: byAddress(address) } as const;
+      const state = await audited(audit, act, () => {
+        pairAttempts[parsePairingCode(body.secret) === undefined ? "link" : "code"].count(address);
+        return pairings.request(body, address);
+      });
       log("info", "pairing.asked", { pairing: state.pairing, state: state.state });
       return state;
     },
     pairing: ({ param, query }) => pairings.state(requireId(param("pairing")), waitMsOf(query("wait"))),
     async enrol({ body, address }) {
       checkReady();
-      enrolAttempts.count(address);
-      const state = await enrolments.ask(body.enrolment, body.request);
+      const act = { act: "device-link.used", by: byAddress(address) } as const;
+      const state = await audit.watched(act, () => {
+        enrolAttempts.count(address);
+        return enrolments.ask(body.enrolment, body.request);
+      });
       log("info", "enrolment.asked", { state: state.state });
       return state;
     },
     enrolment: ({ param, query }) => enrolments.state(requireId(param("enrolment")), waitMsOf(query("wait"))),
   };
+}
+
+/** Writes an attempt down that failed; one that did not is written down where it is known what it changed. */
+async function audited<Value>(
+  audit: AuditRecorder,
+  act: AuditRecord,
+  work: () => Value | Promise<Value>,
+): Promise<Value> {
+  try {
+    return await work();
+  } catch (error) {
+    void audit.record({ ...act, code: toParleyError(error).code });
+    throw error;
+  }
 }
 
 function waitMsOf(wait = "0"): number {

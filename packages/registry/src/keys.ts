@@ -9,6 +9,7 @@ import { foldName } from "@parley/protocol";
  *   member/<id>              statements of an admitted or revoked member
  *   name/<folded name>       which member holds a name
  *   invite/<hash of secret>  an invite with those who took it
+ *   operator-proposal/<id>   another operator set that waits for operators to agree
  *   pairing/<id>             a request to join and its decision
  *   pairing-of/<member>      the newest request of a member
  *   enrolment/<id>           a device link, what a new device asked by it, and the sealed answer
@@ -23,10 +24,13 @@ import { foldName } from "@parley/protocol";
  *   channel-group/<channel>  an encrypted channel's group: its epoch, newest commit, devices
  *   channel-kept/<channel>   how much of a channel is kept, counted up to an offset
  *   blocks/<member>          whose frames a member does not take
+ *   usage/<node>/<member>    what a member used of its budgets, as one node counted it
  *   token-key/<kid>          a key for session tokens, certified by its node
  *   api-key/<id>             an API key: whose, what for, and the hash of its secret
+ *   audit-checkpoints/<node> what was trimmed from a node's audit log
+ *   audit-witness/<node>/<device>  up to where an operator's device verified it
  *
- * and in the log: mailbox/<member>, device-box/<member>/<device>, channel/<id>, channel-commits/<id>.
+ * and in the log: mailbox/<member>, device-box/<member>/<device>, channel/<id>, channel-commits/<id>, audit/<node>.
  */
 export const keys = {
   meshState: "mesh/state",
@@ -35,6 +39,7 @@ export const keys = {
   member: (id: string) => `member/${id}`,
   name: (name: string) => `name/${foldName(name)}`,
   invite: (hash: string) => `invite/${hash}`,
+  operatorProposal: (id: string) => `operator-proposal/${id}`,
   pairingOf: (member: string) => `pairing-of/${member}`,
   generation: (device: string) => `generation/${device}`,
   mailboxCursor: (member: string) => `mailbox-cursor/${member}`,
@@ -53,6 +58,11 @@ export const keys = {
   channelKept: (id: string) => `channel-kept/${id}`,
   channelCommits: (id: string) => `channel-commits/${id}`,
   blocks: (member: string) => `blocks/${member}`,
+  usage: (node: string, member: string) => `usage/${node}/${member}`,
+  audit: (node: string) => `audit/${node}`,
+  auditCheckpoints: (node: string) => `audit-checkpoints/${node}`,
+  auditWitness: (node: string, device: string) => `audit-witness/${node}/${device}`,
+  auditWitnesses: (node: string) => `audit-witness/${node}/`,
 } as const;
 
 /** Prefixes for lists and watches. */
@@ -61,6 +71,7 @@ export const prefixes = {
   order: "order/",
   member: "member/",
   invite: "invite/",
+  operatorProposal: "operator-proposal/",
   pairing: "pairing/",
   enrolment: "enrolment/",
   mailbox: "mailbox/",

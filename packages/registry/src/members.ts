@@ -4,12 +4,17 @@ import {
   verifyCard,
   verifyDevices,
   type VerifiedMember,
+  verifyByOperator,
   verifyMember,
   verifyRootKey,
+  verifyWithdrawals,
 } from "@parley/core";
 import { foldName, id32Schema, limits, type MemberRecord, nameSchema, ParleyError } from "@parley/protocol";
 import { z } from "zod";
 
+import { checkOperatorRoles } from "./admission-roles.ts";
+import type { AuditRecorder } from "./audit/audit-trail.ts";
+import { MemberActs } from "./audit/member-acts.ts";
 import type { Directory, DirectoryEntry } from "./directory.ts";
 import { JsonRecords, type Versioned } from "./json-records.ts";
 import { keys } from "./keys.ts";
@@ -30,6 +35,7 @@ export interface MembersOptions {
   readonly directory: Directory;
   readonly now: () => number;
   readonly mostMembers: number;
+  readonly audit: AuditRecorder;
 }
 
 /** The admitted members: their records, the names they hold, and every change of their statements. */
@@ -37,11 +43,14 @@ export class Members {
   readonly #options: MembersOptions;
   readonly #members: JsonRecords<StoredMember>;
   readonly #names: JsonRecords<NameHolder>;
+  readonly #acts: MemberActs;
 
   constructor(options: MembersOptions) {
     this.#options = options;
     this.#members = new JsonRecords(options.records, storedMemberSchema);
     this.#names = new JsonRecords(options.records, nameHolderSchema);
+    const { audit, mesh } = options;
+    this.#acts = new MemberActs({ audit, revocations: () => mesh.claimed?.revocations?.compact });
   }
 
   async get(member: string): Promise<StoredMember | undefined> {
@@ -70,6 +79,14 @@ export class Members {
     const found = id === undefined ? undefined : directory.get(id);
     if (found === undefined) throw new ParleyError("unknown_member");
     return found;
+  }
+
+  /** A member's statements by name or id, also where its admission has ended. Throws `unknown_member` or `revoked`. */
+  async statements(wanted: { readonly name: string } | { readonly member: string }): Promise<MemberRecord> {
+    const id = "member" in wanted ? wanted.member : await this.holderOf(wanted.name);
+    const stored = id === undefined ? undefined : await this.get(id);
+    if (stored === undefined) throw new ParleyError("unknown_member");
+    return requireMember(stored).record;
   }
 
   /** Whether a member is in and its admission still runs. */
@@ -123,6 +140,34 @@ export class Members {
     if (mesh.isRevoked(member)) await this.#revoke(member);
   }
 
+  /**
+   * Takes an operator's next admission of a member that is in: other roles, scope, name or end. The same one again changes
+   * nothing. Throws `stale_statement`, `name_taken`, `not_operator` or what verification finds.
+   */
+  async publishAdmission(compact: string): Promise<void> {
+    const { operators } = this.#options.mesh.require();
+    const { member, name, number, roles, grant, replaces } = await verifyByOperator("admission", compact, operators);
+    if (grant !== undefined)
+      throw new ParleyError("invalid_argument", { message: "An operator's own admission carries no grant." });
+    checkOperatorRoles({ member, roles }, operators);
+    const before = requireMember(await this.get(member)).record.admission;
+    if (before === compact) return;
+    const known = peekStatement("admission", before);
+    if (replaces !== undefined && replaces !== known.replaces)
+      throw new ParleyError("invalid_argument", { message: "Only a newcomer takes a name over." });
+    refuseOlder("admission", number, known.number);
+    await this.reserveName(name, member);
+    await this.#change(member, async (current) => {
+      const { record } = requireMember(current);
+      if (record.admission === compact) return undefined;
+      refuseOlder("admission", number, peekStatement("admission", record.admission).number);
+      const next = bounded({ ...record, admission: compact });
+      await this.verify(next);
+      return { record: next };
+    });
+    if (foldName(known.name) !== foldName(name)) await this.releaseName(known.name, member);
+  }
+
   /** Stores a newer device list. The same one again changes nothing; an older one is `stale_statement`. */
   async publishDevices(member: string, compact: string): Promise<void> {
     const { mesh } = this.#options.mesh.require();
@@ -132,8 +177,7 @@ export class Members {
       const root = await verifyRootKey(mesh, record.root, record.rotations);
       const list = await verifyDevices(mesh, member, root.key, compact);
       refuseOlder("device list", list.number, peekStatement("devices", record.devices).number);
-      // Dated ahead, it would look fresh for ever.
-      if (list.devicesAt > this.#options.now() + limits.clockSkewMs) throw new ParleyError("clock_skew");
+      refuseDatedAhead(list.devicesAt, this.#options.now());
       return { record: bounded({ ...record, devices: compact }) };
     });
   }
@@ -151,6 +195,60 @@ export class Members {
     });
   }
 
+  /** Stores a newer list of withdrawals. The same one again changes nothing; an older one is `stale_statement`. */
+  async publishWithdrawals(member: string, compact: string): Promise<void> {
+    const { mesh } = this.#options.mesh.require();
+    await this.#change(member, async (current) => {
+      const { record } = requireMember(current);
+      if (record.withdrawals === compact) return undefined;
+      const root = await verifyRootKey(mesh, record.root, record.rotations);
+      const { number } = await verifyWithdrawals(mesh, member, root.key, compact);
+      const known = record.withdrawals === undefined ? 0 : peekStatement("withdrawals", record.withdrawals).number;
+      refuseOlder("list of withdrawals", number, known);
+      return { record: bounded({ ...record, withdrawals: compact }) };
+    });
+  }
+
+  /**
+   * Stores the next root key with all that it signed anew, in one step. The same once more changes nothing; one that does
+   * not follow what is known, or that leaves the card behind, is refused.
+   */
+  async publishRotation(
+    member: string,
+    {
+      rotation,
+      devices,
+      card,
+    }: { readonly rotation: string; readonly devices: string; readonly card?: string | undefined },
+  ): Promise<void> {
+    const { mesh } = this.#options.mesh.require();
+    await this.#change(member, async (current) => {
+      const { record } = requireMember(current);
+      if (record.rotations.at(-1) === rotation) return undefined;
+      const rotations = [...record.rotations, rotation];
+      if (rotations.length > limits.rotations)
+        throw new ParleyError("limit_reached", {
+          message: `A root key changes at most ${limits.rotations} times; a new member has to take over.`,
+        });
+      const signed = peekStatement("rotation", rotation);
+      if (signed.number !== rotations.length)
+        throw new ParleyError("stale_statement", {
+          message: `Rotation ${signed.number} of a root key was offered; number ${rotations.length} is next.`,
+        });
+      const root = await verifyRootKey(mesh, record.root, rotations);
+      const list = await verifyDevices(mesh, member, root.key, devices);
+      refuseOlder("device list", list.number, peekStatement("devices", record.devices).number);
+      refuseDatedAhead(list.devicesAt, this.#options.now());
+      const { card: before, withdrawals: _withdrawals, ...rest } = record;
+      if (before === undefined && card === undefined) return { record: bounded({ ...rest, rotations, devices }) };
+      if (card === undefined)
+        throw new ParleyError("invalid_argument", { message: "The new root key has to sign the card, too." });
+      const { number } = await verifyCard(mesh, member, root.key, card);
+      refuseOlder("card", number, before === undefined ? 0 : peekStatement("card", before).number);
+      return { record: bounded({ ...rest, rotations, devices, card }) };
+    });
+  }
+
   /** Stores rotations of the root key that a device brought along, with the device list that the new key signed. */
   async publishRotations(member: string, rotations: readonly string[], devices: string): Promise<void> {
     const { mesh } = this.#options.mesh.require();
@@ -165,8 +263,8 @@ export class Members {
       const root = await verifyRootKey(mesh, record.root, rotations);
       const list = await verifyDevices(mesh, member, root.key, devices);
       refuseOlder("device list", list.number, peekStatement("devices", record.devices).number);
-      // A card signed by the key before is worth nothing now: its member publishes it again.
-      const { card: _before, ...rest } = record;
+      // What the key before signed is worth nothing now: its member publishes it again.
+      const { card: _card, withdrawals: _withdrawals, ...rest } = record;
       return { record: bounded({ ...rest, rotations: [...rotations], devices }) };
     });
   }
@@ -200,8 +298,16 @@ export class Members {
     member: string,
     next: (current: StoredMember | undefined) => StoredMember | undefined | Promise<StoredMember | undefined>,
   ): Promise<Versioned<StoredMember> | undefined> {
-    const stored = await this.#members.change(keys.member(member), next);
+    let before: StoredMember | undefined;
+    let isChanged = false;
+    const stored = await this.#members.change(keys.member(member), async (current) => {
+      const value = await next(current);
+      before = current;
+      isChanged = value !== undefined;
+      return value;
+    });
     if (stored !== undefined) this.#options.directory.apply(member, stored.value, stored.revision);
+    if (stored !== undefined && isChanged) await this.#acts.changed(member, before, stored.value);
     return stored;
   }
 }
@@ -217,6 +323,11 @@ function refuseOlder(what: string, number: number, known: number): void {
   throw new ParleyError("stale_statement", {
     message: `A ${what} with number ${number} was offered; number ${known} is known.`,
   });
+}
+
+/** Dated ahead, a list would look fresh for ever. */
+function refuseDatedAhead(at: number, now: number): void {
+  if (at > now + limits.clockSkewMs) throw new ParleyError("clock_skew");
 }
 
 function bounded(record: MemberRecord): MemberRecord {

@@ -1,5 +1,6 @@
 import {
   type OperatorSet,
+  peekStatement,
   type RecordChange,
   type Records,
   type Signer,
@@ -51,6 +52,8 @@ export interface MeshStateOptions {
   readonly now: () => number;
   /** Called when another list than before holds. */
   readonly onRevocations: (mesh: ClaimedMesh) => void;
+  /** Called when another operator set than before holds, or another certificate of this node. */
+  readonly onOperators: (mesh: ClaimedMesh) => void;
   readonly onError: (error: unknown) => void;
 }
 
@@ -141,6 +144,54 @@ export class MeshState {
     if (stored !== undefined) await this.#take(stored.value, stored.revision);
   }
 
+  /**
+   * Puts the next operator set at the end of the chain. The same set again changes nothing. What the mesh lives by has to hold
+   * under it: the node's certificate and the revocation list, signed by somebody who stays.
+   */
+  async publishOperators(compact: string): Promise<void> {
+    const stored = await this.#stored.change(keys.meshState, async (current) => {
+      if (current === undefined) throw new ParleyError("not_admitted");
+      if (current.operators.at(-1) === compact) return undefined;
+      const operators = [...current.operators, compact];
+      await this.#checkOperators(operators, current);
+      return { ...current, operators };
+    });
+    if (stored !== undefined) await this.#take(stored.value, stored.revision);
+  }
+
+  /** Takes another certificate of this node's key. */
+  async certify(certificate: string): Promise<void> {
+    const { operators } = this.require();
+    await this.#verifyCertificate(certificate, operators);
+    const stored = await this.#stored.change(keys.meshState, (current) =>
+      current === undefined || current.certificate === certificate ? undefined : { ...current, certificate },
+    );
+    if (stored !== undefined) await this.#take(stored.value, stored.revision);
+  }
+
+  async #checkOperators(chain: readonly string[], { certificate, revocations }: StoredMesh): Promise<void> {
+    if (chain.join("").length > limits.operatorChainBytes || chain.length > limits.operatorChain)
+      throw new ParleyError("limit_reached", { message: "The operators of this mesh changed as often as they can." });
+    const last = chain.at(-1) ?? "";
+    if (peekStatement("operators", last).iat > this.#options.now() + limits.clockSkewMs)
+      throw new ParleyError("clock_skew");
+    const operators = await verifyOperators(chain);
+    for (const member of operators.keys.keys()) if (this.isRevoked(member)) throw new ParleyError("revoked");
+    await this.#verifyCertificate(certificate, operators).catch((cause: unknown) => {
+      throw new ParleyError("conflict", {
+        message: "The node's certificate is signed by an operator who would be one no more; certify the node first.",
+        cause,
+      });
+    });
+    if (revocations === undefined) return;
+    await verifyByOperator("revocations", revocations, operators).catch((cause: unknown) => {
+      throw new ParleyError("conflict", {
+        message: "The revocation list is signed by an operator who would be one no more; sign the next one first.",
+        cause,
+      });
+    });
+  }
+
   async #checkNext(
     list: Statement<"revocations">,
     before: string | undefined,
@@ -165,15 +216,20 @@ export class MeshState {
   }
 
   async #verifyCertificate(certificate: string, operators: OperatorSet): Promise<void> {
-    const { nodeKey, now } = this.#options;
+    const { exp } = await this.#certified(certificate, operators);
+    if (exp <= this.#options.now()) throw certificateExpired();
+  }
+
+  /** What a certificate of this node's key says, be it that it has run out. */
+  async #certified(certificate: string, operators: OperatorSet): Promise<Statement<"node">> {
+    const { nodeKey } = this.#options;
     const node = await verifyByOperator("node", certificate, operators);
     if (node.node !== nodeKey.id || node.key !== nodeKey.publicKey) {
       throw new ParleyError("registry_key_mismatch", {
         message: "The mesh's certificate names another node key than this registry holds; restore its key file.",
       });
     }
-    if (node.exp <= now())
-      throw new ParleyError("expired", { message: "The node's certificate has expired; an operator has to renew it." });
+    return node;
   }
 
   #follow(change: RecordChange): void {
@@ -187,19 +243,29 @@ export class MeshState {
     const taken = this.#taking.then(async () => {
       if (revision <= this.#revision) return;
       const operators = await verifyOperators(stored.operators);
-      if (this.#claimed === undefined) await this.#verifyCertificate(stored.certificate, operators);
+      const { exp } = await this.#certified(stored.certificate, operators);
+      // Only operators' devices come in then, to renew it.
+      if (this.#claimed === undefined && exp <= this.#options.now()) this.#options.onError(certificateExpired());
       const { revocations: compact, certificate, founder } = stored;
       const revocations =
         compact === undefined
           ? undefined
           : { compact, list: await verifyByOperator("revocations", compact, operators) };
       const before = this.#claimed?.revocations?.compact;
+      const held = this.#claimed;
       this.#claimed = { mesh: operators.mesh, operators, certificate, founder, revocations };
       this.#revoked = new Set(revocations?.list.revoked.map(({ member }) => member));
       this.#revision = revision;
+      if (held !== undefined && (held.operators.number !== operators.number || held.certificate !== certificate))
+        this.#options.onOperators(this.#claimed);
       if (compact !== before) this.#options.onRevocations(this.#claimed);
     });
     this.#taking = taken.catch(() => undefined);
     return taken;
   }
 }
+
+const certificateExpired = (): ParleyError =>
+  new ParleyError("expired", {
+    message: "The node's certificate has expired; an operator has to renew it with `parley operator certify`.",
+  });

@@ -43,6 +43,14 @@ export class NodeMetrics {
       "Followers of channels that were left behind because they read slowly.",
       () => counters.followersBehind,
     );
+    this.#count(
+      "parley_turned_away_total",
+      "Connections and requests turned away for their number.",
+      ["why"],
+      (counter) => {
+        for (const [why, count] of counters.turnedAwayFor) counter.inc({ why }, count);
+      },
+    );
     this.#gauge("parley_channels", "Channels, archived ones included.", () => node.channels);
     this.#gauge("parley_followers", "Followers, each counted for each channel.", () => node.followers);
     this.#gauge(

@@ -22,6 +22,13 @@ export class NodeCounters {
   /** Followers that were left behind because they read slowly. */
   followersBehind = 0;
 
+  /** Connections and requests that were closed or refused for their number, by why. */
+  readonly turnedAwayFor = new Map<string, number>();
+
+  turnedAway(why: string): void {
+    countIn(this.turnedAwayFor, why);
+  }
+
   result({ state, error }: FrameResult): void {
     if (state === "relayed") this.relayed++;
     else if (state === "stored") this.stored++;
@@ -33,6 +40,6 @@ export class NodeCounters {
   }
 }
 
-function countIn(counts: Map<ErrorCode, number>, code: ErrorCode): void {
+function countIn<Key extends string>(counts: Map<Key, number>, code: Key): void {
   counts.set(code, (counts.get(code) ?? 0) + 1);
 }

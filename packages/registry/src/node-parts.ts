@@ -1,8 +1,12 @@
 import { type Blobs, systemClock, systemRandom } from "@parley/core";
 
+import { AuditTrail } from "./audit/audit-trail.ts";
+import { AuditWitnesses } from "./audit/audit-witnesses.ts";
 import { Authority } from "./authority.ts";
 import { Blocks } from "./blocks.ts";
 import { type RegistryBounds, defaultBounds } from "./bounds.ts";
+import { Budgets } from "./budgets/budgets.ts";
+import { UsageLedger } from "./budgets/usage-ledger.ts";
 import { type ChannelParts, makeChannelParts } from "./channels/channel-parts.ts";
 import { type CredentialParts, makeCredentialParts } from "./credentials/credential-parts.ts";
 import { DeadLetters } from "./dead-letters.ts";
@@ -15,10 +19,12 @@ import { InboxLeases } from "./inbox-leases.ts";
 import { Invites } from "./invites.ts";
 import { MailboxAttempts } from "./mailbox-attempts.ts";
 import { Mailboxes } from "./mailboxes.ts";
+import { MemberShares } from "./member-share.ts";
 import { Members } from "./members.ts";
 import { type ClaimedMesh, MeshState } from "./mesh-state.ts";
 import { NodeCounters } from "./node-counters.ts";
 import { OperatorOrders, type StoredOrder } from "./operator-orders.ts";
+import { OperatorProposals } from "./operator-proposals.ts";
 import type { NodeOptions } from "./options.ts";
 import { Pairings } from "./pairings.ts";
 import { Presence } from "./presence.ts";
@@ -29,14 +35,19 @@ import { SessionTable } from "./session-table.ts";
 /** What a node is made of: all that its sessions share, and what HTTP asks besides. */
 export interface NodeParts extends SessionServices, ChannelParts, CredentialParts {
   readonly invites: Invites;
+  readonly proposals: OperatorProposals;
   readonly enrolments: Enrolments;
   readonly blobs: Blobs;
   readonly blocks: Blocks;
+  readonly budgets: Budgets;
+  readonly ledger: UsageLedger;
+  readonly audit: AuditTrail;
 }
 
 /** What the parts tell their node. */
 export interface NodeEvents {
   readonly onRevocations: (mesh: ClaimedMesh) => void;
+  readonly onOperators: (mesh: ClaimedMesh) => void;
   readonly onOrder: (type: StoredOrder, statement: string) => void;
   readonly onMemberChanged: (entry: DirectoryEntry) => void;
   readonly onError: (error: unknown) => void;
@@ -45,7 +56,7 @@ export interface NodeEvents {
 /** Makes the parts of a node, each of those before it. */
 export function makeNodeParts(
   options: NodeOptions,
-  { onRevocations, onOrder, onMemberChanged, onError }: NodeEvents,
+  { onRevocations, onOperators, onOrder, onMemberChanged, onError }: NodeEvents,
 ): NodeParts {
   const { stores, nodeKey, clock = systemClock, random = systemRandom, log = () => undefined } = options;
   const { records, log: store, blobs } = stores;
@@ -54,21 +65,46 @@ export function makeNodeParts(
   const now = (): number => clock.now();
   const counters = new NodeCounters();
   const table = new SessionTable();
-  const mesh = new MeshState({ records, nodeKey, now, onRevocations, onError });
+  const mesh = new MeshState({ records, nodeKey, now, onRevocations, onOperators, onError });
+  const meshId = (): string | undefined => mesh.claimed?.mesh;
+  const audit = new AuditTrail({
+    log: store,
+    records,
+    nodeKey,
+    clock,
+    mesh: meshId,
+    bounds,
+    onHead: (head) => {
+      for (const session of table.ofOperators()) session.push("audit.head", { head });
+    },
+    report: log,
+  });
+  const witnesses = new AuditWitnesses({ records, log: audit.log, node: nodeKey.id, mesh: meshId });
   const orders = new OperatorOrders({ records, mesh, now, onOrder, onError });
   const presence = new Presence(clock);
-  const directory = new Directory(records, now, onMemberChanged);
-  const members = new Members({ records, mesh, directory, now, mostMembers: bounds.members });
+  const directory = new Directory(records, now, () => mesh.claimed?.operators, onMemberChanged);
+  const members = new Members({ records, mesh, directory, now, mostMembers: bounds.members, audit });
   const invites = new Invites({ records, clock, random, bounds });
   const pairings = new Pairings({
     records,
     mesh,
     members,
     invites,
+    audit,
     clock,
     bounds,
     onPending: (pending) => {
       for (const session of table.ofOperators()) session.push("pairing.pending", pending);
+    },
+  });
+  const proposals = new OperatorProposals({
+    records,
+    mesh,
+    clock,
+    random,
+    bounds,
+    onProposed: (proposal) => {
+      for (const session of table.ofOperators()) session.push("operators.proposed", proposal);
     },
   });
   const enrolments = new Enrolments({
@@ -95,11 +131,24 @@ export function makeNodeParts(
     onError,
   });
   const blocks = new Blocks(records);
+  const ledger = new UsageLedger({ records, clock, node: nodeKey.id, mostMembers: bounds.members, onError });
+  const budgets = new Budgets({
+    ledger,
+    policy: () => orders.policy,
+    directory,
+    mesh,
+    nodeKey,
+    clock,
+    onHolds: (holds) => {
+      for (const session of table.proven()) session.push("holds", { holds });
+    },
+    onError,
+  });
   const authority = new Authority({
     orders,
     directory,
     channels: () => channelParts.channelTable,
-    heldFor: () => undefined,
+    heldFor: (member) => budgets.heldFor(member),
     now,
   });
   const credentials = makeCredentialParts({
@@ -127,6 +176,7 @@ export function makeNodeParts(
   });
   const channelParts = makeChannelParts({
     authority,
+    budgets,
     stores,
     clock,
     random,
@@ -141,7 +191,11 @@ export function makeNodeParts(
   });
   const requests = makeRequestTable({
     ...channelParts,
+    audit,
+    witnesses,
     blocks,
+    budgets,
+    ledger,
     orders,
     authority,
     mesh,
@@ -150,6 +204,7 @@ export function makeNodeParts(
     presence,
     invites,
     pairings,
+    proposals,
     enrolments,
     mailboxes,
     inboxes,
@@ -157,6 +212,7 @@ export function makeNodeParts(
     mailboxChanged: (member) => {
       for (const session of table.ofMember(member)) session.mailboxChanged();
     },
+    table,
     ...credentials,
     nodeKey,
     now,
@@ -165,7 +221,10 @@ export function makeNodeParts(
   });
   return {
     ...channelParts,
+    audit,
     blocks,
+    budgets,
+    ledger,
     orders,
     authority,
     nodeKey,
@@ -178,6 +237,7 @@ export function makeNodeParts(
     store,
     blobs,
     counters,
+    shares: new MemberShares(clock, bounds),
     table,
     mesh,
     presence,
@@ -186,6 +246,7 @@ export function makeNodeParts(
     ...credentials,
     invites,
     pairings,
+    proposals,
     enrolments,
     mailboxes,
     deviceBoxes,

@@ -1,6 +1,7 @@
 import { peekStatement, type Timer } from "@parley/core";
-import { ParleyError, type RouteReply, toParleyError } from "@parley/protocol";
+import { type ErrorCode, ParleyError, type RouteReply, scopeAllowsChannel, toParleyError } from "@parley/protocol";
 
+import { type AuditRecorder, byAddress } from "./audit/audit-trail.ts";
 import { blobRoutes } from "./blob-routes.ts";
 import type { RegistryBounds } from "./bounds.ts";
 import { ClaimSecret } from "./claim.ts";
@@ -9,6 +10,7 @@ import type { LiveCalls } from "./credentials/live-calls.ts";
 import type { DirectoryEntry } from "./directory.ts";
 import type { RouteHandlers } from "./http-app.ts";
 import { joiningRoutes } from "./joining-routes.ts";
+import type { MemberShares } from "./member-share.ts";
 import type { ClaimedMesh } from "./mesh-state.ts";
 import type { NodeCounters } from "./node-counters.ts";
 import { makeNodeParts, type NodeParts } from "./node-parts.ts";
@@ -39,6 +41,7 @@ export class RegistryNode {
   constructor(options: NodeOptions) {
     this.#parts = makeNodeParts(options, {
       onRevocations: (mesh) => this.#revoked(mesh),
+      onOperators: (mesh) => this.#operatorsChanged(mesh),
       onOrder: (type, statement) => this.#ordered(type, statement),
       onMemberChanged: (entry) => this.#memberChanged(entry),
       onError: (error) => this.#failed("background", error),
@@ -61,6 +64,11 @@ export class RegistryNode {
     };
   }
 
+  get certifiedUntil(): number | undefined {
+    const certificate = this.#parts.mesh.claimed?.certificate;
+    return certificate === undefined ? undefined : peekStatement("node", certificate).exp;
+  }
+
   get claimSecret(): string | undefined {
     return this.#claim.value;
   }
@@ -78,6 +86,11 @@ export class RegistryNode {
   /** What they have under way. */
   get liveCalls(): LiveCalls {
     return this.#parts.liveCalls;
+  }
+
+  /** What each member may ask, for whoever listens for HTTP. */
+  get shares(): MemberShares {
+    return this.#parts.shares;
   }
 
   get bounds(): RegistryBounds {
@@ -137,12 +150,15 @@ export class RegistryNode {
   async open(): Promise<void> {
     const { signal } = this.#ending;
     const { mesh, orders, directory, pairings, enrolments, blocks, channelTable, groups, channelFeed } = this.#parts;
-    const { tokenKeys, apiKeys } = this.#parts;
+    const { tokenKeys, apiKeys, audit, ledger, budgets } = this.#parts;
     await mesh.open(signal);
+    await audit.open();
     const ofChannels = [channelTable, groups, channelFeed];
     const projections = [directory, pairings, enrolments, blocks, ...ofChannels, tokenKeys, apiKeys];
     await Promise.all(projections.map((part) => part.open(signal)));
     await orders.open(signal);
+    await ledger.open();
+    if (mesh.claimed !== undefined) budgets.look();
     if (mesh.claimed === undefined) this.#claim.open();
     else await this.#finishCutShort(mesh.claimed);
   }
@@ -150,16 +166,22 @@ export class RegistryNode {
   /** From now on sessions are taken. */
   begin(): void {
     this.#state = "ready";
+    const { audit, nodeKey } = this.#parts;
+    void audit.record({ act: "registry.started", by: { node: nodeKey.id } });
     this.#beat();
     this.#sweep();
   }
 
   /** A device has connected: what its socket brings goes to the session that is returned. */
   accept(socket: SessionSocket): Session {
-    // The oldest gives way: a device proves itself in milliseconds, so what hangs about is not one.
     const { table, bounds } = this.#parts;
-    while (table.unprovenCount >= bounds.unprovenSockets) table.oldestUnproven()?.end("limit_reached");
     const session = new Session(socket, this.#parts);
+    // A device proves itself in milliseconds, so what hangs about is not one.
+    for (;;) {
+      const older = table.inTheWay(session.group, bounds.unprovenPerAddress, bounds.unprovenSockets);
+      if (older === undefined) break;
+      older.end("limit_reached");
+    }
     session.start();
     return session;
   }
@@ -170,16 +192,39 @@ export class RegistryNode {
     this.#state = "draining";
     this.#beats?.cancel();
     this.#sweeps?.cancel();
-    const { table, inboxes, channelEvents, apiKeys } = this.#parts;
+    const { table, inboxes, channelEvents, apiKeys, budgets, ledger } = this.#parts;
     const error = toWireError(new ParleyError("draining"));
     for (const session of table.proven()) session.push("goodbye", { error });
     await this.#idle();
     inboxes.stop();
     for (const session of table.everyone()) session.end("draining");
     channelEvents.stop();
+    budgets.stop();
+    await ledger.flush().catch((error: unknown) => this.#failed("usage", error));
     await apiKeys.flush().catch((error: unknown) => this.#failed("api-keys", error));
+    await this.#endAudit();
     this.#ending.abort();
     return true;
+  }
+
+  /** The last entry; a store that does not answer does not hold up the end. */
+  async #endAudit(): Promise<void> {
+    const { audit, nodeKey, clock, bounds } = this.#parts;
+    void audit.record({ act: "registry.stopped", by: { node: nodeKey.id } });
+    const late = Promise.withResolvers<void>();
+    const timer = clock.setTimer(bounds.drainMs / 4, late.resolve);
+    await Promise.race([audit.close(), late.promise]);
+    timer.cancel();
+  }
+
+  /** A device got no session: one at an address that proved nothing. */
+  sessionRefused(address: string, code: ErrorCode): void {
+    if (code !== "draining") void this.#parts.audit.record({ act: "session.refused", by: byAddress(address), code });
+  }
+
+  /** Where acts are written down. */
+  get audit(): AuditRecorder {
+    return this.#parts.audit;
   }
 
   nodeInfo(): RouteReply<"node"> {
@@ -205,12 +250,22 @@ export class RegistryNode {
     const { member, kind, devices, record, revoked } = entry;
     const sessions = table.ofMember(member);
     for (const session of sessions) session.follow(entry);
+    this.#unfollowOutOfScope(entry);
     if (kind === "agent" && sessions.length > 0) inboxes.consider(member);
     if (this.#state === "ready") this.#parts.tellGroupsOf(member);
     if (revoked) return;
     if (kind === "person" && this.#state === "ready")
       mailboxes.devicesChanged({ member, kind, devices }).catch((error: unknown) => this.#failed("mailbox", error));
     for (const watcher of presence.watchersOf(member)) watcher.memberChanged(member, record);
+  }
+
+  /** A narrower scope than before ends what a member follows, and not only what it begins to. */
+  #unfollowOutOfScope({ member, scope }: DirectoryEntry): void {
+    if (scope?.channels === undefined) return;
+    const { table, channelTable, channelFeed } = this.#parts;
+    for (const id of channelTable.ofMember(member))
+      if (!scopeAllowsChannel(scope, channelTable.get(id)?.record.name ?? ""))
+        for (const session of table.ofMember(member)) channelFeed.unfollow(session, id);
   }
 
   /** Everybody is told first; then the revoked are shown out, and what waits for them is dropped. */
@@ -238,12 +293,21 @@ export class RegistryNode {
     log("info", "revocations.changed", { number: list.number, revoked: list.revoked.length });
   }
 
+  /** Everybody is told first; then the directory and the sessions follow. */
+  #operatorsChanged({ operators, certificate }: ClaimedMesh): void {
+    const { table, directory, log } = this.#parts;
+    for (const session of table.proven()) session.push("operators", { operators: [...operators.chain], certificate });
+    directory.operatorsChanged();
+    log("info", "operators.changed", { number: operators.number, operators: operators.keys.size });
+  }
+
   /** Everybody is told; then those whom it puts out go, and those it lets on go on. */
   #ordered(type: StoredOrder, statement: string): void {
-    const { table, liveCalls, authority, log } = this.#parts;
+    const { table, liveCalls, authority, budgets, log } = this.#parts;
     for (const session of table.proven()) session.push("order", { type, statement });
     for (const session of table.proven()) session.ordered();
     liveCalls.endWhere((member) => authority.isBanned(member));
+    if (type === "policy") budgets.look();
     log("info", `${type}.changed`, { number: peekStatement(type, statement).number });
   }
 
@@ -259,10 +323,12 @@ export class RegistryNode {
 
   #sweep(): void {
     this.#sweeps = this.#parts.clock.setTimer(this.#parts.bounds.sweepMs, () => {
-      const { invites, pairings, enrolments, mailboxes, deviceBoxes, deadLetters } = this.#parts;
-      const { channels, channelRetention, channelFeed } = this.#parts;
-      const { tokenKeys, apiKeys } = this.#parts;
-      const kept = [invites, pairings, enrolments, mailboxes, deviceBoxes, deadLetters, tokenKeys, apiKeys];
+      const { invites, pairings, proposals, enrolments, mailboxes, deviceBoxes, deadLetters, audit } = this.#parts;
+      const { channels, channelRetention, channelFeed, shares, table } = this.#parts;
+      const { tokenKeys, apiKeys, ledger } = this.#parts;
+      shares.sweep((member) => table.ofMember(member).length > 0);
+      const waiting = [invites, pairings, proposals, enrolments];
+      const kept = [ledger, ...waiting, mailboxes, deviceBoxes, deadLetters, tokenKeys, apiKeys, audit];
       const inChannels = [channels, channelRetention, channelFeed];
       Promise.all([this.#sweepBlobs(), ...[...kept, ...inChannels].map((part) => part.sweep())])
         .catch((error: unknown) => this.#failed("sweep", error))

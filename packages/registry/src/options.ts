@@ -4,6 +4,7 @@ import type { Duplex } from "node:stream";
 import type { Clock, Random, Signer, Stores } from "@parley/core";
 
 import type { RegistryBounds } from "./bounds.ts";
+import type { TrustedProxies } from "./client-address.ts";
 import type { PrivateText } from "./credentials/token-keys.ts";
 
 export type LogLevel = "debug" | "info" | "warn" | "error";
@@ -50,7 +51,19 @@ export interface NodeOptions {
 /** Takes the upgrade of one request of the registry's HTTP server. */
 export type UpgradeHandler = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 
+/** A certificate, with those that certify it, and its private key, as PEM text. */
+export interface TlsKeys {
+  readonly cert: string;
+  readonly key: string;
+}
+
 export interface RegistryOptions extends NodeOptions {
+  /** Speaks TLS with this certificate. */
+  readonly tls?: TlsKeys;
+  /** Proxies whose word about addresses is taken. Default: none. */
+  readonly proxies?: TrustedProxies;
+  /** Takes connections of those proxies and of this machine only. Default: of everybody. */
+  readonly onlyProxies?: boolean;
   /** Address to listen on. Default 127.0.0.1. */
   readonly host?: string;
   /** Default 8080; 0 is any free one. */

@@ -20,6 +20,8 @@ import {
 } from "@parley/protocol";
 import { z } from "zod";
 
+import { checkOperatorRoles } from "./admission-roles.ts";
+import { type AuditRecorder, byAddress } from "./audit/audit-trail.ts";
 import { AwaitedRecords } from "./awaited-records.ts";
 import type { RegistryBounds } from "./bounds.ts";
 import type { Invites } from "./invites.ts";
@@ -34,6 +36,9 @@ const storedPairingSchema = z.object({
   request: compactSchema,
   devices: compactSchema,
   invite: id16Schema,
+  inviteLabel: labelSchema.optional(),
+  /** The grant of a pre-approved link. */
+  grant: compactSchema.optional(),
   address: z.string().max(64),
   since: time,
   expires: time,
@@ -52,6 +57,7 @@ export interface PairingsOptions {
   readonly mesh: MeshState;
   readonly members: Members;
   readonly invites: Invites;
+  readonly audit: AuditRecorder;
   readonly clock: Clock;
   readonly bounds: RegistryBounds;
   /** Somebody waits for approval. */
@@ -62,6 +68,8 @@ export interface PairingRequest {
   readonly secret: string;
   readonly request: string;
   readonly devices: string;
+  /** By a pre-approved link: signed with its invite key. */
+  readonly admission?: string | undefined;
 }
 
 /** Requests to join, from the use of an invite to the operator's word. The word is one change of the pairing's record. */
@@ -91,21 +99,19 @@ export class Pairings {
 
   /** Takes a request to join. Asking again with the same invite gives the same pairing. */
   async request(asked: PairingRequest, address: string): Promise<PairingState> {
-    const { clock, bounds, invites, members, mesh } = this.#options;
+    const { clock, bounds, invites, members, mesh, audit } = this.#options;
     const { request, member } = await this.#verify(asked);
     if (mesh.isRevoked(member)) throw new ParleyError("revoked");
     const stored = await members.get(member);
-    if (stored !== undefined)
-      throw new ParleyError(
-        stored.revoked === undefined ? "already_exists" : "revoked",
-        stored.revoked === undefined ? { message: "This member is in the mesh already." } : {},
-      );
-    if (!(await members.isNameFree(request.name, member))) throw new ParleyError("name_taken");
+    if (stored?.revoked !== undefined) throw new ParleyError("revoked");
+    if (stored !== undefined) return this.#answerAgain(asked, member);
+    if (request.asks?.recovers !== true && !(await members.isNameFree(request.name, member)))
+      throw new ParleyError("name_taken");
     if (this.#pairings.pending().length >= bounds.pendingPairings)
       throw new ParleyError("limit_reached", {
         message: "Too many members wait for approval; ask an operator to answer them.",
       });
-    const { invite, pairing } = await invites.redeem(asked.secret, member);
+    const { invite, pairing, label, grant } = await invites.redeem(asked.secret, member);
     this.#refuseReplay(request.nonce, pairing);
     const since = clock.now();
     const fresh: StoredPairing = {
@@ -113,6 +119,8 @@ export class Pairings {
       request: asked.request,
       devices: asked.devices,
       invite,
+      ...(label === undefined ? {} : { inviteLabel: label }),
+      ...(grant === undefined ? {} : { grant }),
       address: address.slice(0, 64),
       since,
       expires: since + bounds.pairingLifeMs,
@@ -122,8 +130,36 @@ export class Pairings {
     await this.#pointers.change(keys.pairingOf(member), (current) =>
       current?.pairing === pairing ? undefined : { pairing },
     );
-    if (kept === fresh) this.#options.onPending(shown(pairing, fresh));
+    if (kept === fresh) {
+      const by = byAddress(address);
+      await Promise.all([
+        audit.record({ act: "invite.redeemed", by, subject: invite, facts: { member } }),
+        audit.record({ act: "pairing.requested", by, subject: pairing, facts: { member, name: request.name } }),
+      ]);
+    }
+    if (asked.admission !== undefined) return this.#admitGranted(pairing, asked.admission);
+    // Who comes by a pre-approved link needs nobody's attention.
+    if (kept === fresh && grant === undefined) this.#options.onPending(shown(pairing, fresh));
     return this.#stateOf(pairing, kept);
+  }
+
+  /** A member that is in asks as it did before, because the answer was lost. Throws `already_exists` for everything else. */
+  async #answerAgain({ secret }: PairingRequest, member: string): Promise<PairingState> {
+    const redeemed = await this.#options.invites.redeemed(secret, member);
+    const stored = redeemed?.grant === undefined ? undefined : await this.#pairings.get(redeemed.pairing);
+    if (redeemed !== undefined && stored?.state === "admitted") return this.#stateOf(redeemed.pairing, stored);
+    throw new ParleyError("already_exists", { message: "This member is in the mesh already." });
+  }
+
+  /** Lets somebody in by a pre-approved link: the use is counted, and the admission is under the grant of that very link. */
+  async #admitGranted(pairing: string, compact: string): Promise<PairingState> {
+    const stored = await this.#require(pairing);
+    if (stored.grant === undefined || peekStatement("admission", compact).grant !== stored.grant)
+      throw new ParleyError("forbidden", { message: "This invite was not approved beforehand." });
+    if (peekStatement("grant", stored.grant).exp <= this.#options.clock.now())
+      throw new ParleyError("expired", { message: "The invite has expired; ask for a new one." });
+    await this.#admit(pairing, compact);
+    return this.#stateOf(pairing, await this.#pairings.get(pairing));
   }
 
   /** A page of those who wait. */
@@ -147,6 +183,12 @@ export class Pairings {
 
   /** Lets a member in by an operator-signed admission. Approving again with the same admission finishes what was cut short. */
   async approve(pairing: string, compact: string): Promise<void> {
+    if (peekStatement("admission", compact).grant !== undefined)
+      throw new ParleyError("invalid_argument", { message: "An operator's own admission carries no grant." });
+    await this.#admit(pairing, compact);
+  }
+
+  async #admit(pairing: string, compact: string): Promise<void> {
     const { members, mesh, clock } = this.#options;
     const stored = await this.#require(pairing);
     const admission = await verifyByOperator("admission", compact, mesh.require().operators);
@@ -157,6 +199,9 @@ export class Pairings {
     if (mesh.isRevoked(stored.member)) throw new ParleyError("revoked");
     const record = recordOf(stored, compact);
     await members.verify(record);
+    checkOperatorRoles(admission, mesh.require().operators);
+    if (admission.replaces !== undefined && !mesh.isRevoked(admission.replaces))
+      throw new ParleyError("conflict", { message: "A member whose name is taken over is revoked first." });
     await members.reserveName(admission.name, stored.member);
     const kept = await this.#pairings.change(pairing, (current) => {
       if (current === undefined || current.state !== "pending") return undefined;
@@ -240,13 +285,14 @@ export class Pairings {
 
   #stateOf(pairing: string, stored: StoredPairing | undefined): PairingState {
     if (stored === undefined) throw new ParleyError("not_found");
-    const { state, reason, admission } = stored;
+    const { state, reason, admission, grant } = stored;
     if (state === "pending" && !this.#pairings.isPending(stored)) return { pairing, state: "expired" };
     return {
       pairing,
       state,
       ...(reason === undefined ? {} : { reason }),
       ...(admission === undefined ? {} : { admission }),
+      ...(grant === undefined || state !== "pending" ? {} : { grant }),
     };
   }
 }
@@ -256,8 +302,8 @@ function recordOf(stored: StoredPairing, admission: string): MemberRecord {
 }
 
 function shown(pairing: string, stored: StoredPairing): Pending {
-  const { request, invite, address, since } = stored;
-  return { pairing, request, invite, address, since };
+  const { request, invite, inviteLabel, address, since } = stored;
+  return { pairing, request, invite, ...(inviteLabel === undefined ? {} : { inviteLabel }), address, since };
 }
 
 function decided(stored: StoredPairing | undefined): ParleyError {

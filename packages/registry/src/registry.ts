@@ -1,19 +1,18 @@
-import type { Server } from "node:http";
-import { type AddressInfo } from "node:net";
-
-import { createAdaptorServer } from "@hono/node-server";
 import { type Clock, systemClock } from "@parley/core";
-import { ParleyError, protocolVersions, toParleyError } from "@parley/protocol";
-import type { WebSocketServer } from "ws";
+import { ParleyError, protocolVersions } from "@parley/protocol";
 
 import manifest from "../package.json" with { type: "json" };
+import type { AuditRecorder } from "./audit/audit-trail.ts";
+import { TrustedProxies } from "./client-address.ts";
 import type { HostRules } from "./host-check.ts";
 import { makeHttpApp, type RouteHandlers } from "./http-app.ts";
+import { HttpGate } from "./http-gate.ts";
+import { HttpListener } from "./http-listener.ts";
 import { NodeMetrics } from "./metrics.ts";
 import { RegistryNode } from "./node.ts";
 import { makeOpenApi } from "./openapi.ts";
-import type { RegistryLog, RegistryOptions } from "./options.ts";
-import { acceptSessions } from "./upgrade.ts";
+import type { RegistryLog, RegistryOptions, TlsKeys } from "./options.ts";
+import { acceptSessions, makeSockets } from "./upgrade.ts";
 
 /** One node of the registry, reached by HTTP and WebSocket. */
 export interface Registry {
@@ -23,10 +22,18 @@ export interface Registry {
   stop(): Promise<void>;
   /** Secret of the one-time link; undefined before the start and once the mesh is claimed. */
   readonly claimSecret: string | undefined;
+  /** When the certificate of this node's key runs out, ms since 1970; undefined while the mesh is not claimed. */
+  readonly certifiedUntil: number | undefined;
   /** Resolves once the mesh is claimed; at once when it is. Never when that does not happen in this life of the node. */
   readonly claimed: Promise<void>;
+  /** New connections get this certificate, of a registry that was given one. Throws `invalid_config`, and goes on with the earlier one. */
+  setTls(tls: TlsKeys): void;
+  /** Where this very process reaches it: the loopback, and where it speaks TLS a port of its own without. */
+  inside(): Promise<string>;
   /** Opens an invite for an edge of this node, to ask to be let in with like any other member. Its secret is given here only. */
   inviteEdge(label: string): Promise<string>;
+  /** Where edges of this node write down what they do. */
+  readonly audit: AuditRecorder;
   readonly origin: string;
 }
 
@@ -41,8 +48,9 @@ class HttpRegistry implements Registry {
   readonly #node: RegistryNode;
   readonly #clock: Clock;
   readonly #log: RegistryLog;
-  #http: Server | undefined;
-  #sockets: WebSocketServer | undefined;
+  readonly #sockets = makeSockets();
+  readonly #gate: HttpGate;
+  readonly #listeners: HttpListener[] = [];
   #port: number;
   #nodeMetrics: NodeMetrics | undefined;
   #openApi: ReturnType<typeof makeOpenApi> | undefined;
@@ -53,14 +61,25 @@ class HttpRegistry implements Registry {
     this.#clock = options.clock ?? systemClock;
     this.#log = options.log ?? (() => undefined);
     this.#port = options.port ?? 8080;
+    const { bounds, counters } = this.#node;
+    const { proxies = new TrustedProxies(), onlyProxies = false } = options;
+    this.#gate = new HttpGate({ proxies, onlyProxies, clock: this.#clock, bounds, counters });
   }
 
   get claimSecret(): string | undefined {
     return this.#node.claimSecret;
   }
 
+  get certifiedUntil(): number | undefined {
+    return this.#node.certifiedUntil;
+  }
+
   get claimed(): Promise<void> {
     return this.#node.claimed;
+  }
+
+  get audit(): AuditRecorder {
+    return this.#node.audit;
   }
 
   inviteEdge(label: string): Promise<string> {
@@ -68,9 +87,27 @@ class HttpRegistry implements Registry {
   }
 
   get origin(): string {
-    const { publicOrigin, host = "127.0.0.1" } = this.#options;
-    const name = host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host.includes(":") ? `[${host}]` : host;
-    return publicOrigin ?? `http://${name}:${this.#port}`;
+    const { publicOrigin, tls } = this.#options;
+    return publicOrigin ?? `${tls === undefined ? "http" : "https"}://${this.#near}:${this.#port}`;
+  }
+
+  setTls(tls: TlsKeys): void {
+    for (const listener of this.#listeners) listener.setTls(tls);
+  }
+
+  async inside(): Promise<string> {
+    if (this.#options.tls === undefined) return `http://${this.#near}:${this.#port}`;
+    const listener = this.#makeListener();
+    const port = await listener.listen("127.0.0.1", 0);
+    this.#listeners.push(listener);
+    return `http://127.0.0.1:${port}`;
+  }
+
+  /** The address it listens on, as this machine writes it. */
+  get #near(): string {
+    const { host = "127.0.0.1" } = this.#options;
+    const near = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
+    return near.includes(":") ? `[${near}]` : near;
   }
 
   async start(): Promise<{ origin: string; port: number }> {
@@ -92,38 +129,48 @@ class HttpRegistry implements Registry {
   }
 
   async #listen(): Promise<void> {
-    const { host = "127.0.0.1", port = 8080 } = this.#options;
-    const { httpHeadersMs, httpRequestMs, sockets } = this.#node.bounds;
-    const rules = (): HostRules => ({ origin: this.origin, host, allowedOrigins: this.#options.allowedOrigins ?? [] });
+    const { host = "127.0.0.1", port = 8080, tls } = this.#options;
+    const listener = this.#makeListener(tls);
+    this.#port = await listener.listen(host, port);
+    this.#listeners.push(listener);
+  }
+
+  #makeListener(tls?: TlsKeys): HttpListener {
+    const { host = "127.0.0.1", allowedOrigins = [], plainDoor } = this.#options;
+    const log = this.#log;
+    const gate = this.#gate;
+    const clock = this.#clock;
+    const { bounds, shares } = this.#node;
+    const rules = (): HostRules => ({ origin: this.origin, host, isSecure: tls !== undefined, allowedOrigins });
     const app = makeHttpApp({
       handlers: this.#routes(),
       bearers: this.#node.bearers,
       liveCalls: this.#node.liveCalls,
       rules,
-      log: this.#log,
+      log,
+      isSecure: () => this.origin.startsWith("https:"),
+      addressOf: (request) => gate.clientAddress(request).address,
+      paceOf: (member) => gate.enterAs(shares.of(member).http),
+      bodyPace: { clock, bounds },
     });
-    const serverOptions = {
-      headersTimeout: httpHeadersMs,
-      requestTimeout: httpRequestMs,
-      maxHeaderSize: 16_384,
-      connectionsCheckingInterval: 1000,
-    };
-    const http = createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false, serverOptions }) as Server;
-    http.maxConnections = sockets;
-    this.#sockets = acceptSessions(http, {
+    const listener = new HttpListener({
+      fetch: app.fetch,
+      gate,
+      ...(tls === undefined ? {} : { tls }),
+      clock,
+      bounds,
+      log,
+    });
+    acceptSessions(listener.server, this.#sockets, {
       rules,
       checkReady: () => this.#node.checkReady(),
       accept: (socket) => this.#node.accept(socket),
-      plainDoor: this.#options.plainDoor,
-      log: this.#log,
+      onRefused: (address, code) => this.#node.sessionRefused(address, code),
+      plainDoor,
+      gate,
+      log,
     });
-    await new Promise<void>((resolve, reject) => {
-      http.once("error", (cause: NodeJS.ErrnoException) => reject(listenError(cause, host, port)));
-      http.listen(port, host, resolve);
-    });
-    http.on("error", (error) => this.#failed(error));
-    this.#port = (http.address() as AddressInfo).port;
-    this.#http = http;
+    return listener;
   }
 
   #routes(): RouteHandlers {
@@ -154,40 +201,9 @@ class HttpRegistry implements Registry {
 
   async #close(): Promise<void> {
     const { drainMs } = this.#node.bounds;
-    const http = this.#http;
-    if (http === undefined) return;
-    const closed = new Promise<void>((resolve) => void http.close(() => resolve()));
-    http.closeIdleConnections();
-    const hurry = this.#clock.setTimer(drainMs / 2, () => {
-      for (const socket of this.#sockets?.clients ?? []) socket.terminate();
-      http.closeAllConnections();
-    });
-    await closed;
-    hurry.cancel();
+    const hurry = (): void => {
+      for (const socket of this.#sockets.clients) socket.terminate();
+    };
+    await Promise.all(this.#listeners.map((listener) => listener.close(drainMs / 2, hurry)));
   }
-
-  #failed(error: unknown): void {
-    this.#log("error", "registry.failed", {
-      what: "http",
-      code: toParleyError(error).code,
-      error: error instanceof Error ? error.message : "not an error",
-    });
-  }
-}
-
-function listenError(cause: NodeJS.ErrnoException, host: string, port: number): ParleyError {
-  if (cause.code === "EADDRINUSE")
-    return new ParleyError("address_in_use", {
-      message: `Port ${port} on ${host} is in use; choose another with --port.`,
-      cause,
-    });
-  if (cause.code === "EACCES")
-    return new ParleyError("invalid_config", {
-      message: `Port ${port} needs more rights; choose one above 1023 with --port.`,
-      cause,
-    });
-  return new ParleyError("invalid_config", {
-    message: `Cannot listen on ${host}: ${cause.code ?? "unknown"}; set another address with --host.`,
-    cause,
-  });
 }

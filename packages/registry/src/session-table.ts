@@ -1,25 +1,36 @@
 import type { Session } from "./session.ts";
 
-/** The sessions at this node: those that are not proven yet, oldest first, and the proven ones by device and member. */
+/** The sessions at this node: those that are not proven yet by where they come from, and the proven ones by device and member. */
 export class SessionTable {
-  readonly #unproven = new Set<Session>();
+  /** Of each address, oldest first. */
+  readonly #unproven = new Map<string, Set<Session>>();
+  #unprovenCount = 0;
   readonly #devices = new Map<string, Session>();
   readonly #members = new Map<string, Set<Session>>();
 
   addUnproven(session: Session): void {
-    this.#unproven.add(session);
+    this.#unproven.set(session.group, (this.#unproven.get(session.group) ?? new Set()).add(session));
+    this.#unprovenCount++;
   }
 
   removeUnproven(session: Session): void {
-    this.#unproven.delete(session);
+    const own = this.#unproven.get(session.group);
+    if (own?.delete(session) !== true) return;
+    this.#unprovenCount--;
+    if (own.size === 0) this.#unproven.delete(session.group);
   }
 
-  get unprovenCount(): number {
-    return this.#unproven.size;
-  }
-
-  oldestUnproven(): Session | undefined {
-    return this.#unproven.values().next().value;
+  /**
+   * Who has to give way before one more of this address is taken: the oldest of the address when it has as many as it may, the oldest of
+   * the address that has most when there are too many in all. Whoever floods displaces itself.
+   */
+  inTheWay(group: string, perAddress: number, inTotal: number): Session | undefined {
+    const own = this.#unproven.get(group);
+    if (own !== undefined && own.size >= perAddress) return first(own);
+    if (this.#unprovenCount < inTotal) return undefined;
+    let most: ReadonlySet<Session> = new Set();
+    for (const sessions of this.#unproven.values()) if (sessions.size > most.size) most = sessions;
+    return first(most);
   }
 
   get size(): number {
@@ -65,6 +76,8 @@ export class SessionTable {
   }
 
   everyone(): readonly Session[] {
-    return [...this.#unproven, ...this.#devices.values()];
+    return [...[...this.#unproven.values()].flatMap((sessions) => [...sessions]), ...this.#devices.values()];
   }
 }
+
+const first = (sessions: ReadonlySet<Session>): Session | undefined => sessions.values().next().value;

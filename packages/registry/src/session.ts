@@ -11,18 +11,25 @@ import {
   type PushBody,
   type PushType,
   type Role,
+  type Scope,
+  scopeAllowsChannel,
   toBase64url,
   toParleyError,
 } from "@parley/protocol";
 
+import { addressGroup } from "./address-group.ts";
+import { byAddress } from "./audit/audit-trail.ts";
 import { CatchUp } from "./catch-up.ts";
 import type { FeedReader } from "./channels/channel-feed.ts";
+import { isIn } from "./channels/channel-rules.ts";
 import { PostIntake } from "./channels/post-intake.ts";
 import type { DirectoryEntry } from "./directory.ts";
 import { makeChallenge, type Proven, verifyProof } from "./handshake.ts";
 import type { InboxCandidate, InboxGrant } from "./inbox-leases.ts";
 import type { PresenceWatcher } from "./presence.ts";
+import { ReadingHolds } from "./reading-holds.ts";
 import { SessionFrames } from "./session-frames.ts";
+import { SessionIntake } from "./session-intake.ts";
 import { openMailbox, type SessionMailbox } from "./session-mailbox.ts";
 import { SessionPulse } from "./session-pulse.ts";
 import { SessionRequests } from "./session-requests.ts";
@@ -38,6 +45,8 @@ export interface SessionIdentity {
   readonly name: string;
   readonly kind: MemberKind;
   readonly roles: readonly Role[];
+  /** What its admission limits it to. */
+  readonly scope: Scope | undefined;
   /** Id of the session, from its welcome. */
   readonly session: string;
   /** Milliseconds since 1970. */
@@ -62,6 +71,11 @@ export class Session implements PresenceWatcher, InboxCandidate, FeedReader {
   readonly #requests: SessionRequests;
   readonly #frames: SessionFrames;
   readonly #posts: PostIntake;
+  /** What its address is counted by. */
+  readonly group: string;
+  readonly #holds: ReadingHolds;
+  /** Of an open session. */
+  #intake: SessionIntake | undefined;
   readonly #standing: SessionStanding;
   #phase: Phase = "proof";
   #handshakeTimer: Timer | undefined;
@@ -73,6 +87,8 @@ export class Session implements PresenceWatcher, InboxCandidate, FeedReader {
     this.#socket = socket;
     this.#services = services;
     const { clock, random, bounds, mesh, nodeKey, requests, delivery, counters, posting, authority } = services;
+    this.group = addressGroup(socket.address);
+    this.#holds = new ReadingHolds(socket);
     this.#pulse = new SessionPulse(clock, bounds);
     this.catchUp = new CatchUp({ socket, clock, bounds, onHopeless: () => this.end("slow_reader") });
     this.#requests = new SessionRequests({
@@ -81,11 +97,20 @@ export class Session implements PresenceWatcher, InboxCandidate, FeedReader {
       authority,
       clock,
       bounds,
+      audit: services.audit,
       send: (reply) => this.#send(JSON.stringify(reply)),
       coded: (error, during) => this.#coded(error, during),
     });
     const onError = (error: unknown): void => this.#fail(error);
-    this.#frames = new SessionFrames({ session: this, socket, delivery, clock, bounds, counters, onError });
+    this.#frames = new SessionFrames({
+      session: this,
+      socket: this.#holds,
+      delivery,
+      clock,
+      bounds,
+      counters,
+      onError,
+    });
     this.#posts = new PostIntake({ session: this, posting, clock, bounds, counters, onError });
     this.#standing = new SessionStanding(authority, clock);
     this.#challenge = makeChallenge(mesh.claimed?.mesh, nodeKey.id, toBase64url(random.bytes(16)), clock.now());
@@ -131,7 +156,7 @@ export class Session implements PresenceWatcher, InboxCandidate, FeedReader {
     if (this.#phase === "closed") return;
     this.#heard();
     if (text.length > limits.controlBytes) this.end("too_large");
-    else if (this.#phase === "open") this.#requests.take(text);
+    else if (this.#phase === "open") this.#intake?.take(text);
     else if (this.#phase === "proof") void this.#prove(text);
     else this.end("unauthenticated");
   }
@@ -142,7 +167,7 @@ export class Session implements PresenceWatcher, InboxCandidate, FeedReader {
     if (this.#phase !== "open" || this.#identity === undefined) return this.end("unauthenticated");
     const defiance = this.#standing.defiance(this.#identity);
     if (defiance !== undefined) this.end(defiance);
-    else (bytes[0] === postKind ? this.#posts : this.#frames).take(bytes);
+    else this.#intake?.take(bytes);
   }
 
   onPong(): void {
@@ -177,8 +202,9 @@ export class Session implements PresenceWatcher, InboxCandidate, FeedReader {
   /** Whether posts of a channel may be pushed to it now. */
   mayFollow(channel: string): boolean {
     const member = this.#identity?.member;
-    const standing = member === undefined ? undefined : this.#services.channelTable.get(channel)?.members.get(member);
-    return this.#phase === "open" && standing?.state === "in";
+    const known = member === undefined ? undefined : this.#services.channelTable.get(channel);
+    if (member === undefined || known === undefined || this.#phase !== "open") return false;
+    return isIn(known, member) && scopeAllowsChannel(this.#identity?.scope, known.record.name);
   }
 
   presenceChanged(member: string, devices: DevicePresence[]): void {
@@ -247,9 +273,10 @@ export class Session implements PresenceWatcher, InboxCandidate, FeedReader {
   /** Newer statements of the member may bring other roles, or leave this device out. */
   follow(entry: DirectoryEntry): void {
     if (this.#identity === undefined) return;
-    const { roles, admissionExpires, devices } = entry;
-    this.#identity = { ...this.#identity, roles, admissionExpires };
+    const { roles, scope, vouched, name, admissionExpires, devices } = entry;
+    this.#identity = { ...this.#identity, roles, scope, name, admissionExpires };
     if (!devices.includes(this.#identity.device)) this.end("device_removed");
+    else if (!vouched) this.end("not_admitted", "Who admitted this member is no operator any more.");
   }
 
   /** Pings, and notices silence. Called regularly. */
@@ -286,6 +313,7 @@ export class Session implements PresenceWatcher, InboxCandidate, FeedReader {
     this.#frames.sendResults();
     this.#posts.sendResults();
     this.#posts.close();
+    this.#intake?.close();
     this.#phase = "closed";
     this.#endHandshake();
     this.#mailbox?.close(why === "closed" && !gaveUp);
@@ -298,11 +326,25 @@ export class Session implements PresenceWatcher, InboxCandidate, FeedReader {
       if (table.ofMember(identity.member).length === 0) channelEvents.presenceChanged(identity.member, "absent");
     }
     if (identity?.kind === "agent") inboxes.leave(this, gaveUp);
+    if (identity === undefined) this.#refused(why);
     log(identity === undefined ? "debug" : "info", "session.closed", {
       code: why,
       ...(identity === undefined ? {} : { member: identity.member, device: identity.device }),
     });
     close();
+  }
+
+  /** Whoever went by itself was not refused. */
+  #refused(code: ErrorCode): void {
+    if (code === "closed" || code === "draining") return;
+    void this.#services.audit.record({ act: "session.refused", by: byAddress(this.#socket.address), code });
+  }
+
+  /** What came, when it is its turn. */
+  #read(message: string | Uint8Array): void {
+    if (this.#phase !== "open") return;
+    if (typeof message === "string") this.#requests.take(message);
+    else (message[0] === postKind ? this.#posts : this.#frames).take(message);
   }
 
   #maySee(member: string): boolean {
@@ -316,6 +358,8 @@ export class Session implements PresenceWatcher, InboxCandidate, FeedReader {
     const { policy, restrictions } = this.#services.orders.compact;
     if (policy !== undefined) this.push("order", { type: "policy", statement: policy });
     if (restrictions !== undefined) this.push("order", { type: "restrictions", statement: restrictions });
+    const { holds } = this.#services.budgets;
+    if (holds !== undefined) this.push("holds", { holds });
   }
 
   #heard(): void {
@@ -349,10 +393,12 @@ export class Session implements PresenceWatcher, InboxCandidate, FeedReader {
       name: member.name,
       kind: member.kind,
       roles: member.roles,
+      scope: member.scope,
       session,
       admissionExpires: member.admissionExpires,
     };
     this.#phase = "open";
+    this.#takeShare(member.member);
     const onError = (error: unknown): void => this.#fail(error);
     this.#mailbox = openMailbox(
       { session: this, socket: this.#socket, boot, cursor, onError },
@@ -370,6 +416,15 @@ export class Session implements PresenceWatcher, InboxCandidate, FeedReader {
     else this.#mailbox.changed();
     this.deviceBoxChanged();
     log("info", "session.opened", { member: member.member, device, generation });
+  }
+
+  #takeShare(member: string): void {
+    const { shares, clock, bounds } = this.#services;
+    const share = shares.of(member);
+    this.#requests.share = share;
+    this.#posts.share = share;
+    const read = (message: string | Uint8Array): void => this.#read(message);
+    this.#intake = new SessionIntake({ share, socket: this.#holds, clock, bounds, read });
   }
 
   /** What only the handshake needs is not kept for as long as the session lives. */

@@ -2,7 +2,7 @@ import type { IncomingMessage, Server } from "node:http";
 import type { Duplex } from "node:stream";
 
 import {
-  errorTable,
+  type ErrorCode,
   isParleyError,
   limits,
   ParleyError,
@@ -13,17 +13,22 @@ import {
 import { WebSocketServer } from "ws";
 
 import { checkHost, checkOrigin, type HostRules } from "./host-check.ts";
+import type { HttpGate } from "./http-gate.ts";
+import { refuseSocket } from "./http-listener.ts";
 import type { RegistryLog, UpgradeHandler } from "./options.ts";
+import { checkHead } from "./request-head.ts";
 import { CoalescingSocket, type SessionSocket } from "./session-socket.ts";
 import type { Session } from "./session.ts";
-import { toWireError } from "./wire-error.ts";
 
 export interface UpgradeOptions {
   readonly rules: () => HostRules;
   /** Throws while no sessions are taken. */
   readonly checkReady: () => void;
   readonly accept: (socket: SessionSocket) => Session;
+  /** A device got no session. */
+  readonly onRefused: (address: string, code: ErrorCode) => void;
   readonly plainDoor: UpgradeHandler | undefined;
+  readonly gate: HttpGate;
   readonly log: RegistryLog;
 }
 
@@ -33,34 +38,42 @@ const plainDoorPath = "/chat";
 /** Larger messages are cut off while they come (close code 1009); smaller ones that pass a limit get the table's code. */
 const mostMessageBytes = 2 * limits.controlBytes;
 
-/** Turns HTTP upgrades of the session path into sessions, and hands those of the plain door to it. Returns what closes the sockets that are left. */
-export function acceptSessions(http: Server, options: UpgradeOptions): WebSocketServer {
-  const sockets = new WebSocketServer({
+/** WebSockets of sessions: nothing is unpacked, so that a message is as large as it comes. */
+export function makeSockets(): WebSocketServer {
+  return new WebSocketServer({
     noServer: true,
     perMessageDeflate: false,
     maxPayload: mostMessageBytes,
     clientTracking: true,
     handleProtocols: () => sessionProtocol,
   });
+}
+
+/** Turns HTTP upgrades of the session path into sessions, and hands those of the plain door to it. */
+export function acceptSessions(http: Server, sockets: WebSocketServer, options: UpgradeOptions): void {
   http.on("upgrade", (request, wire, head) => {
     wire.on("error", destroy);
     try {
+      checkHead(request);
       checkHost(request.headers.host, options.rules());
+      const from = options.gate.clientAddress(request);
+      options.gate.openSession(from, request.socket);
       if (options.plainDoor !== undefined && URL.parse(request.url ?? "", "http://door")?.pathname === plainDoorPath) {
         options.plainDoor(request, wire, head);
         return;
       }
       check(request, options);
       sockets.handleUpgrade(request, wire, head, (socket) =>
-        openSession(new CoalescingSocket(socket, wire, request.socket.remoteAddress ?? ""), socket, options),
+        openSession(new CoalescingSocket(socket, wire, from.address), socket, options),
       );
     } catch (error) {
       if (!isParleyError(error))
         options.log("error", "upgrade.failed", { error: error instanceof Error ? error.message : "not an error" });
-      refuse(wire, toParleyError(error));
+      const coded = toParleyError(error);
+      options.onRefused(options.gate.clientAddress(request).address, coded.code);
+      refuseSocket(wire, coded);
     }
   });
-  return sockets;
 }
 
 /** Made once: a listener made where the request is at hand would keep the request for as long as the socket lives. */
@@ -91,19 +104,4 @@ function openSession(own: CoalescingSocket, socket: Socket, options: UpgradeOpti
   socket.on("ping", () => session.onPong());
   socket.on("close", (code) => session.onClosed(code));
   socket.on("error", (error) => options.log("debug", "socket.failed", { error: error.message }));
-}
-
-/** An HTTP answer on a socket that will not become a WebSocket (RFC 6455 section 4.2.2). */
-function refuse(wire: Duplex, error: ParleyError): void {
-  const body = JSON.stringify({ error: toWireError(error) });
-  const head = [
-    `HTTP/1.1 ${errorTable[error.code].status} Refused`,
-    "content-type: application/json",
-    `content-length: ${Buffer.byteLength(body)}`,
-    "cache-control: no-store",
-    "connection: close",
-  ];
-  // Else it would stay for as long as the other side likes.
-  wire.once("finish", destroy);
-  wire.end(`${head.join("\r\n")}\r\n\r\n${body}`);
 }

@@ -6,6 +6,7 @@ import { checkHost, checkOrigin, type HostRules } from "../src/host-check.ts";
 const rules: HostRules = {
   origin: "https://mesh.example.org",
   host: "0.0.0.0",
+  isSecure: false,
   allowedOrigins: ["https://hub.example"],
 };
 

@@ -69,6 +69,8 @@ class Node {
           name: "ada",
           kind: "agent",
           roles: ["member"],
+          scope: undefined,
+          vouched: true,
           admissionExpires: Infinity,
           devices: this.devices,
           record: { root: "", rotations: [], admission: "", devices: "" },

@@ -13,7 +13,7 @@ export { isParleyError, ParleyError };
 /** `identity`, `registry` and `trust` are those of `JoinedMesh`, as pairing gave them. */
 export interface PageConnectOptions extends Pick<
   DeviceOptions,
-  "identity" | "registry" | "trust" | "keepIdentity" | "strangers" | "tellsRead" | "log"
+  "identity" | "registry" | "trust" | "keepIdentity" | "strangers" | "tellsRead" | "redact" | "log"
 > {
   /** Opened by the caller, who closes them too. Default: IndexedDB, one database of each for the device. */
   readonly journal?: Journal;

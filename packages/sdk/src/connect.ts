@@ -7,12 +7,14 @@ import { ParleyError } from "@parley/protocol";
 import { connectError } from "./connect-error.ts";
 import { beginHomeDevice, type HomeDeviceOptions, type HomeLinks, settlePairing } from "./home-device.ts";
 
-export interface ConnectOptions extends Pick<HomeDeviceOptions, "strangers" | "tellsRead" | "log"> {
+export interface ConnectOptions extends Pick<HomeDeviceOptions, "strangers" | "tellsRead" | "redact" | "log"> {
   /**
    * Folder of a member that was let in (`parley pair`). Default: `PARLEY_HOME`, else `.parley` beside the nearest `agent.yaml`, else
    * `~/.parley`.
    */
   readonly home?: string;
+  /** Opens protected keys. Default: the variable `PARLEY_PASSPHRASE`; keys in the system's keyring need none. */
+  readonly passphrase?: string;
   /** Gives up connecting; what is connected stays so. */
   readonly signal?: AbortSignal;
   /** Whether a device that this process holds makes direct links. Default true, where the platform has them. */
@@ -23,7 +25,13 @@ export interface ConnectOptions extends Pick<HomeDeviceOptions, "strangers" | "t
  * A member of the mesh, connected: through the process that holds its device, if there is one, else by holding it. Throws `not_admitted`,
  * `device_in_use`, `revoked`, ..., and `canceled` on `signal`, which alone ends the wait for a registry that is not there.
  */
-export async function connect({ home: given, signal, links = true, ...settings }: ConnectOptions = {}): Promise<Talk> {
+export async function connect({
+  home: given,
+  passphrase = process.env["PARLEY_PASSPHRASE"],
+  signal,
+  links = true,
+  ...settings
+}: ConnectOptions = {}): Promise<Talk> {
   if (signal?.aborted === true) throw new ParleyError("canceled");
   const { path } = findHomePath({
     given: given ?? process.env["PARLEY_HOME"],
@@ -32,7 +40,8 @@ export async function connect({ home: given, signal, links = true, ...settings }
   });
   const waits = signal === undefined ? {} : { signal };
   try {
-    const home = await Home.open(path);
+    const unlock = passphrase === undefined ? {} : { passphrase: async () => passphrase };
+    const home = await Home.open(path, { unlock });
     await settlePairing(home, signal);
     const options = { ...settings, ...waits, ...(links ? { links: nodeLinks } : {}) };
     const opened = await beginHomeDevice(home, options, (device) => device.start(waits));

@@ -12,7 +12,8 @@ import {
   MemberDevices,
   Operator,
 } from "@parley/client";
-import { DeviceLock, type Home, prepareSocketFolder } from "@parley/client/node";
+import { DeviceLock, type Home, openAuditMarks, prepareSocketFolder } from "@parley/client/node";
+import type { MeshTrust } from "@parley/core";
 import { isParleyError, ParleyError } from "@parley/protocol";
 import { type AttachedDevice, attachDevice, DeviceSocket } from "@parley/sidecar";
 import { openSqliteArchive, openSqliteJournal } from "@parley/store-sqlite";
@@ -26,6 +27,8 @@ export interface HomeDevice {
   /** Set when another process holds the device; resolves when that one goes. */
   readonly holderGone: Promise<ParleyError> | undefined;
   readonly operator: Operator;
+  /** What this device believes of its mesh, the operators' orders among it; read anew where another process holds the device. */
+  readonly trust: () => MeshTrust | Promise<MeshTrust>;
   /** This member's devices. */
   readonly devices: MemberDevices;
   close(): Promise<void>;
@@ -34,7 +37,7 @@ export interface HomeDevice {
 export type HomeLinks = LinkSettings & { readonly factory: { close(): Promise<void> } };
 
 /** All but `hold`, `serves` and `signal` concern a device that this process holds. */
-export interface HomeDeviceOptions extends Pick<DeviceOptions, "strangers" | "tellsRead" | "log"> {
+export interface HomeDeviceOptions extends Pick<DeviceOptions, "strangers" | "tellsRead" | "redact" | "log"> {
   /** Refuses a device that another process holds. Default false. */
   readonly hold?: boolean;
   /** Lets other programs of this person go through this process. Default true. */
@@ -55,8 +58,8 @@ const lingerMs = 5000;
 
 /** A home that waits for approval asks once what became of it. Throws `not_admitted` where it is not in its mesh yet. */
 export async function settlePairing(home: Home, signal?: AbortSignal): Promise<void> {
+  if ((await home.pins()).state === "admitted") return;
   const { state, registry, trust, identity, pairing } = await home.mesh();
-  if (state === "admitted") return;
   if (state === "unconfirmed" || pairing === undefined) {
     throw new ParleyError("not_admitted", {
       message:
@@ -120,13 +123,16 @@ async function tryAttach(home: Home): Promise<AttachedDevice | undefined> {
 }
 
 async function attachedDevice(home: Home, device: AttachedDevice): Promise<HomeDevice> {
-  const { registry, identity } = await home.mesh();
-  const trust = async () => (await home.mesh()).trust;
+  const { registry } = await home.pins();
+  const trust = async () => (await home.pins()).trust;
+  // The holder's socket needs no key: only who signs has to open them.
+  const root = async () => (await home.mesh()).identity.root;
   return {
     device,
     home,
     holderGone: device.closed,
-    operator: new Operator({ device, root: identity.root, trust, registry }),
+    operator: new Operator({ device, root, trust, registry }),
+    trust,
     // The process that holds the device keeps the files up to date.
     devices: new MemberDevices({ device, identity: async () => (await home.mesh()).identity, trust, registry }),
     close: () => device.stop(),
@@ -150,7 +156,7 @@ async function holdDevice(home: Home, lock: DeviceLock, options: HomeDeviceOptio
     if (options.serves !== false) await serveOthers(home, device, endings);
     const operator = new Operator({ device, root: mesh.identity.root, trust: () => trust, registry });
     const devices = new MemberDevices({ device, identity: () => identity, trust: () => trust, registry });
-    return { device, home, holderGone: undefined, operator, devices, close: endings.run };
+    return { device, home, holderGone: undefined, operator, trust: () => trust, devices, close: endings.run };
   } catch (error) {
     await endings.run();
     throw error;
@@ -177,6 +183,7 @@ async function openHeld(
     ...settings,
     journal,
     archive,
+    auditMemory: openAuditMarks(home.path),
     groups: (groupOptions) => new MlsGroups(groupOptions),
     ...(links === undefined ? {} : { links }),
   });

@@ -3,6 +3,7 @@ import type {
   ContentSink,
   ContentSource,
   ConversationApi,
+  GuardApi,
   DelegateRequest,
   DeliveryViews,
   DeviceApi,
@@ -15,9 +16,11 @@ import type {
   MemberView,
   PingResult,
   PurgeQuery,
+  RootKeyChange,
   SendOptions,
   Sender,
   Sent,
+  SelfReport,
   SessionState,
   TaskEvent,
   TaskOutcome,
@@ -41,6 +44,8 @@ import {
 
 import { AttachedApprovals } from "./attached-approvals.ts";
 import { AttachedConversations } from "./attached-conversations.ts";
+import { AttachedDelegations } from "./attached-delegations.ts";
+import { AttachedGuards } from "./attached-guards.ts";
 import { attachedSent, type HolderView } from "./attached-sent.ts";
 import { EventBuffer } from "./event-buffer.ts";
 import { LocalCalls } from "./local-calls.ts";
@@ -74,7 +79,9 @@ const pathsOf = (paths: readonly Path[] | undefined): { paths?: Path[] } =>
 
 class Attached implements AttachedDevice {
   readonly conversations: ConversationApi;
+  readonly guards: GuardApi;
   readonly approvals: AttachedApprovals;
+  readonly delegations: AttachedDelegations;
   readonly #calls: LocalCalls;
   readonly #holder: HolderView;
   readonly #listeners = new Set<(event: DeviceEvent) => void>();
@@ -84,8 +91,10 @@ class Attached implements AttachedDevice {
   constructor(calls: LocalCalls) {
     this.#calls = calls;
     this.#holder = { calls, watch: (listener) => this.watch(listener) };
+    this.guards = new AttachedGuards(calls);
     this.conversations = new AttachedConversations(this.#holder);
     this.approvals = new AttachedApprovals(calls);
+    this.delegations = new AttachedDelegations(calls);
   }
 
   get member(): string {
@@ -198,10 +207,17 @@ class Attached implements AttachedDevice {
     return attachedSent(this.#holder, (call) => this.#calls.call("send", body, call), signal);
   }
 
-  onMessage(handler: (message: IncomingMessage) => void | Promise<void>): () => void {
+  onMessage(
+    handler: (message: IncomingMessage) => void | Promise<void>,
+    { ready }: { readonly ready?: (from: Sender) => Promise<void> | undefined } = {},
+  ): () => void {
     const abort = new AbortController();
+    const onEvent = async (message: IncomingMessage): Promise<void> => {
+      await ready?.(message.from);
+      await handler(message);
+    };
     // What ends the subscription otherwise shows as the end of the connection.
-    this.#calls.call("messages", {}, { onEvent: handler, signal: abort.signal }).catch(() => undefined);
+    this.#calls.call("messages", {}, { onEvent, signal: abort.signal }).catch(() => undefined);
     return () => abort.abort();
   }
 
@@ -255,7 +271,8 @@ class Attached implements AttachedDevice {
   }
 
   async delegate(to: string | undefined, request: DelegateRequest): Promise<TaskRun> {
-    const { signal, paths, ...rest } = request;
+    const { signal, paths, acting, ...rest } = request;
+    if (acting !== undefined) return this.delegations.subAgent();
     const body = { ...(to === undefined ? {} : { to }), ...rest, ...pathsOf(paths) } as OperationBody<"delegate">;
     const abort = new AbortController();
     const events = new EventBuffer<TaskEvent>(
@@ -311,6 +328,17 @@ class Attached implements AttachedDevice {
 
   async publishCard(card: AgentCard): Promise<void> {
     await this.#calls.call("publishCard", { card });
+  }
+
+  rotateRoot(): Promise<RootKeyChange> {
+    return this.#calls.call("rotateRoot", {});
+  }
+
+  async reportUsage({ tokens, money }: SelfReport): Promise<void> {
+    await this.#calls.call("reportUsage", {
+      ...(tokens === undefined ? {} : { tokens }),
+      ...(money === undefined ? {} : { money }),
+    });
   }
 
   async setAvailability(availability: Availability): Promise<void> {

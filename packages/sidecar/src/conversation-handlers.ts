@@ -65,11 +65,12 @@ export const conversationHandlers: Handlers<keyof typeof conversationOperations>
   },
 
   say(context) {
-    const { conversation, paths, ttlMs, ...draft } = context.body;
+    const { conversation, paths, ttlMs, hops, ...draft } = context.body;
     const options = {
       signal: context.signal,
       ...(paths === undefined ? {} : { paths }),
       ...(ttlMs === undefined ? {} : { ttlMs }),
+      ...(hops === undefined ? {} : { hops }),
     };
     return followSent(context, () => context.device.conversations.say(conversation, draft, options));
   },

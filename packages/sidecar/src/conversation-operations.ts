@@ -21,7 +21,7 @@ import {
   standingSchema,
 } from "./conversation-json.ts";
 import { deliverySchema } from "./operation-json.ts";
-import { empty, none, operation, paths, ttlMs, who } from "./operation-row.ts";
+import { empty, hops, none, operation, paths, ttlMs, who } from "./operation-row.ts";
 
 /** `sent` when accepted, then facts; the reply is the last one. */
 const sentEvent = z.union([z.object({ sent: deliverySchema }), z.object({ delivery: deliverySchema })]);
@@ -62,9 +62,11 @@ export const conversationOperations = {
       thread: z.exactOptional(messageName),
       answers: z.exactOptional(messageName),
       mentions: z.exactOptional(z.array(mentionSchema).max(limits.mentions)),
+      notice: z.exactOptional(z.enum(["loop-stopped"])),
       via: z.exactOptional(viaSchema),
       paths,
       ttlMs,
+      hops,
     }),
     deliverySchema,
     sentEvent,

@@ -7,6 +7,7 @@ import { ParleyError } from "@parley/protocol";
 
 import { LocalCaller } from "./local-caller.ts";
 import { mostConnections } from "./local-lines.ts";
+import { createSocketSecret, removeSocketSecret } from "./socket-secret.ts";
 
 export interface DeviceSocketOptions {
   readonly device: DeviceApi;
@@ -19,16 +20,18 @@ export class DeviceSocket {
   readonly #callers = new Set<LocalCaller>();
   readonly #options: DeviceSocketOptions;
   readonly #since = Date.now();
+  readonly #secret: string;
   #left: Promise<void> | undefined;
 
-  private constructor(options: DeviceSocketOptions) {
+  private constructor(options: DeviceSocketOptions, secret: string) {
     this.#options = options;
+    this.#secret = secret;
     this.#listener = createServer((socket) => this.#accept(socket));
   }
 
-  /** Listens. Throws `storage_unavailable` when the socket cannot be made there. */
+  /** Listens. Throws `storage_unavailable` when the socket cannot be made there, or the folder is not private. */
   static async open(options: DeviceSocketOptions): Promise<DeviceSocket> {
-    const opened = new DeviceSocket(options);
+    const opened = new DeviceSocket(options, await createSocketSecret(options.path));
     await rm(options.path, { force: true });
     await new Promise<void>((resolve, reject) => {
       opened.#listener.once("error", (cause) => {
@@ -66,6 +69,7 @@ export class DeviceSocket {
     const closed = this.#leaveOff();
     for (const caller of this.#callers) caller.close();
     await closed;
+    await removeSocketSecret(this.#options.path);
     await rm(this.#options.path, { force: true });
   }
 
@@ -86,9 +90,8 @@ export class DeviceSocket {
       socket.destroySoon();
       return;
     }
-    const caller: LocalCaller = new LocalCaller(socket, this.#options.device, this.#since, () =>
-      this.#callers.delete(caller),
-    );
+    const asked = { device: this.#options.device, since: this.#since, secret: this.#secret };
+    const caller: LocalCaller = new LocalCaller(socket, asked, () => this.#callers.delete(caller));
     this.#callers.add(caller);
   }
 }

@@ -17,6 +17,7 @@ import {
 import { operationHandlers } from "./operation-handlers.ts";
 import { endlessOperations, type OperationName, operationTable } from "./operations.ts";
 import type { RequestContext } from "./request-context.ts";
+import { isSocketSecret } from "./socket-secret.ts";
 
 interface Running {
   readonly op: OperationName;
@@ -35,11 +36,20 @@ function wireError(error: unknown): WireError {
   };
 }
 
+export interface LocalCallerOptions {
+  readonly device: DeviceApi;
+  /** When the holder began, ms since 1970. */
+  readonly since: number;
+  /** What a caller has to show. */
+  readonly secret: string;
+}
+
 /** One connection of another program: handshake, then requests side by side. */
 export class LocalCaller {
   readonly #connection: LineConnection;
   readonly #device: DeviceApi;
   readonly #since: number;
+  readonly #secret: string;
   readonly #running = new Map<number, Running>();
   readonly #waiting = new Set<() => void>();
   readonly #freshUntil = performance.now() + freshMs;
@@ -48,9 +58,10 @@ export class LocalCaller {
   #asked = false;
   #timer: NodeJS.Timeout;
 
-  constructor(socket: Socket, device: DeviceApi, since: number, onClosed: () => void) {
+  constructor(socket: Socket, { device, since, secret }: LocalCallerOptions, onClosed: () => void) {
     this.#device = device;
     this.#since = since;
+    this.#secret = secret;
     this.#timer = setTimeout(() => this.#connection.fail(new ParleyError("timeout")), helloMs);
     this.#connection = new LineConnection(socket, {
       onLine: (line) => this.#take(line),
@@ -114,13 +125,21 @@ export class LocalCaller {
   #greet(line: string): void {
     clearTimeout(this.#timer);
     const decoded = decodeJson(helloSchema, line, lineBytes);
+    if (decoded.ok && !isSocketSecret(decoded.value.hello.secret ?? "", this.#secret)) {
+      this.#refuse(
+        new ParleyError("unauthenticated", {
+          message: "This program does not know the secret of the device's socket, which lies beside it for its owner.",
+        }),
+      );
+      return;
+    }
     const version = decoded.ok
       ? lineVersions.findLast((known) => decoded.value.hello.versions.includes(known))
       : undefined;
     if (version === undefined) {
       this.#refuse(
         new ParleyError(decoded.ok ? "unsupported_version" : "invalid_argument", {
-          message: `The first line is {"hello":{"versions":[${lineVersions.join()}],"program":"…"}}.`,
+          message: `The first line is {"hello":{"versions":[${lineVersions.join()}],"program":"…","secret":"…"}}.`,
         }),
       );
       return;

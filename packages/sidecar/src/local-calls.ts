@@ -20,6 +20,7 @@ import {
   type OperationReply,
   operationTable,
 } from "./operations.ts";
+import { readSocketSecret } from "./socket-secret.ts";
 
 export interface CallOptions<Name extends OperationName> {
   /** Events in order; the next waits for the promise, and so does the acknowledgement. */
@@ -62,7 +63,7 @@ export class LocalCalls {
     });
   }
 
-  /** Connects and greets. Throws `not_connected` when no process listens there, `unsupported_version`. */
+  /** Connects and greets. Throws `not_connected` when no process listens there, `unsupported_version`, `unauthenticated`. */
   static async open(path: string, program: string): Promise<LocalCalls> {
     const socket = await connectSocket(path);
     const first = Promise.withResolvers<string>();
@@ -84,7 +85,10 @@ export class LocalCalls {
       helloMs,
     );
     try {
-      await connection.send({ hello: { versions: lineVersions, program } });
+      // After the connection: a holder writes its secret before it listens.
+      const secret = await readSocketSecret(path);
+      if (secret === undefined) throw gone();
+      await connection.send({ hello: { versions: lineVersions, program, secret } });
       return new LocalCalls(readWelcome(await first.promise), connection, lines, ended.promise);
     } catch (error) {
       connection.fail(gone());

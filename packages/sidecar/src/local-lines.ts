@@ -1,5 +1,5 @@
 /**
- * The lines of the local socket: one JSON object each. A caller opens with `hello` and gets `welcome`; a request has an
+ * The lines of the local socket: one JSON object each. A caller opens with `hello`, which shows the socket's secret, and gets `welcome`; a request has an
  * `id`, which its events and its one reply carry as `re`.
  */
 import { limits, wireErrorSchema } from "@parley/protocol";
@@ -31,6 +31,8 @@ export const helloSchema = z.object({
   hello: z.object({
     versions: z.array(z.int().min(1).max(65_535)).min(1).max(16),
     program: z.string().max(limits.labelCharacters),
+    /** What lies beside the socket, see `socket-secret.ts`. */
+    secret: z.string().max(128).optional(),
   }),
 });
 

@@ -7,10 +7,17 @@ import {
   type MemberRecord,
   memberRecordSchema,
   roleSchema,
+  scopeSchema,
 } from "@parley/protocol";
 import { z } from "zod";
 
-const numbers = z.object({ rotation: z.int(), admission: z.int(), devices: z.int(), card: z.int() });
+const numbers = z.object({
+  rotation: z.int(),
+  admission: z.int(),
+  devices: z.int(),
+  card: z.int(),
+  withdrawals: z.int(),
+});
 /** `z.optional` for a field that is always present in our types and may hold undefined. */
 const maybe = <Schema extends z.ZodType>(schema: Schema) => schema.optional().transform((value) => value);
 
@@ -44,11 +51,15 @@ export const memberViewSchema = z
       encryption: z.object({ kid: z.string(), key: z.string() }),
       rootKey: z.string(),
       replaces: maybe(z.string()),
+      scope: maybe(scopeSchema),
       numbers,
       admissionExpires: z.number(),
-      record: memberRecordSchema.transform(({ card, ...record }): MemberRecord =>
-        card === undefined ? record : { ...record, card },
-      ),
+      withdrawn: z.array(z.string()),
+      record: memberRecordSchema.transform(({ card, withdrawals, ...record }): MemberRecord => ({
+        ...record,
+        ...(card === undefined ? {} : { card }),
+        ...(withdrawals === undefined ? {} : { withdrawals }),
+      })),
     }),
   })
   .transform((json): MemberView => {
@@ -65,14 +76,14 @@ export const memberViewSchema = z
       live,
       devicesAt: verified.devicesAt,
       stale,
-      verified: { ...verified, devices, member, name, kind, roles, card },
+      verified: { ...verified, withdrawn: new Set(verified.withdrawn), devices, member, name, kind, roles, card },
     };
   });
 
 /** The JSON of a view. */
 export function memberViewJson(view: MemberView): z.input<typeof memberViewSchema> {
   const { member, name, kind, roles, card, devices, availability, live, stale, verified } = view;
-  const { number, encryption, rootKey, replaces, numbers: held, admissionExpires, record } = verified;
+  const { number, encryption, rootKey, replaces, scope, numbers: held, admissionExpires, withdrawn, record } = verified;
   return {
     member,
     name,
@@ -90,8 +101,10 @@ export function memberViewJson(view: MemberView): z.input<typeof memberViewSchem
       encryption,
       rootKey,
       replaces,
+      scope,
       numbers: held,
       admissionExpires,
+      withdrawn: [...withdrawn],
       record: { ...record, rotations: [...record.rotations] },
     },
   };

@@ -5,6 +5,8 @@ import { ParleyError, requestTable, toParleyError } from "@parley/protocol";
 
 import { approvalHandlers } from "./approval-handlers.ts";
 import { conversationHandlers, fittingEvent } from "./conversation-handlers.ts";
+import { delegationHandlers } from "./delegation-handlers.ts";
+import { guardHandlers } from "./guard-handlers.ts";
 import { lineBytes } from "./local-lines.ts";
 import { memberViewJson } from "./member-json.ts";
 import type { OperationName } from "./operations.ts";
@@ -47,7 +49,9 @@ const sizeOf = (record: DeliveryView): number => Buffer.byteLength(JSON.stringif
 
 export const operationHandlers: Handlers<OperationName> = {
   ...conversationHandlers,
+  ...guardHandlers,
   ...approvalHandlers,
+  ...delegationHandlers,
 
   status: async ({ device, since }) => ({ pid: process.pid, since, state: device.state, links: linksOf(device) }),
 
@@ -157,8 +161,15 @@ export const operationHandlers: Handlers<OperationName> = {
     return {};
   },
 
+  rotateRoot: ({ device }) => device.rotateRoot(),
+
   async setAvailability({ device, body }) {
     await device.setAvailability(body.availability);
+    return {};
+  },
+
+  async reportUsage({ device, body }) {
+    await device.reportUsage(body);
     return {};
   },
 };

@@ -16,6 +16,7 @@ import { z } from "zod";
 
 import { approvalEventSchemas } from "./approval-json.ts";
 import { conversationEventSchemas } from "./conversation-json.ts";
+import { guardEventSchemas } from "./guard-json.ts";
 
 const maybe = <Schema extends z.ZodType>(schema: Schema) => schema.optional().transform((value) => value);
 const coded = z.object({ code: errorCodeSchema, message: z.string() });
@@ -97,12 +98,16 @@ export const deliveryViewsSchema = z.object({
   next: maybe(z.number()),
 });
 
+const senderTrustSchema = z.enum(["operator", "contact", "member", "guest", "edge"]);
+
 export const senderSchema = z.object({
   member: z.string(),
   name: z.string(),
   device: z.string(),
   kind: memberKindSchema,
   roles: z.array(z.string()),
+  trust: senderTrustSchema,
+  verified: z.boolean(),
 });
 
 export const incomingMessageSchema = z.object({
@@ -114,6 +119,8 @@ export const incomingMessageSchema = z.object({
   path: pathSchema,
   class: z.enum(["durable", "live"]),
   redelivered: z.boolean(),
+  hops: z.int().min(0).max(limits.hops),
+  notice: z.exactOptional(z.enum(["loop-stopped"])),
   request: z.boolean(),
   secret: z.boolean(),
   answers: z.exactOptional(z.string()),
@@ -157,6 +164,7 @@ export const sessionStateSchema = z.enum(["connecting", "connected", "waiting", 
 
 export const deviceEventSchema = z.discriminatedUnion("type", [
   ...conversationEventSchemas,
+  ...guardEventSchemas,
   ...approvalEventSchemas,
   z.object({
     type: z.literal("session"),
@@ -186,7 +194,20 @@ export const deviceEventSchema = z.discriminatedUnion("type", [
     omitted: z.number(),
     done: z.boolean(),
   }),
-  z.object({ type: z.literal("pairing-pending"), pairing: z.string(), request: z.string() }),
+  z.object({
+    type: z.literal("pairing-pending"),
+    pairing: z.string(),
+    request: z.string(),
+    name: z.string(),
+    address: z.string(),
+  }),
+  z.object({
+    type: z.literal("operators-proposed"),
+    proposal: z.string(),
+    by: z.string(),
+    approved: z.int(),
+    needed: z.int(),
+  }),
   z.object({ type: z.literal("device-pending"), enrolment: z.string(), request: enrolmentAskSchema }),
   z.object({
     type: z.literal("refused"),
@@ -195,6 +216,14 @@ export const deviceEventSchema = z.discriminatedUnion("type", [
     from: z.exactOptional(z.string()),
   }),
   z.object({ type: z.literal("revoked"), member: z.string() }),
+  z.object({
+    type: z.literal("audit"),
+    node: z.string(),
+    kind: z.enum(["altered", "missing", "truncated", "restored", "forked", "forged", "gap"]),
+    entry: z.number(),
+    to: z.exactOptional(z.number()),
+    message: z.string(),
+  }),
   z.object({
     type: z.literal("restricted"),
     restriction: maybe(

@@ -21,6 +21,8 @@ export const none = z.never();
 export const empty = z.strictObject({});
 /** A member as its caller names it. */
 export const who = z.string().min(1).max(64);
+/** How many messages or calls of agents led to this one. */
+export const hops = z.exactOptional(z.int().min(0));
 export const paths = z.exactOptional(z.array(pathSchema).min(1).max(4));
 /** Milliseconds that something may wait. */
 export const ttlMs = z.exactOptional(z.int().min(1).max(limits.expiryMs));

@@ -14,6 +14,8 @@ import { z } from "zod";
 
 import { approvalOperations } from "./approval-operations.ts";
 import { conversationOperations } from "./conversation-operations.ts";
+import { chainSchema, delegationOperations, delegationTermsSchema } from "./delegation-operations.ts";
+import { guardOperations } from "./guard-operations.ts";
 import { memberViewSchema } from "./member-json.ts";
 import {
   deliveryQuerySchema,
@@ -31,11 +33,13 @@ import {
   taskEndSchema,
   taskEventSchema,
 } from "./operation-json.ts";
-import { empty, none, operation, paths, ttlMs, who } from "./operation-row.ts";
+import { empty, hops, none, operation, paths, ttlMs, who } from "./operation-row.ts";
 
 /** The two processes may run in different folders. */
 const absolutePath = z.string().max(4096).regex(/^\//, "is not an absolute path");
 const requestTypes = Object.keys(requestTable) as [RequestType, ...RequestType[]];
+
+const usedSum = z.int().min(0).max(limits.usageSum);
 
 export const operationTable = {
   status: operation(
@@ -90,6 +94,7 @@ export const operationTable = {
       paths,
       ttlMs,
       attachments: z.exactOptional(z.array(blobRefSchema).max(limits.attachments)),
+      hops,
     }),
     deliverySchema,
     z.union([z.object({ sent: deliverySchema }), z.object({ delivery: deliverySchema })]),
@@ -169,20 +174,40 @@ export const operationTable = {
       text: z.exactOptional(z.string()),
       contextId: z.exactOptional(z.string().max(128)),
       timeLimitMs: z.exactOptional(z.int().min(1).max(limits.taskMs)),
+      hops,
+      through: z.exactOptional(
+        z.array(z.object({ member: z.string().max(64), skill: skillIdSchema })).max(limits.hops),
+      ),
       paths,
+      chain: z.exactOptional(chainSchema),
+      mandate: z.exactOptional(delegationTermsSchema),
     }),
     taskEndSchema,
     z.union([z.object({ to: senderSchema }), z.object({ task: taskEventSchema })]),
   ),
   publishCard: operation("Publishes the member's card.", z.strictObject({ card: agentCardSchema }), empty, none),
+  rotateRoot: operation(
+    "Gives the member a new root key.",
+    empty,
+    z.object({ number: z.int(), rootKey: z.string() }),
+    none,
+  ),
   setAvailability: operation(
     "Says whether the person is available.",
     z.strictObject({ availability: availabilitySchema }),
     empty,
     none,
   ),
+  reportUsage: operation(
+    "Says what the program used elsewhere: tokens of models, and millionths of the mesh's unit of money.",
+    z.strictObject({ tokens: z.exactOptional(usedSum), money: z.exactOptional(usedSum) }),
+    empty,
+    none,
+  ),
   ...conversationOperations,
+  ...guardOperations,
   ...approvalOperations,
+  ...delegationOperations,
 } as const;
 
 /** Operations whose events wait for the caller's `ack`. */

@@ -9,7 +9,7 @@ import { expect, it, onTestFinished } from "vitest";
 import { attachDevice, DeviceSocket, lineBytes, mostConnections, mostRequests } from "../src/index.ts";
 import { bob, FakeDevice, link, remembered, messageOf, refOf } from "./fake-device.ts";
 import { openSocket, until } from "./open-socket.ts";
-import { RawCaller } from "./raw-caller.ts";
+import { helloTo, RawCaller } from "./raw-caller.ts";
 
 it("attaches a device that answers as the held one does", async () => {
   const { path, device } = await openSocket();
@@ -218,6 +218,37 @@ it("follows the holder's events and leaves no watcher behind", async () => {
   await until(() => device.watchers === 0);
 });
 
+it("asks and sets the holder's guards, and hears when they change", async () => {
+  const { path, device } = await openSocket();
+  const attached = await attachDevice(path);
+  const { guards } = attached;
+  const { member } = device;
+  expect(await guards.standingOf(member, { asks: true })).toEqual(device.guards.standing);
+  expect(await guards.setAttention("mentions", { forMs: 1000 })).toEqual({ mode: "mentions", until: undefined });
+  expect(await guards.attention()).toEqual({ mode: "mentions", until: undefined });
+  const loop = { conversation: `@${member}`, name: "@bob", since: 1, quietMs: 2, reason: "no-news" } as const;
+  expect(await guards.stopLoop(loop)).toBe(true);
+  expect(await guards.loops()).toEqual([loop]);
+  expect(await guards.resumeLoop(loop.conversation)).toBe(true);
+  const client = { id: "edge/1", name: "shell", edge: "door", standing: "keyless" } as const;
+  expect(await guards.hold(client)).toBe(false);
+  expect(await guards.held()).toEqual([{ ...client, at: 0, times: 1 }]);
+  await guards.admit(client.id);
+  expect(await guards.hold(client)).toBe(true);
+  await guards.redact(true);
+  expect(device.guards.redacts).toBe(true);
+  const seen: DeviceEvent[] = [];
+  attached.watch((event) => seen.push(event));
+  const events: DeviceEvent[] = [
+    { type: "attention", mode: "open", until: 5 },
+    { type: "loop", state: "stopped", loop },
+    { type: "held", client: { ...client, at: 0, times: 1 } },
+  ];
+  for (const event of events) device.emit(event);
+  await until(() => seen.length === 3);
+  expect(seen).toEqual(events);
+});
+
 it("says that nobody holds a device whose socket is left over", async () => {
   const folder = mkdtempSync(join(tmpdir(), "parley-"));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
@@ -238,14 +269,14 @@ it("is for its owner only", async () => {
 it("greets a program that shares a version and refuses one that does not", async () => {
   const { path } = await openSocket();
   const old = new RawCaller(path);
-  old.send({ hello: { versions: [99], program: "old" } });
+  old.send(helloTo(path, { versions: [99], program: "old" }));
   expect(await old.next()).toMatchObject({ error: { code: "unsupported_version" } });
   expect(await old.next()).toBeUndefined();
   const rude = new RawCaller(path);
   rude.send({ id: 1, op: "status", body: {} });
   expect(await rude.next()).toMatchObject({ error: { code: "invalid_argument" } });
   const newer = new RawCaller(path);
-  newer.send({ hello: { versions: [1, 99], program: "newer" } });
+  newer.send(helloTo(path, { versions: [1, 99], program: "newer" }));
   expect(await newer.next()).toMatchObject({ welcome: { version: 1, name: "ada" } });
 });
 

@@ -10,6 +10,7 @@ import type {
   IncomingMessage,
   LinkView,
   MetricSample,
+  RootKeyChange,
   MemberView,
   PurgeQuery,
   Sent,
@@ -20,6 +21,7 @@ import type {
 import type { DeliveryQuery } from "@parley/core";
 import { type BlobRef, ParleyError } from "@parley/protocol";
 
+import { FakeGuards } from "../../testkit/src/fake-guards.ts";
 import { FakeConversations } from "./fake-conversations.ts";
 
 const id = "A".repeat(43);
@@ -69,7 +71,9 @@ const verified = {
   rootKey: id,
   card: undefined,
   replaces: undefined,
-  numbers: { rotation: 0, admission: 1, devices: 1, card: 0 },
+  scope: undefined,
+  withdrawn: new Set<string>(),
+  numbers: { rotation: 0, admission: 1, devices: 1, card: 0, withdrawals: 0 },
   admissionExpires: 9,
   record: { root: id, rotations: [], admission: "a.b.c", devices: "a.b.c" },
 };
@@ -101,13 +105,14 @@ export const link: LinkView = {
 
 export const messageOf = (text: string): IncomingMessage => ({
   id: `in.${text}`,
-  from: { member: id, name: "bob", device: id, kind: "agent", roles: ["member"] },
+  from: { member: id, name: "bob", device: id, kind: "agent", roles: ["member"], trust: "contact", verified: true },
   text,
   attachments: [],
   created: 1,
   path: "direct",
   class: "durable",
   redelivered: false,
+  hops: 2,
   request: true,
   secret: true,
   answers: "in.0",
@@ -128,8 +133,15 @@ export const refOf = (name: string): BlobRef => ({
 export class FakeDevice implements DeviceApi {
   readonly member = id;
   readonly device = id;
+  readonly guards = new FakeGuards();
   readonly name = "ada";
   readonly mesh = id;
+  readonly delegations: DeviceApi["delegations"] = {
+    give: async () => [],
+    list: async () => [],
+    withdraw: async () => undefined,
+    subAgent: () => Promise.reject(new ParleyError("unsupported_operation")),
+  };
   readonly approvals: DeviceApi["approvals"] = {
     list: async () => [],
     answer: async () => undefined,
@@ -295,5 +307,9 @@ export class FakeDevice implements DeviceApi {
 
   serve(): void {}
   async publishCard(): Promise<void> {}
+  async rotateRoot(): Promise<RootKeyChange> {
+    return { number: 1, rootKey: "A".repeat(43) };
+  }
   async setAvailability(): Promise<void> {}
+  async reportUsage(): Promise<void> {}
 }

@@ -1,5 +1,12 @@
+import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { createInterface, type Interface } from "node:readline";
+
+/** A greeting with the secret of a socket, unless it is changed. */
+export function helloTo(path: string, change: object = {}): object {
+  const secret = readFileSync(`${path}.secret`, "utf8").trimEnd();
+  return { hello: { versions: [1], program: "test", secret, ...change } };
+}
 
 /** A program that speaks the lines by hand. */
 export class RawCaller {
@@ -16,7 +23,7 @@ export class RawCaller {
 
   static async greeted(path: string): Promise<RawCaller> {
     const caller = new RawCaller(path);
-    caller.send({ hello: { versions: [1], program: "test" } });
+    caller.send(helloTo(path));
     await caller.next();
     return caller;
   }

@@ -1,5 +1,5 @@
-import { createSigner, type Signer, signStatement } from "@parley/core";
-import { limits, type MemberKind, type Role, type Statement, toBase64url } from "@parley/protocol";
+import { approveOperators, createSigner, sha256, type Signer, signStatement } from "@parley/core";
+import { limits, type ListedOperator, type MemberKind, type Role, type Statement, toBase64url } from "@parley/protocol";
 
 import { testCard } from "./test-card.ts";
 
@@ -95,6 +95,39 @@ export class TestIdentity {
       exp: iat + dayMs,
     };
     return signStatement("admission", { ...admission, ...change }, this.root);
+  }
+
+  /** As an operator: the set that follows a chain. */
+  async operators(
+    mesh: string,
+    chain: readonly string[],
+    operators: readonly ListedOperator[],
+    change: Partial<Statement<"operators">> = {},
+  ): Promise<string> {
+    const previous = await sha256(chain.at(-1) ?? "");
+    const set = { mesh, number: chain.length + 1, previous, operators: [...operators], iat: Date.now() };
+    return signStatement("operators", { ...set, ...change }, this.root);
+  }
+
+  /** As an operator: its word for the set that follows a chain. */
+  async approveOperators(
+    mesh: string,
+    chain: readonly string[],
+    operators: readonly ListedOperator[],
+  ): Promise<string> {
+    const change = {
+      mesh,
+      number: chain.length + 1,
+      previous: await sha256(chain.at(-1) ?? ""),
+      operators: [...operators],
+    };
+    const now = Date.now();
+    return approveOperators(change, this.root, this.member, now, now + dayMs);
+  }
+
+  /** How an operator set lists it. */
+  listed(admin = true): ListedOperator {
+    return { member: this.member, key: this.root.publicKey, ...(admin ? { admin: true } : {}) };
   }
 
   /** As an operator: the whole list of revoked members. */

@@ -74,6 +74,11 @@ export class TestSocket {
     this.#socket.send(data);
   }
 
+  /** Bytes that were sent and that the network has not taken yet. */
+  get bufferedBytes(): number {
+    return this.#socket.bufferedAmount;
+  }
+
   close(): void {
     this.#socket.close();
   }

@@ -1,4 +1,12 @@
-import { httpErrorSchema, type NodeInfo, ParleyError, type PairingState, type Role } from "@parley/protocol";
+import {
+  httpErrorSchema,
+  type ListedOperator,
+  type NodeInfo,
+  type PairingState,
+  ParleyError,
+  type Role,
+  type Statement,
+} from "@parley/protocol";
 
 import { TestDevice } from "./test-device.ts";
 import { TestIdentity, type TestIdentityOptions } from "./test-identity.ts";
@@ -48,13 +56,27 @@ export class WireMesh {
     return (await this.operator.request("invite.create", { kind: "link" })).secret;
   }
 
+  /** The operator sets so far. */
+  async operators(): Promise<readonly string[]> {
+    return (await callRegistry<NodeInfo>(this.origin, "GET", "/node")).operators ?? [];
+  }
+
+  /** Publishes the next operator set as the first operator. */
+  async publishOperators(list: readonly ListedOperator[], change: Partial<Statement<"operators">> = {}): Promise<void> {
+    const operators = await this.operator.identity.operators(this.mesh, await this.operators(), list, change);
+    await this.operator.request("operators.publish", { operators });
+  }
+
   /** Asks to join. */
   async pair(identity: TestIdentity, secret: string): Promise<PairingState> {
     const body = { secret, request: await identity.pairing(this.mesh), devices: await identity.deviceList(this.mesh) };
     return callRegistry(this.origin, "POST", "/pairings", body);
   }
 
+  /** Lets a member in that asked. With an operator's role it is one, beside the first operator, by the operator set as well. */
   async approve(pairing: string, identity: TestIdentity, roles: readonly Role[] = ["member"]): Promise<void> {
+    if (roles.includes("admin") || roles.includes("operator"))
+      await this.publishOperators([this.operator.identity.listed(), identity.listed(roles.includes("admin"))]);
     const change = { name: identity.name, kind: identity.kind, roles: [...roles] };
     const admission = await this.operator.identity.admit(this.mesh, identity.member, change);
     await this.operator.request("pairing.approve", { pairing, admission });

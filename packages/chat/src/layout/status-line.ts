@@ -11,10 +11,11 @@ const leastForHints = 36;
 
 /** Where the device stands with the registry and the others; at its right what can be done, or what was done. */
 export function statusLine(state: ChatState, screen: ScreenState, theme: Theme): Line {
-  const { connection, links, me } = state;
+  const { connection, restriction, links, me } = state;
   const left = [
     span(" "),
     ...connectionSpans(connection, screen.now, theme),
+    ...(restriction === undefined ? [] : [span(` · ${restriction.kind} by an operator`, theme.danger)]),
     span(` · ${counted(links, "link")} · @${screenLine(me.name)}`, theme.muted),
   ];
   return spreadLine(left, [...rightSpans(state, screen, theme), span(" ")], screen.columns);

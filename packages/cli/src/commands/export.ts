@@ -1,7 +1,6 @@
-import { type FileHandle, open } from "node:fs/promises";
 import { resolve } from "node:path";
 
-import { ParleyError } from "@parley/protocol";
+import { createPrivateFile } from "@parley/client/node";
 
 import { type ArchiveAccess, fetchOlder, withArchive } from "../archive-access.ts";
 import type { CommandContext } from "../command-context.ts";
@@ -26,7 +25,7 @@ export const run: CommandModule["run"] = async (context) => {
       return 0;
     }
     const path = resolve(cwd, output);
-    const file = await createFile(path);
+    const file = await createPrivateFile(path);
     const count = await writeAll(context, access, conversation, async (lines) => {
       await file.appendFile(lines.map((line) => `${line}\n`).join(""));
     }).finally(() => file.close());
@@ -34,19 +33,6 @@ export const run: CommandModule["run"] = async (context) => {
     return 0;
   });
 };
-
-/** A file for its owner only; what is there already stays. */
-async function createFile(path: string): Promise<FileHandle> {
-  try {
-    return await open(path, "wx", 0o600);
-  } catch (cause) {
-    const exists = cause instanceof Error && "code" in cause && cause.code === "EEXIST";
-    throw new ParleyError(exists ? "already_exists" : "invalid_argument", {
-      message: exists ? `${path} exists already; nothing was written.` : `${path} cannot be written.`,
-      cause,
-    });
-  }
-}
 
 /** Older posts than this device has are at the registry only: they are fetched first. */
 async function fetchAll({ out, signal }: CommandContext, access: ArchiveAccess, channel: string): Promise<void> {

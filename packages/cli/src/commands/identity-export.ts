@@ -1,10 +1,10 @@
-import { open } from "node:fs/promises";
 import { resolve } from "node:path";
 
-import { fileError, sealIdentity } from "@parley/client/node";
+import { createPrivateFile, fileError, sealIdentity } from "@parley/client/node";
 import { ParleyError } from "@parley/protocol";
 
 import type { CommandModule } from "../command.ts";
+import { givenPassphrase } from "../home-unlock.ts";
 import { openHome } from "../open-device.ts";
 import { askPassphrase } from "../terminal.ts";
 
@@ -15,7 +15,7 @@ export const run: CommandModule["run"] = async (context) => {
   if (identity === undefined)
     throw new ParleyError("not_found", { message: `The home folder ${home.path} holds no member yet.` });
   const path = resolve(cwd, input.argument("file"));
-  const passphrase = settings.get("passphrase") ?? (await askPassphrase(signal, true));
+  const passphrase = (await givenPassphrase(settings)) ?? (await askPassphrase(signal, true));
   const text = await sealIdentity({ identity, ...(mesh === undefined ? {} : { mesh }) }, passphrase);
   await writeNew(path, text);
   out.result({ exported: identity.name, file: path }, () =>
@@ -27,17 +27,13 @@ export const run: CommandModule["run"] = async (context) => {
 };
 
 async function writeNew(path: string, text: string): Promise<void> {
+  const file = await createPrivateFile(path);
   try {
-    const file = await open(path, "wx", 0o600);
-    try {
-      await file.writeFile(text);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
+    await file.writeFile(text);
+    await file.sync();
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "EEXIST")
-      throw new ParleyError("already_exists", { message: `${path} exists already; nothing was overwritten.` });
     throw fileError(path, error);
+  } finally {
+    await file.close();
   }
 }

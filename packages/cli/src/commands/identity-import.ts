@@ -5,13 +5,14 @@ import { fileError, openIdentity } from "@parley/client/node";
 import { ParleyError } from "@parley/protocol";
 
 import type { CommandModule } from "../command.ts";
+import { givenPassphrase } from "../home-unlock.ts";
 import { openHome } from "../open-device.ts";
 import { askPassphrase } from "../terminal.ts";
 
 export const run: CommandModule["run"] = async (context) => {
   const { input, out, settings, cwd, signal } = context;
   const home = await openHome(context);
-  if ((await home.identityFile()) !== undefined)
+  if (await home.holdsMember())
     throw new ParleyError("already_exists", {
       message: `The home folder ${home.path} holds a member already; nothing was overwritten. Use another one with --home.`,
     });
@@ -19,7 +20,7 @@ export const run: CommandModule["run"] = async (context) => {
   const text = await readFile(path, "utf8").catch((error: unknown) => {
     throw fileError(path, error);
   });
-  const passphrase = settings.get("passphrase") ?? (await askPassphrase(signal, false));
+  const passphrase = (await givenPassphrase(settings)) ?? (await askPassphrase(signal, false));
   const { identity, mesh } = await openIdentity(text, passphrase);
   if (mesh !== undefined) await home.saveMeshFile(mesh);
   await home.saveIdentityFile(identity);

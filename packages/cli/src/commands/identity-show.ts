@@ -8,7 +8,7 @@ import { openHome } from "../open-device.ts";
 export const run: CommandModule["run"] = async (context) => {
   const { out } = context;
   const home = await openHome(context);
-  const [draft, file] = await Promise.all([home.draft(), home.meshFile()]);
+  const [draft, file, protection] = await Promise.all([home.draft(), home.meshFile(), home.vault.protection()]);
   if (draft === undefined)
     throw new ParleyError("not_found", {
       message: `The home folder ${home.path} holds no member yet; run \`parley pair\` with an invite.`,
@@ -18,7 +18,7 @@ export const run: CommandModule["run"] = async (context) => {
     file === undefined
       ? undefined
       : {
-          id: (await home.mesh()).trust.mesh,
+          id: (await home.pins()).trust.mesh,
           registry: file.registry,
           state: file.state,
           roles: admission?.roles ?? [],
@@ -26,7 +26,7 @@ export const run: CommandModule["run"] = async (context) => {
         };
   const { name, kind, member, device, label } = draft;
   out.result(
-    { name, kind, member, device: device.id, label, root: draft.root !== undefined, home: home.path, mesh },
+    { name, kind, member, device: device.id, label, root: draft.root !== undefined, protection, home: home.path, mesh },
     () => {
       const rows: [string, string][] = [
         ["name", `@${name}`],
@@ -34,6 +34,10 @@ export const run: CommandModule["run"] = async (context) => {
         ["member", member],
         ["device", `${device.id} (${label})`],
         ["root key", draft.root === undefined ? "on another device" : "in this home folder"],
+        [
+          "keys",
+          protection === "none" ? "in the clear, for their owner alone" : `protected by the ${protection ?? ""}`,
+        ],
         ["home", home.path],
       ];
       if (mesh !== undefined) {

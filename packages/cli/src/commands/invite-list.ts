@@ -10,10 +10,11 @@ export const run: CommandModule["run"] = async (context) =>
       if (invites.length === 0) return out.line("No invites are open.");
       const now = Date.now();
       out.table(
-        ["INVITE", "KIND", "USED", "EXPIRES IN", "LABEL"],
-        invites.map(({ invite, kind, used, uses, expires, label }) => [
+        ["INVITE", "KIND", "APPROVED AS", "USED", "EXPIRES IN", "LABEL"],
+        invites.map(({ invite, kind, approved, used, uses, expires, label }) => [
           invite,
           kind,
+          approved === undefined ? "" : [...approved.roles, approved.kind, approved.name].filter(Boolean).join(" "),
           `${used}/${uses}`,
           formatDuration(Math.max(0, expires - now)),
           label ?? "",

@@ -6,10 +6,12 @@ import { channelArgument } from "../conversation-names.ts";
 import {
   printChannelGap,
   printConnection,
+  printAsking,
   printGap,
   printHistory,
   printMessage,
   printPost,
+  printRestriction,
   printUnreadable,
 } from "../listen-view.ts";
 import { Listening, type ListeningOptions } from "../listening.ts";
@@ -95,6 +97,8 @@ async function listenOnce(
   const unlook = watchConnection(device, (connected) => printConnection(out, connected));
   const unwatch = device.watch((event) => {
     if (event.type === "gap") printGap(out, event);
+    if (event.type === "pairing-pending" || event.type === "operators-proposed") printAsking(out, event);
+    if (event.type === "restricted") printRestriction(out, event.restriction);
     if (event.type === "channel-gap") printChannelGap(out, event, listening.nameOf(event.channel));
     if (event.type === "message" && event.message.unreadable !== undefined) printUnreadable(out, event.message);
     if (event.type === "history" && event.done && event.received > 0) void printHistory(out, device, event);

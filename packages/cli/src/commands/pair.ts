@@ -14,8 +14,11 @@ import {
 import { findAgentFolder, type Home } from "@parley/client/node";
 import { comparisonWords } from "@parley/core";
 import {
+  type Asks,
+  asksSchema,
   type InviteLink,
   labelSchema,
+  limits,
   memberKindSchema,
   type MemberKind,
   parseInviteLink,
@@ -28,6 +31,8 @@ import type { CommandContext } from "../command-context.ts";
 import type { CommandModule } from "../command.ts";
 import { admitDoor } from "../door/door-admission.ts";
 import { openHome } from "../open-device.ts";
+import { roleOf } from "../role-option.ts";
+import { scopeOf } from "../scope-option.ts";
 import { askYesNo, isInteractive } from "../terminal.ts";
 
 /** Joins a mesh: by a link, by a code, or by going on with a request made before. */
@@ -48,8 +53,9 @@ export const run: CommandModule["run"] = async (context) => {
 async function pairByLink(context: CommandContext, home: Home, text: string): Promise<0> {
   const link = parseInviteLink(text);
   if (link.payload.kind === "device") return enrol(context, home, link);
+  const asked = asksOf(context);
   const draft = await draftOf(context, home);
-  const result = await pairWithLink(draft, link, { signal: context.signal });
+  const result = await pairWithLink(draft, link, { signal: context.signal, ...asked });
   if ("admission" in result) return joined(context, home, result, link);
   await home.savePending(result, "pending");
   return wait(context, home, result);
@@ -95,15 +101,34 @@ function labelOf(text: string): string {
 }
 
 async function pairByCode(context: CommandContext, home: Home, code: string): Promise<0> {
+  const asked = asksOf(context);
   const draft = await draftOf(context, home);
   const pending = await requestPairing(
     draft,
     { registry: await registryOf(context), secret: code },
-    { signal: context.signal },
+    { signal: context.signal, ...asked },
   );
   await home.savePending(pending, "unconfirmed");
   await confirmWords(context, home, pending);
   return wait(context, home, pending);
+}
+
+/** What the options ask for; an operator decides. */
+function asksOf({ input }: CommandContext): { readonly asks?: Asks } {
+  const [role, scope, text] = [input.text("role"), scopeOf(input), input.text("asks")];
+  const isRecovery = input.switch("recover");
+  const wanted = {
+    ...(role === undefined ? {} : { roles: [roleOf(role)] }),
+    ...(scope === undefined ? {} : { scope }),
+    ...(text === undefined ? {} : { text }),
+    ...(isRecovery ? { recovers: true } : {}),
+  };
+  if (Object.keys(wanted).length === 0) return {};
+  const asks = asksSchema.safeParse(wanted);
+  if (asks.success) return { asks: asks.data };
+  throw new ParleyError("invalid_argument", {
+    message: `--asks takes one line of up to ${limits.asksCharacters} characters.`,
+  });
 }
 
 /** Where a code is good: the setting, else what agent.yaml says, else the default. */

@@ -1,4 +1,5 @@
 import type { ContactView, DeviceApi, LinkView, SessionState } from "@parley/client";
+import { peekStatement, type Restriction } from "@parley/core";
 import { limits, visible } from "@parley/protocol";
 
 import { type ArchiveAccess, withArchive } from "../archive-access.ts";
@@ -7,6 +8,8 @@ import type { CommandModule } from "../command.ts";
 import { ConversationNames } from "../conversation-names.ts";
 import { nameOf } from "../delivery-table.ts";
 import { openHome } from "../open-device.ts";
+import { restrictionJson, restrictionText } from "../restriction-text.ts";
+import { endingSoon } from "../statement-end.ts";
 
 interface Unread {
   readonly conversation: string;
@@ -19,6 +22,8 @@ interface Status {
   readonly member: string;
   readonly name: string;
   readonly device: string;
+  /** Milliseconds since 1970. */
+  readonly admittedUntil: number | undefined;
   readonly registry: string;
   readonly session: SessionState;
   readonly links: readonly LinkView[];
@@ -27,19 +32,34 @@ interface Status {
   /** Messages that no device of their recipient acknowledged yet. */
   readonly outbox: number;
   readonly trouble: readonly { readonly channel: string; readonly code: string }[];
+  /** What an operator put this member under. */
+  readonly restriction?: Partial<Restriction>;
 }
 
 /** Where this device stands, and what waits for its member. */
 export const run: CommandModule["run"] = async (context) => {
-  const { registry } = await (await openHome(context)).mesh();
+  const home = await openHome(context);
+  const [{ registry }, file] = await Promise.all([home.pins(), home.meshFile()]);
+  const admission = file?.admission === undefined ? undefined : peekStatement("admission", file.admission);
   return withArchive(context, async (access) => {
-    const status = await statusOf(access, registry);
-    context.out.result(status, () => print(context, status));
+    const { member } = access.device;
+    // Read anew: what came on connecting is written down by now, or on its way.
+    const { trust } = await home.pins();
+    const { kind = "person" } = admission ?? {};
+    const restriction = trust.restrictions.of({ member, kind }, Date.now());
+    const status = { ...(await statusOf(access, registry, admission?.exp)), ...restrictionJson(restriction) };
+    context.out.result(status, () => print(context, status, restriction));
     return 0;
   });
 };
 
-async function statusOf({ device, isConnected }: ArchiveAccess, registry: string): Promise<Status> {
+async function statusOf(
+  { device, isConnected }: ArchiveAccess,
+  registry: string,
+  kept: number | undefined,
+): Promise<Status> {
+  // The newest admission is the registry's to tell: the home keeps the one that it began with.
+  const renewed = isConnected ? await device.memberOf(device.member).catch(() => undefined) : undefined;
   const [summaries, channels, requests, names] = await Promise.all([
     device.conversations.conversations(),
     device.conversations.channels({ joined: true }),
@@ -51,6 +71,7 @@ async function statusOf({ device, isConnected }: ArchiveAccess, registry: string
     member: device.member,
     name: device.name,
     device: device.device,
+    admittedUntil: renewed?.verified.admissionExpires ?? kept,
     registry,
     session: isConnected ? device.state : "waiting",
     links: device.links(),
@@ -85,13 +106,14 @@ async function outboxOf(device: DeviceApi): Promise<number> {
   return count;
 }
 
-function print({ out }: CommandContext, status: Status): void {
+function print({ out }: CommandContext, status: Status, restriction: Restriction | undefined): void {
   const { registry, session, links, unread, requests, outbox, trouble } = status;
   const open = links.filter(({ state }) => state === "open");
   const rows: [string, string][] = [
     ["member", `@${status.name}`],
     ["registry", registry],
     ["session", session],
+    ...(restriction === undefined ? [] : [["standing", restrictionText(restriction)] as [string, string]]),
     [
       "links",
       open.length === 0 ? "none" : open.map(({ name, path }) => `@${visible(name)} (${path ?? "?"})`).join(", "),
@@ -104,6 +126,9 @@ function print({ out }: CommandContext, status: Status): void {
     ["unread", unread.length === 0 ? "none" : ""],
   ];
   for (const [key, value] of rows) out.line(`${key.padEnd(9)} ${value}`.trimEnd());
+  const ending = status.admittedUntil === undefined ? undefined : endingSoon(status.admittedUntil, Date.now());
+  if (ending !== undefined)
+    out.line(out.style("yellow", `The admission of @${status.name} ${ending}; ask an operator to renew it.`));
   for (const { name, unread: count, mentions } of unread)
     out.line(`  ${visible(name)}  ${count}${mentions === 0 ? "" : `, ${mentions} of them call you`}`);
   for (const { channel, code } of trouble)

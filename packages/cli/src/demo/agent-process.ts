@@ -1,8 +1,9 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
 
+import { startChild } from "@parley/client/node";
 import { isErrorCode, ParleyError } from "@parley/protocol";
 
 /** A line that an agent printed or logged. */
@@ -38,7 +39,7 @@ export class AgentProcess {
     const main = join(import.meta.dirname, "..", "main.ts");
     const ending = pathToFileURL(join(import.meta.dirname, "end-with-parent.ts")).href;
     const args = [main, "run", folder, "--home", home, "--json", "--log", "warn", "--link-address", linkAddress];
-    this.#child = spawn(process.execPath, [...process.execArgv, "--import", ending, ...args], {
+    this.#child = startChild(process.execPath, [...process.execArgv, "--import", ending, ...args], {
       stdio: ["ignore", "pipe", "pipe", "ipc"],
     });
     this.ended = new Promise((resolve) => {

@@ -1,8 +1,8 @@
 import { callRoute } from "@parley/client";
-import { Home } from "@parley/client/node";
 import { ParleyError } from "@parley/protocol";
 
 import type { CommandContext } from "../command-context.ts";
+import { openHome } from "../open-device.ts";
 import { ownIceServers } from "../own-ice-servers.ts";
 import type { DoctorFacts } from "./finding.ts";
 import { lookAtNetwork } from "./network-facts.ts";
@@ -17,12 +17,10 @@ function once<Value>(look: () => Promise<Value>): () => Promise<Value> {
 /** The facts of this machine and its registry, looked at when they are first asked for. */
 export function factsOf(context: CommandContext): DoctorFacts {
   const { settings, signal } = context;
-  const home = once(() => Home.open(settings.home.path));
+  const home = once(() => openHome(context));
   const mesh = once(async () => {
     const opened = await home();
-    return (await opened.meshFile()) === undefined || (await opened.identityFile()) === undefined
-      ? undefined
-      : opened.mesh();
+    return (await opened.meshFile()) === undefined || !(await opened.holdsMember()) ? undefined : opened.mesh();
   });
   // A home that cannot be read has checks of its own; the registry can be looked at all the same.
   const registry = once(

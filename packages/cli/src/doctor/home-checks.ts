@@ -1,5 +1,5 @@
 /** The home folder: its rights, what it holds, who holds its device. */
-import { readdir, stat } from "node:fs/promises";
+import { lstat, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 
 import { DeviceLock } from "@parley/client/node";
@@ -10,15 +10,29 @@ import { type DoctorCheck, type DoctorFacts, fault, type Finding, fine, leftOut,
 
 const othersRights = 0o077;
 
-/** Private files that others may read, and the folder itself. */
+/** What others may read or reach of a private folder: itself, and what lies in it and in its folders. */
 async function openToOthers(folder: string): Promise<readonly string[]> {
-  const names = (await readdir(folder)).filter((name) => /\.(json|key|db|lock)$/.test(name));
+  const entries = await readdir(folder, { withFileTypes: true });
+  const inside = entries.filter((entry) => entry.isDirectory()).map(({ name }) => join(folder, name));
+  const below = await Promise.all(inside.map(async (path) => filesOf(path)));
+  const files = entries.filter((entry) => entry.isFile() || entry.isSocket()).map(({ name }) => join(folder, name));
   const open: string[] = [];
-  for (const path of [folder, ...names.map((name) => join(folder, name))]) {
-    const { mode } = await stat(path);
+  for (const path of [folder, ...files, ...inside, ...below.flat()]) {
+    const { mode } = await lstat(path);
     if ((mode & othersRights) !== 0) open.push(path);
   }
   return open;
+}
+
+async function filesOf(folder: string): Promise<readonly string[]> {
+  const entries = await readdir(folder, { withFileTypes: true });
+  return entries.filter((entry) => entry.isFile()).map(({ name }) => join(folder, name));
+}
+
+/** A link where a private file belongs leads who knows where. */
+async function linksIn(folder: string): Promise<readonly string[]> {
+  const entries = await readdir(folder, { withFileTypes: true });
+  return entries.filter((entry) => entry.isSymbolicLink()).map(({ name }) => join(folder, name));
 }
 
 async function rights({ context, home }: DoctorFacts): Promise<Finding> {
@@ -29,6 +43,9 @@ async function rights({ context, home }: DoctorFacts): Promise<Finding> {
     const folders = [path, ...((await stat(data).catch(() => undefined))?.isDirectory() === true ? [data] : [])];
     const open = process.platform === "win32" ? [] : (await Promise.all(folders.map(openToOthers))).flat();
     const [first] = open;
+    const [link] = (await Promise.all(folders.map(linksIn))).flat();
+    if (link !== undefined)
+      return fault("storage_unavailable", `${link} is a link.`, "Replace it by what it leads to, or remove it.");
     if (first === undefined) return fine(`${path} is private and can be written.`);
     return fault("storage_unavailable", `Others can read ${first}.`, `Run \`chmod go= ${open.join(" ")}\`.`);
   } catch (error) {

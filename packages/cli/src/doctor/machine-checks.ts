@@ -3,7 +3,7 @@ import { statfs, stat } from "node:fs/promises";
 import { createServer } from "node:net";
 import { dirname } from "node:path";
 
-import { loadManifest } from "@parley/agent";
+import { envFileWarning, loadManifest } from "@parley/agent";
 import { callRoute } from "@parley/client";
 import { findAgentFolder, writePrivateFile } from "@parley/client/node";
 import { isParleyError, toParleyError } from "@parley/protocol";
@@ -95,6 +95,9 @@ async function manifest({ context }: DoctorFacts): Promise<Finding> {
   if (folder === undefined) return leftOut("There is no agent.yaml here or above.");
   try {
     const { name } = await loadManifest(folder);
+    const open = await envFileWarning(folder);
+    if (open !== undefined)
+      return warning("storage_unavailable", open, "Others on this machine could take the agent's secrets.");
     return fine(`agent.yaml of @${name} is valid.`);
   } catch (error) {
     if (!isParleyError(error)) throw error;

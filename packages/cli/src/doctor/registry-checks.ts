@@ -1,9 +1,10 @@
 /** The registry: reachable, of a version that fits, the one that was paired with, on time, and letting this member in. */
 import { callRoute, checkPairing } from "@parley/client";
-import type { MeshTrust } from "@parley/core";
+import { type MeshTrust, peekStatement } from "@parley/core";
 import { limits, type NodeInfo, ParleyError, protocolVersions, toParleyError } from "@parley/protocol";
 
 import { formatDuration } from "../duration.ts";
+import { endingSoon } from "../statement-end.ts";
 import { type DoctorCheck, type DoctorFacts, fault, type Finding, fine, leftOut, warning } from "./finding.ts";
 
 /** Above this the clocks are worth setting, though nothing fails yet. */
@@ -122,6 +123,32 @@ async function admission({ mesh, home, session, context }: DoctorFacts): Promise
   }
 }
 
+/** Judges how long this member and the node are vouched for. */
+export function judgeEnds(ends: { readonly admission: number; readonly certificate: number }, now: number): Finding {
+  const admission = endingSoon(ends.admission, now);
+  if (admission !== undefined)
+    return warning(
+      "expired",
+      `The admission of this member ${admission}.`,
+      "Ask an operator for `parley member renew`.",
+    );
+  const certificate = endingSoon(ends.certificate, now);
+  if (certificate === undefined)
+    return fine("The admission and the certificate of the node last for a month and more.");
+  return warning(
+    "expired",
+    `The certificate of the registry's node ${certificate}.`,
+    "An operator's device renews it while it is connected; `parley operator certify` does so at once.",
+  );
+}
+
+async function ends({ session, node }: DoctorFacts): Promise<Finding> {
+  const { info } = await node();
+  const { admittedUntil } = await session();
+  const certificate = peekStatement("node", info.certificate ?? "").exp;
+  return judgeEnds({ admission: admittedUntil, certificate }, Date.now());
+}
+
 /** Checks that need the registry are left out when it does not answer. */
 const needsNode =
   (check: (facts: DoctorFacts) => Promise<Finding>) =>
@@ -139,6 +166,15 @@ const needsRightNode =
       ? leftOut("The registry is not the one that this device paired with.")
       : check(facts);
 
+/** What refuses a session is told by the check before. */
+const needsSession =
+  (check: (facts: DoctorFacts) => Promise<Finding>) =>
+  async (facts: DoctorFacts): Promise<Finding> =>
+    (await facts.session().then(
+      () => undefined,
+      () => leftOut("There is no session with the registry."),
+    )) ?? check(facts);
+
 export const registryChecks: readonly DoctorCheck[] = [
   { name: "registry", about: "the registry answers", run: reachable },
   { name: "version", about: "both sides share a protocol version", run: needsNode(version) },
@@ -148,5 +184,10 @@ export const registryChecks: readonly DoctorCheck[] = [
     name: "admission",
     about: "this member is admitted, not revoked, and connects",
     run: needsNode(needsRightNode(admission)),
+  },
+  {
+    name: "ends",
+    about: "the admission and the node's certificate do not end soon",
+    run: needsNode(needsRightNode(needsSession(ends))),
   },
 ];

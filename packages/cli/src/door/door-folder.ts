@@ -17,6 +17,10 @@ export async function doorTokensOf(data: string): Promise<DoorTokens> {
     throw new ParleyError("not_found", {
       message: `${data} is not the data folder of a registry; name it with --data, as for \`parley up\`.`,
     });
-  const store = await DoorTokenFolder.open(join(doorHomeOf(data), "tokens"));
+  const store = await doorTokenFolderOf(data);
   return new DoorTokens({ store, clock: systemClock, random: systemRandom });
 }
+
+/** The folder of the tokens. Throws `storage_unavailable`. */
+export const doorTokenFolderOf = (data: string): Promise<DoorTokenFolder> =>
+  DoorTokenFolder.open(join(doorHomeOf(data), "tokens"));

@@ -74,6 +74,16 @@ export class DoorTokenFolder implements DoorTokenStore {
       await writePrivateFile(this.#file(token.id, "revoked"), `${revoked}\n`);
   }
 
+  /** What of a token is in the audit log. */
+  async audited(id: string): Promise<"created" | "revoked" | undefined> {
+    const text = (await readPrivateFile(this.#file(id, "audited")))?.trim();
+    return text === "created" || text === "revoked" ? text : undefined;
+  }
+
+  async noteAudited(id: string, state: "created" | "revoked"): Promise<void> {
+    await writePrivateFile(this.#file(id, "audited"), `${state}\n`);
+  }
+
   async #names(): Promise<readonly string[]> {
     try {
       return await readdir(this.#path);
@@ -88,7 +98,7 @@ export class DoorTokenFolder implements DoorTokenStore {
     return text === undefined ? undefined : Math.max(0, Math.trunc(Number(text)) || 0);
   }
 
-  #file(id: string, ending: "json" | "used" | "revoked"): string {
+  #file(id: string, ending: "json" | "used" | "revoked" | "audited"): string {
     return join(this.#path, `${id}.${ending}`);
   }
 }

@@ -1,11 +1,10 @@
 /** The plain door beside a registry in the same process: its member, its listener, its tokens, and how it gets into the mesh. */
-import { readFile } from "node:fs/promises";
+import type { IncomingMessage } from "node:http";
 
 import type { LogLine } from "@parley/client";
-import { fileError } from "@parley/client/node";
 import { AwaitedMesh, DeviceMesh, Door, type DoorListener, isLoopbackHost } from "@parley/door";
 import { ParleyError, toParleyError } from "@parley/protocol";
-import type { UpgradeHandler } from "@parley/registry";
+import type { TlsKeys, TrustedProxies, UpgradeHandler } from "@parley/registry";
 
 import type { Configuration } from "../configuration.ts";
 import { doorHomeOf, doorTokensOf } from "./door-folder.ts";
@@ -16,35 +15,27 @@ export interface PlainDoorOptions {
   readonly settings: Configuration;
   readonly log: LogLine;
   readonly onNews: (news: DoorNews) => void;
+  readonly proxies: TrustedProxies;
+  readonly tls?: TlsKeys;
 }
-
-type Tls = { readonly cert: string; readonly key: string };
 
 const unclaimed = "Nobody has claimed this mesh yet; its first operator opens the link that `parley up` printed.";
 const connecting = "The door is connecting to the mesh; try again in a moment.";
-const mostPemBytes = 1_048_576;
 
 export class PlainDoor {
   readonly #member: DoorMember;
   readonly #mesh: AwaitedMesh;
   readonly #door: Door;
-  readonly #tls: Tls | undefined;
   readonly #options: PlainDoorOptions;
   readonly #ending = new AbortController();
+  #listener: DoorListener | undefined;
   #handle: DoorDeviceHandle | undefined;
   #running: Promise<void> = Promise.resolve();
 
-  private constructor(
-    member: DoorMember,
-    mesh: AwaitedMesh,
-    door: Door,
-    tls: Tls | undefined,
-    options: PlainDoorOptions,
-  ) {
+  private constructor(member: DoorMember, mesh: AwaitedMesh, door: Door, options: PlainDoorOptions) {
     this.#member = member;
     this.#mesh = mesh;
     this.#door = door;
-    this.#tls = tls;
     this.#options = options;
   }
 
@@ -53,8 +44,7 @@ export class PlainDoor {
     const { settings, log } = options;
     if (settings.get("chat-port") === undefined) return undefined;
     const data = settings.get("data");
-    const origins = settings.get("chat-origin")?.map(originOf);
-    const tls = await tlsOf(settings);
+    const origins = settings.get("chat-origin")?.map((text) => originOf("chat-origin", text));
     const tokens = await doorTokensOf(data);
     const member = await DoorMember.open({ folder: doorHomeOf(data), log });
     try {
@@ -66,10 +56,11 @@ export class PlainDoor {
         replay: settings.get("chat-replay"),
         rate: settings.get("chat-rate"),
         burst: settings.get("chat-burst"),
+        addressOf: (request) => countedAddress(options.proxies, request),
         log: (level, event, fields) => log(level, event, fields),
         ...(origins === undefined ? {} : { allowedOrigins: origins }),
       });
-      return new PlainDoor(member, mesh, door, tls, options);
+      return new PlainDoor(member, mesh, door, options);
     } catch (error) {
       member.close();
       throw error;
@@ -79,6 +70,11 @@ export class PlainDoor {
   /** Id of the member that it is. */
   get member(): string {
     return this.#member.member;
+  }
+
+  /** New connections of its own port get this certificate. Throws `invalid_config`, and goes on with the earlier one. */
+  setTls(tls: TlsKeys): void {
+    this.#listener?.setTls(tls);
   }
 
   get name(): string {
@@ -93,15 +89,16 @@ export class PlainDoor {
 
   /** Listens, and gets into the mesh as soon as there is one. Throws `address_in_use` or `invalid_config`. */
   async start(registry: DoorRegistry, origin: string): Promise<DoorListener> {
-    const { settings } = this.#options;
+    const { settings, tls } = this.#options;
     await this.#door.start();
     const port = settings.get("chat-port");
     const listener = await this.#door.listen({
       host: settings.get("chat-host"),
       guests: !isPublic(settings),
       ...(port === undefined ? {} : { port }),
-      ...(this.#tls === undefined ? {} : { tls: this.#tls }),
+      ...(tls === undefined ? {} : { tls }),
     });
+    this.#listener = listener;
     this.#running = this.#run(registry, origin);
     return listener;
   }
@@ -154,6 +151,12 @@ export class PlainDoor {
   }
 }
 
+/** What the door counts a connection by: the same as the registry does. */
+function countedAddress(proxies: TrustedProxies, request: IncomingMessage): string {
+  const { address, group } = proxies.clientAddress(request);
+  return isLoopbackHost(address) ? address : group;
+}
+
 /** Whether the mesh has an address elsewhere: a proxy or a tunnel, which need not say so in a header, may end at this machine. */
 function isPublic(settings: Configuration): boolean {
   const origin = settings.get("origin");
@@ -164,29 +167,11 @@ function untilEnd(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
 }
 
-function originOf(text: string): string {
+export function originOf(setting: string, text: string): string {
   const url = URL.parse(text);
   if (url === null || url.origin === "null" || (text !== url.origin && text !== `${url.origin}/`))
     throw new ParleyError("invalid_config", {
-      message: `chat-origin: ${text} is not an origin like https://chat.example.org.`,
+      message: `${setting}: ${text} is not an origin like https://chat.example.org.`,
     });
   return url.origin;
-}
-
-async function tlsOf(settings: Configuration): Promise<Tls | undefined> {
-  const [cert, key] = [settings.get("tls-cert"), settings.get("tls-key")];
-  if (cert === undefined && key === undefined) return undefined;
-  if (cert === undefined || key === undefined)
-    throw new ParleyError("invalid_config", { message: "tls-cert and tls-key belong together; set both." });
-  return { cert: await pemIn(cert), key: await pemIn(key) };
-}
-
-async function pemIn(path: string): Promise<string> {
-  try {
-    const text = await readFile(path, "utf8");
-    if (text.length <= mostPemBytes) return text;
-  } catch (error) {
-    throw fileError(path, error);
-  }
-  throw new ParleyError("invalid_config", { message: `${path} is larger than a certificate or key in PEM.` });
 }

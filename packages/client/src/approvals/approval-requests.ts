@@ -36,6 +36,8 @@ import type { StandingApprovals } from "./standing-approvals.ts";
 export interface ActionRequest {
   readonly action: ApprovalAction;
   readonly need: ApprovalNeed;
+  /** Members that delegated a call: none of them approves it. */
+  readonly principals?: readonly string[];
   /** Where a rule of the policy asks: its number and place. */
   readonly rule?: { readonly policy: number; readonly rule: number };
 }
@@ -78,6 +80,8 @@ export interface ApprovalRequestsOptions {
   readonly onRefused: (error: unknown, from?: string) => void;
 }
 
+type KeptAction = KeptRequest["what"] & { readonly type: "action" };
+
 interface Waiter {
   readonly settle: PromiseWithResolvers<Grants | string>;
   timer: Timer | undefined;
@@ -98,10 +102,10 @@ export class ApprovalRequests {
   }
 
   /** Asks those who may approve. Resolves once it is on disk and sent; throws `approval_denied` when nobody may. */
-  async ask({ action, need, rule }: ActionRequest): Promise<AskedOf> {
+  async ask({ action, need, rule, principals = [] }: ActionRequest): Promise<AskedOf> {
     const { table, now } = this.#options;
     const digest = await digestOfAction(action);
-    const interested = interestedIn(action);
+    const interested = [...interestedIn(action), ...principals];
     const quorum = need.quorum ?? 1;
     const approvers = (await this.#options.approvers(objectOf(action))).filter(
       ({ member }) => !interested.includes(member),
@@ -116,7 +120,7 @@ export class ApprovalRequests {
     const request = this.#newId();
     const ruled = rule === undefined ? {} : { rule };
     await table.put(request, {
-      what: { type: "action", action, digest, quorum, ...ruled },
+      what: { type: "action", action, digest, quorum, principals: [...principals], ...ruled },
       expires,
       asked: approvers.map(({ member }) => member),
       granted: [],
@@ -203,7 +207,7 @@ export class ApprovalRequests {
     const { what } = kept;
     if (kept.expires <= now()) throw new ParleyError("approval_expired");
     const context = this.#contextOf(from);
-    this.#checkApprover(from, what.action);
+    this.#checkApprover(from, what);
     if (statementIsStanding(statement)) {
       const said = await checkStanding(statement, what.action, { ...context, callee: own().member });
       return standing.keep(statement, said);
@@ -218,9 +222,9 @@ export class ApprovalRequests {
   }
 
   /** Eligible now, and nobody who is in it itself. */
-  #checkApprover(from: VerifiedMember, action: ApprovalAction): void {
+  #checkApprover(from: VerifiedMember, { action, principals = [] }: KeptAction): void {
     const { trust, own } = this.#options;
-    if (interestedIn(action).includes(from.member) || trust.isRevoked(from.member))
+    if (interestedIn(action).includes(from.member) || principals.includes(from.member) || trust.isRevoked(from.member))
       throw new ParleyError("bad_approval", { message: `@${from.name} cannot approve what it asked for itself.` });
     if (!trust.policy.decide({ action: "approve", who: from, to: own(), ...objectOf(action) }).allowed)
       throw new ParleyError("bad_approval", { message: `The policy does not let @${from.name} approve this.` });
@@ -242,20 +246,17 @@ export class ApprovalRequests {
     if (kept?.what.type !== "action" || !this.#isGranted(request)) return;
     const { what } = kept;
     const holding: KeptRequest["granted"] = [];
-    for (const grant of kept.granted) if (await this.#holds(grant, what.action, what.digest)) holding.push(grant);
+    for (const grant of kept.granted) if (await this.#holds(grant, what)) holding.push(grant);
     if (holding.length < kept.granted.length) await table.put(request, { ...kept, granted: holding });
     if (this.#isGranted(request)) await this.#end(request, "granted", by);
   }
 
-  async #holds(
-    { by, statement }: KeptRequest["granted"][number],
-    action: ApprovalAction,
-    digest: string,
-  ): Promise<boolean> {
+  async #holds({ by, statement }: KeptRequest["granted"][number], what: KeptAction): Promise<boolean> {
+    const { action, digest } = what;
     const { memberOf, own, onRefused } = this.#options;
     try {
       const member = await memberOf(by);
-      this.#checkApprover(member, action);
+      this.#checkApprover(member, what);
       const context = this.#contextOf(member);
       if (!statementIsStanding(statement)) await verifyGrant(statement, digest, context);
       else await checkStanding(statement, action, { ...context, callee: own().member });

@@ -14,8 +14,10 @@ export interface ContactsOptions {
   readonly mesh: string;
   /** The own member's id. */
   readonly member: string;
-  /** Whether strangers have to be accepted before they may write more than a few messages. */
-  readonly asksFirst: boolean;
+  /** Who has to be accepted before it may write more than a few messages. */
+  readonly asks: "all" | "guests" | "none";
+  /** Whether a member is here as a guest, as far as is known. */
+  readonly isGuest: (member: string) => boolean;
   readonly clock: Clock;
   readonly random: Random;
   readonly session: Pick<Session, "isOpen" | "request">;
@@ -50,7 +52,7 @@ export class Contacts {
 
   /** A decision about this member, also one that does not hold any more, can have made its messages unwelcome. */
   isSuspect(member: string): boolean {
-    if (this.#options.asksFirst) return true;
+    if (this.#options.asks === "all" || this.#mustWait(member, this.of(member))) return true;
     const contact = this.of(member);
     return (
       contact !== undefined && (contact.standing !== "accepted" || contact.wasBlocked || contact.secret !== undefined)
@@ -60,14 +62,14 @@ export class Contacts {
   /** Whether this member takes what the other one says, unasked. */
   isWelcome(member: string): boolean {
     const contact = this.of(member);
-    return contact?.standing !== "blocked" && !this.#mustWait(contact);
+    return contact?.standing !== "blocked" && !this.#mustWait(member, contact);
   }
 
   /** Why a message of this member is not taken; undefined when it is let in, which counts. */
   refusalOf(member: string): "blocked" | "request_pending" | undefined {
     const contact = this.of(member);
     if (contact?.standing === "blocked") return "blocked";
-    if (!this.#mustWait(contact)) return undefined;
+    if (!this.#mustWait(member, contact)) return undefined;
     // What was let in a moment ago may not be written down yet.
     const waiting = Math.max(contact?.waiting ?? 0, this.#letIn.get(member) ?? 0);
     if (waiting >= limits.strangerMessages) return "request_pending";
@@ -79,12 +81,21 @@ export class Contacts {
   /** A message of a member came. True when it is one of somebody who waits to be accepted. */
   async heardFrom(sender: Known): Promise<boolean> {
     const contact = this.of(sender.member);
-    if (!this.#mustWait(contact)) return false;
+    if (!this.#mustWait(sender.member, contact)) return false;
     const change = { standing: "request" as const, waiting: (contact?.waiting ?? 0) + 1 };
     // Nothing is decided by that: what another device decided meanwhile, and tells later, still holds.
     const changed = await this.#options.book.change(sender.member, sender.name, change, contact?.at ?? 0);
     if (contact?.standing !== "request") this.#tell(changed);
     return true;
+  }
+
+  /** Whether what a member asks for may be done. One who has to wait is noted among those who ask. */
+  async admits(who: Known): Promise<boolean> {
+    const contact = this.of(who.member);
+    if (contact?.standing === "blocked") return false;
+    if (!this.#mustWait(who.member, contact)) return true;
+    if (contact?.standing !== "request") await this.heardFrom(who);
+    return false;
   }
 
   /** This member writes to another one. Throws `blocked` and `key_changed`. */
@@ -183,9 +194,11 @@ export class Contacts {
   }
 
   /** A stranger, until it is accepted. */
-  #mustWait(contact: Contact | undefined): boolean {
+  #mustWait(member: string, contact: Contact | undefined): boolean {
+    const { asks, isGuest } = this.#options;
     const standing = contact?.standing ?? "unknown";
-    return this.#options.asksFirst && (standing === "unknown" || standing === "request");
+    if (asks === "none" || (standing !== "unknown" && standing !== "request")) return false;
+    return asks === "all" || isGuest(member);
   }
 
   /** The name belongs to another member than the one that had it when it was decided about. */

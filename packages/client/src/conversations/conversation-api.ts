@@ -25,6 +25,8 @@ export interface Draft {
   readonly answers?: string;
   /** Besides those that the text names: `@name`, `@role:x` (one member with the role or tag) and `@all:x`. */
   readonly mentions?: readonly Mention[];
+  /** The library of an agent says this by itself; no other agent's program is handed it. */
+  readonly notice?: "loop-stopped";
   /** Whom an edge speaks for; public channels only, and refused by the registry from everybody but its own edges. */
   readonly via?: Via;
 }
@@ -34,6 +36,8 @@ export interface SayOptions {
   readonly paths?: readonly Path[];
   /** Milliseconds; a direct message only. */
   readonly ttlMs?: number;
+  /** How many messages of agents led to this one. Throws `too_many_hops` above `limits.hops`. */
+  readonly hops?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -198,7 +202,19 @@ export type ConversationEvent =
   | {
       readonly type: "channel";
       readonly channel: string;
-      readonly what: "joined" | "left" | "kicked" | "present" | "absent" | "changed" | "removed" | "invited";
+      readonly what:
+        | "joined"
+        | "left"
+        | "kicked"
+        | "present"
+        | "absent"
+        | "changed"
+        | "removed"
+        | "invited"
+        | "muted"
+        | "unmuted"
+        | "banned"
+        | "unbanned";
       readonly member: string | undefined;
       readonly name: string | undefined;
       readonly by: string | undefined;

@@ -11,6 +11,7 @@ import { type Content, ParleyError, textContent, type Via } from "@parley/protoc
 
 import type { Sent } from "../delivery.ts";
 import type { DirectMessages } from "../direct-messages.ts";
+import { checkHops } from "../guards/hops.ts";
 import type { MemberView } from "../member-view.ts";
 import type { Recipients } from "../recipients.ts";
 import type {
@@ -115,8 +116,9 @@ export class ConversationDesk implements ConversationApi {
     return id.startsWith("#") ? this.#options.channels.pending(id.slice(1)) : [];
   }
 
-  say(conversation: string, draft: Draft, options: SayOptions = {}): Promise<Sent> {
-    const { text, attachments, thread, answers, mentions, via } = draft;
+  async say(conversation: string, draft: Draft, options: SayOptions = {}): Promise<Sent> {
+    const { text, attachments, thread, answers, mentions, notice, via } = draft;
+    checkHops(options.hops);
     return this.#put(
       conversation,
       {
@@ -126,6 +128,11 @@ export class ConversationDesk implements ConversationApi {
         ...(thread === undefined ? {} : { thread }),
         ...(answers === undefined ? {} : { answers }),
         ...(mentions === undefined ? {} : { mentions: [...mentions] }),
+        ...(notice === undefined ? {} : { notice }),
+        // An envelope says it of a direct message.
+        ...(options.hops === undefined || options.hops === 0 || !conversation.startsWith("#")
+          ? {}
+          : { hops: options.hops }),
       },
       options,
       via,

@@ -14,12 +14,15 @@ import type { DeviceOptions } from "../device-options.ts";
 import type { DirectMessages } from "../direct-messages.ts";
 import type { Directory } from "../directory.ts";
 import type { Gate } from "../gate.ts";
+import type { Outgoing } from "../guards/outgoing.ts";
+import { isGuestRole } from "../guards/sender-trust.ts";
 import type { KeptEntry } from "../inbox.ts";
 import type { Notices } from "../notices.ts";
 import type { OwnDevices } from "../own-devices.ts";
 import type { Peers } from "../peers.ts";
 import type { Recipients } from "../recipients.ts";
 import type { Session } from "../session.ts";
+import type { UsageMeter } from "../usage-meter.ts";
 import type { ContactBook } from "./contact-book.ts";
 import { Contacts } from "./contacts.ts";
 import { ConversationLog, directConversation } from "./conversation-log.ts";
@@ -41,11 +44,15 @@ export interface ConversationsOptions {
   readonly peers: Peers;
   readonly recipients: Recipients;
   readonly notices: Notices;
+  readonly guards: { readonly outgoing: Outgoing };
   readonly gate: Gate;
+  readonly meter: UsageMeter;
 }
 
 /** Messages that a device without an archive of its own remembers. */
 const defaultMessages = 1000;
+/** Who has to be accepted, by the setting `strangers`. */
+const askedOf = { ask: "all", guests: "guests", take: "none" } as const;
 
 export class Conversations {
   readonly #options: ConversationsOptions;
@@ -83,7 +90,8 @@ export class Conversations {
       book: options.contacts,
       mesh: trust.mesh,
       member,
-      asksFirst: (settings.strangers ?? (kind === "person" ? "ask" : "take")) === "ask",
+      asks: askedOf[settings.strangers ?? (kind === "person" ? "ask" : "guests")],
+      isGuest: (who) => directory.known(who)?.verified.roles.some(isGuestRole) === true,
       clock,
       random,
       session,
@@ -112,6 +120,7 @@ export class Conversations {
       recipient: (to) => recipients.member(to),
       send: (view, body, how) => this.#messages().sendBody(view, body, how),
       sync,
+      outgoing: options.guards.outgoing,
       onError,
     });
     this.typing = new TypingNotices({ clock, contacts: this.contacts, directory, peers, notices });
@@ -130,6 +139,8 @@ export class Conversations {
     if (entry.envelope.kind !== envelopeKinds.message) return;
     const { created, body } = entry.envelope;
     const { device, receivedAt, path = "mailbox" } = entry;
+    // What waited was sent at another time; its sender counted it then.
+    if (path !== "mailbox" && sender.member !== this.#options.own.identity.member) this.#options.meter.took(sender);
     // Whoever waits for it hears of what went wrong; the rest is in the inbox, and taken up at the next start.
     this.intake
       .keep({ id: idOfEntry(entry), sender, device, created, receivedAt, path, body })

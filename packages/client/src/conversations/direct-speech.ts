@@ -16,6 +16,7 @@ import {
 
 import { bodyOf } from "../body.ts";
 import type { SendOptions, Sent } from "../delivery.ts";
+import { type Outgoing, outgoingContent } from "../guards/outgoing.ts";
 import type { MemberView } from "../member-view.ts";
 import type { Contacts } from "./contacts.ts";
 import { type ConversationLog, directConversation } from "./conversation-log.ts";
@@ -34,6 +35,8 @@ export interface DirectSpeechOptions {
   /** Accepts the body of a message to a member. */
   readonly send: (to: MemberView, body: Uint8Array, options: SendOptions) => Promise<Sent>;
   readonly sync: (news: Sync) => void;
+  /** Takes out what must not leave this device. */
+  readonly outgoing: Outgoing;
   readonly onError: (error: unknown) => void;
 }
 
@@ -65,8 +68,9 @@ export class DirectSpeech {
   }
 
   /** Resolves when it is accepted. Throws `blocked`, `key_changed`, `too_large`, ... */
-  async say(to: string, content: Content, options: SendOptions = {}): Promise<Sent> {
-    const { recipient, contacts, send, now } = this.#options;
+  async say(to: string, given: Content, options: SendOptions = {}): Promise<Sent> {
+    const { recipient, contacts, send, now, outgoing } = this.#options;
+    const content = outgoingContent(given, outgoing);
     const view = await recipient(to);
     const created = Math.round(now());
     const { body, secret } = await this.#inTurn(view.member, async () => {

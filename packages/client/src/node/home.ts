@@ -3,18 +3,13 @@ import { join } from "node:path";
 
 import { type Clock, idOfKey, MeshTrust, peekStatement, systemClock, verifyRootKey } from "@parley/core";
 import { ParleyError, parseJson } from "@parley/protocol";
-import type { z } from "zod";
 
 import type { IdentityDraft } from "../identity-draft.ts";
 import type { Identity } from "../identity.ts";
+import { asListed } from "../listed-root.ts";
 import type { JoinedMesh, PendingPairing } from "../pairing.ts";
-import {
-  type IdentityFile,
-  identityDraftOf,
-  identityFileOf,
-  identityFileSchema,
-  withSealingKey,
-} from "./identity-file.ts";
+import { type IdentityFile, identityDraftOf, identityFileOf, withSealingKey } from "./identity-file.ts";
+import { IdentityVault, type Unlock } from "./identity-vault.ts";
 import { type MeshFile, meshFileSchema } from "./mesh-file.ts";
 import { preparePrivateFolder, readPrivateFile, writePrivateFile } from "./private-file.ts";
 import { socketPathOf } from "./socket-path.ts";
@@ -32,37 +27,57 @@ export interface HomeMesh {
   readonly keepIdentity: (identity: Identity) => Promise<void>;
 }
 
+export interface HomeOptions {
+  readonly clock?: Clock;
+  /** Opens keys that are protected. Default: the system's keyring, and no passphrase. */
+  readonly unlock?: Unlock;
+}
+
+/** The mesh that a home is pinned to, without the member's keys. */
+export type HomePins = Pick<HomeMesh, "registry" | "state" | "trust">;
+
 export class Home {
   readonly path: string;
   readonly #clock: Clock;
   #saving: Promise<void> = Promise.resolve();
 
-  private constructor(path: string, clock: Clock) {
+  /** The member's private keys. */
+  readonly vault: IdentityVault;
+
+  private constructor(path: string, { clock = systemClock, unlock = {} }: HomeOptions) {
     this.path = path;
     this.#clock = clock;
+    this.vault = new IdentityVault(path, unlock);
   }
 
   /** Opens or makes the folder. Throws `storage_unavailable` when it is not private or cannot be used. */
-  static async open(path: string, options: { readonly clock?: Clock } = {}): Promise<Home> {
+  static async open(path: string, options: HomeOptions = {}): Promise<Home> {
     await preparePrivateFolder(path);
-    return new Home(path, options.clock ?? systemClock);
+    return new Home(path, options);
   }
 
   get socketPath(): string {
     return socketPathOf(this.path);
   }
 
-  /** The member's keys; undefined in a new home. */
-  async identityFile(): Promise<IdentityFile | undefined> {
-    return this.#read(
-      "identity.json",
-      identityFileSchema,
-      "restore it with `parley identity import`, or pair anew in another home folder",
-    );
+  /** The member's keys; undefined in a new home. Throws as `IdentityVault.read`. */
+  identityFile(): Promise<IdentityFile | undefined> {
+    return this.vault.read();
+  }
+
+  /** Whether it holds a member, whose keys may be locked. */
+  async holdsMember(): Promise<boolean> {
+    return (await this.vault.protection()) !== undefined;
   }
 
   async meshFile(): Promise<MeshFile | undefined> {
-    return this.#read("mesh.json", meshFileSchema, "move it away and pair again");
+    const path = join(this.path, "mesh.json");
+    const text = await readPrivateFile(path);
+    if (text === undefined) return undefined;
+    const json = parseJson(text, mostFileCharacters);
+    const parsed = json.ok ? meshFileSchema.safeParse(json.value) : undefined;
+    if (parsed?.success === true) return parsed.data;
+    throw new ParleyError("invalid_config", { message: `${path} is damaged; move it away and pair again.` });
   }
 
   async draft(): Promise<IdentityDraft | undefined> {
@@ -73,12 +88,22 @@ export class Home {
   /** The member and its mesh. Throws `not_admitted` in a home that never paired. */
   async mesh(): Promise<HomeMesh> {
     const [draft, file] = await Promise.all([this.draft(), this.meshFile()]);
-    if (draft === undefined || file === undefined) {
-      throw new ParleyError("not_admitted", {
-        message: `The home folder ${this.path} has not joined a mesh; run \`parley pair\` with an invite first.`,
-      });
-    }
+    if (draft === undefined || file === undefined) throw this.#notJoined();
     return this.#meshOf(draft, file, false);
+  }
+
+  /** As `mesh`, without what may be locked. */
+  async pins(): Promise<HomePins> {
+    const [isMember, file] = await Promise.all([this.holdsMember(), this.meshFile()]);
+    if (!isMember || file === undefined) throw this.#notJoined();
+    const trust = await MeshTrust.restore(file.pins, { now: () => this.#clock.now() });
+    return { registry: file.registry, state: file.state, trust };
+  }
+
+  #notJoined(): ParleyError {
+    return new ParleyError("not_admitted", {
+      message: `The home folder ${this.path} has not joined a mesh; run \`parley pair\` with an invite first.`,
+    });
   }
 
   /** As `mesh`, for the process that holds the device: writes pins and keys down whenever they change. */
@@ -86,7 +111,7 @@ export class Home {
     const known = await this.mesh();
     const identityFile = await this.identityFile();
     const completed = identityFile === undefined ? undefined : await withSealingKey(identityFile);
-    if (completed !== undefined) await this.#write("identity.json", completed);
+    if (completed !== undefined) await this.vault.write(completed);
     const [draft, file] = await Promise.all([this.draft(), this.meshFile()]);
     if (draft === undefined || file === undefined) return known;
     return this.#meshOf(draft, file, true);
@@ -94,7 +119,7 @@ export class Home {
 
   /** Keeps a new member's keys. Throws `already_exists` rather than overwrite one. */
   async saveDraft(draft: IdentityDraft): Promise<void> {
-    if ((await this.identityFile()) !== undefined)
+    if (await this.holdsMember())
       throw new ParleyError("already_exists", {
         message: `The home folder ${this.path} holds a member already; nothing was overwritten.`,
       });
@@ -102,11 +127,11 @@ export class Home {
   }
 
   async saveIdentityFile(file: IdentityFile): Promise<void> {
-    await this.#write("identity.json", file);
+    await this.vault.write(file);
   }
 
   async saveMeshFile(file: MeshFile): Promise<void> {
-    await this.#write("mesh.json", file);
+    await writePrivateFile(join(this.path, "mesh.json"), `${JSON.stringify(file, undefined, 2)}\n`);
   }
 
   async savePending(pending: PendingPairing, state: "unconfirmed" | "pending"): Promise<void> {
@@ -169,7 +194,7 @@ export class Home {
       state: file.state,
       pairing: file.pairing,
       trust,
-      identity: { ...draft, devices: file.devices },
+      identity: await asListed({ ...draft, devices: file.devices }, trust.mesh),
       keepIdentity: async (identity) => {
         if (!keep) return;
         // The keys first: a list whose key is missing could not be read by anybody.
@@ -213,30 +238,20 @@ export class Home {
           : await verifyRootKey(peekStatement("rotation", file.rotations[0] ?? "").mesh, file.rootKey, file.rotations);
       const whole =
         (await idOfKey("member", file.rootKey)) === file.member &&
-        (draft.root === undefined || draft.root.publicKey === current.key);
+        (draft.root === undefined || draft.root.publicKey === current.key) &&
+        (await isNextWhole(draft));
       if (!whole) throw damaged();
       return draft;
     } catch (error) {
       throw error instanceof ParleyError && error.code === "invalid_config" ? error : damaged(error);
     }
   }
+}
 
-  async #read<Schema extends z.ZodType>(
-    name: string,
-    schema: Schema,
-    advice: string,
-  ): Promise<z.infer<Schema> | undefined> {
-    const path = join(this.path, name);
-    const text = await readPrivateFile(path);
-    if (text === undefined) return undefined;
-    const json = parseJson(text, mostFileCharacters);
-    const parsed = json.ok ? schema.safeParse(json.value) : undefined;
-    if (parsed?.success !== true)
-      throw new ParleyError("invalid_config", { message: `${path} is damaged; ${advice}.` });
-    return parsed.data;
-  }
-
-  async #write(name: string, value: IdentityFile | MeshFile): Promise<void> {
-    await writePrivateFile(join(this.path, name), `${JSON.stringify(value, undefined, 2)}\n`);
-  }
+/** Whether the root key that is to follow is the one that its statement names. */
+async function isNextWhole({ next, rootKey, rotations }: IdentityDraft): Promise<boolean> {
+  if (next === undefined) return true;
+  const { mesh } = peekStatement("rotation", next.rotation);
+  const { key } = await verifyRootKey(mesh, rootKey, [...rotations, next.rotation]);
+  return key === next.root.publicKey;
 }

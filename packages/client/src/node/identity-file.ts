@@ -24,6 +24,8 @@ export const identityFileSchema = z.strictObject({
   /** Current root key, private; absent on a device that another one certified. */
   root: storedKey.optional(),
   rotations: z.array(compactSchema).max(limits.rotations),
+  /** The root key that is to follow, see `Identity`. */
+  next: z.strictObject({ root: storedKey, rotation: compactSchema }).optional(),
   device: storedKey,
   /** The device's sealing key; absent in homes of earlier versions. */
   sealing: storedKey.optional(),
@@ -52,6 +54,9 @@ export async function identityFileOf(draft: IdentityDraft, now: number, before?:
     rootKey: draft.rootKey,
     ...(draft.root === undefined ? {} : { root: await exportSigner(draft.root) }),
     rotations: [...draft.rotations],
+    ...(draft.next === undefined
+      ? {}
+      : { next: { root: await exportSigner(draft.next.root), rotation: draft.next.rotation } }),
     device: await exportSigner(draft.device),
     ...(draft.sealing === undefined ? {} : { sealing: await exportEncryptionKey(draft.sealing) }),
     // A key went out of use when the one after it began.
@@ -62,14 +67,17 @@ export async function identityFileOf(draft: IdentityDraft, now: number, before?:
 
 /** The keys of a file, ready for use. Throws `invalid_argument` when one cannot be read. */
 export async function identityDraftOf(file: IdentityFile): Promise<IdentityDraft> {
-  const [root, device, sealing, encryptionKeys] = await Promise.all([
+  const [root, next, device, sealing, encryptionKeys] = await Promise.all([
     file.root === undefined ? undefined : importSigner("member", file.root),
+    file.next === undefined ? undefined : importSigner("member", file.next.root),
     importSigner("device", file.device),
     file.sealing === undefined ? undefined : importEncryptionKey(file.sealing),
     Promise.all(file.encryption.map(({ key }) => importEncryptionKey(key))),
   ]);
   const { member, name, kind, rootKey, rotations, label } = file;
-  return { member, name, kind, root, rootKey, rotations, device, sealing, label, encryptionKeys };
+  const following =
+    next === undefined || file.next === undefined ? {} : { next: { root: next, rotation: file.next.rotation } };
+  return { member, name, kind, root, rootKey, rotations, ...following, device, sealing, label, encryptionKeys };
 }
 
 /** A file of an earlier version with a sealing key; undefined when it has one or another device has to list it. */

@@ -1,6 +1,7 @@
 /** Folders and files for one person's eyes: 0700 and 0600, written whole or not at all. */
 import { randomBytes } from "node:crypto";
-import { chmod, lstat, mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import type { Stats } from "node:fs";
+import { chmod, lstat, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
 import { ParleyError } from "@parley/protocol";
@@ -8,6 +9,8 @@ import { ParleyError } from "@parley/protocol";
 /** Larger than any file of a home: a bigger one is not ours. */
 const mostFileBytes = 16 * 1024 * 1024;
 const othersRights = 0o077;
+const worldWritable = 0o002;
+const sticky = 0o1000;
 
 const codeOf = (error: unknown): string | undefined =>
   error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
@@ -43,6 +46,31 @@ export async function preparePrivateFolder(path: string): Promise<void> {
   }
 }
 
+/**
+ * Checks that a folder is its owner's alone and cannot be put in another's place. Throws `storage_unavailable`, also where
+ * there is none.
+ */
+export async function requirePrivateFolder(path: string): Promise<void> {
+  try {
+    await checkOwn(path);
+    const { mode } = await stat(dirname(path));
+    if (process.platform !== "win32" && (mode & worldWritable) !== 0 && (mode & sticky) === 0)
+      throw new ParleyError("storage_unavailable", {
+        message: `Everybody may rename what is in ${dirname(path)}, so ${path} is not safe; choose another place.`,
+      });
+  } catch (error) {
+    throw error instanceof ParleyError ? error : fileError(path, error);
+  }
+}
+
+async function checkOwn(path: string): Promise<void> {
+  const { mode } = await lookAtFolder(path);
+  if (process.platform !== "win32" && (mode & othersRights) !== 0)
+    throw new ParleyError("storage_unavailable", {
+      message: `${path} can be read by others; run \`chmod 700 ${path}\`.`,
+    });
+}
+
 /** `recursive` of `mkdir` never ends where the parent exists and takes nothing, as in /proc: each level is made by itself. */
 async function makeFolder(path: string): Promise<void> {
   try {
@@ -66,23 +94,26 @@ async function isThere(path: string): Promise<boolean> {
   }
 }
 
-async function checkPrivate(path: string): Promise<void> {
-  const stat = await lstat(path);
-  if (!stat.isDirectory())
+/** A folder of this process's owner, and no link to one. */
+async function lookAtFolder(path: string): Promise<Stats> {
+  const facts = await lstat(path);
+  if (!facts.isDirectory())
     throw new ParleyError("storage_unavailable", { message: `${path} is not a folder; choose another.` });
   const owner = process.getuid?.();
-  if (owner !== undefined && stat.uid !== owner) {
+  if (owner !== undefined && facts.uid !== owner) {
     throw new ParleyError("storage_unavailable", {
       message: `${path} belongs to another owner; run as that one, or choose another folder.`,
     });
   }
-  if (process.platform === "win32" || (stat.mode & othersRights) === 0) return;
+  return facts;
+}
+
+async function checkPrivate(path: string): Promise<void> {
+  const { mode } = await lookAtFolder(path);
+  if (process.platform === "win32" || (mode & othersRights) === 0) return;
   // A folder with something in it may be shared on purpose, a home directory for one: only its owner may close it.
-  if ((await readdir(path)).length > 0)
-    throw new ParleyError("storage_unavailable", {
-      message: `${path} can be read by others; run \`chmod 700 ${path}\`.`,
-    });
-  await chmod(path, 0o700);
+  if ((await readdir(path)).length === 0) await chmod(path, 0o700);
+  await checkOwn(path);
 }
 
 /** Replaces a file in one step: a crash leaves the old content or the new one. */
@@ -117,10 +148,10 @@ async function syncFolder(path: string): Promise<void> {
 /** The file's text; undefined when there is none. Throws `storage_unavailable` when it cannot be read or others can. */
 export async function readPrivateFile(path: string): Promise<string | undefined> {
   try {
-    const stat = await lstat(path);
-    if (!stat.isFile() || stat.size > mostFileBytes)
+    const facts = await lstat(path);
+    if (!facts.isFile() || facts.size > mostFileBytes)
       throw new ParleyError("storage_unavailable", { message: `${path} is not a file of Parley; move it away.` });
-    if (process.platform !== "win32" && (stat.mode & othersRights) !== 0) {
+    if (process.platform !== "win32" && (facts.mode & othersRights) !== 0) {
       throw new ParleyError("storage_unavailable", {
         message: `${path} holds private keys and can be read by others; run \`chmod 600 ${path}\`.`,
       });

@@ -16,6 +16,8 @@ export interface GuardedCall {
   readonly timeLimitMs: number;
   /** The delegations that the call carries. */
   readonly chain: readonly string[];
+  /** Members that delegated it: none of them approves it either. */
+  readonly principals: readonly string[];
   readonly need: ApprovalNeed;
   /** Place of the rule of the policy that asks; undefined where the skill itself does. */
   readonly rule: number | undefined;
@@ -68,11 +70,21 @@ export class TaskApprovals {
         parts: message.parts,
       },
       need,
+      principals: call.principals,
       ...(rule === undefined ? {} : { rule: { policy: trust.policy.number, rule } }),
     });
     const { request } = asked;
     try {
-      await tasks.put(task, { contextId, skill, owner: caller.member, device, message, timeLimitMs, request });
+      await tasks.put(task, {
+        contextId,
+        skill,
+        owner: caller.member,
+        device,
+        message,
+        timeLimitMs,
+        request,
+        ...(call.chain.length === 0 ? {} : { delegated: true as const }),
+      });
     } catch (error) {
       await requests().withdraw(request);
       throw error;

@@ -1,9 +1,10 @@
 /** The callee's side of the A2A binding: takes calls, runs tasks, tells every follower the same events in the same order. */
-import type { Clock, PolicyDecision, Random, VerifiedMember } from "@parley/core";
+import type { Clock, DelegationChain, PolicyDecision, Random, VerifiedMember } from "@parley/core";
 import {
   type Call,
   type CallEvent,
   callSchema,
+  type CallStep,
   decodeJson,
   envelopeKinds,
   limits,
@@ -18,21 +19,35 @@ import type { AskedOf } from "../approvals/approval-requests.ts";
 import { textOf } from "../body.ts";
 import type { AllowedPaths, Sender } from "../delivery.ts";
 import { denied, type Gate } from "../gate.ts";
+import type { Outgoing } from "../guards/outgoing.ts";
 import type { Peer } from "../peer.ts";
 import type { LiveEnvelope } from "../section-handler.ts";
+import { type CallChains, principalOf } from "./call-chains.ts";
+import { checkCycle } from "./call-cycle.ts";
 import { callNumberOf } from "./call-number.ts";
 import { type Follower, HeldTask, wireErrorOf } from "./held-task.ts";
 import { approvable, defaultQuestionMs, neededApproval, type TaskApprovals } from "./task-approvals.ts";
-import type { IncomingTask, TaskAdmission, TaskHandler } from "./task-run.ts";
+import type { IncomingTask, Principal, TaskAdmission, TaskHandler } from "./task-run.ts";
 
 export interface TaskCalleeOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly send: (peer: Peer, kind: number, body: unknown, paths: AllowedPaths | undefined) => Promise<void>;
-  readonly gate: Pick<Gate, "decide" | "isPaused" | "refusalOf">;
+  /** Takes out what must not leave this device. */
+  readonly outgoing: Outgoing;
+  /** The own member's id. */
+  readonly member: string;
+  /** Whether work of this member is taken; the first time that it is not, the member is noted as one who asks. */
+  readonly admits: (member: VerifiedMember) => Promise<boolean> | boolean;
+  readonly gate: Pick<Gate, "decideFor" | "isPaused" | "refusalOf">;
+  /** A call was taken. */
+  readonly onTaken: (member: Peer["member"]) => void;
   readonly approvals: TaskApprovals;
+  readonly chains: CallChains;
   /** A member as it stands now. Throws when there is none, or it was revoked. */
   readonly memberOf: (member: string) => Promise<VerifiedMember>;
+  /** Where a member stands with this one. */
+  readonly standingOf: (member: VerifiedMember) => Pick<Sender, "trust" | "verified">;
   /** Told when the number of tasks at work changes: presence carries it. */
   readonly onLoad: (load: number) => void;
   readonly onError: (error: unknown) => void;
@@ -43,12 +58,20 @@ interface TaskStart {
   readonly skill: string;
   readonly message: Message;
   readonly from: Sender;
+  readonly hops: number;
+  readonly through: readonly CallStep[];
   readonly path: Path;
   readonly timeLimitMs: number;
+  readonly actsFor?: Principal | undefined;
+  readonly mandate?: readonly string[] | undefined;
 }
 
 /** The same, of work that waits for a yes. */
-type WaitingStart = Omit<TaskStart, "from"> & { readonly owner: string; readonly device: string };
+type WaitingStart = Omit<TaskStart, "from"> & {
+  readonly owner: string;
+  readonly device: string;
+  readonly chain: DelegationChain | undefined;
+};
 
 type SendCall = Call & { readonly method: "SendStreamingMessage" };
 
@@ -141,22 +164,41 @@ export class TaskCallee {
     const { message } = call.params;
     if (message.taskId !== undefined) return this.#continue(message.taskId, message, follower);
     const { sender, member } = follower.peer;
-    const decision = this.#decide(call, member);
-    const admitted = this.#admit?.({ skill: call.skill, input: inputIn(message), from: sender });
+    const { chains, admits } = this.#options;
+    const { hops } = envelope;
+    const { through = [] } = call;
+    const chain = call.chain === undefined ? undefined : await chains.verify(call, member);
+    const decision = this.#decide(call, member, chain);
+    this.#options.onTaken(member);
+    checkCycle(this.#options.member, call);
+    if (!(await admits(member))) throw new ParleyError("request_pending");
+    const admitted = this.#admit?.({ skill: call.skill, input: inputIn(message), from: sender, hops });
     const guard = neededApproval(decision, (admitted instanceof Promise ? await admitted : admitted) ?? undefined);
-    const timeLimitMs = Math.min(call.timeLimitMs ?? defaultTimeLimitMs, limits.taskMs);
+    const asked = Math.min(call.timeLimitMs ?? defaultTimeLimitMs, limits.taskMs);
+    const timeLimitMs = chain === undefined ? asked : Math.min(asked, chains.leftOf(chain));
     const held = this.#hold(follower, { owner: member.member, contextId: message.contextId, timeLimitMs });
-    const start = { skill: call.skill, message, path: envelope.path, timeLimitMs };
+    if (chain !== undefined) chains.follow(held, chain);
+    const start = {
+      skill: call.skill,
+      message,
+      hops,
+      through,
+      path: envelope.path,
+      timeLimitMs,
+      actsFor: chain === undefined ? undefined : principalOf(chain),
+      mandate: call.mandate,
+    };
     if (guard === undefined) return this.#run(handler, held, { ...start, from: sender });
     const { approvals } = this.#options;
     const { id: task, contextId } = held;
     const { device } = follower.peer;
-    const waiting = { ...start, message: approvable(message), owner: member.member, device };
-    const guarded = { ...waiting, task, contextId, caller: member, chain: [], ...guard };
+    const waiting = { ...start, message: approvable(message), owner: member.member, device, chain };
+    const principals = chain === undefined ? [] : chain.links.map(({ by }) => by.member);
+    const guarded = { ...waiting, task, contextId, caller: member, chain: call.chain ?? [], principals, ...guard };
     await this.#runApproved(handler, held, waiting, async () => {
-      const asked = await approvals.ask(guarded);
-      held.waitForYes(waitsFor(asked));
-      return asked.request;
+      const request = await approvals.ask(guarded);
+      held.waitForYes(waitsFor(request));
+      return request.request;
     });
   }
 
@@ -167,8 +209,21 @@ export class TaskCallee {
       if (this.#tasks.has(id)) continue;
       const { owner, timeLimitMs } = kept;
       const held = this.#hold(undefined, { id, owner, contextId, timeLimitMs });
-      const waiting: WaitingStart = { ...kept, path: "mailbox" };
-      this.#runApproved(handler, held, waiting, () => Promise.resolve(request)).catch(onError);
+      const waiting: WaitingStart = {
+        ...kept,
+        chain: undefined,
+        hops: 0,
+        through: [],
+        path: "mailbox",
+        actsFor: undefined,
+        mandate: undefined,
+      };
+      // Its delegation was held in memory: without that it would run in the caller's own name.
+      const ask = (): Promise<string> =>
+        kept.delegated === true
+          ? Promise.reject(new ParleyError("bad_delegation", { message: "The agent started anew; ask again." }))
+          : Promise.resolve(request);
+      this.#runApproved(handler, held, waiting, ask).catch(onError);
     }
     await approvals.withdrawOthers();
   }
@@ -177,7 +232,7 @@ export class TaskCallee {
   async #runApproved(
     handler: TaskHandler,
     held: HeldTask,
-    { owner, device, ...start }: WaitingStart,
+    { owner, device, chain, ...start }: WaitingStart,
     ask: () => Promise<string>,
   ): Promise<void> {
     const { approvals } = this.#options;
@@ -188,7 +243,7 @@ export class TaskCallee {
       const grants = approvals.granted(held.id, request, held.signal);
       grants.catch(() => {});
       await held.orAborted(grants);
-      from = { ...(await this.#askerNow(owner, start.skill, (await grants).length)), device };
+      from = { ...(await this.#askerNow(owner, start.skill, chain, (await grants).length)), device };
       held.goOn();
     } catch (error) {
       this.#ended.add(held.id);
@@ -198,18 +253,23 @@ export class TaskCallee {
   }
 
   /** Who asked, if it may still ask for this: rules, roles and restrictions may have changed while a person was asked. */
-  async #askerNow(owner: string, skill: string, yeses: number): Promise<Omit<Sender, "device">> {
-    const { gate, memberOf } = this.#options;
+  async #askerNow(
+    owner: string,
+    skill: string,
+    chain: DelegationChain | undefined,
+    yeses: number,
+  ): Promise<Omit<Sender, "device">> {
+    const { gate, memberOf, standingOf } = this.#options;
     const asker = await memberOf(owner);
     const refusal = gate.refusalOf(asker);
     if (refusal !== undefined) throw refusal;
-    const { approval } = this.#decide({ skill }, asker);
+    const { approval } = this.#decide({ skill }, asker, chain);
     if ((approval?.quorum ?? 1) > yeses)
       throw new ParleyError("approval_denied", {
         message: "The policy has changed since and asks for more who approve this; ask again.",
       });
     const { member, name, kind, roles } = asker;
-    return { member, name, kind, roles };
+    return { member, name, kind, roles, ...standingOf(asker) };
   }
 
   async #continue(id: string, message: Message, follower: Follower): Promise<void> {
@@ -219,8 +279,9 @@ export class TaskCallee {
     await this.#tell(follower, { call: follower.call, task: held.task });
   }
 
-  #run(handler: TaskHandler, held: HeldTask, { skill, message, from, path, timeLimitMs }: TaskStart): Promise<void> {
-    const { approvals, clock } = this.#options;
+  #run(handler: TaskHandler, held: HeldTask, start: TaskStart): Promise<void> {
+    const { skill, message, from, hops, through, path, timeLimitMs, actsFor, mandate } = start;
+    const { approvals, clock, outgoing } = this.#options;
     return this.#work(handler, held, {
       id: held.id,
       contextId: held.contextId,
@@ -229,14 +290,20 @@ export class TaskCallee {
       input: inputIn(message),
       text: textIn(message),
       from,
+      actsFor,
+      mandate,
+      hops,
+      through,
       path,
       get signal() {
         return held.signal;
       },
       deadline: clock.now() + timeLimitMs,
-      progress: (text) => held.progress(text),
-      artifact: (artifact, options) => held.artifact(artifact, options),
-      ask: async (text, options) => {
+      progress: (text) => held.progress(outgoing.text(text)),
+      artifact: (artifact, options) =>
+        held.artifact({ ...artifact, parts: outgoing.value(artifact.parts) as typeof artifact.parts }, options),
+      ask: async (question, options) => {
+        const text = outgoing.text(question);
         if (options?.of === undefined)
           return textIn(await held.askCaller(text, options?.withinMs ?? defaultQuestionMs));
         held.pause("TASK_STATE_AUTH_REQUIRED", "This waits for a person's answer.");
@@ -248,12 +315,18 @@ export class TaskCallee {
     });
   }
 
-  #decide({ skill }: Pick<SendCall, "skill">, member: VerifiedMember): PolicyDecision {
+  #decide(
+    { skill }: Pick<SendCall, "skill">,
+    member: VerifiedMember,
+    chain: DelegationChain | undefined,
+  ): PolicyDecision {
     const { gate } = this.#options;
     if (gate.isPaused) throw new ParleyError("paused", { message: "An operator paused this agent." });
     const question = { action: "call" as const, skill };
-    const decision = gate.decide(member, question);
-    if (!decision.allowed) throw denied(member, undefined, question, decision);
+    const principal = chain?.principal ?? member;
+    const others = chain === undefined ? [] : [...chain.links.slice(1).map(({ by }) => by), member];
+    const decision = gate.decideFor(principal, others, question);
+    if (!decision.allowed) throw denied(principal, undefined, question, decision);
     return decision;
   }
 
@@ -295,12 +368,13 @@ export class TaskCallee {
   async #work(handler: TaskHandler, held: HeldTask, task: IncomingTask): Promise<void> {
     this.#change(1);
     try {
-      held.complete(await held.orAborted(handler(task)));
+      held.complete(this.#options.outgoing.value(await held.orAborted(handler(task))));
     } catch (error) {
       const failure = toParleyError(error);
       if (failure.code === "internal") this.#options.onError(error);
       held.fail(failure);
     } finally {
+      this.#options.chains.forget(held);
       this.#ended.add(held.id);
       this.#change(-1);
     }

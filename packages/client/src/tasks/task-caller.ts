@@ -18,6 +18,7 @@ import {
 
 import { textOf } from "../body.ts";
 import type { AllowedPaths } from "../delivery.ts";
+import type { Outgoing } from "../guards/outgoing.ts";
 import type { PathReason } from "../path-reason.ts";
 import type { Peer } from "../peer.ts";
 import type { LiveEnvelope } from "../section-handler.ts";
@@ -30,10 +31,20 @@ export interface TaskCallerOptions {
   readonly clock: Clock;
   readonly random: Random;
   /** Puts a body on the live stream to a peer; waits for room. */
-  readonly send: (peer: Peer, kind: number, body: unknown, paths: AllowedPaths | undefined) => Promise<void>;
-  /** Checks a typed output against the callee's card. Throws `invalid_output`. */
+  readonly send: (
+    peer: Peer,
+    kind: number,
+    body: unknown,
+    paths: AllowedPaths | undefined,
+    hops?: number,
+  ) => Promise<void>;
+  /** Takes out what must not leave this device. */
+  readonly outgoing: Outgoing;
   readonly onError: (error: unknown) => void;
 }
+
+/** A request, with the delegations that its callee gets. */
+export type OutgoingCall = Omit<DelegateRequest, "mandate"> & { readonly mandate?: readonly string[] | undefined };
 
 interface OpenCall {
   readonly number: number;
@@ -54,10 +65,10 @@ const mostRejoins = 60;
 const rejoinMs = 1000;
 
 /** The message that a delegation becomes: a data part for the input, a text part for words. */
-function messageOf(request: DelegateRequest, messageId: string): Message {
+function messageOf(request: OutgoingCall, messageId: string, outgoing: Outgoing): Message {
   const parts: Part[] = [];
-  if (request.input !== undefined) parts.push({ data: request.input });
-  if (request.text !== undefined) parts.push({ text: request.text });
+  if (request.input !== undefined) parts.push({ data: outgoing.value(request.input) });
+  if (request.text !== undefined) parts.push({ text: outgoing.text(request.text) });
   if (parts.length === 0) parts.push({ data: {} });
   return {
     messageId,
@@ -86,7 +97,7 @@ export class TaskCaller {
    */
   start(
     peer: Peer,
-    request: DelegateRequest,
+    request: OutgoingCall,
     checkOutput: (output: unknown) => void,
     reason: () => PathReason | undefined = () => undefined,
   ): TaskRun {
@@ -100,8 +111,9 @@ export class TaskCaller {
       checkOutput,
       reason,
       number: this.#nextCall++,
+      outgoing: this.#options.outgoing,
       messageId: this.#newId(),
-      send: (body) => this.#options.send(peer, envelopeKinds.call, body, request.paths),
+      send: (body) => this.#options.send(peer, envelopeKinds.call, body, request.paths, request.hops),
     });
     run.begin();
     return run;
@@ -212,11 +224,12 @@ interface CallerRunOptions {
   readonly caller: TaskCaller;
   readonly clock: Clock;
   readonly peer: Peer;
-  readonly request: DelegateRequest;
+  readonly request: OutgoingCall;
   readonly checkOutput: (output: unknown) => void;
   readonly reason: () => PathReason | undefined;
   readonly number: number;
   readonly messageId: string;
+  readonly outgoing: Outgoing;
   readonly send: (body: Call) => Promise<void>;
 }
 
@@ -252,7 +265,7 @@ class CallerRun implements TaskRun {
   }
 
   begin(): void {
-    const { caller, number, peer, request, send, messageId } = this.#options;
+    const { caller, number, peer, request, messageId } = this.#options;
     const timeLimitMs = this.#timeLimitMs;
     caller.open({
       number,
@@ -264,17 +277,27 @@ class CallerRun implements TaskRun {
     });
     this.#setTimer(timeLimitMs);
     request.signal?.addEventListener("abort", () => this.cancel(), { once: true });
-    const { skill, paths } = request;
+    const { skill, paths, chain, mandate, through = [] } = request;
     const call: Call = {
       call: number,
       method: "SendStreamingMessage",
       skill,
       timeLimitMs,
-      params: { message: messageOf(request, messageId) },
+      params: { message: messageOf(request, messageId, this.#options.outgoing) },
       ...(paths === undefined ? {} : { paths: [...paths] }),
+      ...(chain === undefined ? {} : { chain: [...chain] }),
+      ...(mandate === undefined ? {} : { mandate: [...mandate] }),
+      ...(through.length === 0 ? {} : { through: [...through] }),
     };
-    send(call).catch((error: unknown) => this.#end(toParleyError(error)));
+    this.#send(call).catch((error: unknown) => this.#end(toParleyError(error)));
     if (request.signal?.aborted === true) this.cancel();
+  }
+
+  /** In the name of a sub-agent, if one calls. */
+  async #send(call: Call & { readonly method: "SendStreamingMessage" }): Promise<void> {
+    const { request, peer, send, messageId, clock } = this.#options;
+    if (request.acting === undefined) return send(call);
+    await send({ ...call, acting: await request.acting(peer.member.member, messageId, clock.now()) });
   }
 
   cancel(): void {

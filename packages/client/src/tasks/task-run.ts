@@ -1,5 +1,6 @@
-import type { ApprovalNeed, Artifact, Message, Path, StreamResponse, Task } from "@parley/protocol";
+import type { ApprovalNeed, Artifact, CallStep, Message, Path, StreamResponse, Task } from "@parley/protocol";
 
+import type { DelegationTerms } from "../delegations/delegation-api.ts";
 import type { AllowedPaths, Sender } from "../delivery.ts";
 import type { PathReason } from "../path-reason.ts";
 
@@ -15,6 +16,16 @@ export interface DelegateRequest {
   readonly timeLimitMs?: number;
   readonly paths?: AllowedPaths;
   readonly signal?: AbortSignal;
+  /** By which this member acts for another one: what came as the mandate of a task. */
+  readonly chain?: readonly string[];
+  /** Signs the call in the name of a sub-agent: by the callee's id, the message's id and the time. */
+  readonly acting?: (callee: string, message: string, now: number) => Promise<string>;
+  /** Lets the callee act further for this member, or for whom it acts by `chain`. */
+  readonly mandate?: DelegationTerms;
+  /** How many messages or calls of agents led to this call; 0 for what begins here. Throws `too_many_hops` above `limits.hops`. */
+  readonly hops?: number;
+  /** The skills at work for which this one is asked, outermost first. Throws `call_cycle` when the call would come back to one. */
+  readonly through?: readonly CallStep[];
 }
 
 /** How a task ended. */
@@ -51,6 +62,17 @@ export interface TaskEvent {
   readonly path: Path;
 }
 
+/** Whom a caller acts for. */
+export interface Principal {
+  readonly member: string;
+  readonly name: string;
+  readonly roles: readonly string[];
+  /** Members between the principal and the caller. */
+  readonly through: readonly { readonly member: string; readonly name: string }[];
+  /** A sub-agent of the caller that asks. */
+  readonly sub: { readonly id: string; readonly label: string | undefined } | undefined;
+}
+
 /** A task as the agent that works on it sees it. */
 export interface IncomingTask {
   readonly id: string;
@@ -62,7 +84,15 @@ export interface IncomingTask {
   /** Text parts joined by newlines. */
   readonly text: string;
   readonly from: Sender;
+  /** How many messages or calls of agents led to this one, by the caller's word. */
+  readonly hops: number;
+  /** The skills at work for which this one is asked, outermost first, by the caller's word. */
+  readonly through: readonly CallStep[];
   readonly path: Path;
+  /** For whom the caller acts, by delegations that hold; undefined when it acts for itself. */
+  readonly actsFor: Principal | undefined;
+  /** Delegations by which this member may act further: `chain` of a call of its own. */
+  readonly mandate: readonly string[] | undefined;
   /** Aborted when the caller cancels, the time limit passes or this device stops. The reason is a ParleyError. */
   readonly signal: AbortSignal;
   /** Milliseconds since 1970. */
@@ -92,4 +122,5 @@ export type TaskAdmission = (task: {
   skill: string;
   input: unknown;
   from: Sender;
+  hops: number;
 }) => ApprovalNeed | undefined | void | Promise<ApprovalNeed | undefined | void>;

@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 
 import { DirectSpeech } from "../../src/conversations/direct-speech.ts";
 import type { Sent } from "../../src/delivery.ts";
+import { outgoingOf } from "../../src/guards/outgoing.ts";
 import type { MemberView } from "../../src/member-view.ts";
 import { bob, DirectScene } from "./direct-scene.ts";
 
@@ -34,6 +35,7 @@ class Speaker {
         return { id: envelopeId("e", this.sent.length), state: () => ({ state: "accepted", path: undefined }) } as Sent;
       },
       sync: (news) => void this.told.push(news),
+      outgoing: outgoingOf(() => false),
       onError: (error) => void scene.errors.push(error),
     });
   }

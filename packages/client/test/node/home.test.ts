@@ -4,6 +4,7 @@ import { join } from "node:path";
 import {
   type Clock,
   createEncryptionKey,
+  createSigner,
   MeshTrust,
   peekStatement,
   sha256,
@@ -229,4 +230,52 @@ it.runIf(process.platform === "linux")("says at once that a folder cannot be mad
   const home = join(temporaryFolder(), "one", "two");
   await Home.open(home);
   expect(statSync(home).mode & 0o777).toBe(0o700);
+});
+
+it("is whole after a crash between a new root key and the list that it signed, on either side of it", async () => {
+  const joined = await joinedMesh("ada");
+  const { identity, trust } = joined;
+  const now = clockAt(() => start);
+  const home = await homeWith(joined, now);
+  const made = await createSigner("member");
+  if (identity.root === undefined) throw new Error("a new draft has its root key");
+  const rotation = await signStatement(
+    "rotation",
+    { mesh: trust.mesh, member: identity.member, number: 1, key: made.publicKey, iat: start },
+    identity.root,
+  );
+  const { signer: _, ...list } = peekStatement("devices", identity.devices);
+  const devices = await signStatement("devices", { ...list, number: 2 }, made);
+  const next = { root: made, rotation };
+  const rotated: Identity = { ...identity, root: made, rotations: [rotation], devices };
+
+  const held = await home.heldMesh();
+  await held.keepIdentity({ ...identity, next });
+  expect((await home.mesh()).identity).toMatchObject({ rotations: [], next: { rotation }, root: identity.root });
+  const meshFile = readFileSync(join(home.path, "mesh.json"), "utf8");
+  await held.keepIdentity(rotated);
+  expect((await home.mesh()).identity).toMatchObject({ rotations: [rotation], root: made });
+  writeFileSync(join(home.path, "mesh.json"), meshFile);
+  expect((await home.mesh()).identity).toMatchObject({
+    rotations: [],
+    root: undefined,
+    next: { rotation, root: made },
+  });
+});
+
+it("refuses a next root key that is not the one its rotation names", async () => {
+  const joined = await joinedMesh("ada");
+  const home = await homeWith(
+    joined,
+    clockAt(() => start),
+  );
+  const [made, other] = [await createSigner("member"), await createSigner("member")];
+  const { identity, trust } = joined;
+  const rotation = await signStatement(
+    "rotation",
+    { mesh: trust.mesh, member: identity.member, number: 1, key: made.publicKey, iat: start },
+    other,
+  );
+  await (await home.heldMesh()).keepIdentity({ ...identity, next: { root: made, rotation } });
+  await expect(home.mesh()).rejects.toMatchObject({ code: "invalid_config" });
 });

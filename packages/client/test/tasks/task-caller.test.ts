@@ -3,6 +3,7 @@ import { limits } from "@parley/protocol";
 import { FakeClock } from "@parley/testkit";
 import { describe, expect, it } from "vitest";
 
+import { outgoingOf } from "../../src/guards/outgoing.ts";
 import type { Peer } from "../../src/peer.ts";
 import { TaskCaller } from "../../src/tasks/task-caller.ts";
 
@@ -10,7 +11,13 @@ const peer = {} as Peer;
 
 describe("a question about a task that cannot leave, because the stream to the agent is full,", () => {
   const make = (clock: FakeClock): TaskCaller =>
-    new TaskCaller({ clock, random: systemRandom, send: () => new Promise(() => {}), onError: () => {} });
+    new TaskCaller({
+      clock,
+      random: systemRandom,
+      send: () => new Promise(() => {}),
+      outgoing: outgoingOf(() => false),
+      onError: () => {},
+    });
 
   it("ends when its time is up", async () => {
     const clock = new FakeClock();

@@ -42,6 +42,23 @@ export class Policy {
     return { allowed: true, reason: "allowed", rule: allowing, approval };
   }
 
+  /**
+   * What holds where one acts for another: allowed for the principal, and nobody on the way is denied it or limited to less.
+   */
+  decideFor(
+    principal: PolicyMember,
+    others: readonly PolicyMember[],
+    question: Omit<PolicyQuestion, "who">,
+  ): PolicyDecision {
+    const decision = this.decide({ ...question, who: principal });
+    if (!decision.allowed) return decision;
+    for (const who of others) {
+      const own = this.decide({ ...question, who });
+      if (own.reason === "denied" || own.reason === "out-of-scope") return own;
+    }
+    return decision;
+  }
+
   /** Each rule and the first part of it that does not fit. */
   explain(question: PolicyQuestion): readonly RuleTrace[] {
     return this.document.rules.map((rule, index) => ({
@@ -54,6 +71,21 @@ export class Policy {
   /** Whether one may get through to the other at all: with some message or some call. What exactly is the callee's to judge. */
   mayReach(who: PolicyMember, to: PolicyMember): boolean {
     return this.decide({ action: "message", who, to }).allowed || this.#mayCallSome(who, to);
+  }
+
+  /**
+   * Whether frames may pass between two members at all: there may be talk in one of the directions, or one may see the other and
+   * so may act for somebody; never against a rule that denies all calls.
+   */
+  mayPass(one: PolicyMember, other: PolicyMember): boolean {
+    if (one.member === other.member || this.mayReach(one, other) || this.mayReach(other, one)) return true;
+    return this.#mayActFor(one, other) || this.#mayActFor(other, one);
+  }
+
+  #mayActFor(who: PolicyMember, to: PolicyMember): boolean {
+    return (
+      this.decide({ action: "see", who, to }).allowed && this.decide({ action: "call", who, to }).reason !== "denied"
+    );
   }
 
   /** Whether one may know of the other: the policy says so, or there may be talk between them. */

@@ -79,7 +79,9 @@ export class InboundStream {
     for (const seq of this.#held.keys()) if (seq < base) this.#drop(seq);
   }
 
+  /** Nothing beyond the first for which there is no room is held, but what is held takes the marks of all copies. */
   #hold(section: DataSection): void {
+    let isFull = false;
     for (const [index, envelope] of section.envelopes.entries()) {
       const seq = section.firstSeq + index;
       const held = this.#held.get(seq);
@@ -87,7 +89,8 @@ export class InboundStream {
         this.#held.set(seq, withMark(held, envelope));
         continue;
       }
-      if (this.#held.size >= this.#mostHeld || this.#heldBytes + envelope.body.length > this.#mostHeldBytes) return;
+      isFull ||= this.#held.size >= this.#mostHeld || this.#heldBytes + envelope.body.length > this.#mostHeldBytes;
+      if (isFull) continue;
       this.#held.set(seq, { ...envelope, body: envelope.body.slice(), trace: envelope.trace?.slice() });
       this.#heldBytes += envelope.body.length;
     }

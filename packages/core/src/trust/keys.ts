@@ -11,7 +11,7 @@ export async function sha256(data: Uint8Array<ArrayBuffer> | string): Promise<st
 }
 
 /** What an id is the hash of: the word keeps a device's id from ever being a member's. */
-export type KeyOwner = "member" | "device" | "node" | "token";
+export type KeyOwner = "member" | "device" | "node" | "invite" | "token";
 
 /** Id of the owner of a key: SHA-256 of a label and the raw public key. */
 export function idOfKey(owner: KeyOwner, publicKey: string): Promise<string> {

@@ -1,8 +1,17 @@
 /** Verifies everything that shows who a member is, against the operator set. Pure: what was seen before is MeshTrust's. */
-import { type AgentCard, limits, type MemberKind, type MemberRecord, ParleyError, type Role } from "@parley/protocol";
+import {
+  type AgentCard,
+  limits,
+  type MemberKind,
+  type MemberRecord,
+  ParleyError,
+  type Role,
+  type Statement,
+  type Scope,
+} from "@parley/protocol";
 
 import { idOfKey } from "./keys.ts";
-import { type OperatorSet, verifyByOperator } from "./operators.ts";
+import { effectiveRoles, type OperatorSet, verifyByOperator } from "./operators.ts";
 import { verifyStatement } from "./statement.ts";
 
 export interface VerifiedDevice {
@@ -28,10 +37,15 @@ export interface VerifiedMember extends VerifiedDevices {
   readonly member: string;
   readonly name: string;
   readonly kind: MemberKind;
+  /** Those of its admission, without an operator's where it is none by the operator set. */
   readonly roles: readonly Role[];
+  /** What it may call and where it may take part; undefined limits nothing. */
+  readonly scope: Scope | undefined;
   /** Current root key. */
   readonly rootKey: string;
   readonly card: AgentCard | undefined;
+  /** Delegations that it took back. */
+  readonly withdrawn: ReadonlySet<string>;
   /** Member whose name this one took over, by an operator's word. */
   readonly replaces: string | undefined;
   /** Numbers of the statements: none may ever go back. */
@@ -40,6 +54,7 @@ export interface VerifiedMember extends VerifiedDevices {
     readonly admission: number;
     readonly devices: number;
     readonly card: number;
+    readonly withdrawals: number;
   };
   readonly admissionExpires: number;
   readonly record: MemberRecord;
@@ -99,6 +114,20 @@ export async function verifyCard(
   return { number, card };
 }
 
+/** Verifies the list of delegations that a member took back: signed by its root key. */
+export async function verifyWithdrawals(
+  mesh: string,
+  member: string,
+  rootKey: string,
+  compact: string,
+): Promise<Statement<"withdrawals">> {
+  const list = await verifyStatement("withdrawals", compact, rootKey);
+  if (list.mesh !== mesh) throw new ParleyError("wrong_mesh");
+  if (list.member !== member)
+    throw new ParleyError("bad_signature", { message: "A list of withdrawals belongs to another member." });
+  return list;
+}
+
 /** Verifies a whole record. `now` in ms since 1970 judges the admission's life. Throws the first thing that does not hold. */
 export async function verifyMember(record: MemberRecord, operators: OperatorSet, now: number): Promise<VerifiedMember> {
   const { mesh } = operators;
@@ -116,20 +145,25 @@ export async function verifyMember(record: MemberRecord, operators: OperatorSet,
     });
   const devices = await verifyDevices(mesh, member, rootKey, record.devices);
   const card = record.card === undefined ? undefined : await verifyCard(mesh, member, rootKey, record.card);
+  const withdrawals =
+    record.withdrawals === undefined ? undefined : await verifyWithdrawals(mesh, member, rootKey, record.withdrawals);
   return {
     ...devices,
     member,
     name: admission.name,
     kind: admission.kind,
-    roles: admission.roles,
+    roles: effectiveRoles(member, admission.roles, operators),
+    scope: admission.scope,
     rootKey,
     card: card?.card,
+    withdrawn: new Set(withdrawals?.withdrawn.map(({ id }) => id)),
     replaces: admission.replaces,
     numbers: {
       rotation: record.rotations.length,
       admission: admission.number,
       devices: devices.number,
       card: card?.number ?? 0,
+      withdrawals: withdrawals?.number ?? 0,
     },
     admissionExpires: admission.exp,
     record,

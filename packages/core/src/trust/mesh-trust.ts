@@ -10,11 +10,20 @@ import type { Policy } from "../policy/policy.ts";
 import type { Restrictions } from "../policy/restrictions.ts";
 import { idOfKey, sha256 } from "./keys.ts";
 import { verifyMember, type VerifiedMember } from "./member.ts";
-import { type OperatorSet, verifyByOperator, verifyOperators } from "./operators.ts";
+import { admittedBy, type OperatorSet, verifyByOperator, verifyOperators } from "./operators.ts";
 import { type CompactOrders, type OrderNumbers, Orders } from "./orders.ts";
-import { verifyStatement } from "./statement.ts";
+import { peekStatement, verifyStatement } from "./statement.ts";
 
-const numbersSchema = z.object({ rotation: z.int(), admission: z.int(), devices: z.int(), card: z.int() });
+const numbersSchema = z.object({
+  rotation: z.int(),
+  admission: z.int(),
+  devices: z.int(),
+  card: z.int(),
+  // Pins of earlier versions lack it.
+  withdrawals: z.int().default(0),
+  /** The root key after that many rotations, where there was one: a chain that forks off earlier is refused. */
+  root: z.string().optional(),
+});
 
 const pinsSchema = z.object({
   mesh: z.string(),
@@ -138,6 +147,16 @@ export class MeshTrust {
     };
   }
 
+  /** Whether who signed an admission, or granted it, is an operator now. Says nothing of the signature. */
+  isVouched(admission: string): boolean {
+    return this.#operators.keys.has(admittedBy(admission));
+  }
+
+  /** The number of the newest admission of a member that was seen; 0 for a member that was not. */
+  admissionNumber(member: string): number {
+    return this.#members.get(member)?.admission ?? 0;
+  }
+
   isRevoked(member: string): boolean {
     return this.#orders.isRevoked(member);
   }
@@ -161,14 +180,13 @@ export class MeshTrust {
     if (chain.length === held.chain.length && chain.every((compact, index) => compact === held.chain[index])) return;
     const offered = await verifyOperators(chain);
     if (offered.mesh !== this.mesh) throw new ParleyError("registry_key_mismatch");
-    if (
-      offered.number < this.#operators.number ||
-      (await hashAt(offered, this.#operators.number)) !== this.#operators.hash
-    ) {
+    const follows = offered.number >= held.number && (await hashAt(offered, held.number)) === held.hash;
+    // Another one may have come by another way meanwhile: this one is judged by that.
+    if (this.#operators !== held) return this.acceptOperators(chain);
+    if (!follows)
       throw new ParleyError("stale_statement", {
         message: "An operator set was offered that is older than, or forks from, the pinned one.",
       });
-    }
     this.#operators = offered;
     this.#verified.clear();
     this.#changed();
@@ -181,14 +199,17 @@ export class MeshTrust {
     return isNews;
   }
 
-  /** Verifies a node's key certificate and returns the key. */
-  async verifyNode(certificate: string): Promise<{ node: string; key: string }> {
+  /** Verifies a node's key certificate and returns the key. `isExpiredFine` is for whoever comes to renew it. */
+  async verifyNode(
+    certificate: string,
+    { isExpiredFine = false }: { readonly isExpiredFine?: boolean } = {},
+  ): Promise<{ node: string; key: string }> {
     const { node, key, exp } = await verifyByOperator("node", certificate, this.#operators).catch((cause: unknown) => {
       throw new ParleyError("registry_key_mismatch", { cause });
     });
     if ((await idOfKey("node", key)) !== node)
       throw new ParleyError("registry_key_mismatch", { message: "A node's id is not the hash of its key." });
-    if (exp <= this.#options.now())
+    if (exp <= this.#options.now() && !isExpiredFine)
       throw new ParleyError("registry_key_mismatch", {
         message: "The registry node's certificate has expired; an operator has to renew it.",
       });
@@ -243,13 +264,22 @@ export class MeshTrust {
 
   #refuseOlder(member: VerifiedMember): void {
     const seen = this.#members.get(member.member);
-    for (const what of ["rotation", "admission", "devices", "card"] as const) {
-      const least = seen?.[what] ?? 0;
+    // What the root key before signed is worth nothing under the next one, so none is no step back, and the next may have any number.
+    const isNext = member.numbers.rotation > (seen?.rotation ?? 0);
+    const isVoid = { card: member.card === undefined, withdrawals: member.numbers.withdrawals === 0 };
+    for (const what of ["rotation", "admission", "devices", "card", "withdrawals"] as const) {
+      const isExcused = (what === "card" || what === "withdrawals") && isNext && isVoid[what];
+      const least = isExcused ? 0 : (seen?.[what] ?? 0);
       if (member.numbers[what] < least) {
         throw new ParleyError("stale_statement", {
           message: `The ${what} statement of @${member.name} has number ${member.numbers[what]}; number ${least} was seen before.`,
         });
       }
+    }
+    if (seen?.root !== undefined && rootKeyAfter(member.record, seen.rotation) !== seen.root) {
+      throw new ParleyError("stale_statement", {
+        message: `The root keys of @${member.name} fork from those seen before: somebody signed with one that was replaced.`,
+      });
     }
     if (
       seen !== undefined &&
@@ -258,7 +288,8 @@ export class MeshTrust {
       return;
     if (seen === undefined && this.#members.size >= limits.members)
       throw new ParleyError("limit_reached", { message: "This device remembers as many members as it can." });
-    this.#members.set(member.member, { ...member.numbers });
+    const { rootKey: root, numbers } = member;
+    this.#members.set(member.member, numbers.rotation === 0 ? { ...numbers } : { ...numbers, root });
     this.#changed();
   }
 
@@ -287,4 +318,10 @@ const damaged = (cause: unknown): ParleyError =>
 async function hashAt(operators: OperatorSet, number: number): Promise<string | undefined> {
   const compact = operators.chain[number - 1];
   return compact === undefined ? undefined : sha256(compact);
+}
+
+/** The root key after so many rotations of a verified record; undefined when it has fewer. */
+function rootKeyAfter(record: MemberRecord, rotations: number): string | undefined {
+  const compact = record.rotations[rotations - 1];
+  return compact === undefined ? undefined : peekStatement("rotation", compact).key;
 }

@@ -37,6 +37,19 @@ describe("the receiving half of a stream", () => {
     expect(ready.map(({ envelope }) => envelope.redelivered === true)).toEqual([false, true, false, true]);
   });
 
+  it("keeps the mark of a copy that comes behind one for which there is no room", () => {
+    const stream = new InboundStream({ mostHeld: 1 });
+    stream.receive(sectionOf(3, 1));
+    const again = sectionOf(2, 2);
+    stream.receive({ ...again, envelopes: again.envelopes.map((envelope) => ({ ...envelope, redelivered: true })) });
+    const ready = stream.receive(sectionOf(1, 2));
+    expect(ready.map(({ seq, envelope }) => [seq, envelope.redelivered === true])).toEqual([
+      [1, false],
+      [2, false],
+      [3, true],
+    ]);
+  });
+
   it("goes on where an earlier life stopped", () => {
     const stream = new InboundStream({ received: 10 });
     expect(seqsOf(stream.receive(sectionOf(9, 4)))).toEqual([11, 12]);

@@ -77,7 +77,7 @@ export class FixedMesh {
     change: Partial<Statement<"operators">> = {},
     signer = this.operator.root,
   ): Promise<string> {
-    const operators = people.map(({ member, root }) => ({ member, key: root.publicKey }));
+    const operators = people.map(({ member, root }) => ({ member, key: root.publicKey, admin: true as const }));
     return sha256(previous).then((hash) =>
       signStatement(
         "operators",

@@ -2,6 +2,7 @@ import type { Clock, Random, Stores } from "@parley/core";
 
 import type { Authority } from "../authority.ts";
 import type { RegistryBounds } from "../bounds.ts";
+import type { Budgets } from "../budgets/budgets.ts";
 import type { Directory } from "../directory.ts";
 import type { MeshState } from "../mesh-state.ts";
 import type { NodeCounters } from "../node-counters.ts";
@@ -13,6 +14,7 @@ import { ChannelLog } from "./channel-log.ts";
 import { ChannelRetention } from "./channel-retention.ts";
 import { ChannelTable, type KnownChannel } from "./channel-table.ts";
 import { Channels } from "./channels.ts";
+import { Floors } from "./floors.ts";
 import { Groups } from "./groups.ts";
 import { PostApprovals } from "./post-approvals.ts";
 import { PostBatches } from "./post-batches.ts";
@@ -28,6 +30,7 @@ export interface ChannelParts {
   readonly channelRetention: ChannelRetention;
   readonly channelFeed: ChannelFeed;
   readonly channelEvents: ChannelEvents;
+  readonly floors: Floors;
   readonly groups: Groups;
   readonly posting: Posting;
   /** A member's devices are others than before: those who are with it in encrypted channels hear of it if some are to go. */
@@ -44,6 +47,7 @@ export interface ChannelPartsOptions {
   readonly mesh: MeshState;
   readonly directory: Directory;
   readonly authority: Authority;
+  readonly budgets: Pick<Budgets, "count">;
   readonly node: string;
   readonly mayVouch: (member: string) => boolean;
   readonly onError: (error: unknown) => void;
@@ -61,6 +65,7 @@ export function makeChannelParts(options: ChannelPartsOptions): ChannelParts {
     mesh,
     directory,
     authority,
+    budgets,
     node,
     mayVouch,
     onError,
@@ -122,9 +127,10 @@ export function makeChannelParts(options: ChannelPartsOptions): ChannelParts {
     log: channelLog,
     authority,
     approvals: new PostApprovals({ directory, policy: () => authority.policy, now }),
-    rules: () => ({ mesh: mesh.require().mesh, mayVouch, groupEpoch }),
+    rules: () => ({ mesh: mesh.require().mesh, now: clock.now(), mayVouch, groupEpoch }),
     counters,
-    onPosted: (channel) => {
+    onPosted: (channel, author) => {
+      budgets.count(author, { messages: 1 });
       channelFeed.posted(channel);
       channelRetention.appended(channel);
     },
@@ -137,6 +143,7 @@ export function makeChannelParts(options: ChannelPartsOptions): ChannelParts {
     channelRetention,
     channelFeed,
     channelEvents,
+    floors: new Floors(clock),
     groups,
     posting,
     tellGroupsOf: (member) => {

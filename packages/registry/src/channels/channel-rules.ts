@@ -1,4 +1,4 @@
-import { type Channel, ParleyError, type Role } from "@parley/protocol";
+import { type Channel, ParleyError, type Role, type Scope, scopeAllowsChannel } from "@parley/protocol";
 
 import type { KnownChannel } from "./channel-table.ts";
 
@@ -6,6 +6,8 @@ import type { KnownChannel } from "./channel-table.ts";
 export interface ChannelCaller {
   readonly member: string;
   readonly roles: readonly Role[];
+  /** What its admission limits it to. */
+  readonly scope: Scope | undefined;
 }
 
 export const isIn = (channel: KnownChannel, member: string): boolean => channel.members.get(member)?.state === "in";
@@ -19,14 +21,28 @@ export function isOpenTo(channel: Pick<KnownChannel, "record" | "members">, memb
 
 const isOperator = ({ roles }: ChannelCaller): boolean => roles.includes("operator") || roles.includes("admin");
 
-/** Whether somebody may know of a channel at all. Operators may: they can close any. */
+/** Whether somebody may know of a channel at all. Operators may: they can close any. What is not in a scope is not there for it. */
 export function maySee(channel: KnownChannel, caller: ChannelCaller): boolean {
+  if (!scopeAllowsChannel(caller.scope, channel.record.name)) return false;
   return isOpenTo(channel, caller.member) || isOperator(caller);
 }
 
 /** Whether somebody may change a channel and take members out. */
 export function maySettle(channel: KnownChannel, caller: ChannelCaller): boolean {
   return isOperator(caller) || (channel.record.createdBy === caller.member && isIn(channel, caller.member));
+}
+
+/** Throws `out_of_scope` for a channel that the caller's admission leaves out. */
+export function requireInScope(name: string, { scope }: Pick<ChannelCaller, "scope">): void {
+  if (!scopeAllowsChannel(scope, name)) throw new ParleyError("out_of_scope");
+}
+
+/** Throws `forbidden`. */
+export function requireSettler(channel: KnownChannel, caller: ChannelCaller): void {
+  if (!maySettle(channel, caller))
+    throw new ParleyError("forbidden", {
+      message: "Only the channel's owner and operators take members out, mute or ban them.",
+    });
 }
 
 /** Throws `not_in_channel`. */

@@ -2,6 +2,7 @@ import type { Clock, Timer } from "@parley/core";
 import { ParleyError, type PushBody, toParleyError } from "@parley/protocol";
 
 import type { RegistryBounds } from "../bounds.ts";
+import type { MemberShare } from "../member-share.ts";
 import type { NodeCounters } from "../node-counters.ts";
 import type { Session } from "../session.ts";
 import { Tick } from "../tick.ts";
@@ -32,6 +33,8 @@ export class PostIntake {
   readonly #options: PostIntakeOptions;
   readonly #bucket: TokenBucket;
   readonly #flush: Tick;
+  /** Of an open session: what its member may post, from all its devices. */
+  share: MemberShare | undefined;
   #waiting: IncomingPost[] = [];
   #results: PostResult[] = [];
   #storing = 0;
@@ -58,9 +61,10 @@ export class PostIntake {
     try {
       const post = readPost(bytes);
       if ("error" in post) this.#refuse(post, post.error);
-      else if (this.#waiting.length + this.#storing >= bounds.postsPending)
+      else if (this.#waiting.length + this.#storing >= bounds.postsPending) {
+        this.share?.countRefused();
         this.#refuse(post, new ParleyError("rate_limited"));
-      else {
+      } else {
         this.#waiting.push(post);
         this.#work();
       }
@@ -99,7 +103,10 @@ export class PostIntake {
     const { clock, session, posting } = this.#options;
     while (this.#waiting.length > 0 && !this.#closed) {
       const now = clock.monotonic();
-      if (!this.#bucket.take(now)) return this.#rest(this.#bucket.waitMs(now));
+      const wait = Math.max(this.#bucket.waitMs(now), this.share?.posts.waitMs(now) ?? 0);
+      if (wait > 0) return this.#rest(wait);
+      this.#bucket.take(now);
+      this.share?.posts.take(now);
       const post = this.#waiting.shift();
       if (post === undefined || session.identity === undefined) return;
       const late = posting.admit(post, session.identity);

@@ -4,7 +4,7 @@ import type { Authority } from "../authority.ts";
 import type { NodeCounters } from "../node-counters.ts";
 import type { SessionIdentity } from "../session.ts";
 import type { ChannelLog, PostPlace } from "./channel-log.ts";
-import { isIn } from "./channel-rules.ts";
+import { isIn, requireInScope } from "./channel-rules.ts";
 import type { ChannelTable, KnownChannel } from "./channel-table.ts";
 import type { Channels } from "./channels.ts";
 import type { PostApprovals } from "./post-approvals.ts";
@@ -19,7 +19,7 @@ export interface PostingOptions {
   readonly approvals: PostApprovals;
   readonly counters: NodeCounters;
   /** A post was appended here. */
-  readonly onPosted: (channel: string) => void;
+  readonly onPosted: (channel: string, author: string) => void;
 }
 
 /** Lets posts into the logs of their channels. */
@@ -40,6 +40,7 @@ export class Posting {
       if (silence !== undefined) return silence;
       const channel = table.get(post.channel);
       if (channel === undefined || !isIn(channel, author.member)) return this.#lookUp(post, author, rules);
+      requireInScope(channel.record.name, author);
       return this.#checkPlace(post, author, channel, rules);
     } catch (error) {
       return toParleyError(error);
@@ -53,7 +54,7 @@ export class Posting {
     if (place.duplicate) counters.postsAgain++;
     else {
       counters.posted++;
-      onPosted(channel);
+      onPosted(channel, post.member);
     }
     return place;
   }

@@ -42,12 +42,12 @@ export async function bearerOf({ member, device, apiKey }: Claimed, services: St
     throw new ParleyError("unauthenticated", { message: "Its member is not admitted." });
   if (!mayStandFor(entry, device))
     throw new ParleyError("unauthenticated", { message: "Its member's list does not have its device." });
-  const { name, kind, roles, admissionExpires } = entry;
+  const { name, kind, roles, scope, admissionExpires } = entry;
   services.authority.checkBan(entry);
-  return { member, device, name, kind, roles, admissionExpires, ...(apiKey === undefined ? {} : { apiKey }) };
+  return { member, device, name, kind, roles, scope, admissionExpires, ...(apiKey === undefined ? {} : { apiKey }) };
 }
 
 /** Whether what a device was given still speaks for its member. */
 export function mayStandFor(entry: DirectoryEntry, device: string): boolean {
-  return !entry.revoked && entry.devices.includes(device);
+  return !entry.revoked && entry.vouched && entry.devices.includes(device);
 }

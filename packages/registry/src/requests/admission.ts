@@ -1,5 +1,7 @@
+import { sha256, verifyByOperator } from "@parley/core";
 import { limits } from "@parley/protocol";
 
+import { type AuditRecorder, byDevice } from "../audit/audit-trail.ts";
 import type { Authority } from "../authority.ts";
 import type { Invites } from "../invites.ts";
 import type { Members } from "../members.ts";
@@ -9,6 +11,7 @@ import type { Pairings } from "../pairings.ts";
 import type { RequestHandlers, RequestsOf } from "./request-handler.ts";
 
 export interface AdmissionServices {
+  readonly audit: AuditRecorder;
   readonly mesh: MeshState;
   readonly orders: OperatorOrders;
   readonly members: Members;
@@ -19,38 +22,57 @@ export interface AdmissionServices {
 
 /** Who comes into the mesh and who goes out of it, by an operator's word. */
 export function admissionRequests({
+  audit,
   mesh,
   orders,
   members,
   invites,
   pairings,
   authority,
-}: AdmissionServices): RequestHandlers<RequestsOf<"invite" | "pairing" | "order">> {
+}: AdmissionServices): RequestHandlers<RequestsOf<"invite" | "pairing" | "admission" | "order">> {
   return {
-    "invite.create": (caller, wanted) => {
+    "invite.create": async (caller, wanted) => {
       authority.check({ action: "invite", who: caller }, "invite anybody");
-      return invites.create(caller.member, wanted);
+      const created = await invites.create(caller.member, wanted);
+      const { invite, kind, uses } = created.invite;
+      await audit.record({ act: "invite.created", by: byDevice(caller), subject: invite, facts: { kind, uses } });
+      return created;
+    },
+    "invite.grant": async (caller, { grant: compact, redeem, label }) => {
+      authority.check({ action: "invite", who: caller }, "invite anybody");
+      const grant = await verifyByOperator("grant", compact, mesh.require().operators);
+      return { invite: await invites.createApproved(caller.member, { label, redeem, compact, grant }) };
     },
     "invite.list": (_caller, page) => invites.list(page.limit ?? limits.pageSize, page.after),
-    "invite.cancel": async (_caller, { invite }) => {
-      await invites.cancel(invite);
+    "invite.cancel": async (caller, { invite }) => {
+      const act = { act: "invite.cancelled", by: byDevice(caller), subject: invite } as const;
+      await audit.watched(act, () => invites.cancel(invite));
       return {};
     },
     "pairing.list": (_caller, page) => pairings.list(page.limit ?? limits.pageSize, page.after),
-    "pairing.approve": async (_caller, { pairing, admission }) => {
-      await pairings.approve(pairing, admission);
+    "pairing.approve": async (caller, { pairing, admission }) => {
+      const act = { act: "pairing.approved", by: byDevice(caller), subject: pairing } as const;
+      await audit.watched(act, () => pairings.approve(pairing, admission));
       return {};
     },
-    "pairing.reject": async (_caller, { pairing, reason }) => {
-      await pairings.reject(pairing, reason);
+    "pairing.reject": async (caller, { pairing, reason }) => {
+      const act = { act: "pairing.rejected", by: byDevice(caller), subject: pairing } as const;
+      await audit.watched(act, () => pairings.reject(pairing, reason));
       return {};
     },
-    "order.publish": async (_caller, { type, statement }) => {
-      if (type !== "revocations") await orders.publish(type, statement);
-      else {
-        await mesh.publishRevocations(statement, (member) => members.isAdmitted(member));
-        await members.revokeListed();
-      }
+    "admission.get": async (_caller, wanted) => ({ record: await members.statements(wanted) }),
+    "admission.publish": async (_caller, { admission }) => {
+      await members.publishAdmission(admission);
+      return {};
+    },
+    "order.publish": async (caller, { type, statement }) => {
+      const act = { act: `${type}.published`, by: byDevice(caller), subject: await sha256(statement) } as const;
+      await audit.watched(act, () =>
+        type === "revocations"
+          ? mesh.publishRevocations(statement, (member) => members.isAdmitted(member))
+          : orders.publish(type, statement),
+      );
+      if (type === "revocations") await members.revokeListed();
       return {};
     },
   };

@@ -1,13 +1,16 @@
 import { limits, ParleyError, type ReplyBody, toParleyError } from "@parley/protocol";
 
+import { type AuditRecorder, byDevice } from "../audit/audit-trail.ts";
 import type { Blocks } from "../blocks.ts";
 import type { ChannelEvents } from "../channels/channel-events.ts";
 import type { ChannelFeed } from "../channels/channel-feed.ts";
 import { beginOf, type ChannelHistory } from "../channels/channel-history.ts";
 import type { ChannelLog } from "../channels/channel-log.ts";
+import { inForce } from "../channels/channel-restriction.ts";
 import { requireIn, viewOf } from "../channels/channel-rules.ts";
 import type { KnownChannel } from "../channels/channel-table.ts";
 import type { Channels } from "../channels/channels.ts";
+import type { Floors } from "../channels/floors.ts";
 import type { Groups } from "../channels/groups.ts";
 import { checkInvitation } from "../channels/invitation-check.ts";
 import type { Members } from "../members.ts";
@@ -18,6 +21,7 @@ import { toWireError } from "../wire-error.ts";
 import type { MemberCaller, MemberHandlers, RequestHandlers, RequestsOf } from "./request-handler.ts";
 
 export interface ChannelsServices {
+  readonly audit: AuditRecorder;
   readonly mesh: MeshState;
   readonly members: Members;
   readonly presence: Presence;
@@ -26,8 +30,18 @@ export interface ChannelsServices {
   readonly channelHistory: ChannelHistory;
   readonly channelFeed: ChannelFeed;
   readonly channelEvents: ChannelEvents;
+  readonly floors: Floors;
   readonly groups: Groups;
   readonly blocks: Blocks;
+  readonly now: () => number;
+}
+
+/** For the list of who is in it. */
+function mutedIn(channel: KnownChannel, member: string, now: number): { readonly muted?: object } {
+  const held = inForce(channel.members.get(member), "muted", now);
+  if (held === undefined) return {};
+  const { until, reason } = held;
+  return { muted: { ...(until === undefined ? {} : { until }), ...(reason === undefined ? {} : { reason }) } };
 }
 
 type FollowReply = ReplyBody<"channel.follow">["channels"][number];
@@ -36,8 +50,21 @@ type FollowReply = ReplyBody<"channel.follow">["channels"][number];
 export function channelsRequests(
   services: ChannelsServices,
 ): RequestHandlers<RequestsOf<"channel" | "group">> & MemberHandlers<"channel.list" | "channel.get" | "channel.read"> {
-  const { mesh, members, presence, channels, channelLog, channelHistory, channelFeed, channelEvents, groups, blocks } =
-    services;
+  const {
+    mesh,
+    members,
+    presence,
+    channels,
+    channelLog,
+    channelHistory,
+    channelFeed,
+    channelEvents,
+    floors,
+    groups,
+    blocks,
+    audit,
+    now,
+  } = services;
   const replyOf = async (channel: KnownChannel, { member }: MemberCaller): Promise<ReplyBody<"channel.get">> => {
     const invitation = channel.members.get(member)?.invitation;
     return {
@@ -53,7 +80,12 @@ export function channelsRequests(
     return found;
   };
   return {
-    "channel.create": async (caller, wanted) => replyOf(await channels.create(caller, wanted), caller),
+    "channel.create": async (caller, wanted) => {
+      const made = await channels.create(caller, wanted);
+      const { kind } = wanted;
+      await audit.record({ act: "channel.created", by: byDevice(caller), subject: made.id, facts: { kind } });
+      return replyOf(made, caller);
+    },
     "channel.list": (caller, wanted) => channels.list(caller, wanted),
     "channel.get": async (caller, wanted) => replyOf(await channels.find(wanted, caller), caller),
     "channel.join": async (caller, wanted) => replyOf(await channels.join(wanted, caller), caller),
@@ -61,17 +93,38 @@ export function channelsRequests(
       await channels.leave(channel, caller);
       return {};
     },
-    "channel.set": async (caller, wanted) => replyOf(await channels.set(caller, wanted), caller),
+    "channel.set": async (caller, wanted) => {
+      const changed = await channels.set(caller, wanted);
+      const { archived, channel: subject } = wanted;
+      const act = archived === true ? "channel.archived" : "channel.reopened";
+      if (archived !== undefined) await audit.record({ act, by: byDevice(caller), subject });
+      return replyOf(changed, caller);
+    },
     "channel.invite": async (caller, { channel: id, member, invitation }) => {
       const channel = await channels.findOwn(id, caller);
       checkInvitation(channel, member, invitation, caller, mesh.require().mesh);
       await members.find({ member });
       if (blocks.isBlocked(member, caller.member)) throw new ParleyError("blocked");
       await channels.invite(channel, member, caller.member, invitation);
+      await audit.record({ act: "channel.invited", by: byDevice(caller), subject: id, facts: { member } });
       return {};
     },
     "channel.kick": async (caller, { channel, member }) => {
-      await channels.kick(channel, member, caller);
+      const act = { act: "channel.kicked", by: byDevice(caller), subject: channel, facts: { member } } as const;
+      await audit.watched(act, () => channels.kick(channel, member, caller));
+      return {};
+    },
+    "channel.restrict": async (caller, wanted) => {
+      await members.find({ member: wanted.member });
+      const facts = { member: wanted.member, kind: wanted.kind };
+      const act = { act: "channel.restricted", by: byDevice(caller), subject: wanted.channel, facts } as const;
+      await audit.watched(act, () => channels.restrict(caller, wanted));
+      return {};
+    },
+    "channel.lift": async (caller, wanted) => {
+      const facts = { member: wanted.member, kind: wanted.kind };
+      const act = { act: "channel.lifted", by: byDevice(caller), subject: wanted.channel, facts } as const;
+      await audit.watched(act, () => channels.lift(caller, wanted));
       return {};
     },
     "channel.members": async (caller, { channel: id, after = "", limit = limits.pageSize }) => {
@@ -89,6 +142,7 @@ export function channelsRequests(
           since: channel.members.get(member)?.since ?? 0,
           owner: channel.record.createdBy === member,
           present: presence.of(member).length > 0,
+          ...mutedIn(channel, member, now()),
         })),
         ...(next === undefined ? {} : { next }),
       };
@@ -129,6 +183,10 @@ export function channelsRequests(
     "channel.typing": async (caller, { channel: id, writes }, session) => {
       channelEvents.typing(session, await channels.findOwn(id, caller), caller.member, writes);
       return {};
+    },
+    "channel.floor": async (caller, { channel: id, post, end }) => {
+      requireIn(await channels.findOwn(id, caller), caller.member);
+      return end === undefined ? floors.ask(id, post, caller.member) : floors.end(id, post, caller.member, end);
     },
     "group.commit": async (caller, body) => groups.commit(await encrypted(body.channel, caller), caller.device, body),
     "group.commits": async (caller, { channel, from }) => groups.commits(await encrypted(channel, caller), from),

@@ -3,22 +3,30 @@ import type { RequestType } from "@parley/protocol";
 import type { RestRequest } from "../rest-routes.ts";
 import { admissionRequests, type AdmissionServices } from "./admission.ts";
 import { apiKeysRequests, type ApiKeysServices } from "./api-keys.ts";
+import { auditRequests, type AuditServices } from "./audit.ts";
 import { blocksRequests, type BlocksServices } from "./blocks.ts";
 import { channelsRequests, type ChannelsServices } from "./channels.ts";
 import { devicesRequests, type DevicesServices } from "./devices.ts";
 import { directoryRequests, type DirectoryServices } from "./directory.ts";
 import { mailboxRequests, type MailboxServices } from "./mailbox.ts";
+import { operatorsRequests, type OperatorsServices } from "./operators.ts";
 import type { MemberHandlers, RequestHandlers } from "./request-handler.ts";
+import { standingRequests, type StandingServices } from "./standing.ts";
 import { tokensRequests, type TokensServices } from "./tokens.ts";
+import { usageRequests, type UsageServices } from "./usage.ts";
 
 export type RequestServices = AdmissionServices &
   ApiKeysServices &
+  AuditServices &
   BlocksServices &
   ChannelsServices &
   DevicesServices &
   DirectoryServices &
   MailboxServices &
-  TokensServices;
+  OperatorsServices &
+  StandingServices &
+  TokensServices &
+  UsageServices;
 
 /** Every request of a session with its handler, one domain after the other. */
 export type RequestTable = RequestHandlers<RequestType> & MemberHandlers<RestRequest>;
@@ -28,10 +36,14 @@ export function makeRequestTable(services: RequestServices): RequestTable {
     ...directoryRequests(services),
     ...devicesRequests(services),
     ...admissionRequests(services),
+    ...auditRequests(services),
+    ...operatorsRequests(services),
     ...mailboxRequests(services),
     ...channelsRequests(services),
     ...blocksRequests(services),
+    ...standingRequests(services),
     ...tokensRequests(services),
+    ...usageRequests(services),
     ...apiKeysRequests(services),
   };
 }

@@ -31,8 +31,9 @@ export function tokensRequests({
   return {
     "lease.renew": async (caller) => {
       const { admissionExpires } = await members.find(caller);
-      const issuer = { mesh: mesh.require().mesh, nodeKey, now: now(), leaseMs };
-      return { lease: await issueLease(issuer, caller.member, caller.device, admissionExpires) };
+      const { mesh: id, certificate } = mesh.require();
+      const issuer = { mesh: id, nodeKey, now: now(), leaseMs };
+      return { lease: await issueLease(issuer, caller.member, caller.device, admissionExpires), node: certificate };
     },
     "ice.get": (caller) => iceFor(caller.member, ice, now()),
     "token.get": (caller, { audience }) => tokens.issue(caller, audience),

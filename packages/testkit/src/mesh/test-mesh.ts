@@ -25,7 +25,7 @@ import {
   type Stores,
   systemClock,
 } from "@parley/core";
-import { formatInviteLink, ParleyError, parseInviteLink } from "@parley/protocol";
+import { formatInviteLink, ParleyError, parseInviteLink, type Role } from "@parley/protocol";
 import { createRegistry, type Registry, type RegistryOptions } from "@parley/registry";
 
 export interface TestMeshOptions {
@@ -43,6 +43,8 @@ export interface TestMember {
 
 export type MemberOptions = Partial<Omit<DeviceOptions, "identity" | "trust">> & {
   readonly kind?: "agent" | "person";
+  /** Default: member. */
+  readonly roles?: readonly Role[];
 };
 
 export type AddDeviceOptions = Partial<Omit<DeviceOptions, "identity" | "registry" | "trust">> & {
@@ -103,18 +105,19 @@ export class TestMesh {
 
   /** A new member, invited, approved and connected. */
   async join(name: string, options: MemberOptions = {}): Promise<TestMember> {
-    const operator = this.#acts();
+    const operator = this.acts();
     const { text } = await operator.createInvite({ kind: "link" });
     const draft = await createIdentityDraft({ name, kind: options.kind ?? "agent", label: "test" });
     const pending = await pairWithLink(draft, parseInviteLink(text));
     if (!("pairing" in pending)) throw new ParleyError("internal");
-    await operator.approve(await operator.pendingOf(pending.pairing));
-    return this.open(await awaitAdmission(pending), options);
+    const { roles, ...rest } = options;
+    await operator.approve(await operator.pendingOf(pending.pairing), roles === undefined ? {} : { roles });
+    return this.open(await awaitAdmission(pending), rest);
   }
 
   /** A device of a member that was let in. */
   async open(joined: JoinedMesh, options: MemberOptions = {}): Promise<TestMember> {
-    const { kind: _, journal = openMemoryJournal(), keepIdentity, ...rest } = options;
+    const { kind: _, roles: _roles, journal = openMemoryJournal(), keepIdentity, ...rest } = options;
     const holder: { device?: Device } = {};
     const device = await Device.open({
       identity: joined.identity,
@@ -167,11 +170,11 @@ export class TestMesh {
   /** Revokes a member. */
   /** What its operator orders. */
   get orders(): OperatorOrders {
-    return this.#acts().orders;
+    return this.acts().orders;
   }
 
   async revoke(name: string): Promise<void> {
-    await this.#acts().revoke(name);
+    await this.acts().revoke(name);
   }
 
   async stop(): Promise<void> {
@@ -180,8 +183,8 @@ export class TestMesh {
     await this.stores.close();
   }
 
-  #acts(): Operator {
-    const { device, identity, joined } = this.operator;
+  /** What a member does as an operator; by default the first one. */
+  acts({ device, identity, joined }: TestMember = this.operator): Operator {
     return new Operator({ device, root: identity.root, trust: () => joined.trust, registry: this.#origin });
   }
 

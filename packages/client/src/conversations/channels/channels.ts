@@ -16,9 +16,11 @@ import type { ActionRequest, Grants } from "../../approvals/approval-requests.ts
 import type { Delivery, Sent } from "../../delivery.ts";
 import type { Directory } from "../../directory.ts";
 import type { Gate } from "../../gate.ts";
+import { type Outgoing, outgoingContent } from "../../guards/outgoing.ts";
 import type { Identity } from "../../identity.ts";
 import type { MemberView } from "../../member-view.ts";
 import type { Session } from "../../session.ts";
+import type { UsageMeter } from "../../usage-meter.ts";
 import type { WriteAgain } from "../../write-again.ts";
 import type {
   ChannelChange,
@@ -62,9 +64,12 @@ export interface ChannelsOptions {
   readonly emit: (
     event: ConversationEvent | { readonly type: "delivery"; readonly delivery: Delivery; readonly to: string },
   ) => void;
+  /** Takes out what must not leave this device. */
+  readonly outgoing: Outgoing;
   readonly gate: Pick<Gate, "checkOwn">;
   /** Asks those who may approve; resolves with their statements. Rejects as `ApprovalRequests.outcome` does. */
   readonly approve: (request: ActionRequest, signal: AbortSignal | undefined) => Promise<Grants>;
+  readonly meter: Pick<UsageMeter, "ready" | "posted">;
   readonly onRefused: (error: unknown) => void;
   readonly onError: (error: unknown) => void;
 }
@@ -283,15 +288,19 @@ export class Channels {
       });
     if (known.encrypted && via !== undefined)
       throw new ParleyError("unsupported_operation", { message: "An edge speaks for others in public channels only." });
-    const parsed = contentSchema.safeParse(content);
+    const parsed = contentSchema.safeParse(outgoingContent(content, this.#options.outgoing));
     if (!parsed.success)
       throw new ParleyError("invalid_argument", { message: `The message: ${issueOf(parsed.error)}.` });
     const { data } = parsed;
     const said = data.type === "text" ? await this.#called(channel, data) : data;
-    if (need === undefined) return this.#outbox.accept(channel, said, { via });
-    if (via !== undefined)
+    if (need !== undefined && via !== undefined)
       throw new ParleyError("approval_required", { message: "What an edge says for others cannot be approved." });
-    return this.#outbox.accept(channel, said, await this.#approved(known, said, need, signal));
+    const approved = need === undefined ? { via } : await this.#approved(known, said, need, signal);
+    await this.#options.meter.ready;
+    // Asked again: it may have taken a person's time to come here.
+    this.#options.gate.checkOwn(undefined, { action: "post", channel: known.name });
+    this.#options.meter.posted();
+    return this.#outbox.accept(channel, said, approved);
   }
 
   /** Waits until enough members said yes to this very post. */

@@ -27,6 +27,7 @@ import type { ChannelCipher } from "../../../src/conversations/channels/channel-
 import { Channels, type ChannelsOptions } from "../../../src/conversations/channels/channels.ts";
 import { ConversationLog } from "../../../src/conversations/conversation-log.ts";
 import type { DeviceEvent } from "../../../src/device-api.ts";
+import { outgoingOf } from "../../../src/guards/outgoing.ts";
 import type { MemberView } from "../../../src/member-view.ts";
 import { WriteAgain } from "../../../src/write-again.ts";
 
@@ -285,6 +286,7 @@ export class Life {
         return view;
       };
       const options: ChannelsOptions = {
+        outgoing: outgoingOf(() => false),
         mesh,
         identity: () => ({ member: self.member, device: self.device }),
         clock,
@@ -294,6 +296,7 @@ export class Life {
         writes: new WriteAgain({ clock, random, onError }),
         gate: { checkOwn: () => undefined },
         approve: () => Promise.reject(new ParleyError("approval_denied")),
+        meter: { ready: undefined, posted: () => undefined },
         session: node,
         directory: {
           known: (who) => known.get(who),

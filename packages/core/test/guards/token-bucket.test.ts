@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { TokenBucket } from "../src/token-bucket.ts";
+import { TokenBucket } from "../../src/guards/token-bucket.ts";
 
 describe("a token bucket", () => {
   it("allows its burst, then its rate", () => {

@@ -1,0 +1,137 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+
+import type { Clock } from "@parley/core";
+import { type PaceName, ParleyError, routePace } from "@parley/protocol";
+
+import { AddressRates } from "./address-rates.ts";
+import type { RegistryBounds } from "./bounds.ts";
+import type { ClientAddress, TrustedProxies } from "./client-address.ts";
+import { CountedGroups } from "./counted-groups.ts";
+import type { NodeCounters } from "./node-counters.ts";
+
+export interface HttpGateOptions {
+  readonly proxies: TrustedProxies;
+  /** Only proxies may connect, and this machine. */
+  readonly onlyProxies: boolean;
+  readonly clock: Pick<Clock, "monotonic" | "setTimer">;
+  readonly bounds: RegistryBounds;
+  readonly counters: NodeCounters;
+}
+
+/** What waits at the gate: nobody gets more by asking for more. */
+export class HttpGate {
+  readonly #options: HttpGateOptions;
+  readonly #sockets: CountedGroups;
+  readonly #requests: CountedGroups;
+  readonly #rates: Readonly<Record<PaceName, AddressRates>>;
+  /** Requests of a connection that wait for their answer. */
+  readonly #pipelined = new WeakMap<Socket, number>();
+  #inFlight = 0;
+
+  constructor(options: HttpGateOptions) {
+    this.#options = options;
+    const { bounds } = options;
+    this.#sockets = new CountedGroups(bounds.socketsPerAddress);
+    this.#requests = new CountedGroups(bounds.requestsPerAddress);
+    this.#rates = {
+      plain: new AddressRates(bounds.plainRequestsPerSecond),
+      secret: new AddressRates(bounds.secretRequestsPerSecond),
+      transfer: new AddressRates(bounds.transferRequestsPerSecond),
+      session: new AddressRates(bounds.sessionsPerSecond),
+    };
+  }
+
+  /** Whether an answer is being written to a connection. */
+  isAnswering(socket: Socket): boolean {
+    return (this.#pipelined.get(socket) ?? 0) > 0;
+  }
+
+  /** Where a request comes from. */
+  clientAddress(request: IncomingMessage): ClientAddress {
+    return this.#options.proxies.clientAddress(request);
+  }
+
+  /** A connection has come. One too many of its address is closed; those of a proxy are many people's. */
+  connected(socket: Socket): void {
+    const { proxies, onlyProxies, counters } = this.#options;
+    const { group, viaProxy } = proxies.clientAddress({ headers: {}, socket });
+    if (viaProxy) return;
+    if (onlyProxies && !isLocal(group)) {
+      counters.turnedAway("not_a_proxy");
+      socket.destroy();
+    } else this.#countUntilClose(group, socket);
+  }
+
+  /** A WebSocket is asked for. Throws `rate_limited`, or `limit_reached` where a proxy's connections are counted by whom they are for. */
+  openSession({ group, viaProxy }: ClientAddress, socket: Socket): void {
+    const now = this.#options.clock.monotonic();
+    if (!this.#rates.session.of(group, now).take(now)) throw this.#turnAway("sessions");
+    if (viaProxy && !this.#countUntilClose(group, socket)) throw new ParleyError("limit_reached");
+  }
+
+  /**
+   * Lets a request in when it is its turn. One that comes a little too soon is held; one that comes much too soon is held and then
+   * refused, so that whoever asks again and again waits again and again. Throws `rate_limited` and `limit_reached`.
+   */
+  async enter(
+    request: IncomingMessage,
+    response: ServerResponse,
+    route: keyof typeof routePace,
+  ): Promise<ClientAddress> {
+    const { clock, bounds } = this.#options;
+    const from = this.clientAddress(request);
+    this.#count(from.group, request.socket, response);
+    const now = clock.monotonic();
+    const wait = this.#rates[routePace[route]].of(from.group, now).reserve(now, bounds.httpHoldMs);
+    if (wait !== 0) await this.hold(wait ?? bounds.httpHoldMs);
+    if (wait === undefined) throw this.#turnAway("requests");
+    return from;
+  }
+
+  /** A member asks with its session token. Holds and throws as `enter` does. */
+  async enterAs(http: { reserve(now: number, mostMs: number): number | undefined }): Promise<void> {
+    const { clock, bounds } = this.#options;
+    const wait = http.reserve(clock.monotonic(), bounds.httpHoldMs);
+    if (wait !== 0) await this.hold(wait ?? bounds.httpHoldMs);
+    if (wait === undefined) throw this.#turnAway("requests_of_member");
+  }
+
+  hold(ms: number): Promise<void> {
+    return new Promise((resolve) => void this.#options.clock.setTimer(ms, resolve));
+  }
+
+  #count(group: string, socket: Socket, response: ServerResponse): void {
+    const { bounds } = this.#options;
+    const pipelined = this.#pipelined.get(socket) ?? 0;
+    const isFull = pipelined >= bounds.httpPipelined || this.#inFlight >= bounds.httpRequests;
+    if (isFull || !this.#requests.add(group)) {
+      this.#turnAway("requests_at_once");
+      throw new ParleyError("limit_reached", { message: "Too many requests at once; wait for the answers." });
+    }
+    this.#pipelined.set(socket, pipelined + 1);
+    this.#inFlight++;
+    response.once("close", () => {
+      this.#pipelined.set(socket, (this.#pipelined.get(socket) ?? 1) - 1);
+      this.#inFlight--;
+      this.#requests.remove(group);
+    });
+  }
+
+  #countUntilClose(group: string, socket: Socket): boolean {
+    if (!this.#sockets.add(group)) {
+      this.#options.counters.turnedAway("connections");
+      socket.destroy();
+      return false;
+    }
+    socket.once("close", () => this.#sockets.remove(group));
+    return true;
+  }
+
+  #turnAway(why: string): ParleyError {
+    this.#options.counters.turnedAway(why);
+    return new ParleyError("rate_limited");
+  }
+}
+
+const isLocal = (group: string): boolean => group.startsWith("127.") || group === "0:0:0:0::/64";

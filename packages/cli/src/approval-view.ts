@@ -1,6 +1,6 @@
 /** What a person sees of what waits for its word: who asks, what exactly is to be done, and why it asks. */
 import { actionText, type AskedApproval, type DeviceApi, shortRequest } from "@parley/client";
-import { type ApprovalAction, type MemberKind, type Part, type PolicyRule, type Role, visible } from "@parley/protocol";
+import { type ApprovalAction, type MemberKind, type PolicyRule, type Role, visible } from "@parley/protocol";
 
 import type { CommandContext } from "./command-context.ts";
 import { trustText } from "./contact-view.ts";

@@ -8,7 +8,7 @@ import { formatDuration } from "./duration.ts";
 import { shorten } from "./presenter.ts";
 
 /** A member as the one who is asked should know it. */
-export interface Party {
+interface Party {
   readonly member: string;
   readonly name: string | undefined;
   readonly kind?: MemberKind;
@@ -56,9 +56,9 @@ async function partyOf(device: DeviceApi, member: string, name?: string): Promis
   };
 }
 
-export const partyName = ({ name, member }: Party): string => (name === undefined ? member.slice(0, 12) : `@${name}`);
+const partyName = ({ name, member }: Party): string => (name === undefined ? member.slice(0, 12) : `@${name}`);
 
-export function partyText(party: Party): string {
+function partyText(party: Party): string {
   const { kind, roles, trust } = party;
   const facts = [
     ...(kind === undefined ? [] : [kind]),
@@ -80,7 +80,7 @@ export function whatText({ asked: { what }, from, asker }: ApprovalFacts): strin
 }
 
 /** A rule in one line. */
-export function ruleText(rule: PolicyRule): string {
+function ruleText(rule: PolicyRule): string {
   const { who, to, skills, channels, note } = rule;
   const [verb, actions] = "deny" in rule ? ["deny", rule.deny] : ["allow", rule.allow];
   const approval = "deny" in rule ? undefined : rule.approval;
@@ -95,7 +95,7 @@ export function ruleText(rule: PolicyRule): string {
   ].join(", ");
 }
 
-export function whyText({ what }: AskedApproval): string {
+function whyText({ what }: AskedApproval): string {
   if (what.type === "question") return "the task goes on with the answer";
   const { rule } = what;
   if (rule === undefined) return "the agent itself asks for a yes";

@@ -253,7 +253,7 @@ export class ApprovalRequests {
 
   async #holds({ by, statement }: KeptRequest["granted"][number], what: KeptAction): Promise<boolean> {
     const { action, digest } = what;
-    const { memberOf, own, onRefused } = this.#options;
+    const { memberOf, own, trust, onRefused } = this.#options;
     try {
       const member = await memberOf(by);
       this.#checkApprover(member, what);
@@ -262,6 +262,8 @@ export class ApprovalRequests {
       else await checkStanding(statement, action, { ...context, callee: own().member });
       return true;
     } catch (error) {
+      // A registry that is away takes no yes back: it held when it came.
+      if (toParleyError(error).retryable) return !trust.isRevoked(by);
       onRefused(error, by);
       return false;
     }

@@ -3,15 +3,7 @@
  * in the channel's history.
  */
 import { Backoff, type Clock, type Random, type Timer } from "@parley/core";
-import {
-  type AnyContent,
-  isRetryable,
-  ParleyError,
-  type PushBody,
-  toBase64url,
-  toParleyError,
-  type Via,
-} from "@parley/protocol";
+import { type AnyContent, isRetryable, ParleyError, type PushBody, toBase64url, toParleyError } from "@parley/protocol";
 
 import type { Delivery, Sent } from "../../delivery.ts";
 import type { Session } from "../../session.ts";

@@ -1,5 +1,3 @@
-import { parseInviteLink } from "@parley/protocol";
-
 import { Child } from "../child.ts";
 import { type Bench, compared, type Measure } from "../figures.ts";
 import type { FloodCommands, FloodKind } from "../roles/flood.ts";

@@ -16,7 +16,8 @@ const members = new Map<string, Member>();
 let origin = "";
 let mesh = "";
 let channel = "";
-let flooding = false;
+/** Whether the flooders go on. */
+const flooding = { goesOn: false };
 
 /** Bytes that wait in a flooder's own socket: it writes as fast as the registry reads. */
 const aheadBytes = 262_144;
@@ -40,7 +41,7 @@ function deviceOf(name: string, index = 0): TestDevice {
 
 /** Sends as fast as it goes; what comes back is thrown away. */
 async function pour(device: TestDevice, next: () => Promise<string | Uint8Array<ArrayBuffer>>): Promise<void> {
-  while (flooding) {
+  while (flooding.goesOn) {
     if (device.socket.bufferedBytes > aheadBytes) await pause(1);
     else for (let count = 0; count < 16; count++) device.socket.send(await next());
     await later();
@@ -62,7 +63,7 @@ async function floodHttp(device: TestDevice): Promise<void> {
   const { token } = await device.request("token.get", {});
   const headers = { authorization: `Bearer ${token}` };
   const ask = async (path: string): Promise<void> => {
-    while (flooding) await fetch(`${origin}${path}`, { headers }).then((answer) => answer.text(), later);
+    while (flooding.goesOn) await fetch(`${origin}${path}`, { headers }).then((answer) => answer.text(), later);
   };
   await Promise.all(Array.from({ length: connections }, (_, index) => ask(index % 2 === 0 ? "/blobs" : "/node")));
 }
@@ -148,7 +149,7 @@ const commands = {
   },
   /** Asks for all it can get with every device of one member, until `cease`. */
   begin({ kind, from, to }: { kind: FloodKind; from: string; to: string }): void {
-    flooding = true;
+    flooding.goesOn = true;
     const { devices } = member(from);
     const target = member(to).identity;
     const [first] = devices;
@@ -158,7 +159,7 @@ const commands = {
         : Promise.all(devices.map((device) => flood(kind, device, target)));
   },
   async cease(): Promise<void> {
-    flooding = false;
+    flooding.goesOn = false;
     await pouring;
   },
 };

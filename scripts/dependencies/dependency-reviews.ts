@@ -22,6 +22,12 @@ export const dependencyReviews: Readonly<Record<string, DependencyReview>> = {
     looked,
     instead: "our own on WebCrypto with the RFC's vectors",
   },
+  "@napi-rs/keyring": {
+    why: "the system's keyring, for the key that opens a home's private keys; optional",
+    since: 2023,
+    looked,
+    instead: "a passphrase alone",
+  },
   "@noble/hashes": {
     why: "SHA-256, HMAC and HKDF in place for MLS, scrypt for shared phrases",
     since: 2022,
@@ -45,6 +51,12 @@ export const dependencyReviews: Readonly<Record<string, DependencyReview>> = {
     since: 2024,
     looked,
     instead: "a copy of the types",
+  },
+  "age-encryption": {
+    why: "age files: private keys at rest, and identities that are exported",
+    since: 2024,
+    looked,
+    instead: "scrypt and AES-GCM of WebCrypto in a format of our own",
   },
   "@zxcvbn-ts/core": {
     why: "says how weak a phrase is that two members share",

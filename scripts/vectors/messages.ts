@@ -66,6 +66,13 @@ function proposal({ operator, second }: FixedSigners): OperatorProposal {
     expires: vectorExpiry,
   };
 }
+const memberUsage = {
+  member: fixedId(32, 60),
+  hour: { messages: 20, tokens: 1000, money: 2_500_000 },
+  day: { messages: 120, tokens: 9000, money: 7_500_000 },
+  reporters: [{ member: fixedId(32, 61), messages: 20 }],
+  heldUntil: time,
+};
 
 /** What a new device asks with. */
 const enrolmentAsk = { key: fixedId(32, 44), seal: fixedId(32, 45), label: "phone", iat: time, proof: fixedId(32, 46) };
@@ -126,6 +133,9 @@ function requestBodies(signers: FixedSigners, compacts: Compacts): { readonly [T
     "operators.withdraw": { proposal: id16 },
     "operators.publish": { operators: compacts.operators },
     "node.certify": { certificate: compacts.node },
+    "member.kick": { member: signers.member.id },
+    "usage.report": { usage: compacts.usage },
+    "usage.list": { member: signers.member.id, limit: 10, after: "abc" },
     "mailbox.ack": { offset: 17 },
     "inbox.release": { generation: 2 },
     "mailbox.refuse": { offset: 17, code: "cannot_open" },
@@ -174,6 +184,9 @@ function replyBodies(signers: FixedSigners, { entry, invite, pending }: Facts, c
     "operators.withdraw": {},
     "operators.publish": {},
     "node.certify": {},
+    "member.kick": { sessions: 2 },
+    "usage.report": {},
+    "usage.list": { usage: [memberUsage], next: "abc" },
     "mailbox.ack": {},
     "inbox.release": {},
     "mailbox.refuse": {},

@@ -1,23 +1,10 @@
-import { MeshTrust, Policy, Restrictions } from "@parley/core";
+import { MeshTrust } from "@parley/core";
 import type { PolicyDocument } from "@parley/protocol";
 import { testCard } from "@parley/testkit";
 import { describe, expect, it } from "vitest";
 
 import { Events, type Joined, MeshScope, Messages, until } from "./device-fixture.ts";
-
-const everything: PolicyDocument["rules"][number] = { allow: ["see", "call", "message", "post", "invite", "approve"] };
-
-/** What a device believes whose owner took the operators' orders out of it. */
-function heedless(trust: MeshTrust): MeshTrust {
-  return new Proxy(trust, {
-    get: (target, key) => {
-      if (key === "policy") return new Policy({ rules: [everything] }, 0);
-      if (key === "restrictions") return new Restrictions();
-      const value: unknown = Reflect.get(target, key, target);
-      return typeof value === "function" ? (value.bind(target) as unknown) : value;
-    },
-  });
-}
+import { everything, heedless } from "./heedless.ts";
 
 /** Publishes a policy and waits until these devices hold it. */
 async function publish(scope: MeshScope, rules: PolicyDocument["rules"], ...who: readonly Joined[]): Promise<void> {
@@ -60,8 +47,8 @@ describe("a policy", () => {
     await publish(scope, [everything, { deny: ["message"], who: ["@alice"] }], bob);
     const byLink = await modified.send("@bob", "by link");
     expect(await byLink.settled).toMatchObject({ state: "refused", error: { code: "denied_by_policy" } });
-    // Nothing at all may pass: the registry carries no frame, and the link goes.
-    await publish(scope, [{ allow: ["see"] }], bob);
+    // Nothing at all may pass, nor for somebody else: the registry carries no frame, and the link goes.
+    await publish(scope, [{ allow: ["see"] }, { deny: ["call"] }], bob);
     await events.link("closed");
     const byRelay = await modified.send("@bob", "by relay", { paths: ["relay", "mailbox"] });
     expect(await byRelay.settled).toMatchObject({ state: "refused", error: { code: "denied_by_policy" } });
@@ -156,6 +143,61 @@ describe("a restriction", () => {
     expect(messages.texts).toEqual(["waits"]);
     await sent.reaches("handled");
     expect((await bob.device.send("@alice", "again")).id).toBeDefined();
+  });
+
+  it("lets what was committed before a pause wait, too, and hands it out afterwards", async () => {
+    await using scope = await MeshScope.start();
+    const [alice, bob] = [await scope.join("alice"), await scope.join("bob")];
+    const first = Promise.withResolvers<void>();
+    const messages = new Messages(bob.device, ({ text }) => (text === "one" ? first.promise : undefined));
+    await alice.device.send("@bob", "one");
+    await messages.count(1);
+    const two = await alice.device.send("@bob", "two");
+    await two.reaches("delivered");
+    await scope.mesh.orders.restrict([bob.device.member], "paused");
+    await bob.events.first("restricted");
+    first.resolve();
+    await scope.mesh.operator.device.request("ping", {});
+    expect(messages.texts).toEqual(["one"]);
+    await scope.mesh.orders.lift([bob.device.member], ["paused"]);
+    await messages.count(2);
+    expect(messages.texts).toEqual(["one", "two"]);
+  });
+
+  it("refuses new tasks of a paused agent while those at work go on", async () => {
+    await using scope = await MeshScope.start();
+    const [alice, bob] = [await scope.join("alice"), await scope.join("bob")];
+    const [begun, end] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    bob.device.serve(async () => {
+      begun.resolve();
+      await end.promise;
+      return "done";
+    });
+    await bob.device.publishCard(testCard(bob.device, [{ id: "work" }]));
+    const run = await alice.device.delegate("@bob", { skill: "work" });
+    await begun.promise;
+    await scope.mesh.orders.restrict([bob.device.member], "paused");
+    await bob.events.first("restricted");
+    await until(() => alice.joined.trust.orderNumbers.restrictions === 1);
+    await expect(alice.device.delegate("@bob", { skill: "work" }).then((other) => other.outcome)).rejects.toMatchObject(
+      { code: "paused" },
+    );
+    await scope.mesh.orders.lift([bob.device.member], ["paused"]);
+    end.resolve();
+    expect(await run.outcome).toMatchObject({ output: "done" });
+  });
+
+  it("of a kick ends sessions once", async () => {
+    await using scope = await MeshScope.start();
+    const bob = await scope.join("bob");
+    const { device } = scope.mesh.operator;
+    const from = bob.events.seen.length;
+    expect(await device.request("member.kick", { member: bob.device.member })).toEqual({ sessions: 1 });
+    expect(await bob.events.session("waiting", from)).toMatchObject({ error: { code: "kicked" } });
+    await bob.events.session("connected", from);
+    await expect(bob.device.request("member.kick", { member: device.member })).rejects.toMatchObject({
+      code: "forbidden",
+    });
   });
 
   it("that somebody does not heed costs it its links and its session", async () => {

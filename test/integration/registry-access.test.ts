@@ -128,4 +128,9 @@ const bodies: Readonly<Record<string, unknown>> = {
   "key.create": { name: "ci", scopes: ["directory:read"] },
   "key.revoke": { key: "0".repeat(12) },
   "audit.witness": { witness: "a.b.c" },
+  "member.kick": { member: id32 },
+  "usage.report": { usage: "a.b.c" },
+  "channel.restrict": { ...inChannel, member: id32, kind: "muted" },
+  "channel.lift": { ...inChannel, member: id32, kind: "muted" },
+  "withdrawals.publish": { withdrawals: "a.b.c" },
 };

@@ -20,7 +20,7 @@ export { neutralText, neutralValue } from "./guards/neutral.ts";
 export { initAgent, type InitAgentOptions, type InitAgentResult } from "./init-agent.ts";
 export { createLog, type LogLevel, type LogOptions } from "./log.ts";
 export { loadManifest, type Manifest, maxManifestBytes } from "./manifest.ts";
-export { type ManifestProblem, type ManifestResult, readManifest } from "./manifest-reader.ts";
+export { type ManifestResult, readManifest } from "./manifest-reader.ts";
 export { type ManifestContent, type ManifestInput } from "./manifest-schema.ts";
 export {
   type AgentQuery,
@@ -49,5 +49,6 @@ export {
   type SkillOutput,
 } from "./skill.ts";
 export { type SkillArtifact, type SkillContext } from "./skill-context.ts";
+export { readYaml, type YamlForm, type YamlPlace, type YamlProblem, type YamlResult } from "./yaml-form.ts";
 /** For authors: the error that reaches a caller with its code and words. */
 export { type ErrorCode, ParleyError } from "@parley/protocol";

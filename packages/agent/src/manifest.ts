@@ -3,8 +3,9 @@ import { basename, dirname, join, resolve } from "node:path";
 
 import { ParleyError } from "@parley/protocol";
 
-import { readManifest, type ManifestProblem } from "./manifest-reader.ts";
+import { readManifest } from "./manifest-reader.ts";
 import type { ManifestContent } from "./manifest-schema.ts";
+import type { YamlProblem } from "./yaml-form.ts";
 
 /** A manifest from a file: relative paths in it start at `folder`. */
 export interface Manifest extends ManifestContent {
@@ -66,7 +67,7 @@ function broken(path: string, message: string, cause?: unknown): ParleyError {
   return new ParleyError("invalid_manifest", { message, cause, data: { path, problems: [] } });
 }
 
-function sentence(file: string, problems: readonly ManifestProblem[]): string {
+function sentence(file: string, problems: readonly YamlProblem[]): string {
   const [first] = problems;
   if (first === undefined) return `${file} is not valid.`;
   const more = problems.length - 1;

@@ -106,7 +106,7 @@ export interface Mesh {
 }
 
 /** A part of an agent that acts by a delegation of it. */
-export interface AgentsSubAgent extends Pick<Mesh, "delegate"> {
+interface AgentsSubAgent extends Pick<Mesh, "delegate"> {
   readonly id: string;
   readonly label: string;
   /** Takes its delegation back: what others do for it ends within a second. */

@@ -1,4 +1,4 @@
-import type { LogLine, Principal, Sender } from "@parley/client";
+import type { LogLine, Principal, SelfReport, Sender } from "@parley/client";
 import type { Part } from "@parley/protocol";
 
 import type { Mesh } from "./mesh.ts";
@@ -38,6 +38,11 @@ export interface SkillContext {
     artifact: SkillArtifact,
     options?: { readonly append?: boolean; readonly lastChunk?: boolean },
   ) => Promise<void>;
+  /**
+   * Says what a model that the skill asked has cost: tokens, and money in millionths of the mesh's unit. Counted against this agent's
+   * budget and shown as self-reported.
+   */
+  readonly usage: (used: SelfReport) => Promise<void>;
   /**
    * Asks the caller something in the middle of the task, or with `of` (`"@name"`) a person, and waits for the words that answer: an
    * hour, unless `withinMs` says another. The time limit does not run meanwhile. Rejects with `approval_expired`, or as `signal` does.

@@ -56,6 +56,8 @@ export class FakeDevice implements Fake {
     list: async () => [],
     answer: async () => undefined,
     reply: async () => undefined,
+    standing: async () => [],
+    endStanding: async () => undefined,
   };
   readonly sent: { to: string; text: string }[] = [];
   readonly delegated: { to: string | undefined; request: DelegateRequest }[] = [];
@@ -221,6 +223,7 @@ export class FakeDevice implements Fake {
   }
 
   async setAvailability(): Promise<void> {}
+  async reportUsage(): Promise<void> {}
 
   /** Hands a direct message to the agent. */
   async receive(text: string): Promise<void> {

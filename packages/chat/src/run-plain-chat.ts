@@ -1,10 +1,11 @@
 import { createInterface } from "node:readline";
 
-import type { DeviceEvent } from "@parley/client";
+import { type DeviceEvent, shortRequest } from "@parley/client";
 import { type ArchivedMessage, type Clock, systemClock } from "@parley/core";
 import { ParleyError, textContent, toParleyError, visible } from "@parley/protocol";
 
 import type { ChatDevice } from "./chat-device.ts";
+import { askedHint, askedText } from "./model/asked-commands.ts";
 import { ChatModel } from "./model/chat-model.ts";
 import { titleOf } from "./model/chat-state.ts";
 import { commandHelp, foundLine, runCommand } from "./model/command-runner.ts";
@@ -165,11 +166,20 @@ function tell(event: DeviceEvent, model: ChatModel, { interactive }: PlainChatOp
     case "session":
       if (event.state === "connected" || event.state === "waiting") print(`· ${connectionWords[event.state]}`);
       return;
+    case "approval-asked":
+      print(`! ${visible(askedText(model.state, event.asked))}  ${askedHint(event.asked)}`);
+      return;
+    case "approval-closed":
+      print(`· ${shortRequest(event.request)}: ${event.state}`);
+      return;
     case "pairing-pending":
       print(`! @${visible(event.name)} asks to join: parley member list --pending`);
       return;
     case "operators-proposed":
       print("! another set of operators is proposed: parley operator proposals");
+      return;
+    case "restricted":
+      print(restrictionLine(event.restriction));
       return;
     case "gap":
     case "channel-gap":
@@ -180,6 +190,13 @@ function tell(event: DeviceEvent, model: ChatModel, { interactive }: PlainChatOp
       return;
     default:
   }
+}
+
+function restrictionLine(restriction: (DeviceEvent & { type: "restricted" })["restriction"]): string {
+  if (restriction === undefined) return "· nothing holds you back any more";
+  const { kind, until, reason } = restriction;
+  const end = until === undefined ? "" : ` until ${new Date(until).toLocaleTimeString("en-GB")}`;
+  return `! an operator has you ${kind}${end}${reason === undefined ? "" : ` (${visible(reason)})`}`;
 }
 
 const where = ({ state }: ChatModel, { conversation }: ArchivedMessage): string => {

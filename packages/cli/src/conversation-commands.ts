@@ -1,6 +1,12 @@
 /** The commands about what is said: part of the one table. */
 import type { CommandArgument, CommandOption, CommandRow } from "./command.ts";
 
+/** How long, and why, somebody is muted in a channel or kept out of it. */
+const channelRestrictionOptions = [
+  { name: "for", value: "TIME", means: "after which it ends by itself, for example 1h (default: until it is lifted)" },
+  { name: "reason", value: "TEXT", means: "why; whoever is refused is told" },
+] as const;
+
 const member: CommandArgument = { name: "member", means: "@name or id" };
 const channel: CommandArgument = { name: "channel", means: "its name, with its # (in quotes) or without" };
 const conversation: CommandArgument = { name: "conversation", means: "@name, or '#channel' in quotes" };
@@ -69,6 +75,36 @@ const channelCommands: readonly CommandRow[] = [
     arguments: [channel, member],
     examples: ["parley channel kick plans @bob"],
     load: () => import("./commands/channel-kick.ts"),
+  },
+  {
+    path: ["channel", "mute"],
+    summary: "Mutes a member in a channel: it reads there and does not write",
+    arguments: [channel, member],
+    options: channelRestrictionOptions,
+    examples: ["parley channel mute plans @bob --for 1h --reason 'too loud'"],
+    load: async () => (await import("./commands/channel-restrict.ts")).mute,
+  },
+  {
+    path: ["channel", "unmute"],
+    summary: "Lets a member that was muted in a channel write again",
+    arguments: [channel, member],
+    examples: ["parley channel unmute plans @bob"],
+    load: async () => (await import("./commands/channel-restrict.ts")).unmute,
+  },
+  {
+    path: ["channel", "ban"],
+    summary: "Takes a member out of a channel and keeps it out",
+    arguments: [channel, member],
+    options: channelRestrictionOptions,
+    examples: ["parley channel ban plans @bob --for 1d"],
+    load: async () => (await import("./commands/channel-restrict.ts")).ban,
+  },
+  {
+    path: ["channel", "unban"],
+    summary: "Lets a member that was banned from a channel come in again",
+    arguments: [channel, member],
+    examples: ["parley channel unban plans @bob"],
+    load: async () => (await import("./commands/channel-restrict.ts")).unban,
   },
   {
     path: ["channel", "members"],

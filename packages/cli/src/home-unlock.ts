@@ -30,7 +30,7 @@ export function unlockOf({ settings, signal }: CommandContext): Unlock {
 }
 
 /** The first line of a file that only its owner may read, or of whatever a file descriptor is. */
-export async function readPassphrase(path: string): Promise<string> {
+async function readPassphrase(path: string): Promise<string> {
   try {
     const file = await open(path, "r");
     try {

@@ -1,12 +1,13 @@
 /** What `parley listen` prints: one line, or one JSON object, for each thing that came. */
 import type { DeviceApi, DeviceEvent, IncomingMessage, IncomingPost } from "@parley/client";
-import type { ArchivedMessage } from "@parley/core";
+import type { ArchivedMessage, Restriction } from "@parley/core";
 import { type BlobRef, textContent, visible } from "@parley/protocol";
 
 import { attachmentLine, attachmentView } from "./attachment-view.ts";
 import { shortId } from "./member-table.ts";
 import { messageJson, protectionText, shownText, speakerOf, spokenText } from "./message-view.ts";
 import type { Presenter } from "./presenter.ts";
+import { restrictionJson, restrictionText } from "./restriction-text.ts";
 
 const timeOf = (ms: number): string => new Date(ms).toLocaleTimeString("en-GB");
 
@@ -91,6 +92,15 @@ export function printConnection(out: Presenter, connected: boolean): void {
     ? "the registry can be reached again"
     : "the registry cannot be reached; messages come by open links only, until it is back";
   out.event({ type: "connection", connected }, out.style("dim", says));
+}
+
+/** An operator put this member under something, or took it off. */
+export function printRestriction(out: Presenter, restriction: Restriction | undefined): void {
+  const says =
+    restriction === undefined
+      ? "nothing holds this member back any more"
+      : `an operator has this member ${restrictionText(restriction)}`;
+  out.event({ type: "restricted", ...restrictionJson(restriction) }, out.style("yellow", says));
 }
 
 export function printGap(out: Presenter, gap: DeviceEvent & { type: "gap" }): void {

@@ -1,10 +1,19 @@
 import type { MemberView } from "@parley/client";
+import type { MeshTrust } from "@parley/core";
 import { type AgentSkill, skillSchemasExtension } from "@parley/protocol";
 
+import { restrictionJson, restrictionOf, restrictionText } from "./restriction-text.ts";
+
 /** The best that is known of a member's devices. */
-export function presenceOf(member: MemberView): string {
+function presenceOf(member: MemberView): string {
   const states = member.devices.map((device) => device.state);
   return (["connected", "stale"] as const).find((state) => states.includes(state)) ?? "offline";
+}
+
+/** The same, and what operators put it under. */
+export function standingOf(member: MemberView, trust: MeshTrust): string {
+  const restriction = restrictionOf(trust, member);
+  return restriction === undefined ? presenceOf(member) : `${presenceOf(member)}, ${restrictionText(restriction)}`;
 }
 
 /** How many devices the signed list names, and whether the list is old. */
@@ -30,7 +39,7 @@ export function schemasOf(member: MemberView, skill: string): unknown {
 }
 
 /** A member for programs. */
-export function memberJson(member: MemberView) {
+export function memberJson(member: MemberView, trust: MeshTrust) {
   const { name, kind, roles, devices, availability, live, verified } = member;
   return {
     member: member.member,
@@ -59,6 +68,7 @@ export function memberJson(member: MemberView) {
     ...(verified.scope === undefined ? {} : { scope: verified.scope }),
     devicesAt: member.devicesAt,
     stale: member.stale,
+    ...restrictionJson(restrictionOf(trust, member)),
   };
 }
 

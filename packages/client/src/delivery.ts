@@ -70,7 +70,7 @@ export interface Sender {
  * `operator` by the operators' word, `contact` when this member accepted it, `member` for everybody else who is let in,
  * `guest` for who is here for a while, `edge` for whoever has no key and comes through an edge.
  */
-export type SenderTrust = "operator" | "contact" | "member" | "guest" | "edge";
+type SenderTrust = "operator" | "contact" | "member" | "guest" | "edge";
 
 /** A direct message as it is handed to a handler. */
 export interface IncomingMessage {

@@ -29,6 +29,12 @@ import type { PathReason } from "./path-reason.ts";
 import type { RootKeyChange } from "./root-rotation.ts";
 import type { DelegateRequest, TaskAdmission, TaskHandler, TaskRun } from "./tasks/task-run.ts";
 
+/** What a program used of models: tokens, and millionths of the mesh's unit of money. */
+export interface SelfReport {
+  readonly tokens?: number | undefined;
+  readonly money?: number | undefined;
+}
+
 /** Where a device stands with its registry. */
 export type SessionState = "connecting" | "connected" | "waiting" | "stopped";
 
@@ -186,6 +192,8 @@ export interface DeviceApi {
    */
   rotateRoot(): Promise<RootKeyChange>;
   setAvailability(availability: Availability): Promise<void>;
+  /** Says what the program used elsewhere: counted against this member's budget, and shown as self-reported. Throws `invalid_argument`. */
+  reportUsage(used: SelfReport): Promise<void>;
 }
 
 export interface LinkSettings {

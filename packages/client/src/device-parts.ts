@@ -52,6 +52,7 @@ import { SleepWatch } from "./sleep-watch.ts";
 import { Standing } from "./standing.ts";
 import { TaskPlacement } from "./tasks/task-placement.ts";
 import { Traffic } from "./traffic.ts";
+import { UsageMeter } from "./usage-meter.ts";
 import { WriteAgain } from "./write-again.ts";
 
 export class DeviceParts {
@@ -86,12 +87,14 @@ export class DeviceParts {
   readonly audit: AuditWatch;
   readonly news: RegistryNews;
   readonly holds: Holds;
+  readonly meter: UsageMeter;
   readonly gate: Gate;
   readonly standing: Standing;
   readonly sections: SectionHandler;
   readonly arrivals: Arrivals;
   readonly ending: DeviceEnding;
   readonly #boot: string;
+  #met: PolicyMember | undefined;
 
   /** What this member decided about another one. */
   readonly standingOf = (member: VerifiedMember): ReturnType<typeof standingOf> =>
@@ -115,6 +118,7 @@ export class DeviceParts {
     this.#boot = toBase64url(random.bytes(16));
     this.sleep = new SleepWatch({ clock, onSlept: (ms) => this.#onSlept(ms) });
     this.holds = this.#makeHolds();
+    this.meter = this.#makeMeter();
     this.gate = this.#makeGate();
     this.session = this.#makeSession();
     this.directory = new Directory({
@@ -189,22 +193,38 @@ export class DeviceParts {
     });
   }
 
+  #makeMeter(): UsageMeter {
+    return new UsageMeter({
+      identity: () => this.own.identity,
+      own: () => this.#self(),
+      trust: this.trust,
+      session: () => this.session,
+      clock: this.clock,
+      now: () => this.session.registryTime,
+      onOver: () => this.standing.look(),
+      onError: this.notices.failed,
+    });
+  }
+
   #makeGate(): Gate {
-    let met: PolicyMember | undefined;
     return new Gate({
       trust: this.trust,
       holds: this.holds,
+      meter: this.meter,
       now: () => this.session.registryTime,
-      own: () => {
-        const { member, name, kind } = this.own.identity;
-        const known = this.directory.known(member)?.verified;
-        if (known !== undefined) return known;
-        const roles = this.session.welcome?.roles ?? [];
-        // The same object for the same facts: answers are remembered by it.
-        if (met?.name !== name || met.roles !== roles) met = { member, name, kind, roles };
-        return met;
-      },
+      own: () => this.#self(),
     });
+  }
+
+  /** This device's member as rules see it: by its newest record, else by what the registry said of it. */
+  #self(): PolicyMember {
+    const { member, name, kind } = this.own.identity;
+    const known = this.directory.known(member)?.verified;
+    if (known !== undefined) return known;
+    const roles = this.session.welcome?.roles ?? [];
+    // The same object for the same facts: answers are remembered by it.
+    if (this.#met?.name !== name || this.#met.roles !== roles) this.#met = { member, name, kind, roles };
+    return this.#met;
   }
 
   #makeSession(): Session {

@@ -20,7 +20,7 @@ import type { ConversationApi } from "./conversations/conversation-api.ts";
 import type { DelegationApi } from "./delegations/delegation-api.ts";
 import type { DeliveryViews, PurgeQuery } from "./deliveries.ts";
 import type { AllowedPaths, PingResult, SendOptions, Sent } from "./delivery.ts";
-import type { DeviceApi, DeviceEvent, LinkView, SessionState } from "./device-api.ts";
+import type { DeviceApi, DeviceEvent, LinkView, SelfReport, SessionState } from "./device-api.ts";
 import type { DeviceOptions } from "./device-options.ts";
 import { DeviceParts } from "./device-parts.ts";
 import type { MessageGate, MessageHandler } from "./direct-messages.ts";
@@ -84,11 +84,13 @@ export class Device implements DeviceApi {
   async stop(): Promise<void> {
     const { own, renewal, session, intake, peers, arrivals, ending, writes, audit } = this.#parts;
     this.#exchanges.callee.stop();
+    this.#exchanges.approvals.stop();
     intake.holder.close();
     own.stop();
     renewal.stop();
     audit.stop();
     await ending.drain();
+    await this.#parts.meter.settle();
     arrivals.close();
     intake.lanes.pause();
     this.#exchanges.caller.stop();
@@ -97,6 +99,7 @@ export class Device implements DeviceApi {
     peers.stop();
     await ending.settled();
     intake.stop();
+    this.#parts.meter.stop();
     writes.stop();
     session.stop();
   }
@@ -232,6 +235,10 @@ export class Device implements DeviceApi {
 
   rotateRoot(): Promise<RootKeyChange> {
     return this.#parts.own.rotateRoot();
+  }
+
+  async reportUsage(used: SelfReport): Promise<void> {
+    this.#parts.meter.used(used);
   }
 
   async setAvailability(availability: Availability): Promise<void> {

@@ -18,6 +18,7 @@ import type { Peer } from "./peer.ts";
 import type { Peers } from "./peers.ts";
 import type { LiveEnvelope } from "./section-handler.ts";
 import type { Traffic } from "./traffic.ts";
+import type { UsageMeter } from "./usage-meter.ts";
 
 export type MessageHandler = (message: IncomingMessage) => void | Promise<void>;
 
@@ -38,6 +39,7 @@ export interface DirectMessagesOptions {
   readonly metrics: DeviceMetrics;
   readonly traffic: Traffic;
   readonly gate: Gate;
+  readonly meter: Pick<UsageMeter, "ready" | "sent" | "took">;
   readonly livePeer: (to: MemberView) => Peer;
   /** Resolves when the registry may be asked once more. */
   readonly nextChance: () => Promise<void>;
@@ -76,10 +78,13 @@ export class DirectMessages {
 
   /** Accepts the body of a message, made before, to a member. */
   async sendBody(view: MemberView, body: Uint8Array, options: SendOptions = {}): Promise<Sent> {
+    const { gate, meter } = this.#options;
     const peers = this.#options.peers();
     checkHops(options.hops);
-    this.#options.gate.checkOwn(view.verified, { action: "message" });
+    await meter.ready;
+    gate.checkOwn(view.verified, { action: "message" });
     this.#options.onMet(view);
+    meter.sent();
     if (options.class === "live") return this.#sendLive(view, body, options);
     for (const peer of peers.takers(view)) if (allowsLinks(options.paths)) peers.links.want(peer);
     const stream = await peers.streams.to(view.member, options.paths);
@@ -115,6 +120,7 @@ export class DirectMessages {
     const sender = peer.member;
     const refusal = conversations.intake.refusalOf(sender, { ...this.#head(0), more: false, body });
     if (refusal !== undefined) return onRefused(new ParleyError(refusal), sender.name);
+    this.#options.meter.took(sender);
     const { device } = peer;
     const arrived = { id, sender, device, created, receivedAt: clock.now(), path, body };
     const taken = await conversations.intake.keep(arrived);

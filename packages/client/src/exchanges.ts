@@ -46,6 +46,7 @@ import { TaskCallee } from "./tasks/task-callee.ts";
 import { TaskCaller } from "./tasks/task-caller.ts";
 import type { TaskPlacement } from "./tasks/task-placement.ts";
 import type { Traffic } from "./traffic.ts";
+import type { UsageMeter } from "./usage-meter.ts";
 import type { WriteAgain } from "./write-again.ts";
 
 export interface ExchangesOptions {
@@ -72,6 +73,7 @@ export interface ExchangesOptions {
   readonly metrics: DeviceMetrics;
   readonly traffic: Traffic;
   readonly gate: Gate;
+  readonly meter: UsageMeter;
   readonly kept: KeptState;
   readonly notices: Notices;
   readonly guards: Pick<GuardDesk, "outgoing">;
@@ -122,13 +124,11 @@ export class Exchanges {
       gate: options.gate,
       member: options.own.identity.member,
       admits: (member) => this.conversations.contacts.admits(member),
+      onTaken: (member) => options.meter.took(member),
       approvals: this.#makeTaskApprovals(),
+      memberOf: (member) => options.directory.current(member),
+      standingOf: options.standingOf,
       chains: this.chains,
-      senderOf: async (member, device) => {
-        const { verified } = await options.directory.get(member);
-        const { name, kind, roles } = verified;
-        return { member, name, device, kind, roles, ...options.standingOf(verified) };
-      },
       onLoad: (load) => presence.set({ load }),
     });
     this.delegation = new Delegation({ ...options, delegations: () => this.delegations }, this.caller);
@@ -139,6 +139,7 @@ export class Exchanges {
       [envelopeKinds.callEvent, (envelope) => this.caller.onEnvelope(envelope)],
       [envelopeKinds.message, (envelope) => this.messages.onLive(envelope)],
       [envelopeKinds.typing, (envelope) => this.conversations.typing.onEnvelope(envelope)],
+      [envelopeKinds.approval, ({ peer, body }) => this.approvals.takeForwarded(peer.member, body)],
       [envelopeKinds.history, (envelope) => this.#history.onEnvelope(envelope)],
       [
         envelopeKinds.data,
@@ -210,6 +211,7 @@ export class Exchanges {
       metrics,
       traffic,
       gate,
+      meter: this.#options.meter,
       onMet: ({ member, name }) => {
         names.note(member, name).catch(notices.failed);
       },
@@ -239,6 +241,12 @@ export class Exchanges {
       log: this.conversations.log,
       cipher: this.#makeCipher(),
       gate: this.#options.gate,
+      approve: async (request, signal) => {
+        const { requests } = this.approvals;
+        const { request: id } = await requests.ask(request);
+        return (await requests.outcome(id, signal)) as readonly string[];
+      },
+      meter: this.#options.meter,
       emit: (event) => notices.emit(event),
       onRefused: notices.refused,
       onError: notices.failed,
@@ -331,6 +339,17 @@ export class Exchanges {
       random,
       now: () => session.registryTime,
       notices,
+      hasInstances: () => own.identity.kind === "agent" && own.listed > 1,
+      tellOthers: async (body) => {
+        const { member, device } = own.identity;
+        const view = await directory.get(member);
+        for (const other of view.devices)
+          if (other.device !== device.id && other.state === "connected") {
+            const peer = peers.peer(view.verified, other.device);
+            peers.onPresence(view);
+            await sendLive(clock)(peer, envelopeKinds.approval, body);
+          }
+      },
     });
   }
 

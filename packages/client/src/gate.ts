@@ -10,15 +10,17 @@ import {
   type Restriction,
   restrictionCode,
 } from "@parley/core";
-import { type ErrorCode, ParleyError, type PolicyAction } from "@parley/protocol";
+import { type ApprovalNeed, type ErrorCode, ParleyError, type PolicyAction } from "@parley/protocol";
 
-import type { Holds } from "./holds.ts";
+import type { HeldOff, Holds } from "./holds.ts";
+import type { UsageMeter } from "./usage-meter.ts";
 
 export interface GateOptions {
   readonly trust: MeshTrust;
   /** This device's member, as its newest admission names it. */
   readonly own: () => PolicyMember;
-  readonly holds: Pick<Holds, "codeFor">;
+  readonly holds: Pick<Holds, "heldFor">;
+  readonly meter: Pick<UsageMeter, "overOf">;
   /** Wall time, ms since 1970. */
   readonly now: () => number;
 }
@@ -29,6 +31,12 @@ export interface GateQuestion {
   readonly skill?: string;
   /** Without the `#`. */
   readonly channel?: string;
+}
+
+/** What an approval is about, as rules name it. */
+export interface ApprovalObject {
+  readonly skill?: string | undefined;
+  readonly channel?: string | undefined;
 }
 
 export class Gate {
@@ -53,19 +61,19 @@ export class Gate {
     return this.#restrictionOf(this.#options.own());
   }
 
-  /** Whether this device writes nothing now. */
+  /** Whether nothing of this device is taken now. What it accepted before it used up its budget still goes out. */
   get isSilenced(): boolean {
     const own = this.#options.own();
-    return this.#restrictionOf(own) !== undefined || this.#options.holds.codeFor(own.member) !== undefined;
+    return this.#restrictionOf(own) !== undefined || this.#options.holds.heldFor(own.member) !== undefined;
   }
 
-  /** Why it writes nothing; undefined when it may. */
+  /** Why it may write nothing new; undefined when it may. */
   get silence(): ParleyError | undefined {
     const own = this.#options.own();
     const restriction = this.#restrictionOf(own);
     if (restriction !== undefined) return restricted(own, restrictionCode[restriction.kind], restriction);
-    const held = this.#options.holds.codeFor(own.member);
-    return held === undefined ? undefined : new ParleyError(held);
+    const held = this.#heldOf(own);
+    return held === undefined ? undefined : heldOff(own, held);
   }
 
   /** Whether this device takes nothing now. */
@@ -76,11 +84,11 @@ export class Gate {
 
   /** Why no frame of a member is taken now: it is silenced, or nothing may pass between the two at all. */
   refusalOf(member: PolicyMember): ParleyError | undefined {
-    const { trust, own, holds } = this.#options;
+    const { trust, own } = this.#options;
     const restriction = this.#restrictionOf(member);
     if (restriction !== undefined) return restricted(member, restrictionCode[restriction.kind], restriction);
-    const held = holds.codeFor(member.member);
-    if (held !== undefined) return new ParleyError(held, { message: `@${member.name} used up its budget.` });
+    const held = this.#heldOf(member);
+    if (held !== undefined) return heldOff(member, held);
     const self = own();
     if (this.#mayReach(member, self, trust.policy)) return undefined;
     return new ParleyError("denied_by_policy", {
@@ -110,16 +118,20 @@ export class Gate {
   }
 
   /** Whether the policy lets this member approve what another one asks about. */
-  mayApprove(to: PolicyMember, skill: string | undefined): boolean {
-    return this.#options.trust.policy.decide({ action: "approve", who: this.#options.own(), to, skill }).allowed;
+  mayApprove(to: PolicyMember, object: ApprovalObject): boolean {
+    return this.#options.trust.policy.decide({ action: "approve", who: this.#options.own(), to, ...object }).allowed;
   }
 
-  /** Throws why this device may not do this: silenced, or denied. `to`: the other member; none for a channel. */
-  checkOwn(to: PolicyMember | undefined, question: GateQuestion): void {
+  /**
+   * Throws why this device may not do this: silenced, or denied. `to`: the other member; none for a channel. Gives what has to be
+   * granted first: of a call its callee sees to that, of a post this device.
+   */
+  checkOwn(to: PolicyMember | undefined, question: GateQuestion): ApprovalNeed | undefined {
     this.checkSilence();
     const who = this.#options.own();
     const decision = this.#options.trust.policy.decide({ ...question, who, to });
     if (!decision.allowed) throw denied(who, to, question, decision);
+    return decision.approval;
   }
 
   #mayReach(member: PolicyMember, own: PolicyMember, policy: Policy): boolean {
@@ -130,9 +142,26 @@ export class Gate {
     return may;
   }
 
+  /** By the registry's word, or by what this device counted itself. */
+  #heldOf(member: PolicyMember): HeldOff | undefined {
+    const { holds, meter } = this.#options;
+    const over = meter.overOf(member);
+    return (
+      holds.heldFor(member.member) ?? (over === undefined ? undefined : { code: "over_budget", until: over.until })
+    );
+  }
+
   #restrictionOf(member: PolicyMember): Restriction | undefined {
     return this.#options.trust.restrictions.of(member, this.#options.now());
   }
+}
+
+function heldOff({ name }: PolicyMember, { code, until }: HeldOff): ParleyError {
+  const what = code === "over_budget" ? "used up its budget" : "is held off by the registry";
+  return new ParleyError(code, {
+    message: `@${name} ${what}; it may go on at ${new Date(until).toISOString()}, see \`parley budget show\`.`,
+    data: { until },
+  });
 }
 
 /** A refusal that says which rule decides. */

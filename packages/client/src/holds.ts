@@ -4,6 +4,13 @@ import { type ErrorCode, ParleyError, type Statement } from "@parley/protocol";
 
 type Held = Statement<"holds">["held"][number];
 
+/** Why somebody is held off, and until when. */
+export interface HeldOff {
+  readonly code: ErrorCode;
+  /** Milliseconds since 1970. */
+  readonly until: number;
+}
+
 export interface HoldsOptions {
   readonly trust: Pick<MeshTrust, "mesh">;
   /** The node that this device is connected to: it withholds what it likes, so its word for that is enough. */
@@ -21,10 +28,10 @@ export class Holds {
     this.#options = options;
   }
 
-  /** Why a member is held off now; undefined when it is not. */
-  codeFor(member: string): ErrorCode | undefined {
+  /** Why a member is held off now, and until when; undefined when it is not. */
+  heldFor(member: string): HeldOff | undefined {
     const entry = this.#held.size === 0 ? undefined : this.#held.get(member);
-    return entry !== undefined && entry.until > this.#options.now() ? entry.code : undefined;
+    return entry !== undefined && entry.until > this.#options.now() ? entry : undefined;
   }
 
   /** Another session: its node says anew whom it holds off. */

@@ -79,6 +79,11 @@ export class InboxLanes {
     else this.#readLeft().catch(this.#options.onError);
   }
 
+  /** What the program was not ready for it may be ready for now. */
+  goOn(): void {
+    if (this.#reading && this.#wasRead) for (const sender of this.#lanes.keys()) void this.#run(sender);
+  }
+
   /** Nobody listens any more: what comes, and what was not handed out yet, stays in the inbox. */
   pause(): void {
     this.#reading = false;

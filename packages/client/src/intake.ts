@@ -7,6 +7,7 @@ import { envelopeKinds } from "@parley/protocol";
 
 import type { DeviceEnding } from "./device-ending.ts";
 import type { Exchanges } from "./exchanges.ts";
+import type { Gate } from "./gate.ts";
 import { InboxHolder } from "./inbox-holder.ts";
 import { InboxLanes, type Waiting } from "./inbox-lanes.ts";
 import { Inbox, type Source } from "./inbox.ts";
@@ -32,6 +33,7 @@ export interface IntakeOptions {
   readonly peers: Peers;
   readonly exchanges: Exchanges;
   readonly ending: DeviceEnding;
+  readonly gate: Gate;
   readonly metrics: DeviceMetrics;
   readonly notices: Notices;
 }
@@ -77,7 +79,8 @@ export class Intake {
       writes,
       now: () => clock.now(),
       // By the clock: a process that stood still, or was cut off, may not have heard that its lease ran out.
-      mayHand: (entry) => options.exchanges.mayHand(entry),
+      // What was committed before an operator's pause came waits like what is sent during it.
+      mayHand: (entry) => (options.gate.isPaused ? Promise.resolve(false) : options.exchanges.mayHand(entry)),
       handle: (entry) => options.exchanges.onEntry(this.holder.isSole ? entry : { ...entry, redelivered: true }),
       onEnd: (entry, end) => this.#onEnd(entry, end),
       onError,

@@ -50,7 +50,7 @@ const viewOf = ({ member, name, kind, roles, scope, number, exp }: Statement<"ad
 });
 
 /** The statements of a member as the registry has them, also where its admission has ended. */
-export async function statementsOf(device: DeviceApi, who: string): Promise<MemberRecord> {
+async function statementsOf(device: DeviceApi, who: string): Promise<MemberRecord> {
   const name = parseName(who);
   // Every id could be a name that is too long.
   const { record } = await device.request("admission.get", name === undefined ? { member: who } : { name });

@@ -16,6 +16,7 @@ import type { Peer } from "./peer.ts";
 import type { Peers } from "./peers.ts";
 import type { Session, SessionOptions } from "./session.ts";
 import type { Standing } from "./standing.ts";
+import type { UsageMeter } from "./usage-meter.ts";
 
 type Push = Parameters<SessionOptions["events"]["onPush"]>[0];
 
@@ -33,6 +34,7 @@ export interface RegistryNewsOptions {
   readonly notices: Notices;
   readonly holds: Holds;
   readonly standing: Standing;
+  readonly meter: UsageMeter;
 }
 
 export class RegistryNews {
@@ -55,6 +57,7 @@ export class RegistryNews {
     peers.links.closeUnvouched();
     peers.onSession();
     card.onSession();
+    this.#options.meter.onSession();
   }
 
   onPush(push: Push): void {

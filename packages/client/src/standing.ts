@@ -2,6 +2,7 @@
 import type { Restriction } from "@parley/core";
 
 import type { Gate } from "./gate.ts";
+import type { Intake } from "./intake.ts";
 import type { Notices } from "./notices.ts";
 import type { Peers } from "./peers.ts";
 
@@ -9,11 +10,13 @@ export interface StandingOptions {
   readonly gate: Gate;
   readonly peers: Peers;
   readonly notices: Notices;
+  readonly intake: Intake;
 }
 
 export class Standing {
   readonly #options: StandingOptions;
   #wasSilenced = false;
+  #wasPaused = false;
   #restriction: Restriction | undefined;
 
   constructor(options: StandingOptions) {
@@ -22,11 +25,13 @@ export class Standing {
 
   /** Called when an order came, and regularly, since a restriction may end by itself. */
   look(): void {
-    const { gate, peers } = this.#options;
+    const { gate, peers, intake } = this.#options;
     this.#tell(gate.ownRestriction);
     peers.links.closeRefused();
     if (this.#wasSilenced && !gate.isSilenced) peers.onSession();
     this.#wasSilenced = gate.isSilenced;
+    if (this.#wasPaused && !gate.isPaused) intake.lanes.goOn();
+    this.#wasPaused = gate.isPaused;
   }
 
   /** Whether `look` has to be called when nothing came. */

@@ -91,6 +91,17 @@ export type {
 export { Policy } from "./policy/policy.ts";
 export { type Restriction, restrictionCode, Restrictions } from "./policy/restrictions.ts";
 export {
+  limitOf,
+  type OverBudget,
+  type UsageKind,
+  usageKinds,
+  type UsagePeriod,
+  UsageWindows,
+  usageWindowsSchema,
+  type Used,
+} from "./policy/usage-windows.ts";
+export { type UselessPart, uselessParts } from "./policy/useless-rules.ts";
+export {
   type Archive,
   type ArchiveChange,
   type ArchivedMessage,

@@ -12,6 +12,7 @@ import {
 } from "./channel.ts";
 import { id16Schema, id32Schema } from "./ids.ts";
 import { limits } from "./limits.ts";
+import { labelSchema } from "./names.ts";
 import { empty, everyone, members, offset, page, request, time, writers } from "./request-row.ts";
 import { compactSchema } from "./statement.ts";
 
@@ -90,6 +91,25 @@ export const channelRequests = {
     members,
     "An owner or operator takes a member out, or an invitation back.",
     z.strictObject({ channel: id32Schema, member: id32Schema }),
+    empty,
+  ),
+  "channel.restrict": request(
+    members,
+    "An owner or operator mutes a member in a channel, or bans it from there; a ban takes it out, too.",
+    z.strictObject({
+      channel: id32Schema,
+      member: id32Schema,
+      kind: z.enum(["muted", "banned"]),
+      /** How long; without it until it is lifted. */
+      forMs: z.int().min(1000).max(limits.restrictionMs).optional(),
+      reason: labelSchema.optional(),
+    }),
+    empty,
+  ),
+  "channel.lift": request(
+    members,
+    "An owner or operator takes that off again. Again changes nothing.",
+    z.strictObject({ channel: id32Schema, member: id32Schema, kind: z.enum(["muted", "banned"]) }),
     empty,
   ),
   "channel.members": request(
@@ -254,7 +274,21 @@ export const channelPushes = {
     says: "Something happened in a channel that is no post: it has no number and is not told again.",
     body: z.strictObject({
       channel: id32Schema,
-      what: z.enum(["joined", "left", "kicked", "present", "absent", "typing", "quiet", "changed", "removed"]),
+      what: z.enum([
+        "joined",
+        "left",
+        "kicked",
+        "present",
+        "absent",
+        "typing",
+        "quiet",
+        "changed",
+        "removed",
+        "muted",
+        "unmuted",
+        "banned",
+        "unbanned",
+      ]),
       /** Whom it is about. */
       member: id32Schema.optional(),
       /** Who did it, when it is somebody else. */

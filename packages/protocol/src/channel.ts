@@ -4,6 +4,7 @@ import { z } from "zod";
 import { ByteReader, ByteWriter, OutOfBytes } from "./byte-io.ts";
 import { fromBase64url, id32Schema, toBase64url } from "./ids.ts";
 import { limits } from "./limits.ts";
+import { labelSchema } from "./names.ts";
 import { decoded, type Decoded, undecodable } from "./result.ts";
 
 /** A channel's name without its `#`: letters, digits, `_` and `-`, 1 to 31, so that `#` and it make an agentchat name. */
@@ -74,6 +75,8 @@ export const channelMemberSchema = z.strictObject({
   owner: z.boolean(),
   /** Whether one of its devices is connected. */
   present: z.boolean(),
+  /** It may not write here; until when, if that ends by itself. */
+  muted: z.strictObject({ until: time.optional(), reason: labelSchema.optional() }).optional(),
 });
 export type ChannelMember = z.infer<typeof channelMemberSchema>;
 

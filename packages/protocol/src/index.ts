@@ -20,6 +20,7 @@ export {
   approvalActionSchema,
   type ApprovalBody,
   approvalBodySchema,
+  approvalForwardSchema,
   type ApprovalEnd,
   approvalEnds,
 } from "./approval.ts";
@@ -241,6 +242,8 @@ export {
   memberEntrySchema,
   type OperatorProposal,
   operatorProposalSchema,
+  type MemberUsage,
+  memberUsageSchema,
   type Pending,
   pendingSchema,
   proofSchema,

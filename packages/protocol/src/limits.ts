@@ -138,6 +138,8 @@ const table = {
   policyTagged: { value: 256, unit: "count", means: "members under one tag" },
   policyBudgets: { value: 64, unit: "count", means: "budgets of a policy" },
   restrictions: { value: 256, unit: "count", means: "restrictions in force in a mesh" },
+  restrictionMs: { value: 365 * 86_400_000, unit: "ms", means: "longest restriction that ends by itself" },
+  usageSum: { value: 1_000_000_000_000, unit: "count", means: "tokens, or millionths of money, in one report" },
   holds: { value: 256, unit: "count", means: "members that one node holds off at a time" },
   approvalTextCharacters: { value: 4000, unit: "characters", means: "a question to a person, and its answer" },
   approvalActionBytes: {

@@ -138,6 +138,28 @@ export const deadLetterSchema = z.strictObject({
 });
 export type DeadLetter = z.infer<typeof deadLetterSchema>;
 
+const usedSchema = z.strictObject({
+  messages: z.int().min(0),
+  /** As the member reports them. */
+  tokens: z.int().min(0),
+  money: z.int().min(0),
+});
+
+/** What a member used in the last hour and in the last day, as one node counted it. */
+export const memberUsageSchema = z.strictObject({
+  member: id32Schema,
+  hour: usedSchema,
+  day: usedSchema,
+  /** To operators: who reported most of the messages. */
+  reporters: z
+    .array(z.strictObject({ member: id32Schema, messages: z.int().min(1) }))
+    .max(8)
+    .optional(),
+  /** When it may go on, while it is over a budget. */
+  heldUntil: time.optional(),
+});
+export type MemberUsage = z.infer<typeof memberUsageSchema>;
+
 /** Requests of a device, by type. */
 export const requestTable = {
   "directory.find": request(
@@ -330,6 +352,12 @@ export const requestTable = {
     z.strictObject({ certificate: compactSchema }),
     empty,
   ),
+  "member.kick": request(
+    operatorsOnly,
+    "Ends the sessions that a member has now; it may come back.",
+    z.strictObject({ member: id32Schema }),
+    z.strictObject({ sessions: z.int().min(0).max(limits.devices) }),
+  ),
   "mailbox.ack": request(
     everyone,
     "The device took everything up to this offset of its mailbox.",
@@ -367,6 +395,18 @@ export const requestTable = {
     z.strictObject({ offset }),
   ),
   ...credentialRequests,
+  "usage.report": request(
+    everyone,
+    "What this device took from others since its last report, and what its member says it used; while budgets hold.",
+    z.strictObject({ usage: compactSchema }),
+    empty,
+  ),
+  "usage.list": request(
+    everyone,
+    "What members used of their budgets in the last hour and day: one's own, for operators everybody's.",
+    z.strictObject({ member: id32Schema.optional(), ...page }),
+    z.strictObject({ usage: z.array(memberUsageSchema).max(limits.pageSize), next: z.string().max(128).optional() }),
+  ),
   ...channelRequests,
   ...auditRequests,
   ping: request(everyone, "Measures the session's round trip; answers registry time.", empty, z.strictObject({ time })),

@@ -35,7 +35,7 @@ export type MemberKind = z.infer<typeof memberKindSchema>;
 const operatorSchema = z.strictObject({ member: id32Schema, key });
 
 /** An operator in a later set. With `admin` it may change the set; the founder may. */
-export const listedOperatorSchema = operatorSchema.extend({ admin: z.literal(true).optional() });
+const listedOperatorSchema = operatorSchema.extend({ admin: z.literal(true).optional() });
 export type ListedOperator = z.infer<typeof listedOperatorSchema>;
 export const operatorListSchema = z.array(listedOperatorSchema).min(1).max(limits.operators);
 
@@ -306,6 +306,8 @@ const post = z
     content: anyContentSchema.optional(),
     encrypted: encryptedContentSchema.optional(),
     via: viaSchema.optional(),
+    /** `approval` statements of the members that said yes to this very post, where a rule asks for them. */
+    approvals: z.array(compactSchema).min(1).max(limits.approvalQuorum).optional(),
   })
   .refine(
     ({ content, encrypted }) => (content === undefined) !== (encrypted === undefined),
@@ -415,13 +417,13 @@ const usage = z.strictObject({
   member: id32Schema,
   device: id32Schema,
   number,
-  /** Messages and calls that were taken, by the member that sent them. */
+  /** Messages and calls that were taken, by the member that sent them; under the own id what was sent. */
   taken: z
     .array(z.strictObject({ member: id32Schema, messages: z.int().min(1).max(1_000_000_000) }))
     .max(limits.pageSize),
   /** Self-reported: tokens of models, and millionths of the mesh's unit of money. */
   used: z
-    .strictObject({ tokens: z.int().min(0).max(1_000_000_000_000), money: z.int().min(0).max(1_000_000_000_000) })
+    .strictObject({ tokens: z.int().min(0).max(limits.usageSum), money: z.int().min(0).max(limits.usageSum) })
     .optional(),
   iat: time,
 });

@@ -1,5 +1,5 @@
 import { type Policy, type PolicyMember, restrictionCode } from "@parley/core";
-import { type ErrorCode, ParleyError } from "@parley/protocol";
+import { type ApprovalNeed, type ErrorCode, ParleyError } from "@parley/protocol";
 
 import type { ChannelTable } from "./channels/channel-table.ts";
 import type { Directory } from "./directory.ts";
@@ -9,8 +9,8 @@ export interface AuthorityOptions {
   readonly orders: Pick<OperatorOrders, "policy" | "restrictions">;
   readonly directory: Pick<Directory, "get" | "version">;
   readonly channels: () => Pick<ChannelTable, "get" | "ofMember">;
-  /** Why this node holds a member off, if it does. */
-  readonly heldFor: (member: string) => ErrorCode | undefined;
+  /** Why this node holds a member off, and until when, if it does. */
+  readonly heldFor: (member: string) => { readonly code: ErrorCode; readonly until: number } | undefined;
   readonly now: () => number;
 }
 
@@ -38,7 +38,7 @@ export class Authority {
     const restriction = orders.restrictions.of(member, now());
     if (restriction !== undefined) return restricted(restrictionCode[restriction.kind], restriction);
     const held = heldFor(member.member);
-    return held === undefined ? undefined : new ParleyError(held);
+    return held === undefined ? undefined : restricted(held.code, { until: held.until, reason: undefined });
   }
 
   /** Whether a member takes nothing now: an operator paused or stopped it. */
@@ -78,10 +78,10 @@ export class Authority {
     return this.policy.maySee(asker, other) || this.#shareChannel(asker.member, other.member);
   }
 
-  /** Throws `denied_by_policy` when the policy lets a member not do this. */
-  check(question: Parameters<Policy["decide"]>[0], what: string): void {
-    const { allowed, reason, rule } = this.policy.decide(question);
-    if (allowed) return;
+  /** Throws `denied_by_policy` when the policy lets a member not do this. Gives what has to be granted first. */
+  check(question: Parameters<Policy["decide"]>[0], what: string): ApprovalNeed | undefined {
+    const { allowed, reason, rule, approval } = this.policy.decide(question);
+    if (allowed) return approval;
     const why = rule === undefined ? "no rule allows it" : `rule ${rule + 1} denies it`;
     throw new ParleyError(reason === "out-of-scope" ? "out_of_scope" : "denied_by_policy", {
       message: `@${question.who.name} may not ${what}: ${reason === "out-of-scope" ? "its admission does not reach that far" : why}.`,
@@ -111,5 +111,6 @@ function restricted(
   const end = until === undefined ? "until an operator lifts it" : `until ${new Date(until).toISOString()}`;
   return new ParleyError(code, {
     message: `${new ParleyError(code).message.replace(/\.$/, "")} (${end}${reason === undefined ? "" : `; ${reason}`}).`,
+    ...(until === undefined ? {} : { data: { until } }),
   });
 }

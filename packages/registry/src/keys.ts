@@ -24,6 +24,7 @@ import { foldName } from "@parley/protocol";
  *   channel-group/<channel>  an encrypted channel's group: its epoch, newest commit, devices
  *   channel-kept/<channel>   how much of a channel is kept, counted up to an offset
  *   blocks/<member>          whose frames a member does not take
+ *   usage/<node>/<member>    what a member used of its budgets, as one node counted it
  *   token-key/<kid>          a key for session tokens, certified by its node
  *   api-key/<id>             an API key: whose, what for, and the hash of its secret
  *   audit-checkpoints/<node> what was trimmed from a node's audit log
@@ -57,6 +58,7 @@ export const keys = {
   channelKept: (id: string) => `channel-kept/${id}`,
   channelCommits: (id: string) => `channel-commits/${id}`,
   blocks: (member: string) => `blocks/${member}`,
+  usage: (node: string, member: string) => `usage/${node}/${member}`,
   audit: (node: string) => `audit/${node}`,
   auditCheckpoints: (node: string) => `audit-checkpoints/${node}`,
   auditWitness: (node: string, device: string) => `audit-witness/${node}/${device}`,

@@ -5,6 +5,8 @@ import { AuditWitnesses } from "./audit/audit-witnesses.ts";
 import { Authority } from "./authority.ts";
 import { Blocks } from "./blocks.ts";
 import { type RegistryBounds, defaultBounds } from "./bounds.ts";
+import { Budgets } from "./budgets/budgets.ts";
+import { UsageLedger } from "./budgets/usage-ledger.ts";
 import { type ChannelParts, makeChannelParts } from "./channels/channel-parts.ts";
 import { type CredentialParts, makeCredentialParts } from "./credentials/credential-parts.ts";
 import { DeadLetters } from "./dead-letters.ts";
@@ -37,6 +39,8 @@ export interface NodeParts extends SessionServices, ChannelParts, CredentialPart
   readonly enrolments: Enrolments;
   readonly blobs: Blobs;
   readonly blocks: Blocks;
+  readonly budgets: Budgets;
+  readonly ledger: UsageLedger;
   readonly audit: AuditTrail;
 }
 
@@ -127,11 +131,24 @@ export function makeNodeParts(
     onError,
   });
   const blocks = new Blocks(records);
+  const ledger = new UsageLedger({ records, clock, node: nodeKey.id, mostMembers: bounds.members, onError });
+  const budgets = new Budgets({
+    ledger,
+    policy: () => orders.policy,
+    directory,
+    mesh,
+    nodeKey,
+    clock,
+    onHolds: (holds) => {
+      for (const session of table.proven()) session.push("holds", { holds });
+    },
+    onError,
+  });
   const authority = new Authority({
     orders,
     directory,
     channels: () => channelParts.channelTable,
-    heldFor: () => undefined,
+    heldFor: (member) => budgets.heldFor(member),
     now,
   });
   const credentials = makeCredentialParts({
@@ -159,6 +176,7 @@ export function makeNodeParts(
   });
   const channelParts = makeChannelParts({
     authority,
+    budgets,
     stores,
     clock,
     random,
@@ -176,6 +194,8 @@ export function makeNodeParts(
     audit,
     witnesses,
     blocks,
+    budgets,
+    ledger,
     orders,
     authority,
     mesh,
@@ -192,6 +212,7 @@ export function makeNodeParts(
     mailboxChanged: (member) => {
       for (const session of table.ofMember(member)) session.mailboxChanged();
     },
+    table,
     ...credentials,
     nodeKey,
     now,
@@ -202,6 +223,8 @@ export function makeNodeParts(
     ...channelParts,
     audit,
     blocks,
+    budgets,
+    ledger,
     orders,
     authority,
     nodeKey,

@@ -150,13 +150,15 @@ export class RegistryNode {
   async open(): Promise<void> {
     const { signal } = this.#ending;
     const { mesh, orders, directory, pairings, enrolments, blocks, channelTable, groups, channelFeed } = this.#parts;
-    const { tokenKeys, apiKeys, audit } = this.#parts;
+    const { tokenKeys, apiKeys, audit, ledger, budgets } = this.#parts;
     await mesh.open(signal);
     await audit.open();
     const ofChannels = [channelTable, groups, channelFeed];
     const projections = [directory, pairings, enrolments, blocks, ...ofChannels, tokenKeys, apiKeys];
     await Promise.all(projections.map((part) => part.open(signal)));
     await orders.open(signal);
+    await ledger.open();
+    if (mesh.claimed !== undefined) budgets.look();
     if (mesh.claimed === undefined) this.#claim.open();
     else await this.#finishCutShort(mesh.claimed);
   }
@@ -190,13 +192,15 @@ export class RegistryNode {
     this.#state = "draining";
     this.#beats?.cancel();
     this.#sweeps?.cancel();
-    const { table, inboxes, channelEvents, apiKeys } = this.#parts;
+    const { table, inboxes, channelEvents, apiKeys, budgets, ledger } = this.#parts;
     const error = toWireError(new ParleyError("draining"));
     for (const session of table.proven()) session.push("goodbye", { error });
     await this.#idle();
     inboxes.stop();
     for (const session of table.everyone()) session.end("draining");
     channelEvents.stop();
+    budgets.stop();
+    await ledger.flush().catch((error: unknown) => this.#failed("usage", error));
     await apiKeys.flush().catch((error: unknown) => this.#failed("api-keys", error));
     await this.#endAudit();
     this.#ending.abort();
@@ -299,10 +303,11 @@ export class RegistryNode {
 
   /** Everybody is told; then those whom it puts out go, and those it lets on go on. */
   #ordered(type: StoredOrder, statement: string): void {
-    const { table, liveCalls, authority, log } = this.#parts;
+    const { table, liveCalls, authority, budgets, log } = this.#parts;
     for (const session of table.proven()) session.push("order", { type, statement });
     for (const session of table.proven()) session.ordered();
     liveCalls.endWhere((member) => authority.isBanned(member));
+    if (type === "policy") budgets.look();
     log("info", `${type}.changed`, { number: peekStatement(type, statement).number });
   }
 
@@ -320,10 +325,10 @@ export class RegistryNode {
     this.#sweeps = this.#parts.clock.setTimer(this.#parts.bounds.sweepMs, () => {
       const { invites, pairings, proposals, enrolments, mailboxes, deviceBoxes, deadLetters, audit } = this.#parts;
       const { channels, channelRetention, channelFeed, shares, table } = this.#parts;
-      const { tokenKeys, apiKeys } = this.#parts;
+      const { tokenKeys, apiKeys, ledger } = this.#parts;
       shares.sweep((member) => table.ofMember(member).length > 0);
       const waiting = [invites, pairings, proposals, enrolments];
-      const kept = [...waiting, mailboxes, deviceBoxes, deadLetters, tokenKeys, apiKeys, audit];
+      const kept = [ledger, ...waiting, mailboxes, deviceBoxes, deadLetters, tokenKeys, apiKeys, audit];
       const inChannels = [channels, channelRetention, channelFeed];
       Promise.all([this.#sweepBlobs(), ...[...kept, ...inChannels].map((part) => part.sweep())])
         .catch((error: unknown) => this.#failed("sweep", error))

@@ -3,6 +3,7 @@ import type { Clock, Log } from "@parley/core";
 import type { AuditRecorder } from "./audit/audit-trail.ts";
 import type { Authority } from "./authority.ts";
 import type { RegistryBounds } from "./bounds.ts";
+import type { Budgets } from "./budgets/budgets.ts";
 import type { ChannelEvents } from "./channels/channel-events.ts";
 import type { ChannelFeed } from "./channels/channel-feed.ts";
 import type { ChannelTable } from "./channels/channel-table.ts";
@@ -40,6 +41,7 @@ export interface SessionServices extends HandshakeContext, WelcomeContext {
   readonly shares: MemberShares;
   readonly orders: OperatorOrders;
   readonly authority: Authority;
+  readonly budgets: Pick<Budgets, "holds">;
   readonly delivery: Delivery;
   readonly requests: RequestTable;
   readonly channelTable: ChannelTable;

@@ -358,6 +358,8 @@ export class Session implements PresenceWatcher, InboxCandidate, FeedReader {
     const { policy, restrictions } = this.#services.orders.compact;
     if (policy !== undefined) this.push("order", { type: "policy", statement: policy });
     if (restrictions !== undefined) this.push("order", { type: "restrictions", statement: restrictions });
+    const { holds } = this.#services.budgets;
+    if (holds !== undefined) this.push("holds", { holds });
   }
 
   #heard(): void {

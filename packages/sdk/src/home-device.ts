@@ -13,6 +13,7 @@ import {
   Operator,
 } from "@parley/client";
 import { DeviceLock, type Home, openAuditMarks, prepareSocketFolder } from "@parley/client/node";
+import type { MeshTrust } from "@parley/core";
 import { isParleyError, ParleyError } from "@parley/protocol";
 import { type AttachedDevice, attachDevice, DeviceSocket } from "@parley/sidecar";
 import { openSqliteArchive, openSqliteJournal } from "@parley/store-sqlite";
@@ -26,6 +27,8 @@ export interface HomeDevice {
   /** Set when another process holds the device; resolves when that one goes. */
   readonly holderGone: Promise<ParleyError> | undefined;
   readonly operator: Operator;
+  /** What this device believes of its mesh, the operators' orders among it; read anew where another process holds the device. */
+  readonly trust: () => MeshTrust | Promise<MeshTrust>;
   /** This member's devices. */
   readonly devices: MemberDevices;
   close(): Promise<void>;
@@ -129,6 +132,7 @@ async function attachedDevice(home: Home, device: AttachedDevice): Promise<HomeD
     home,
     holderGone: device.closed,
     operator: new Operator({ device, root, trust, registry }),
+    trust,
     // The process that holds the device keeps the files up to date.
     devices: new MemberDevices({ device, identity: async () => (await home.mesh()).identity, trust, registry }),
     close: () => device.stop(),
@@ -152,7 +156,7 @@ async function holdDevice(home: Home, lock: DeviceLock, options: HomeDeviceOptio
     if (options.serves !== false) await serveOthers(home, device, endings);
     const operator = new Operator({ device, root: mesh.identity.root, trust: () => trust, registry });
     const devices = new MemberDevices({ device, identity: () => identity, trust: () => trust, registry });
-    return { device, home, holderGone: undefined, operator, devices, close: endings.run };
+    return { device, home, holderGone: undefined, operator, trust: () => trust, devices, close: endings.run };
   } catch (error) {
     await endings.run();
     throw error;

@@ -20,6 +20,7 @@ import type {
   SendOptions,
   Sender,
   Sent,
+  SelfReport,
   SessionState,
   TaskEvent,
   TaskOutcome,
@@ -331,6 +332,13 @@ class Attached implements AttachedDevice {
 
   rotateRoot(): Promise<RootKeyChange> {
     return this.#calls.call("rotateRoot", {});
+  }
+
+  async reportUsage({ tokens, money }: SelfReport): Promise<void> {
+    await this.#calls.call("reportUsage", {
+      ...(tokens === undefined ? {} : { tokens }),
+      ...(money === undefined ? {} : { money }),
+    });
   }
 
   async setAvailability(availability: Availability): Promise<void> {

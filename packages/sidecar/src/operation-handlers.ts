@@ -167,4 +167,9 @@ export const operationHandlers: Handlers<OperationName> = {
     await device.setAvailability(body.availability);
     return {};
   },
+
+  async reportUsage({ device, body }) {
+    await device.reportUsage(body);
+    return {};
+  },
 };

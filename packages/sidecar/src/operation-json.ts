@@ -98,7 +98,7 @@ export const deliveryViewsSchema = z.object({
   next: maybe(z.number()),
 });
 
-export const senderTrustSchema = z.enum(["operator", "contact", "member", "guest", "edge"]);
+const senderTrustSchema = z.enum(["operator", "contact", "member", "guest", "edge"]);
 
 export const senderSchema = z.object({
   member: z.string(),

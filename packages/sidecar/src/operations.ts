@@ -39,6 +39,8 @@ import { empty, hops, none, operation, paths, ttlMs, who } from "./operation-row
 const absolutePath = z.string().max(4096).regex(/^\//, "is not an absolute path");
 const requestTypes = Object.keys(requestTable) as [RequestType, ...RequestType[]];
 
+const usedSum = z.int().min(0).max(limits.usageSum);
+
 export const operationTable = {
   status: operation(
     "Who holds the device, since when, and how it stands.",
@@ -193,6 +195,12 @@ export const operationTable = {
   setAvailability: operation(
     "Says whether the person is available.",
     z.strictObject({ availability: availabilitySchema }),
+    empty,
+    none,
+  ),
+  reportUsage: operation(
+    "Says what the program used elsewhere: tokens of models, and millionths of the mesh's unit of money.",
+    z.strictObject({ tokens: z.exactOptional(usedSum), money: z.exactOptional(usedSum) }),
     empty,
     none,
   ),

@@ -146,6 +146,8 @@ export class FakeDevice implements DeviceApi {
     list: async () => [],
     answer: async () => undefined,
     reply: async () => undefined,
+    standing: async () => [],
+    endStanding: async () => undefined,
   };
   readonly asked: unknown[] = [];
   readonly #watchers = new Set<(event: DeviceEvent) => void>();
@@ -309,4 +311,5 @@ export class FakeDevice implements DeviceApi {
     return { number: 1, rootKey: "A".repeat(43) };
   }
   async setAvailability(): Promise<void> {}
+  async reportUsage(): Promise<void> {}
 }

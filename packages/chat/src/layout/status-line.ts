@@ -11,10 +11,11 @@ const leastForHints = 36;
 
 /** Where the device stands with the registry and the others; at its right what can be done, or what was done. */
 export function statusLine(state: ChatState, screen: ScreenState, theme: Theme): Line {
-  const { connection, links, me } = state;
+  const { connection, restriction, links, me } = state;
   const left = [
     span(" "),
     ...connectionSpans(connection, screen.now, theme),
+    ...(restriction === undefined ? [] : [span(` · ${restriction.kind} by an operator`, theme.danger)]),
     span(` · ${counted(links, "link")} · @${screenLine(me.name)}`, theme.muted),
   ];
   return spreadLine(left, [...rightSpans(state, screen, theme), span(" ")], screen.columns);
@@ -40,7 +41,7 @@ function connectionSpans({ state, error, retryAt }: Connection, now: number, the
 }
 
 function rightSpans(
-  { conversations, connection }: ChatState,
+  { conversations, connection, asked }: ChatState,
   { toast, selected, columns, anchor }: ScreenState,
   theme: Theme,
 ): readonly Span[] {
@@ -54,6 +55,7 @@ function rightSpans(
   if (connection.state === "waiting" && columns < roomy) return [];
   const mentions = [...conversations.values()].reduce((sum, one) => sum + one.mentions, 0);
   const called = mentions === 0 ? [] : [span(` ${counted(mentions, "mention")} `, theme.called), span("  ")];
-  if (columns < leastForHints) return called;
-  return [...called, span(columns < 60 ? "? help" : "Ctrl+K go to  ? help", theme.muted)];
+  const waits = asked.size === 0 ? [] : [span(` ${asked.size} to answer: /approvals `, theme.called), span("  ")];
+  if (columns < leastForHints) return [...waits, ...called];
+  return [...waits, ...called, span(columns < 60 ? "? help" : "Ctrl+K go to  ? help", theme.muted)];
 }

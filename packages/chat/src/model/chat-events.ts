@@ -25,6 +25,8 @@ export function applyEvent(state: ChatState, event: DeviceEvent, now: number): C
           retryAt: event.retryInMs === undefined ? undefined : now + event.retryInMs,
         },
       };
+    case "restricted":
+      return { ...state, restriction: event.restriction };
     case "message":
       return withMessage(state, event.message, event.request);
     case "message-changed":
@@ -49,6 +51,12 @@ export function applyEvent(state: ChatState, event: DeviceEvent, now: number): C
           at: now,
         }),
       );
+    case "approval-asked":
+      return { ...state, asked: new Map(state.asked).set(event.asked.request, event.asked) };
+    case "approval-closed": {
+      const asked = new Map(state.asked);
+      return asked.delete(event.request) ? { ...state, asked } : state;
+    }
     case "delivery":
       return withDelivery(state, event.delivery);
     case "gap":
@@ -234,6 +242,10 @@ const channelWords = {
   invited: "was invited",
   changed: "changed the channel",
   removed: "is no member of the mesh any more",
+  muted: "was muted",
+  unmuted: "may write again",
+  banned: "was banned",
+  unbanned: "may come in again",
 } as const;
 
 function withChannelEvent(state: ChatState, event: DeviceEvent & { type: "channel" }, now: number): ChatState {

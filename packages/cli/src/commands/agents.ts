@@ -1,10 +1,11 @@
 import type { MemberView } from "@parley/client";
+import type { MeshTrust } from "@parley/core";
 import { skillIdSchema, ParleyError, visible } from "@parley/protocol";
 
 import type { CommandContext } from "../command-context.ts";
 import type { CommandModule } from "../command.ts";
 import { findAll } from "../member-pages.ts";
-import { loadOf, memberJson, presenceOf, schemasOf, skillsOf } from "../member-table.ts";
+import { loadOf, memberJson, schemasOf, skillsOf, standingOf } from "../member-table.ts";
 import { withDevice } from "../open-device.ts";
 
 export const run: CommandModule["run"] = async (context) => {
@@ -14,26 +15,27 @@ export const run: CommandModule["run"] = async (context) => {
     throw new ParleyError("invalid_argument", {
       message: "--skill must be the id of a skill: letters, digits, '-', '_' and '.'.",
     });
-  return withDevice(context, async ({ device }) => {
+  return withDevice(context, async ({ device, trust: trustNow }) => {
     const query = skill === undefined ? { kind: "agent" as const } : { kind: "agent" as const, skill, live: true };
     const found = (await findAll(device, query, out)).filter(
       ({ member }) => skill === undefined || member !== device.member,
     );
-    out.result({ agents: found.map(memberJson) }, () =>
-      skill === undefined ? printAgents(context, found) : printHolders(context, skill, found),
+    const trust = await trustNow();
+    out.result({ agents: found.map((member) => memberJson(member, trust)) }, () =>
+      skill === undefined ? printAgents(context, found, trust) : printHolders(context, skill, found),
     );
     return 0;
   });
 };
 
-function printAgents({ out }: CommandContext, found: readonly MemberView[]): void {
+function printAgents({ out }: CommandContext, found: readonly MemberView[], trust: MeshTrust): void {
   if (found.length === 0)
     return out.line("No agents yet: `parley init` writes one, `parley pair` and `parley run` bring it in.");
   out.table(
     ["NAME", "PRESENCE", "LOAD", "SKILLS"],
     found.map((member) => [
       `@${member.name}`,
-      presenceOf(member),
+      standingOf(member, trust),
       String(loadOf(member)),
       skillsOf(member)
         .map(({ id }) => id)

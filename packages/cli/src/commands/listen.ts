@@ -11,6 +11,7 @@ import {
   printHistory,
   printMessage,
   printPost,
+  printRestriction,
   printUnreadable,
 } from "../listen-view.ts";
 import { Listening, type ListeningOptions } from "../listening.ts";
@@ -97,6 +98,7 @@ async function listenOnce(
   const unwatch = device.watch((event) => {
     if (event.type === "gap") printGap(out, event);
     if (event.type === "pairing-pending" || event.type === "operators-proposed") printAsking(out, event);
+    if (event.type === "restricted") printRestriction(out, event.restriction);
     if (event.type === "channel-gap") printChannelGap(out, event, listening.nameOf(event.channel));
     if (event.type === "message" && event.message.unreadable !== undefined) printUnreadable(out, event.message);
     if (event.type === "history" && event.done && event.received > 0) void printHistory(out, device, event);

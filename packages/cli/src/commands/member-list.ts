@@ -5,7 +5,7 @@ import type { CommandContext } from "../command-context.ts";
 import type { CommandModule } from "../command.ts";
 import { formatDuration } from "../duration.ts";
 import { findAll } from "../member-pages.ts";
-import { devicesOf, memberJson, presenceOf } from "../member-table.ts";
+import { devicesOf, memberJson, standingOf } from "../member-table.ts";
 import { type OpenDevice, withDevice } from "../open-device.ts";
 import { scopeText } from "../scope-option.ts";
 
@@ -38,9 +38,9 @@ async function listPending({ out }: CommandContext, { operator }: OpenDevice): P
   return 0;
 }
 
-async function listMembers({ out }: CommandContext, { device }: OpenDevice): Promise<0> {
-  const members = await findAll(device, {}, out);
-  out.result({ members: members.map(memberJson) }, () => {
+async function listMembers({ out }: CommandContext, { device, trust: trustNow }: OpenDevice): Promise<0> {
+  const [members, trust] = [await findAll(device, {}, out), await trustNow()];
+  out.result({ members: members.map((member) => memberJson(member, trust)) }, () => {
     out.table(
       ["NAME", "KIND", "ROLES", "LIMITED TO", "PRESENCE", "DEVICES", "ADMITTED UNTIL", "ID"],
       members.map((member) => [
@@ -48,7 +48,7 @@ async function listMembers({ out }: CommandContext, { device }: OpenDevice): Pro
         member.kind,
         member.roles.join(","),
         scopeText(member.verified.scope),
-        presenceOf(member),
+        standingOf(member, trust),
         devicesOf(member),
         dayOf(member.verified.admissionExpires),
         member.member,

@@ -1,19 +1,19 @@
 import type { CommandModule } from "../command.ts";
 import { findAll } from "../member-pages.ts";
-import { devicesOf, memberJson, presenceOf, skillsOf } from "../member-table.ts";
+import { devicesOf, memberJson, skillsOf, standingOf } from "../member-table.ts";
 import { withDevice } from "../open-device.ts";
 
 export const run: CommandModule["run"] = async (context) =>
-  withDevice(context, async ({ device }) => {
+  withDevice(context, async ({ device, trust: trustNow }) => {
     const { out } = context;
-    const members = await findAll(device, {}, out);
-    out.result({ members: members.map(memberJson) }, () => {
+    const [members, trust] = [await findAll(device, {}, out), await trustNow()];
+    out.result({ members: members.map((member) => memberJson(member, trust)) }, () => {
       out.table(
         ["NAME", "KIND", "PRESENCE", "AVAILABILITY", "DEVICES", "ROLES", "SKILLS"],
         members.map((member) => [
           `@${member.name}${member.member === device.member ? " (you)" : ""}`,
           member.kind,
-          presenceOf(member),
+          standingOf(member, trust),
           member.availability ?? "",
           devicesOf(member),
           member.roles.join(","),

@@ -1,12 +1,16 @@
 import { dirname, resolve } from "node:path";
 
 import { envFileWarning, loadAgent, runAgent } from "@parley/agent";
+import type { DeviceApi } from "@parley/client";
 import { findAgentFolder } from "@parley/client/node";
+import type { Restriction } from "@parley/core";
 import { ParleyError } from "@parley/protocol";
 
+import type { CommandContext } from "../command-context.ts";
 import type { CommandModule } from "../command.ts";
 import { processLog } from "../log-line.ts";
 import { openDevice } from "../open-device.ts";
+import { restrictionJson, restrictionText } from "../restriction-text.ts";
 import { watchConnection } from "../session-watch.ts";
 import { untilAborted } from "../until-aborted.ts";
 
@@ -25,6 +29,9 @@ export const run: CommandModule["run"] = async (context) => {
   const opened = await openDevice(context, { hold: true, links: agent.manifest.links });
   try {
     const { device } = opened;
+    const { kind } = (await opened.home.mesh()).identity;
+    const held = (await opened.trust()).restrictions.of({ member: device.member, kind }, Date.now());
+    if (held?.kind === "stopped") throw stoppedBy(held);
     const log = processLog(settings.get("log"), out.json);
     const running = await runAgent({ agent, device, log });
     const skills = agent.skills.map(({ id }) => id);
@@ -35,6 +42,8 @@ export const run: CommandModule["run"] = async (context) => {
           : "the registry cannot be reached; links stay up, and it is tried again and again",
       ),
     );
+    const unwatch = watchStanding(context, device);
+    if (held !== undefined) tellStanding(context, held);
     out.event(
       { event: "ready", name: device.name, member: device.member, device: device.device, skills },
       `@${device.name} is ready: ${skills.join(", ") || "no skills"}. Ctrl-C stops it.`,
@@ -42,6 +51,7 @@ export const run: CommandModule["run"] = async (context) => {
     const stopped = await Promise.race([untilAborted(signal), untilEnded(device)]);
     out.note(`stopping: ${running.tasks} tasks in hand…`);
     leave();
+    unwatch();
     await running.stop();
     if (stopped !== undefined) throw stopped;
     return 0;
@@ -50,10 +60,36 @@ export const run: CommandModule["run"] = async (context) => {
   }
 };
 
-/** Resolves when the session ended for good: revoked, superseded. */
-function untilEnded(device: Awaited<ReturnType<typeof openDevice>>["device"]): Promise<ParleyError> {
+/** Says in words what an operator puts the agent under, and when that is over. */
+function watchStanding(context: CommandContext, device: DeviceApi): () => void {
+  return device.watch((event) => {
+    if (event.type === "restricted") tellStanding(context, event.restriction);
+  });
+}
+
+function tellStanding({ out }: CommandContext, restriction: Restriction | undefined): void {
+  if (restriction === undefined) return out.event({ event: "restricted" }, "nothing holds this agent back any more");
+  const means =
+    restriction.kind === "muted" ? "it reads and does not write" : "it takes nothing new, and what is sent to it waits";
+  out.event(
+    { event: "restricted", ...restrictionJson(restriction) },
+    `an operator has this agent ${restrictionText(restriction)}: ${means}`,
+  );
+}
+
+function stoppedBy(restriction: Restriction): ParleyError {
+  return new ParleyError("stopped", {
+    message: `An operator has this agent ${restrictionText(restriction)}; it runs again after \`parley member resume\`.`,
+    data: restrictionJson(restriction),
+  });
+}
+
+/** Resolves when the session ended for good: revoked, superseded; or when an operator stops the agent. */
+function untilEnded(device: DeviceApi): Promise<ParleyError> {
   return new Promise((resolvePromise) => {
     device.watch((event) => {
+      if (event.type === "restricted" && event.restriction?.kind === "stopped")
+        resolvePromise(stoppedBy(event.restriction));
       if (event.type === "session" && event.state === "stopped" && event.error !== undefined)
         resolvePromise(new ParleyError(event.error.code, { message: event.error.message }));
     });

@@ -1,5 +1,5 @@
 import type { ContactView, DeviceApi, LinkView, SessionState } from "@parley/client";
-import { peekStatement } from "@parley/core";
+import { peekStatement, type Restriction } from "@parley/core";
 import { limits, visible } from "@parley/protocol";
 
 import { type ArchiveAccess, withArchive } from "../archive-access.ts";
@@ -8,6 +8,7 @@ import type { CommandModule } from "../command.ts";
 import { ConversationNames } from "../conversation-names.ts";
 import { nameOf } from "../delivery-table.ts";
 import { openHome } from "../open-device.ts";
+import { restrictionJson, restrictionText } from "../restriction-text.ts";
 import { endingSoon } from "../statement-end.ts";
 
 interface Unread {
@@ -31,16 +32,23 @@ interface Status {
   /** Messages that no device of their recipient acknowledged yet. */
   readonly outbox: number;
   readonly trouble: readonly { readonly channel: string; readonly code: string }[];
+  /** What an operator put this member under. */
+  readonly restriction?: Partial<Restriction>;
 }
 
 /** Where this device stands, and what waits for its member. */
 export const run: CommandModule["run"] = async (context) => {
   const home = await openHome(context);
   const [{ registry }, file] = await Promise.all([home.pins(), home.meshFile()]);
-  const kept = file?.admission === undefined ? undefined : peekStatement("admission", file.admission).exp;
+  const admission = file?.admission === undefined ? undefined : peekStatement("admission", file.admission);
   return withArchive(context, async (access) => {
-    const status = await statusOf(access, registry, kept);
-    context.out.result(status, () => print(context, status));
+    const { member } = access.device;
+    // Read anew: what came on connecting is written down by now, or on its way.
+    const { trust } = await home.pins();
+    const { kind = "person" } = admission ?? {};
+    const restriction = trust.restrictions.of({ member, kind }, Date.now());
+    const status = { ...(await statusOf(access, registry, admission?.exp)), ...restrictionJson(restriction) };
+    context.out.result(status, () => print(context, status, restriction));
     return 0;
   });
 };
@@ -98,13 +106,14 @@ async function outboxOf(device: DeviceApi): Promise<number> {
   return count;
 }
 
-function print({ out }: CommandContext, status: Status): void {
+function print({ out }: CommandContext, status: Status, restriction: Restriction | undefined): void {
   const { registry, session, links, unread, requests, outbox, trouble } = status;
   const open = links.filter(({ state }) => state === "open");
   const rows: [string, string][] = [
     ["member", `@${status.name}`],
     ["registry", registry],
     ["session", session],
+    ...(restriction === undefined ? [] : [["standing", restrictionText(restriction)] as [string, string]]),
     [
       "links",
       open.length === 0 ? "none" : open.map(({ name, path }) => `@${visible(name)} (${path ?? "?"})`).join(", "),

@@ -202,7 +202,19 @@ export type ConversationEvent =
   | {
       readonly type: "channel";
       readonly channel: string;
-      readonly what: "joined" | "left" | "kicked" | "present" | "absent" | "changed" | "removed" | "invited";
+      readonly what:
+        | "joined"
+        | "left"
+        | "kicked"
+        | "present"
+        | "absent"
+        | "changed"
+        | "removed"
+        | "invited"
+        | "muted"
+        | "unmuted"
+        | "banned"
+        | "unbanned";
       readonly member: string | undefined;
       readonly name: string | undefined;
       readonly by: string | undefined;

@@ -22,6 +22,7 @@ import type { OwnDevices } from "../own-devices.ts";
 import type { Peers } from "../peers.ts";
 import type { Recipients } from "../recipients.ts";
 import type { Session } from "../session.ts";
+import type { UsageMeter } from "../usage-meter.ts";
 import type { ContactBook } from "./contact-book.ts";
 import { Contacts } from "./contacts.ts";
 import { ConversationLog, directConversation } from "./conversation-log.ts";
@@ -45,6 +46,7 @@ export interface ConversationsOptions {
   readonly notices: Notices;
   readonly guards: { readonly outgoing: Outgoing };
   readonly gate: Gate;
+  readonly meter: UsageMeter;
 }
 
 /** Messages that a device without an archive of its own remembers. */
@@ -137,6 +139,8 @@ export class Conversations {
     if (entry.envelope.kind !== envelopeKinds.message) return;
     const { created, body } = entry.envelope;
     const { device, receivedAt, path = "mailbox" } = entry;
+    // What waited was sent at another time; its sender counted it then.
+    if (path !== "mailbox" && sender.member !== this.#options.own.identity.member) this.#options.meter.took(sender);
     // Whoever waits for it hears of what went wrong; the rest is in the inbox, and taken up at the next start.
     this.intake
       .keep({ id: idOfEntry(entry), sender, device, created, receivedAt, path, body })

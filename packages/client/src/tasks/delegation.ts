@@ -12,6 +12,7 @@ import type { OwnDevices } from "../own-devices.ts";
 import type { Peers } from "../peers.ts";
 import type { Recipients } from "../recipients.ts";
 import type { Session } from "../session.ts";
+import type { UsageMeter } from "../usage-meter.ts";
 import { checkCycle } from "./call-cycle.ts";
 import { checkSkillInput, checkSkillOutput } from "./card-schemas.ts";
 import type { TaskCaller } from "./task-caller.ts";
@@ -27,6 +28,7 @@ export interface DelegationOptions {
   readonly placement: TaskPlacement;
   readonly recipients: Recipients;
   readonly gate: Gate;
+  readonly meter: UsageMeter;
   readonly delegations: () => Delegations;
 }
 
@@ -45,15 +47,20 @@ export class Delegation {
     checkHops(request.hops);
     const view = to === undefined ? await this.#holder(skill, chain) : await this.#offering(to, skill);
     checkCycle(view.member, request);
+    await this.#options.meter.ready;
     // Where it acts for somebody, that one's rights count; the callee knows.
     if (chain === undefined) gate.checkOwn(view.verified, { action: "call", skill });
     else gate.checkSilence();
+    // Whoever is held off could not answer.
+    const refusal = gate.refusalOf(view.verified);
+    if (refusal !== undefined && refusal.code !== "denied_by_policy") throw refusal;
     const peer = recipients.liveOf(view);
     checkSkillInput(view, request);
     const ended = placement.begin(view, peer.device);
     try {
       const mandate = request.mandate && (await this.#give(view.member, request.mandate, request));
       await opener.approach(peer, paths, signal);
+      this.#options.meter.sent();
       const run = this.#caller.start(
         peer,
         { ...request, mandate },

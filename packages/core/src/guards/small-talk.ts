@@ -5,7 +5,7 @@
  */
 
 /** Letters of a word by which its forms are one: thank, thanks, thankful. */
-export const stemLetters = 5;
+const stemLetters = 5;
 
 /** Courtesy, agreement, farewell and readiness. A message with several of these and little else is small talk. */
 const courtesy = `

@@ -38,7 +38,7 @@ const made: readonly ((some: Some, at: number) => string)[] = [
 ];
 
 /** As they stand in sources, documents and conversations. */
-export const writtenTexts: readonly string[] = [
+const writtenTexts: readonly string[] = [
   "const token = await session.getToken();",
   "let password: string | undefined;",
   "password: z.string().min(8).max(64)",

@@ -58,12 +58,30 @@ export class ChannelEvents {
     before: StoredChannelMember | undefined,
   ): void {
     const by = now.by === undefined ? {} : { by: now.by };
+    this.#restrictionChanged(channel.id, member, now, before);
     if (now.state === "in" && before?.state !== "in") this.#add(channel.id, { what: "joined", member });
     else if (now.state === "out" && before?.state === "in")
       this.#add(channel.id, { what: now.why ?? "left", member, ...by });
     else if ((now.state === "invited" || isInvitedAgain(now, before)) && now.by !== undefined)
       for (const session of this.#options.sessions.ofMember(member))
         session.push("channel.invited", { channel: viewOf(channel, member), by: now.by });
+  }
+
+  #restrictionChanged(
+    channel: string,
+    member: string,
+    now: StoredChannelMember,
+    before: StoredChannelMember | undefined,
+  ): void {
+    for (const kind of ["muted", "banned"] as const) {
+      if (now[kind]?.at === before?.[kind]?.at) continue;
+      const held = now[kind];
+      this.#add(channel, {
+        what: held === undefined ? `un${kind}` : kind,
+        member,
+        ...(held === undefined ? {} : { by: held.by }),
+      });
+    }
   }
 
   /** A member's first device connected, or its last one went. */
@@ -162,7 +180,7 @@ export class ChannelEvents {
 const isInvitedAgain = (now: StoredChannelMember, before: StoredChannelMember | undefined): boolean =>
   now.state === "in" && before?.state === "in" && now.invitation !== before.invitation;
 
-const departures: ReadonlySet<What> = new Set<What>(["left", "kicked", "removed"]);
+const departures: ReadonlySet<What> = new Set<What>(["left", "kicked", "removed", "banned", "unbanned"]);
 /** Nobody is told that it is here or writes. */
 const ownNews: ReadonlySet<What> = new Set<What>(["present", "absent", "typing", "quiet"]);
 const isOwn = ({ what, member }: ChannelEvent, reader: string): boolean => ownNews.has(what) && member === reader;

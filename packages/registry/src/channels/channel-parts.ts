@@ -2,6 +2,7 @@ import type { Clock, Random, Stores } from "@parley/core";
 
 import type { Authority } from "../authority.ts";
 import type { RegistryBounds } from "../bounds.ts";
+import type { Budgets } from "../budgets/budgets.ts";
 import type { Directory } from "../directory.ts";
 import type { MeshState } from "../mesh-state.ts";
 import type { NodeCounters } from "../node-counters.ts";
@@ -15,6 +16,7 @@ import { ChannelTable, type KnownChannel } from "./channel-table.ts";
 import { Channels } from "./channels.ts";
 import { Floors } from "./floors.ts";
 import { Groups } from "./groups.ts";
+import { PostApprovals } from "./post-approvals.ts";
 import { PostBatches } from "./post-batches.ts";
 import { Posting } from "./posting.ts";
 import type { StoredChannelMember } from "./stored-channel.ts";
@@ -45,6 +47,7 @@ export interface ChannelPartsOptions {
   readonly mesh: MeshState;
   readonly directory: Directory;
   readonly authority: Authority;
+  readonly budgets: Pick<Budgets, "count">;
   readonly node: string;
   readonly mayVouch: (member: string) => boolean;
   readonly onError: (error: unknown) => void;
@@ -62,6 +65,7 @@ export function makeChannelParts(options: ChannelPartsOptions): ChannelParts {
     mesh,
     directory,
     authority,
+    budgets,
     node,
     mayVouch,
     onError,
@@ -122,9 +126,11 @@ export function makeChannelParts(options: ChannelPartsOptions): ChannelParts {
     channels,
     log: channelLog,
     authority,
-    rules: () => ({ mesh: mesh.require().mesh, mayVouch, groupEpoch }),
+    approvals: new PostApprovals({ directory, policy: () => authority.policy, now }),
+    rules: () => ({ mesh: mesh.require().mesh, now: clock.now(), mayVouch, groupEpoch }),
     counters,
-    onPosted: (channel) => {
+    onPosted: (channel, author) => {
+      budgets.count(author, { messages: 1 });
       channelFeed.posted(channel);
       channelRetention.appended(channel);
     },

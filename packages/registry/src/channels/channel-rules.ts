@@ -37,6 +37,14 @@ export function requireInScope(name: string, { scope }: Pick<ChannelCaller, "sco
   if (!scopeAllowsChannel(scope, name)) throw new ParleyError("out_of_scope");
 }
 
+/** Throws `forbidden`. */
+export function requireSettler(channel: KnownChannel, caller: ChannelCaller): void {
+  if (!maySettle(channel, caller))
+    throw new ParleyError("forbidden", {
+      message: "Only the channel's owner and operators take members out, mute or ban them.",
+    });
+}
+
 /** Throws `not_in_channel`. */
 export function requireIn(channel: KnownChannel, member: string): void {
   if (!isIn(channel, member)) throw new ParleyError("not_in_channel");

@@ -6,6 +6,7 @@ import { JsonRecords } from "../json-records.ts";
 import { keys, prefixes } from "../keys.ts";
 import { pageCharacters } from "../page-room.ts";
 import type { ChannelLog } from "./channel-log.ts";
+import { inForce, lasting, requireUnbanned } from "./channel-restriction.ts";
 import {
   type ChannelCaller,
   isIn,
@@ -15,6 +16,7 @@ import {
   requireIn,
   requireInScope,
   requireOpen,
+  requireSettler,
   viewOf,
 } from "./channel-rules.ts";
 import type { ChannelTable, KnownChannel } from "./channel-table.ts";
@@ -26,6 +28,8 @@ import {
   storedChannelMemberSchema,
   storedChannelSchema,
 } from "./stored-channel.ts";
+
+const restrictionKinds = ["muted", "banned"] as const;
 
 /** Channels that are there from the start. */
 const firstChannels = ["general", "agents"] as const;
@@ -180,6 +184,7 @@ export class Channels {
     const { member } = caller;
     const channel = await this.find(wanted, caller);
     if (isIn(channel, member)) return channel;
+    requireUnbanned(channel, member, clock.now());
     if (channel.joined >= bounds.channelMembers)
       throw new ParleyError("limit_reached", { message: "The channel has as many members as it can." });
     this.#checkOwnChannels(member);
@@ -190,7 +195,7 @@ export class Channels {
       if (!isOpenTo({ record: channel.record, members }, member)) throw new ParleyError("not_invited");
       const { invitation } = current ?? {};
       const kept = current?.state === "invited" && invitation !== undefined ? { invitation } : {};
-      return { state: "in", since: clock.now(), after: last, ...kept };
+      return { ...lasting(current), state: "in", since: clock.now(), after: last, ...kept };
     });
     // A list that came while the record was written did not find it.
     if (isRevoked(member)) await this.#takeOut(channel.id, member, "removed");
@@ -207,15 +212,51 @@ export class Channels {
   async kick(channel: string, member: string, caller: ChannelCaller): Promise<void> {
     const found = await this.find({ channel }, caller);
     if (member === caller.member) return this.leave(channel, caller);
-    if (!maySettle(found, caller))
-      throw new ParleyError("forbidden", { message: "Only the channel's owner and operators take members out." });
+    requireSettler(found, caller);
     await this.#takeOut(channel, member, "kicked", caller.member);
+  }
+
+  /** Mutes a member here, or bans it, which takes it out, too. Throws `forbidden`. */
+  async restrict(
+    caller: ChannelCaller,
+    { channel, member, kind, forMs, reason }: RequestBody<"channel.restrict">,
+  ): Promise<void> {
+    const { clock } = this.#options;
+    const found = await this.find({ channel }, caller);
+    requireSettler(found, caller);
+    if (member === caller.member)
+      throw new ParleyError("self_call", { message: "Nobody mutes or bans itself; `parley channel leave` goes out." });
+    await this.refresh(channel, member);
+    const at = clock.now();
+    const held = {
+      at,
+      by: caller.member,
+      ...(forMs === undefined ? {} : { until: at + forMs }),
+      ...(reason === undefined ? {} : { reason }),
+    };
+    await this.#changeMember(channel, member, (current) => {
+      const before = current ?? { state: "out" as const, since: at, after: 0 };
+      if (kind === "muted" || before.state === "out") return { ...before, [kind]: held };
+      return { ...lasting(before), banned: held, state: "out", since: at, why: "kicked", by: caller.member, after: 0 };
+    });
+  }
+
+  /** Takes that off. Throws `forbidden`. */
+  async lift(caller: ChannelCaller, { channel, member, kind }: RequestBody<"channel.lift">): Promise<void> {
+    const found = await this.find({ channel }, caller);
+    requireSettler(found, caller);
+    await this.#changeMember(channel, member, (current) => {
+      if (current?.[kind] === undefined) return undefined;
+      const { [kind]: _, ...rest } = current;
+      return rest;
+    });
   }
 
   /** Lets somebody come in. `invitation` was checked. Throws `not_in_channel`, `archived` or `limit_reached`. */
   async invite(channel: KnownChannel, member: string, by: string, invitation: string | undefined): Promise<void> {
     const { clock, bounds } = this.#options;
     requireOpen(channel);
+    requireUnbanned(channel, member, clock.now());
     if (channel.invited >= bounds.channelInvited && channel.members.get(member)?.state !== "invited")
       throw new ParleyError("limit_reached", { message: "As many are invited to this channel as can be." });
     await this.#changeMember(channel.id, member, (current) => {
@@ -223,7 +264,7 @@ export class Channels {
       // Who is in already may need another one: the device that signed the first may be gone.
       if (current?.state === "in") return invitation === undefined ? undefined : { ...current, by, ...signed };
       if (current?.state === "invited" && current.by === by && invitation === undefined) return undefined;
-      return { state: "invited", since: clock.now(), by, after: 0, ...signed };
+      return { ...lasting(current), state: "invited", since: clock.now(), by, after: 0, ...signed };
     });
   }
 
@@ -276,7 +317,10 @@ export class Channels {
       if (record?.createdBy === member && trace.why === "kicked") continue;
       await this.#members.deleteIf(
         keys.channelMember(channel, member),
-        (current) => current.since <= before && (current.state === "out" || record === undefined),
+        (current) =>
+          current.since <= before &&
+          (record === undefined ||
+            (current.state === "out" && !restrictionKinds.some((kind) => inForce(current, kind, clock.now())))),
       );
     }
     for await (const { key, value } of this.#names.all(prefixes.channelName, 2 * bounds.channels))
@@ -308,7 +352,7 @@ export class Channels {
     await this.#changeMember(channel, member, (current) =>
       current === undefined || current.state === "out"
         ? undefined
-        : { state: "out", since, why, after: 0, ...(by === undefined ? {} : { by }) },
+        : { ...lasting(current), state: "out", since, why, after: 0, ...(by === undefined ? {} : { by }) },
     );
   }
 

@@ -14,6 +14,7 @@ import { z } from "zod";
 
 import { frameRoles } from "../access.ts";
 import type { SessionIdentity } from "../session.ts";
+import { requireVoice } from "./channel-restriction.ts";
 import { requireIn, requireOpen } from "./channel-rules.ts";
 import type { KnownChannel } from "./channel-table.ts";
 
@@ -71,6 +72,7 @@ function namesOf(bytes: Uint8Array): { channel: string; id: string } | undefined
 /** What a post has to do with beside its channel. */
 export interface PostRules {
   readonly mesh: string;
+  readonly now: number;
   /** Whether a member's word for a keyless client is taken. */
   readonly mayVouch: (member: string) => boolean;
   /** The present epoch of an encrypted channel's group; undefined while nobody may post in it. */
@@ -87,9 +89,10 @@ export function checkAuthor({ post }: IncomingPost, author: SessionIdentity, { m
     throw new ParleyError("forbidden", { message: "Only an edge of the registry posts for others." });
 }
 
-/** Checks that a post may stand in its channel. Throws `not_in_channel`, `archived`, `group_changed` or `invalid_argument`. */
-export function checkPlace({ post }: IncomingPost, channel: KnownChannel, { groupEpoch }: PostRules): void {
+/** Checks that a post may stand in its channel. Throws `not_in_channel`, `muted_in_channel`, `archived`, `group_changed` or `invalid_argument`. */
+export function checkPlace({ post }: IncomingPost, channel: KnownChannel, { groupEpoch, now }: PostRules): void {
   requireIn(channel, post.member);
+  requireVoice(channel, post.member, now);
   requireOpen(channel);
   if (channel.record.encrypted !== (post.encrypted !== undefined))
     throw new ParleyError("invalid_argument", {

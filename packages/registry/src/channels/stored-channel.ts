@@ -1,4 +1,11 @@
-import { channelNameSchema, compactSchema, id32Schema, retentionSchema, topicSchema } from "@parley/protocol";
+import {
+  channelNameSchema,
+  compactSchema,
+  id32Schema,
+  labelSchema,
+  retentionSchema,
+  topicSchema,
+} from "@parley/protocol";
 import { z } from "zod";
 
 const time = z.int().min(0);
@@ -24,6 +31,16 @@ export type StoredChannel = z.infer<typeof storedChannelSchema>;
 export const channelNameHolderSchema = z.object({ channel: id32Schema, by: id32Schema.optional(), at: time });
 export type ChannelNameHolder = z.infer<typeof channelNameHolderSchema>;
 
+/** What a channel's owner or an operator put a member under there. */
+const channelRestrictionSchema = z.object({
+  at: time,
+  /** When it ends by itself. */
+  until: time.optional(),
+  reason: labelSchema.optional(),
+  by: id32Schema,
+});
+export type ChannelRestriction = z.infer<typeof channelRestrictionSchema>;
+
 /** A `channel-member/` record. Who is `out` leaves a trace for a while, so that no late news brings it back in. */
 export const storedChannelMemberSchema = z.object({
   state: z.enum(["in", "invited", "out"]),
@@ -36,5 +53,7 @@ export const storedChannelMemberSchema = z.object({
   after: z.int().min(0),
   /** By which it may come into an encrypted channel's group. */
   invitation: compactSchema.optional(),
+  muted: channelRestrictionSchema.optional(),
+  banned: channelRestrictionSchema.optional(),
 });
 export type StoredChannelMember = z.infer<typeof storedChannelMemberSchema>;

@@ -6,6 +6,7 @@ import type { ChannelEvents } from "../channels/channel-events.ts";
 import type { ChannelFeed } from "../channels/channel-feed.ts";
 import { beginOf, type ChannelHistory } from "../channels/channel-history.ts";
 import type { ChannelLog } from "../channels/channel-log.ts";
+import { inForce } from "../channels/channel-restriction.ts";
 import { requireIn, viewOf } from "../channels/channel-rules.ts";
 import type { KnownChannel } from "../channels/channel-table.ts";
 import type { Channels } from "../channels/channels.ts";
@@ -32,6 +33,15 @@ export interface ChannelsServices {
   readonly floors: Floors;
   readonly groups: Groups;
   readonly blocks: Blocks;
+  readonly now: () => number;
+}
+
+/** For the list of who is in it. */
+function mutedIn(channel: KnownChannel, member: string, now: number): { readonly muted?: object } {
+  const held = inForce(channel.members.get(member), "muted", now);
+  if (held === undefined) return {};
+  const { until, reason } = held;
+  return { muted: { ...(until === undefined ? {} : { until }), ...(reason === undefined ? {} : { reason }) } };
 }
 
 type FollowReply = ReplyBody<"channel.follow">["channels"][number];
@@ -53,6 +63,7 @@ export function channelsRequests(
     groups,
     blocks,
     audit,
+    now,
   } = services;
   const replyOf = async (channel: KnownChannel, { member }: MemberCaller): Promise<ReplyBody<"channel.get">> => {
     const invitation = channel.members.get(member)?.invitation;
@@ -103,6 +114,19 @@ export function channelsRequests(
       await audit.watched(act, () => channels.kick(channel, member, caller));
       return {};
     },
+    "channel.restrict": async (caller, wanted) => {
+      await members.find({ member: wanted.member });
+      const facts = { member: wanted.member, kind: wanted.kind };
+      const act = { act: "channel.restricted", by: byDevice(caller), subject: wanted.channel, facts } as const;
+      await audit.watched(act, () => channels.restrict(caller, wanted));
+      return {};
+    },
+    "channel.lift": async (caller, wanted) => {
+      const facts = { member: wanted.member, kind: wanted.kind };
+      const act = { act: "channel.lifted", by: byDevice(caller), subject: wanted.channel, facts } as const;
+      await audit.watched(act, () => channels.lift(caller, wanted));
+      return {};
+    },
     "channel.members": async (caller, { channel: id, after = "", limit = limits.pageSize }) => {
       const channel = await channels.find({ channel: id }, caller);
       if (channel.record.kind === "invite") requireIn(channel, caller.member);
@@ -118,6 +142,7 @@ export function channelsRequests(
           since: channel.members.get(member)?.since ?? 0,
           owner: channel.record.createdBy === member,
           present: presence.of(member).length > 0,
+          ...mutedIn(channel, member, now()),
         })),
         ...(next === undefined ? {} : { next }),
       };

@@ -11,7 +11,9 @@ import { directoryRequests, type DirectoryServices } from "./directory.ts";
 import { mailboxRequests, type MailboxServices } from "./mailbox.ts";
 import { operatorsRequests, type OperatorsServices } from "./operators.ts";
 import type { MemberHandlers, RequestHandlers } from "./request-handler.ts";
+import { standingRequests, type StandingServices } from "./standing.ts";
 import { tokensRequests, type TokensServices } from "./tokens.ts";
+import { usageRequests, type UsageServices } from "./usage.ts";
 
 export type RequestServices = AdmissionServices &
   ApiKeysServices &
@@ -22,7 +24,9 @@ export type RequestServices = AdmissionServices &
   DirectoryServices &
   MailboxServices &
   OperatorsServices &
-  TokensServices;
+  StandingServices &
+  TokensServices &
+  UsageServices;
 
 /** Every request of a session with its handler, one domain after the other. */
 export type RequestTable = RequestHandlers<RequestType> & MemberHandlers<RestRequest>;
@@ -37,7 +41,9 @@ export function makeRequestTable(services: RequestServices): RequestTable {
     ...mailboxRequests(services),
     ...channelsRequests(services),
     ...blocksRequests(services),
+    ...standingRequests(services),
     ...tokensRequests(services),
+    ...usageRequests(services),
     ...apiKeysRequests(services),
   };
 }

@@ -39,7 +39,7 @@ const thing =
 /** A code that stands for a thing by itself: `e4`, `Nf3`, `B12`. */
 const code = /^(\p{L}{1,3})(\d{1,2})$/u;
 /** Longer runs without a blank are taken in parts. */
-const longRun = /\S{128}/gu;
+const longRun = /\S{48}/gu;
 const decimal = /^\d+\.\d+$/;
 const calls = /@[\p{L}\p{N}:._-]+/gu;
 const word = /[\p{L}\p{M}]+(?:['’][\p{L}]+)?/gu;

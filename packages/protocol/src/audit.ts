@@ -5,11 +5,11 @@
  */
 import { z } from "zod";
 
-import { canonicalJson } from "./canonical-json.ts";
+import { canonicalJson, inCanonicalForm } from "./canonical-json.ts";
 import { id32Schema } from "./ids.ts";
 import { parseJson } from "./json.ts";
 import { limits } from "./limits.ts";
-import { decoded, type Decoded, undecodable } from "./result.ts";
+import { type Decoded, undecodable } from "./result.ts";
 
 /** Whose act it is. What members and whoever has no proof cause is counted together beyond a rate. */
 type ActOf = "operator" | "member" | "anyone" | "node";
@@ -132,6 +132,5 @@ export function decodeAuditEntry(text: string): Decoded<AuditEntry> {
     const [issue] = parsed.error.issues;
     return undecodable("invalid_argument", `${issue?.path.map(String).join(".") ?? ""}: ${issue?.message ?? ""}`);
   }
-  if (encodeAuditEntry(parsed.data) !== text) return undecodable("invalid_argument", "not in canonical form");
-  return decoded(parsed.data);
+  return inCanonicalForm(parsed.data, text);
 }

@@ -38,7 +38,9 @@ export function readYaml<Schema extends z.ZodType>(
   { schema, example }: YamlForm<Schema>,
 ): YamlResult<z.infer<Schema>> {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, stringKeys: true });
+  const parsedText = parse(text, lines);
+  if (parsedText === undefined) return failed([{ line: 1, column: 1, message: "is nested too deeply" }]);
+  const { document, dangling } = parsedText;
   const place = (offset: number): { line: number; column: number } => {
     const { line, col } = lines.linePos(offset);
     return { line: Math.max(1, line), column: Math.max(1, col) };
@@ -46,7 +48,6 @@ export function readYaml<Schema extends z.ZodType>(
   if (document.errors.length > 0) {
     return failed(document.errors.map((error) => ({ ...place(error.pos[0]), message: `not YAML: ${wordsOf(error)}` })));
   }
-  const dangling = danglingAlias(document);
   if (dangling !== undefined) return failed([{ ...place(dangling), message: "refers to something that is not there" }]);
   const value = toValue(document);
   if (value === undefined) return failed([{ line: 1, column: 1, message: "refers to itself too often" }]);
@@ -77,6 +78,20 @@ function wordsOf({ code, message }: YAMLError): string {
 
 /** A key as far as it is a name: a value that stands too close to its key is none. */
 const shownKey = (key: string): string => /^[\w.-]{0,80}/.exec(key)?.[0] ?? "";
+
+/** Undefined for what is nested deeper than the library's recursion goes. */
+function parse(
+  text: string,
+  lineCounter: LineCounter,
+): { readonly document: Document; readonly dangling: number | undefined } | undefined {
+  try {
+    const document = parseDocument(text, { lineCounter, prettyErrors: false, stringKeys: true });
+    return { document, dangling: document.errors.length > 0 ? undefined : danglingAlias(document) };
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
+}
 
 function failed(problems: readonly YamlProblem[]): { readonly ok: false; readonly problems: readonly YamlProblem[] } {
   return { ok: false, problems: problems.slice(0, maxProblems) };

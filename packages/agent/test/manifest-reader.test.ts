@@ -125,6 +125,13 @@ describe("a broken agent.yaml", () => {
     expect(JSON.stringify(result)).not.toContain("s3cret");
   });
 
+  it.each(["- ", "[", "{a: ", "? "])("is told when it is nested too deeply, by %j", (open) => {
+    for (const depth of [3000, 30_000]) {
+      const result = readManifest(`name: a\ntags: ${open === "- " || open === "? " ? "\n" : ""}${open.repeat(depth)}x`);
+      expect(result).toMatchObject({ ok: false });
+    }
+  });
+
   it("names all its problems in the order of their lines", () => {
     const result = readManifest("version: 1\nnames: a\nlimits: { drainSeconds: -1 }\n");
     expect(result.ok ? [] : result.problems.map(({ line }) => line)).toEqual([1, 1, 2, 3]);

@@ -79,7 +79,7 @@ describe("the audit log has", () => {
     await scope.join("carol", { kind: "person", links: false });
     const change = await mesh.acts().operators.add("@carol", true);
     expect(change.state).toBe("proposed");
-    const { proposal } = await (change as Extract<typeof change, { state: "proposed" }>).proposal;
+    const { proposal } = (change as Extract<typeof change, { state: "proposed" }>).proposal;
     expect(await outcomeOf(ada.device.request("operators.withdraw", { proposal }))).toBe("not_found");
     await operator.device.request("operators.withdraw", { proposal });
     expect(await outcomeOf(operator.device.request("node.certify", { certificate: "a.b.c" }))).not.toBe("done");

@@ -1,6 +1,7 @@
-/** Every command of `parley`, once. */
 import { admissionCommands } from "./admission-commands.ts";
 import { scopeOptions } from "./admission-options.ts";
+/** Every command of `parley`, once. */
+import { approvalCommands } from "./approval-commands.ts";
 import { authorityCommands } from "./authority-commands.ts";
 import type { CommandRow } from "./command.ts";
 import { conversationCommands } from "./conversation-commands.ts";
@@ -202,12 +203,19 @@ export const commandTable: readonly CommandRow[] = [
     options: [
       { name: "text", value: "TEXT", means: "words for the skill" },
       { name: "explain", means: "says who could do it, who was chosen and why, and which path it took" },
+      {
+        name: "answer",
+        value: "TEXT",
+        means: "what to answer when the agent asks something, in order; else it is asked on the terminal",
+        repeatable: true,
+      },
     ],
     settings: ["time-limit", "path", "redact", ...linkSettings, "log"],
     examples: [
       'parley delegate search \'{"query":"delivery"}\'',
       "parley delegate @librarian/read --text README.md --path direct",
       'parley delegate search \'{"query":"relay"}\' --explain',
+      "parley delegate @painter/paint '{}' --answer blue",
     ],
     load: () => import("./commands/delegate.ts"),
   },
@@ -298,6 +306,7 @@ export const commandTable: readonly CommandRow[] = [
     load: () => import("./commands/listen.ts"),
   },
   ...conversationCommands,
+  ...approvalCommands,
   ...guardCommands,
   ...authorityCommands,
   {

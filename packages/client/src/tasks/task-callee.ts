@@ -15,6 +15,7 @@ import {
   toParleyError,
 } from "@parley/protocol";
 
+import type { AskedOf } from "../approvals/approval-requests.ts";
 import { textOf } from "../body.ts";
 import type { AllowedPaths, Sender } from "../delivery.ts";
 import { denied, type Gate } from "../gate.ts";
@@ -25,7 +26,7 @@ import { type CallChains, principalOf } from "./call-chains.ts";
 import { checkCycle } from "./call-cycle.ts";
 import { callNumberOf } from "./call-number.ts";
 import { type Follower, HeldTask, wireErrorOf } from "./held-task.ts";
-import { neededApproval, type TaskApprovals } from "./task-approvals.ts";
+import { approvable, defaultQuestionMs, neededApproval, type TaskApprovals } from "./task-approvals.ts";
 import type { IncomingTask, Principal, TaskAdmission, TaskHandler } from "./task-run.ts";
 
 export interface TaskCalleeOptions {
@@ -38,13 +39,15 @@ export interface TaskCalleeOptions {
   readonly member: string;
   /** Whether work of this member is taken; the first time that it is not, the member is noted as one who asks. */
   readonly admits: (member: VerifiedMember) => Promise<boolean> | boolean;
-  readonly gate: Pick<Gate, "decideFor" | "isPaused">;
+  readonly gate: Pick<Gate, "decideFor" | "isPaused" | "refusalOf">;
   /** A call was taken. */
   readonly onTaken: (member: Peer["member"]) => void;
   readonly approvals: TaskApprovals;
   readonly chains: CallChains;
-  /** Who asked in an earlier start, from this device. */
-  readonly senderOf: (member: string, device: string) => Promise<Sender>;
+  /** A member as it stands now. Throws when there is none, or it was revoked. */
+  readonly memberOf: (member: string) => Promise<VerifiedMember>;
+  /** Where a member stands with this one. */
+  readonly standingOf: (member: VerifiedMember) => Pick<Sender, "trust" | "verified">;
   /** Told when the number of tasks at work changes: presence carries it. */
   readonly onLoad: (load: number) => void;
   readonly onError: (error: unknown) => void;
@@ -62,6 +65,13 @@ interface TaskStart {
   readonly actsFor?: Principal | undefined;
   readonly mandate?: readonly string[] | undefined;
 }
+
+/** The same, of work that waits for a yes. */
+type WaitingStart = Omit<TaskStart, "from"> & {
+  readonly owner: string;
+  readonly device: string;
+  readonly chain: DelegationChain | undefined;
+};
 
 type SendCall = Call & { readonly method: "SendStreamingMessage" };
 
@@ -159,6 +169,7 @@ export class TaskCallee {
     const { through = [] } = call;
     const chain = call.chain === undefined ? undefined : await chains.verify(call, member);
     const decision = this.#decide(call, member, chain);
+    this.#options.onTaken(member);
     checkCycle(this.#options.member, call);
     if (!(await admits(member))) throw new ParleyError("request_pending");
     const admitted = this.#admit?.({ skill: call.skill, input: inputIn(message), from: sender, hops });
@@ -167,10 +178,9 @@ export class TaskCallee {
     const timeLimitMs = chain === undefined ? asked : Math.min(asked, chains.leftOf(chain));
     const held = this.#hold(follower, { owner: member.member, contextId: message.contextId, timeLimitMs });
     if (chain !== undefined) chains.follow(held, chain);
-    const start: TaskStart = {
+    const start = {
       skill: call.skill,
       message,
-      from: sender,
       hops,
       through,
       path: envelope.path,
@@ -178,66 +188,88 @@ export class TaskCallee {
       actsFor: chain === undefined ? undefined : principalOf(chain),
       mandate: call.mandate,
     };
-    if (guard === undefined) return this.#run(handler, held, start);
+    if (guard === undefined) return this.#run(handler, held, { ...start, from: sender });
     const { approvals } = this.#options;
     const { id: task, contextId } = held;
     const { device } = follower.peer;
-    const guarded = {
-      task,
-      contextId,
-      skill: call.skill,
-      message,
-      caller: member,
-      device,
-      timeLimitMs,
-      chain: call.chain ?? [],
-      ...guard,
-    };
-    await this.#runApproved(handler, held, start, () => approvals.ask(guarded));
+    const waiting = { ...start, message: approvable(message), owner: member.member, device, chain };
+    const principals = chain === undefined ? [] : chain.links.map(({ by }) => by.member);
+    const guarded = { ...waiting, task, contextId, caller: member, chain: call.chain ?? [], principals, ...guard };
+    await this.#runApproved(handler, held, waiting, async () => {
+      const request = await approvals.ask(guarded);
+      held.waitForYes(waitsFor(request));
+      return request.request;
+    });
   }
 
   /** Work that waits in an earlier start goes on waiting in this one. */
   async #resume(handler: TaskHandler): Promise<void> {
-    const { approvals, senderOf, onError } = this.#options;
-    for (const [id, { contextId, skill, owner, device, message, timeLimitMs, request }] of approvals.left) {
+    const { approvals, onError } = this.#options;
+    for (const [id, { request, contextId, ...kept }] of approvals.left) {
       if (this.#tasks.has(id)) continue;
+      const { owner, timeLimitMs } = kept;
       const held = this.#hold(undefined, { id, owner, contextId, timeLimitMs });
-      const resume = async (): Promise<void> => {
-        const start: TaskStart = {
-          skill,
-          message,
-          from: await senderOf(owner, device),
-          hops: 0,
-          through: [],
-          path: "mailbox",
-          timeLimitMs,
-        };
-        await this.#runApproved(handler, held, start, () => Promise.resolve(request));
+      const waiting: WaitingStart = {
+        ...kept,
+        chain: undefined,
+        hops: 0,
+        through: [],
+        path: "mailbox",
+        actsFor: undefined,
+        mandate: undefined,
       };
-      resume().catch(onError);
+      // Its delegation was held in memory: without that it would run in the caller's own name.
+      const ask = (): Promise<string> =>
+        kept.delegated === true
+          ? Promise.reject(new ParleyError("bad_delegation", { message: "The agent started anew; ask again." }))
+          : Promise.resolve(request);
+      this.#runApproved(handler, held, waiting, ask).catch(onError);
     }
+    await approvals.withdrawOthers();
   }
 
-  /** Waits for a yes, then does the work if the policy still lets it. */
+  /** Waits for a yes, then does the work if it is still allowed. */
   async #runApproved(
     handler: TaskHandler,
     held: HeldTask,
-    start: TaskStart,
+    { owner, device, chain, ...start }: WaitingStart,
     ask: () => Promise<string>,
   ): Promise<void> {
     const { approvals } = this.#options;
+    let from: Sender;
     try {
-      held.pause("TASK_STATE_AUTH_REQUIRED", "This waits for a person's approval.");
+      held.waitForYes("This waits for a person's approval.");
       const request = await ask();
       const grants = approvals.granted(held.id, request, held.signal);
       grants.catch(() => {});
       await held.orAborted(grants);
+      from = { ...(await this.#askerNow(owner, start.skill, chain, (await grants).length)), device };
       held.goOn();
     } catch (error) {
       this.#ended.add(held.id);
       return held.fail(toParleyError(error));
     }
-    await this.#run(handler, held, start);
+    await this.#run(handler, held, { ...start, from });
+  }
+
+  /** Who asked, if it may still ask for this: rules, roles and restrictions may have changed while a person was asked. */
+  async #askerNow(
+    owner: string,
+    skill: string,
+    chain: DelegationChain | undefined,
+    yeses: number,
+  ): Promise<Omit<Sender, "device">> {
+    const { gate, memberOf, standingOf } = this.#options;
+    const asker = await memberOf(owner);
+    const refusal = gate.refusalOf(asker);
+    if (refusal !== undefined) throw refusal;
+    const { approval } = this.#decide({ skill }, asker, chain);
+    if ((approval?.quorum ?? 1) > yeses)
+      throw new ParleyError("approval_denied", {
+        message: "The policy has changed since and asks for more who approve this; ask again.",
+      });
+    const { member, name, kind, roles } = asker;
+    return { member, name, kind, roles, ...standingOf(asker) };
   }
 
   async #continue(id: string, message: Message, follower: Follower): Promise<void> {
@@ -272,8 +304,9 @@ export class TaskCallee {
         held.artifact({ ...artifact, parts: outgoing.value(artifact.parts) as typeof artifact.parts }, options),
       ask: async (question, options) => {
         const text = outgoing.text(question);
-        if (options?.of === undefined) return textIn(await held.askCaller(text));
-        held.pause("TASK_STATE_INPUT_REQUIRED", "This waits for a person's answer.");
+        if (options?.of === undefined)
+          return textIn(await held.askCaller(text, options?.withinMs ?? defaultQuestionMs));
+        held.pause("TASK_STATE_AUTH_REQUIRED", "This waits for a person's answer.");
         const { of, withinMs } = options;
         const answer = await approvals.question({ id: held.id, skill }, text, { of, withinMs }, held.signal);
         held.goOn();
@@ -282,7 +315,11 @@ export class TaskCallee {
     });
   }
 
-  #decide({ skill }: SendCall, member: VerifiedMember, chain: DelegationChain | undefined): PolicyDecision {
+  #decide(
+    { skill }: Pick<SendCall, "skill">,
+    member: VerifiedMember,
+    chain: DelegationChain | undefined,
+  ): PolicyDecision {
     const { gate } = this.#options;
     if (gate.isPaused) throw new ParleyError("paused", { message: "An operator paused this agent." });
     const question = { action: "call" as const, skill };
@@ -290,7 +327,6 @@ export class TaskCallee {
     const others = chain === undefined ? [] : [...chain.links.slice(1).map(({ by }) => by), member];
     const decision = gate.decideFor(principal, others, question);
     if (!decision.allowed) throw denied(principal, undefined, question, decision);
-    this.#options.onTaken(member);
     return decision;
   }
 
@@ -377,3 +413,13 @@ const inputIn = (message: Message): unknown => message.parts.find((part) => part
 
 const textIn = (message: Message): string =>
   message.parts.flatMap((part) => (part.text === undefined ? [] : [part.text])).join("\n");
+
+/** Names of those who were asked, that a status tells. */
+const mostNamed = 5;
+
+function waitsFor({ quorum, names }: AskedOf): string {
+  const shown = names.slice(0, mostNamed).map((name) => `@${name}`);
+  const others = names.length > mostNamed ? ` and ${names.length - mostNamed} more` : "";
+  const of = names.length === 1 ? "" : `${quorum} of `;
+  return `This waits for the approval of ${of}${shown.join(", ")}${others}.`;
+}

@@ -13,6 +13,8 @@ export const keptTaskSchema = z.object({
   device: id32Schema,
   message: messageSchema,
   timeLimitMs: z.int().min(1),
+  /** It was asked for by a delegation, which is not kept. */
+  delegated: z.literal(true).optional(),
   /** The approval that it waits for. */
   request: z.string(),
 });

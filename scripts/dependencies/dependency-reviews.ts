@@ -71,7 +71,7 @@ export const dependencyReviews: Readonly<Record<string, DependencyReview>> = {
     instead: "goes with it",
   },
   canonicalize: {
-    why: "canonical JSON (RFC 8785), under the digest of what is approved",
+    why: "canonical JSON (RFC 8785), under the digest of what is approved and the chain of the audit",
     since: 2018,
     looked,
     instead: "our own: 50 lines and the RFC's vectors",

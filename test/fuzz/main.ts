@@ -11,6 +11,8 @@ import { type Bounds, fuzzSurface, type SurfaceResult } from "./fuzz-surface.ts"
 import { Guard } from "./guard.ts";
 import { openHttpSurface } from "./http-surface.ts";
 import { openLinkSurface } from "./link-surface.ts";
+import { openManifestSurface } from "./manifest-surface.ts";
+import { openPolicySurface } from "./policy-surface.ts";
 import { openProtocolSurface } from "./protocol-surface.ts";
 import { openSocketSurface } from "./socket-surface.ts";
 import { openWebsocketSurface } from "./websocket-surface.ts";
@@ -22,6 +24,8 @@ const surfaces = {
   link: openLinkSurface,
   socket: openSocketSurface,
   audit: openAuditSurface,
+  policy: openPolicySurface,
+  manifest: openManifestSurface,
 } as const;
 type SurfaceName = keyof typeof surfaces;
 

@@ -1,3 +1,4 @@
+import { signStatement } from "@parley/core";
 import { errorTable, requestTable, type Role } from "@parley/protocol";
 import { accessTable, frameRoles } from "@parley/registry";
 import { callRegistry, TestDevice, TestSocket, type WireMesh } from "@parley/testkit";
@@ -51,6 +52,53 @@ describe("the table of access", () => {
     const { channel } = await device.request("channel.join", { name: "general" });
     const { error } = await device.post(channel.channel);
     expect(error?.code).toBe(frameRoles.includes(role) ? undefined : "forbidden");
+  });
+
+  it.each([
+    ["muted", "muted"],
+    ["paused", "paused"],
+    ["stopped", "paused"],
+  ] as const)("leaves a member that is %s what those may who only read", async (kind, code) => {
+    await using own = await startRegistry();
+    const other = await own.claim();
+    const devices = [await other.join("one", { roles: ["member"] }), await other.join("two", { roles: ["operator"] })];
+    const { identity } = other.operator;
+    const at = Date.now();
+    const restrictions = devices.map((device) => ({ member: device.identity.member, kind, at }));
+    const list = { mesh: other.mesh, number: 1, restrictions, iat: at };
+    const statement = await signStatement("restrictions", list, identity.root);
+    await other.operator.request("order.publish", { type: "restrictions", statement });
+    for (const device of devices)
+      for (const type of requests) {
+        const { roles: needed } = requestTable[type as keyof typeof requestTable];
+        const isOwn = needed.includes(device === devices[0] ? "member" : "operator");
+        const isReading = needed.includes("observer");
+        const ask = device.request.bind(device) as (type: string, body: unknown) => Promise<unknown>;
+        const outcome = await outcomeOf(ask(type, bodies[type] ?? {}));
+        // Roles first, then the restriction; what only reads is answered as ever.
+        const meets = !isOwn ? "forbidden" : isReading ? "as ever" : code;
+        const met = outcome === "forbidden" || outcome === code ? outcome : "as ever";
+        expect(met, `${kind}: ${type}: ${outcome}`).toBe(meets);
+      }
+    // What it would write goes nowhere, whoever it is for.
+    const device = devices[0] as (typeof devices)[0];
+    const to = await other.admit("to");
+    device.sendFrame(to, new Uint8Array([1]), { store: true });
+    expect((await device.nextResult()).error?.code).toBe(code);
+    expect((await device.post("A".repeat(43))).error?.code).toBe(code);
+  });
+
+  it("lets nobody in, and nobody stay, who is banned", async () => {
+    await using own = await startRegistry();
+    const other = await own.claim();
+    const bob = await other.join("bob");
+    const at = Date.now();
+    const restrictions = [{ member: bob.identity.member, kind: "banned" as const, at }];
+    const list = { mesh: other.mesh, number: 1, restrictions, iat: at };
+    const statement = await signStatement("restrictions", list, other.operator.identity.root);
+    await other.operator.request("order.publish", { type: "restrictions", statement });
+    expect((await bob.closed).code).toBe(errorTable.banned.close);
+    await expect(other.open(bob.identity)).rejects.toMatchObject({ code: "banned" });
   });
 
   it.each(requests)("answers no %s to who proved nothing", async (what) => {

@@ -1,5 +1,5 @@
 /** Files that people write in YAML, read strictly: whatever is wrong is said with its place and, for a mistyped key, the likely one. */
-import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument, visit } from "yaml";
+import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument, visit, type YAMLError } from "yaml";
 import type { z } from "zod";
 
 import { nearestName } from "./nearest-name.ts";
@@ -38,15 +38,16 @@ export function readYaml<Schema extends z.ZodType>(
   { schema, example }: YamlForm<Schema>,
 ): YamlResult<z.infer<Schema>> {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, stringKeys: true });
+  const parsedText = parse(text, lines);
+  if (parsedText === undefined) return failed([{ line: 1, column: 1, message: "is nested too deeply" }]);
+  const { document, dangling } = parsedText;
   const place = (offset: number): { line: number; column: number } => {
     const { line, col } = lines.linePos(offset);
     return { line: Math.max(1, line), column: Math.max(1, col) };
   };
   if (document.errors.length > 0) {
-    return failed(document.errors.map((error) => ({ ...place(error.pos[0]), message: `not YAML: ${error.message}` })));
+    return failed(document.errors.map((error) => ({ ...place(error.pos[0]), message: `not YAML: ${wordsOf(error)}` })));
   }
-  const dangling = danglingAlias(document);
   if (dangling !== undefined) return failed([{ ...place(dangling), message: "refers to something that is not there" }]);
   const value = toValue(document);
   if (value === undefined) return failed([{ line: 1, column: 1, message: "refers to itself too often" }]);
@@ -59,6 +60,37 @@ export function readYaml<Schema extends z.ZodType>(
     describe(issue, document, schema).map(({ offset, message }) => ({ ...place(offset), message })),
   );
   return failed(problems.toSorted((a, b) => a.line - b.line || a.column - b.column));
+}
+
+/** Errors of the library that quote the file after a colon. */
+const quoting: readonly string[] = [
+  "BAD_DIRECTIVE",
+  "BAD_DQ_ESCAPE",
+  "IMPOSSIBLE",
+  "TAG_RESOLVE_FAILED",
+  "UNEXPECTED_TOKEN",
+];
+
+/** The library's words without what they quote of the file: a secret may stand there, and problems are kept and passed on. */
+function wordsOf({ code, message }: YAMLError): string {
+  return quoting.includes(code) ? message.replace(/(?::\s|["\\]|\s[!<%]|(?<=version) ).*$/s, "") : message;
+}
+
+/** A key as far as it is a name: a value that stands too close to its key is none. */
+const shownKey = (key: string): string => /^[\w.-]{0,80}/.exec(key)?.[0] ?? "";
+
+/** Undefined for what is nested deeper than the library's recursion goes. */
+function parse(
+  text: string,
+  lineCounter: LineCounter,
+): { readonly document: Document; readonly dangling: number | undefined } | undefined {
+  try {
+    const document = parseDocument(text, { lineCounter, prettyErrors: false, stringKeys: true });
+    return { document, dangling: document.errors.length > 0 ? undefined : danglingAlias(document) };
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
 }
 
 function failed(problems: readonly YamlProblem[]): { readonly ok: false; readonly problems: readonly YamlProblem[] } {
@@ -96,7 +128,7 @@ function describe(issue: z.core.$ZodIssue, document: Document, schema: z.ZodType
   if (issue.code === "unrecognized_keys") {
     return issue.keys.map((key) => ({
       offset: keyOffset(document, issue.path, key),
-      message: `unknown key "${key.slice(0, 80)}"${name === "" ? "" : ` in ${name}`}${suggest(key, knownKeys(schema, issue.path))}`,
+      message: `unknown key "${shownKey(key)}"${name === "" ? "" : ` in ${name}`}${suggest(key, knownKeys(schema, issue.path))}`,
     }));
   }
   const offset = valueOffset(document, issue.path);

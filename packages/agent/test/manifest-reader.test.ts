@@ -111,6 +111,28 @@ describe("a broken agent.yaml", () => {
     expect(result.ok ? "" : result.problems[0]?.message).toMatch(message);
   });
 
+  it.each([
+    "name: a\ndescription: `s3cret`",
+    "name: a\ndescription: *s3cret",
+    "name: a\ndescription: @s3cret",
+    'name: a\ndescription: "s3cret" "s3cret"',
+    "%YAML s3cret\n---\nname: a",
+    "{name: a, key:s3cret}",
+    "name: a\nenv: [s3cret=1]",
+    "name: a\nattention: s3cret\nredact: s3cret\nfloor: s3cret",
+  ])("says of %j what is wrong without what stands there", (text) => {
+    const result = readManifest(text);
+    expect(result).toMatchObject({ ok: false });
+    expect(JSON.stringify(result)).not.toContain("s3cret");
+  });
+
+  it.each(["- ", "[", "{a: ", "? "])("is told when it is nested too deeply, by %j", (open) => {
+    for (const depth of [3000, 30_000]) {
+      const result = readManifest(`name: a\ntags: ${open === "- " || open === "? " ? "\n" : ""}${open.repeat(depth)}x`);
+      expect(result).toMatchObject({ ok: false });
+    }
+  });
+
   it("names all its problems in the order of their lines", () => {
     const result = readManifest("version: 1\nnames: a\nlimits: { drainSeconds: -1 }\n");
     expect(result.ok ? [] : result.problems.map(({ line }) => line)).toEqual([1, 1, 2, 3]);

@@ -272,7 +272,7 @@ export {
   sameOperators,
   verifyApproval,
 } from "./trust/approval.ts";
-export { canonicalJson, digestOf } from "./trust/canonical-json.ts";
+export { digestOf } from "./trust/action-digest.ts";
 export { deriveInviteKeys, type InviteKeys } from "./trust/grant.ts";
 export {
   type ChainContext,

@@ -5,11 +5,11 @@
  */
 import { z } from "zod";
 
-import { canonicalJson } from "./canonical-json.ts";
+import { canonicalJson, inCanonicalForm } from "./canonical-json.ts";
 import { id32Schema } from "./ids.ts";
 import { parseJson } from "./json.ts";
 import { limits } from "./limits.ts";
-import { decoded, type Decoded, undecodable } from "./result.ts";
+import { type Decoded, undecodable } from "./result.ts";
 
 /** Whose act it is. What members and whoever has no proof cause is counted together beyond a rate. */
 type ActOf = "operator" | "member" | "anyone" | "node";
@@ -51,6 +51,21 @@ export const auditActTable = {
   "member.kicked": row("member", "an operator ended the sessions that a member had"),
   "door-token.created": row("node", "a token for the plain door was made"),
   "door-token.revoked": row("node", "a token for the plain door was ended"),
+  "address.turned-away": row("anyone", "an address was turned away for its number, the first time in a minute"),
+  "code.locked": row("node", "too many wrong pairing codes: none is taken for a while"),
+  "invite.granted": row("operator", "an operator opened a link that lets in without a further word"),
+  "admission.published": row("operator", "an operator published the next admission of a member that is in"),
+  "operators.proposed": row("operator", "an operator proposed another set of operators"),
+  "operators.approved": row("operator", "an operator agreed to a proposed set"),
+  "operators.withdrawn": row("operator", "an operator took its proposal back"),
+  "operators.published": row("operator", "another set of operators came into force"),
+  "node.certified": row("operator", "an operator certified the node's key anew"),
+  "token-key.made": row("node", "the node made the next key for session tokens"),
+  "key.created": row("member", "a member made an API key"),
+  "key.revoked": row("member", "a member or an operator ended an API key"),
+  "key.ended": row("node", "an API key ended by itself: it ran out, or its member was revoked"),
+  "member.held": row("node", "a member is over its budget and is held off"),
+  "member.released": row("node", "a member that was held off may go on"),
   "audit.trimmed": row("node", "the oldest entries went, under a signed checkpoint"),
   "audit.lost": row("node", "acts could not be written down; how many"),
 } as const;
@@ -132,6 +147,5 @@ export function decodeAuditEntry(text: string): Decoded<AuditEntry> {
     const [issue] = parsed.error.issues;
     return undecodable("invalid_argument", `${issue?.path.map(String).join(".") ?? ""}: ${issue?.message ?? ""}`);
   }
-  if (encodeAuditEntry(parsed.data) !== text) return undecodable("invalid_argument", "not in canonical form");
-  return decoded(parsed.data);
+  return inCanonicalForm(parsed.data, text);
 }

@@ -1,23 +1,33 @@
-/** JSON in its one form: the canonicalization scheme of RFC 8785, for what is hashed. */
+import canonicalize from "canonicalize";
 
-/** A value of JSON. */
-export type JsonValue =
-  | null
-  | boolean
-  | number
-  | string
-  | readonly JsonValue[]
-  | { readonly [field: string]: JsonValue | undefined };
+import { ParleyError } from "./errors.ts";
+import { decoded, type Decoded, undecodable } from "./result.ts";
 
 /**
- * The canonical text of a value: no white space, members sorted by their UTF-16 code units (RFC 8785 section 3.2.3), numbers and
- * strings as ECMAScript writes them. Members that are `undefined` are left out. The nesting is the caller's to bound.
+ * A JSON value in its one spelling (RFC 8785), for what is hashed: no white space, members sorted by their UTF-16 code units, numbers and
+ * strings as ECMAScript writes them. Members that are `undefined` are left out. The nesting is the caller's to bound. Throws
+ * `invalid_argument` for what JSON does not have.
  */
-export function canonicalJson(value: JsonValue): string {
-  if (Array.isArray(value)) return `[${value.map((item: JsonValue) => canonicalJson(item)).join(",")}]`;
-  if (typeof value !== "object" || value === null) return JSON.stringify(value);
-  const members = Object.entries(value)
-    .filter((member): member is [string, JsonValue] => member[1] !== undefined)
-    .sort(([one], [other]) => (one < other ? -1 : 1));
-  return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${canonicalJson(member)}`).join(",")}}`;
+export function canonicalJson(value: unknown): string {
+  try {
+    const text = canonicalize(value);
+    if (text !== undefined) return text;
+  } catch (cause) {
+    throw new ParleyError("invalid_argument", { message: "This has no canonical JSON.", cause });
+  }
+  throw new ParleyError("invalid_argument", { message: "This has no canonical JSON." });
+}
+
+/** The value again when the text that it was read from is its one spelling. Total. */
+export function inCanonicalForm<Value>(value: Value, text: string): Decoded<Value> {
+  return spells(value, text) ? decoded(value) : undecodable("invalid_argument", "not in canonical form");
+}
+
+function spells(value: unknown, text: string): boolean {
+  try {
+    return canonicalJson(value) === text;
+  } catch {
+    // Half of a character, which JSON's escapes can write, has no canonical form.
+    return false;
+  }
 }

@@ -63,7 +63,7 @@ export {
   type WireError,
   wireErrorSchema,
 } from "./call.ts";
-export { canonicalJson, type JsonValue } from "./canonical-json.ts";
+export { canonicalJson, inCanonicalForm } from "./canonical-json.ts";
 export { type DeliveryState, deliveryStates, hasReached, isEndState, mayFollow } from "./delivery-state.ts";
 export {
   type DeliveryClass,

@@ -5,6 +5,8 @@ export interface CodeGuessesOptions {
   readonly most: number;
   readonly windowMs: number;
   readonly monotonic: () => number;
+  /** No code is taken from now on, until guesses are forgotten. */
+  readonly onLocked: () => void;
 }
 
 /**
@@ -15,6 +17,7 @@ export class CodeGuesses {
   readonly #options: CodeGuessesOptions;
   /** When each was made, oldest first. Those under way count as wrong. */
   #made: number[] = [];
+  #isLocked = false;
 
   constructor(options: CodeGuessesOptions) {
     this.#options = options;
@@ -22,10 +25,13 @@ export class CodeGuesses {
 
   /** A code is tried. Throws `rate_limited` when too many were wrong. The one who calls says when it was right. */
   begin(): { readonly right: () => void } {
-    const { most, windowMs, monotonic } = this.#options;
+    const { most, windowMs, monotonic, onLocked } = this.#options;
     const now = monotonic();
     this.#made = this.#made.filter((at) => now - at < windowMs);
-    if (this.#made.length >= most)
+    const wasLocked = this.#isLocked;
+    this.#isLocked = this.#made.length >= most;
+    if (this.#isLocked && !wasLocked) onLocked();
+    if (this.#isLocked)
       throw new ParleyError("rate_limited", {
         message: "Too many wrong pairing codes were tried; use a link, or wait a few minutes.",
       });

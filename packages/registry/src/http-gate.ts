@@ -9,6 +9,7 @@ import type { RegistryBounds } from "./bounds.ts";
 import type { ClientAddress, TrustedProxies } from "./client-address.ts";
 import { CountedGroups } from "./counted-groups.ts";
 import type { NodeCounters } from "./node-counters.ts";
+import type { TurnedAway } from "./turned-away.ts";
 
 export interface HttpGateOptions {
   readonly proxies: TrustedProxies;
@@ -17,6 +18,7 @@ export interface HttpGateOptions {
   readonly clock: Pick<Clock, "monotonic" | "setTimer">;
   readonly bounds: RegistryBounds;
   readonly counters: NodeCounters;
+  readonly turnedAway: TurnedAway;
 }
 
 /** What waits at the gate: nobody gets more by asking for more. */
@@ -54,20 +56,20 @@ export class HttpGate {
 
   /** A connection has come. One too many of its address is closed; those of a proxy are many people's. */
   connected(socket: Socket): void {
-    const { proxies, onlyProxies, counters } = this.#options;
-    const { group, viaProxy } = proxies.clientAddress({ headers: {}, socket });
+    const { proxies, onlyProxies, turnedAway } = this.#options;
+    const { address, group, viaProxy } = proxies.clientAddress({ headers: {}, socket });
     if (viaProxy) return;
     if (onlyProxies && !isLocal(group)) {
-      counters.turnedAway("not_a_proxy");
+      turnedAway.count("not_a_proxy", address);
       socket.destroy();
-    } else this.#countUntilClose(group, socket);
+    } else this.#countUntilClose({ address, group }, socket);
   }
 
   /** A WebSocket is asked for. Throws `rate_limited`, or `limit_reached` where a proxy's connections are counted by whom they are for. */
-  openSession({ group, viaProxy }: ClientAddress, socket: Socket): void {
+  openSession({ address, group, viaProxy }: ClientAddress, socket: Socket): void {
     const now = this.#options.clock.monotonic();
-    if (!this.#rates.session.of(group, now).take(now)) throw this.#turnAway("sessions");
-    if (viaProxy && !this.#countUntilClose(group, socket)) throw new ParleyError("limit_reached");
+    if (!this.#rates.session.of(group, now).take(now)) throw this.#turnAway("sessions", address);
+    if (viaProxy && !this.#countUntilClose({ address, group }, socket)) throw new ParleyError("limit_reached");
   }
 
   /**
@@ -81,32 +83,34 @@ export class HttpGate {
   ): Promise<ClientAddress> {
     const { clock, bounds } = this.#options;
     const from = this.clientAddress(request);
-    this.#count(from.group, request.socket, response);
+    this.#count(from, request.socket, response);
     const now = clock.monotonic();
     const wait = this.#rates[routePace[route]].of(from.group, now).reserve(now, bounds.httpHoldMs);
     if (wait !== 0) await this.hold(wait ?? bounds.httpHoldMs);
-    if (wait === undefined) throw this.#turnAway("requests");
+    if (wait === undefined) throw this.#turnAway("requests", from.address);
     return from;
   }
 
   /** A member asks with its session token. Holds and throws as `enter` does. */
   async enterAs(http: { reserve(now: number, mostMs: number): number | undefined }): Promise<void> {
-    const { clock, bounds } = this.#options;
+    const { clock, bounds, counters } = this.#options;
     const wait = http.reserve(clock.monotonic(), bounds.httpHoldMs);
     if (wait !== 0) await this.hold(wait ?? bounds.httpHoldMs);
-    if (wait === undefined) throw this.#turnAway("requests_of_member");
+    if (wait !== undefined) return;
+    counters.turnedAway("requests_of_member");
+    throw new ParleyError("rate_limited");
   }
 
   hold(ms: number): Promise<void> {
     return new Promise((resolve) => void this.#options.clock.setTimer(ms, resolve));
   }
 
-  #count(group: string, socket: Socket, response: ServerResponse): void {
+  #count({ address, group }: ClientAddress, socket: Socket, response: ServerResponse): void {
     const { bounds } = this.#options;
     const pipelined = this.#pipelined.get(socket) ?? 0;
     const isFull = pipelined >= bounds.httpPipelined || this.#inFlight >= bounds.httpRequests;
     if (isFull || !this.#requests.add(group)) {
-      this.#turnAway("requests_at_once");
+      this.#turnAway("requests_at_once", address);
       throw new ParleyError("limit_reached", { message: "Too many requests at once; wait for the answers." });
     }
     this.#pipelined.set(socket, pipelined + 1);
@@ -118,9 +122,9 @@ export class HttpGate {
     });
   }
 
-  #countUntilClose(group: string, socket: Socket): boolean {
+  #countUntilClose({ address, group }: Omit<ClientAddress, "viaProxy">, socket: Socket): boolean {
     if (!this.#sockets.add(group)) {
-      this.#options.counters.turnedAway("connections");
+      this.#options.turnedAway.count("connections", address);
       socket.destroy();
       return false;
     }
@@ -128,8 +132,8 @@ export class HttpGate {
     return true;
   }
 
-  #turnAway(why: string): ParleyError {
-    this.#options.counters.turnedAway(why);
+  #turnAway(why: string, address: string): ParleyError {
+    this.#options.turnedAway.count(why, address);
     return new ParleyError("rate_limited");
   }
 }

@@ -46,6 +46,8 @@ export interface InvitesOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly bounds: RegistryBounds;
+  /** Too many wrong codes were tried. */
+  readonly onLocked: () => void;
 }
 
 export interface NewInvite {
@@ -86,6 +88,7 @@ export class Invites {
       most: bounds.codeFailures,
       windowMs: bounds.codeLifeMs,
       monotonic: () => clock.monotonic(),
+      onLocked: options.onLocked,
     });
     this.#invites = new JsonRecords(options.records, storedInviteSchema);
   }

@@ -84,7 +84,14 @@ export function makeNodeParts(
   const presence = new Presence(clock);
   const directory = new Directory(records, now, () => mesh.claimed?.operators, onMemberChanged);
   const members = new Members({ records, mesh, directory, now, mostMembers: bounds.members, audit });
-  const invites = new Invites({ records, clock, random, bounds });
+  const byNode = { node: nodeKey.id };
+  const invites = new Invites({
+    records,
+    clock,
+    random,
+    bounds,
+    onLocked: () => void audit.record({ act: "code.locked", by: byNode }),
+  });
   const pairings = new Pairings({
     records,
     mesh,
@@ -142,6 +149,8 @@ export function makeNodeParts(
     onHolds: (holds) => {
       for (const session of table.proven()) session.push("holds", { holds });
     },
+    onHeld: (member, until) => void audit.record({ act: "member.held", by: byNode, subject: member, facts: { until } }),
+    onReleased: (member) => void audit.record({ act: "member.released", by: byNode, subject: member }),
     onError,
   });
   const authority = new Authority({
@@ -162,6 +171,7 @@ export function makeNodeParts(
     random,
     bounds,
     keptTokenKeys: options.tokenKeys,
+    audit,
   });
   const delivery = new Delivery({
     sessions: table,

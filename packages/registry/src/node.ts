@@ -1,5 +1,12 @@
 import { peekStatement, type Timer } from "@parley/core";
-import { type ErrorCode, ParleyError, type RouteReply, scopeAllowsChannel, toParleyError } from "@parley/protocol";
+import {
+  type AuditFacts,
+  type ErrorCode,
+  ParleyError,
+  type RouteReply,
+  scopeAllowsChannel,
+  toParleyError,
+} from "@parley/protocol";
 
 import { type AuditRecorder, byAddress } from "./audit/audit-trail.ts";
 import { blobRoutes } from "./blob-routes.ts";
@@ -163,13 +170,19 @@ export class RegistryNode {
     else await this.#finishCutShort(mesh.claimed);
   }
 
-  /** From now on sessions are taken. */
-  begin(): void {
+  /** From now on sessions are taken. `facts`: how it can be reached. */
+  begin(facts: AuditFacts = {}): void {
     this.#state = "ready";
     const { audit, nodeKey } = this.#parts;
-    void audit.record({ act: "registry.started", by: { node: nodeKey.id } });
+    void audit.record({ act: "registry.started", by: { node: nodeKey.id }, facts });
     this.#beat();
     this.#sweep();
+  }
+
+  /** Somebody was turned away for its number, the first time in a minute. */
+  turnedAway(address: string, why: string): void {
+    const { audit } = this.#parts;
+    void audit.record({ act: "address.turned-away", by: byAddress(address), code: "rate_limited", facts: { why } });
   }
 
   /** A device has connected: what its socket brings goes to the session that is returned. */

@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from "@parley/core";
-import { ParleyError, protocolVersions } from "@parley/protocol";
+import { type AuditFacts, ParleyError, protocolVersions } from "@parley/protocol";
 
 import manifest from "../package.json" with { type: "json" };
 import type { AuditRecorder } from "./audit/audit-trail.ts";
@@ -12,6 +12,7 @@ import { NodeMetrics } from "./metrics.ts";
 import { RegistryNode } from "./node.ts";
 import { makeOpenApi } from "./openapi.ts";
 import type { RegistryLog, RegistryOptions, TlsKeys } from "./options.ts";
+import { TurnedAway } from "./turned-away.ts";
 import { acceptSessions, makeSockets } from "./upgrade.ts";
 
 /** One node of the registry, reached by HTTP and WebSocket. */
@@ -63,7 +64,12 @@ class HttpRegistry implements Registry {
     this.#port = options.port ?? 8080;
     const { bounds, counters } = this.#node;
     const { proxies = new TrustedProxies(), onlyProxies = false } = options;
-    this.#gate = new HttpGate({ proxies, onlyProxies, clock: this.#clock, bounds, counters });
+    const turnedAway = new TurnedAway({
+      counters,
+      monotonic: () => this.#clock.monotonic(),
+      onFirst: (address, why) => this.#node.turnedAway(address, why),
+    });
+    this.#gate = new HttpGate({ proxies, onlyProxies, clock: this.#clock, bounds, counters, turnedAway });
   }
 
   get claimSecret(): string | undefined {
@@ -113,13 +119,21 @@ class HttpRegistry implements Registry {
   async start(): Promise<{ origin: string; port: number }> {
     await this.#node.open();
     await this.#listen();
-    this.#node.begin();
+    this.#node.begin(this.#exposure);
     this.#log("info", "registry.ready", {
       origin: this.origin,
       members: this.#node.size,
       claimed: this.#node.isClaimed,
     });
     return { origin: this.origin, port: this.#port };
+  }
+
+  /** Who can reach it, and whether others can read along: for the audit. */
+  get #exposure(): AuditFacts {
+    const { host = "127.0.0.1", tls, proxies, onlyProxies = false } = this.#options;
+    const hasTls = tls !== undefined;
+    const isPlaintext = !hasTls && !onlyProxies && !loopback.includes(host);
+    return { host, tls: hasTls, proxies: proxies?.isEmpty === false, plaintext: isPlaintext };
   }
 
   async stop(): Promise<void> {

@@ -13,7 +13,8 @@ const member = "A".repeat(43);
 describe("wrong codes", () => {
   it("are counted from everywhere together, and the window slides", () => {
     let now = 0;
-    const guesses = new CodeGuesses({ most: 2, windowMs: 100, monotonic: () => now });
+    let locked = 0;
+    const guesses = new CodeGuesses({ most: 2, windowMs: 100, monotonic: () => now, onLocked: () => void locked++ });
     const outcome = (): unknown => {
       try {
         guesses.begin();
@@ -27,12 +28,14 @@ describe("wrong codes", () => {
     expect([outcome(), outcome()]).toEqual(["tried", "rate_limited"]);
     now = 99;
     expect(outcome()).toBe("rate_limited");
+    expect(locked).toBe(1);
     now = 100;
     expect([outcome(), outcome()]).toEqual(["tried", "rate_limited"]);
+    expect(locked).toBe(2);
   });
 
   it("count while they are under way, and right ones do not count at all", () => {
-    const guesses = new CodeGuesses({ most: 1, windowMs: 100, monotonic: () => 0 });
+    const guesses = new CodeGuesses({ most: 1, windowMs: 100, monotonic: () => 0, onLocked: () => undefined });
     const guess = guesses.begin();
     expect(() => guesses.begin()).toThrow(expect.objectContaining({ code: "rate_limited" }));
     guess.right();
@@ -45,7 +48,7 @@ describe("invites under guessing", () => {
     const clock = new FakeClock();
     const { records } = openMemoryStores({ clock });
     const bounds = { ...defaultBounds, codeFailures: 3 };
-    const invites = new Invites({ records, clock, random: systemRandom, bounds });
+    const invites = new Invites({ records, clock, random: systemRandom, bounds, onLocked: () => undefined });
     const { secret: link } = await invites.create(member, { kind: "link" });
     const { secret: code } = await invites.create(member, { kind: "code" });
     const wrong = String((Number(code) + 1) % 1_000_000).padStart(6, "0");
@@ -65,7 +68,7 @@ describe("invites under guessing", () => {
     const clock = new FakeClock();
     const { records } = openMemoryStores({ clock });
     const bounds = { ...defaultBounds, openCodes: 2 };
-    const invites = new Invites({ records, clock, random: systemRandom, bounds });
+    const invites = new Invites({ records, clock, random: systemRandom, bounds, onLocked: () => undefined });
     await invites.create(member, { kind: "code" });
     await invites.create(member, { kind: "code" });
     await expect(invites.create(member, { kind: "code" })).rejects.toMatchObject({ code: "limit_reached" });

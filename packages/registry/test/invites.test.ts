@@ -10,7 +10,10 @@ const member = "A".repeat(43);
 function setUp(): { clock: FakeClock; invites: Invites } {
   const clock = new FakeClock();
   const { records } = openMemoryStores({ clock });
-  return { clock, invites: new Invites({ records, clock, random: systemRandom, bounds: defaultBounds }) };
+  return {
+    clock,
+    invites: new Invites({ records, clock, random: systemRandom, bounds: defaultBounds, onLocked: () => undefined }),
+  };
 }
 
 describe("the life of an invite", () => {

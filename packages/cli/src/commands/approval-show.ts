@@ -1,6 +1,5 @@
 import { actionText, findAsked } from "@parley/client";
-import { canonicalJson } from "@parley/core";
-import { visible } from "@parley/protocol";
+import { canonicalJson, visible } from "@parley/protocol";
 
 import { factsJson, factsOf, nextText, printFacts } from "../approval-view.ts";
 import { withArchive } from "../archive-access.ts";

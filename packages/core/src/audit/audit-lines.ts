@@ -8,8 +8,8 @@ import {
   decoded,
   type Decoded,
   id32Schema,
+  inCanonicalForm,
   issueOf,
-  type JsonValue,
   limits,
   type MemberRecord,
   memberRecordSchema,
@@ -70,6 +70,5 @@ function readLine<Schema extends z.ZodType>(schema: Schema, text: string): Decod
   if (!json.ok) return json;
   const parsed = schema.safeParse(json.value);
   if (!parsed.success) return undecodable("invalid_argument", issueOf(parsed.error));
-  if (canonicalJson(json.value as JsonValue) !== text) return undecodable("invalid_argument", "not in canonical form");
-  return decoded(parsed.data);
+  return inCanonicalForm(parsed.data, text);
 }

@@ -47,8 +47,8 @@ const actionsOf = (rule: PolicyRule): readonly PolicyAction[] => ("deny" in rule
 function misfit(rule: PolicyRule): { readonly key: string; readonly says: string } | undefined {
   const actions = actionsOf(rule);
   const only = (...those: readonly PolicyAction[]): boolean => actions.every((action) => those.includes(action));
-  if (rule.skills !== undefined && !actions.includes("call"))
-    return { key: "skills", says: "skills are of use in rules about call only; this one fits nothing" };
+  if (rule.skills !== undefined && !actions.some((action) => action === "call" || action === "approve"))
+    return { key: "skills", says: "skills are of use in rules about call and approve only; this one fits nothing" };
   if (rule.channels !== undefined && !actions.includes("post"))
     return { key: "channels", says: "channels are of use in rules about post only; this one fits nothing" };
   if (rule.skills !== undefined && rule.channels !== undefined)
@@ -65,8 +65,8 @@ function overruledBy(rule: PolicyRule, rules: readonly PolicyRule[]): number | u
     (other) =>
       "deny" in other &&
       rule.allow.every((action) => other.deny.includes(action)) &&
-      covers(other.who, rule.who, (a, b) => a === b || a === "*") &&
-      covers(other.to, rule.to, (a, b) => a === b || a === "*") &&
+      covers(other.who, rule.who ?? ["*"], coversSubject) &&
+      covers(other.to, rule.to ?? ["*"], coversSubject) &&
       covers(other.skills, rule.skills, coversPattern) &&
       covers(other.channels, rule.channels, coversPattern),
   );
@@ -79,9 +79,11 @@ function covers(
   one: (wide: string, narrow: string) => boolean,
 ): boolean {
   if (wide === undefined) return true;
-  if (narrow === undefined) return wide.includes("*");
-  return narrow.every((each) => wide.some((other) => one(other, each)));
+  // A rule without patterns is about acts without a skill or a channel as well, which no pattern fits.
+  return narrow !== undefined && narrow.every((each) => wide.some((other) => one(other, each)));
 }
+
+const coversSubject = (wide: string, narrow: string): boolean => wide === narrow || wide === "*";
 
 function coversPattern(wide: string, narrow: string): boolean {
   const bare = (text: string): string => (text.startsWith("#") ? text.slice(1) : text);

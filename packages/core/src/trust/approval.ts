@@ -1,6 +1,6 @@
-import { limits, ParleyError, type Statement } from "@parley/protocol";
+import { canonicalJson, limits, ParleyError, type Statement } from "@parley/protocol";
 
-import { canonicalJson, digestOf } from "./canonical-json.ts";
+import { digestOf } from "./action-digest.ts";
 import { type Signer } from "./keys.ts";
 import { signStatement, verifyStatement } from "./statement.ts";
 

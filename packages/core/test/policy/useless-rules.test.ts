@@ -37,6 +37,7 @@ describe("what a policy has for nothing", () => {
     );
     expect(of({ rules: [{ allow: ["post"], to: ["@a"] }] })[0]?.[0]).toBe("rules.0.to");
     expect(of({ rules: [{ allow: ["post", "message"], to: ["@a"] }] })).toEqual([]);
+    expect(of({ rules: [{ allow: ["approve"], skills: ["deploy"] }] })).toEqual([]);
   });
 
   it("is rules whose every case another one denies", () => {
@@ -59,5 +60,10 @@ describe("what a policy has for nothing", () => {
         ],
       }),
     ).toHaveLength(1);
+    // A message has no skill, so that a rule about skills says nothing of it.
+    for (const patterns of [{ skills: ["*"] }, { channels: ["*"] }])
+      expect(
+        of({ rules: [{ allow: ["message", "call", "post"] }, { deny: ["message", "call", "post"], ...patterns }] }),
+      ).toEqual([]);
   });
 });

@@ -29,12 +29,18 @@ export class MemberActs {
 
   async #admitted(member: string, before: StoredMember | undefined, { record }: StoredMember): Promise<void> {
     if (before?.record.admission === record.admission) return;
-    const { signer, name, kind, roles, number } = peekStatement("admission", record.admission);
+    const { signer, name, kind, roles, number, grant } = peekStatement("admission", record.admission);
+    const facts = { name, kind, roles: roles.join(","), number };
+    // By a pre-approved link the admission is signed with the invite's key; the operator's word is its grant.
+    const given = grant === undefined ? undefined : peekStatement("grant", grant);
     await this.#options.audit.record({
       act: "member.admitted",
-      by: await byStatement(signer, record.admission),
+      by:
+        given === undefined
+          ? await byStatement(signer, record.admission)
+          : await byStatement(given.signer, grant ?? ""),
       subject: member,
-      facts: { name, kind, roles: roles.join(","), number },
+      facts: given === undefined ? facts : { ...facts, invite: given.invite },
     });
   }
 

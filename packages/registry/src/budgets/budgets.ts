@@ -24,6 +24,9 @@ export interface BudgetsOptions {
   readonly clock: Pick<Clock, "now" | "setTimer">;
   /** The signed list of those who are held off is another one. */
   readonly onHolds: (holds: string) => void;
+  /** A member is held off that was not, or is one no more. */
+  readonly onHeld: (member: string, until: number) => void;
+  readonly onReleased: (member: string) => void;
   readonly onError: (error: unknown) => void;
 }
 
@@ -144,9 +147,14 @@ export class Budgets {
   #hold(member: string): boolean {
     const over = this.#over(member);
     const before = this.#held.get(member);
-    if (over === undefined) return this.#held.delete(member);
+    if (over === undefined) {
+      const wasHeld = this.#held.delete(member);
+      if (wasHeld) this.#options.onReleased(member);
+      return wasHeld;
+    }
     if (before?.until === over.until || (before === undefined && this.#held.size >= limits.holds)) return false;
     this.#held.set(member, { code: "over_budget", until: over.until });
+    if (before === undefined) this.#options.onHeld(member, over.until);
     return true;
   }
 

@@ -54,6 +54,8 @@ export interface ApiKeysOptions {
   >;
   /** A key has ended. */
   readonly onEnded: (member: string, id: string) => void;
+  /** This node ended a key that nobody asked it to end. */
+  readonly onLapsed: (member: string, id: string, why: "expired" | "revoked") => void;
 }
 
 /** The API keys of a mesh: one record each, in which the secret is a hash. Nothing else has it once it was shown. */
@@ -131,7 +133,7 @@ export class ApiKeys {
 
   /** Ends every key of a member. */
   async removeAll(member: string): Promise<void> {
-    for (const [id] of this.#of(member)) await this.#end(id, member);
+    for (const [id] of this.#of(member)) await this.#lapse(id, member, "revoked");
   }
 
   /** Whom a key speaks for. Throws `unauthenticated`, `forbidden` from an address that is not on its list, or `rate_limited`. */
@@ -156,7 +158,7 @@ export class ApiKeys {
   async sweep(): Promise<void> {
     await this.flush();
     const now = this.#options.clock.now();
-    for (const [id, { value }] of this.#known) if (value.expires <= now) await this.#end(id, value.member);
+    for (const [id, { value }] of this.#known) if (value.expires <= now) await this.#lapse(id, value.member, "expired");
   }
 
   async flush(): Promise<void> {
@@ -200,9 +202,15 @@ export class ApiKeys {
     return kept.value;
   }
 
-  async #end(id: string, member: string): Promise<void> {
-    await this.#records.deleteIf(prefixes.apiKey + id, () => true);
+  async #lapse(id: string, member: string, why: "expired" | "revoked"): Promise<void> {
+    if (await this.#end(id, member)) this.#options.onLapsed(member, id, why);
+  }
+
+  /** False when another node was faster. */
+  async #end(id: string, member: string): Promise<boolean> {
+    const isGone = await this.#records.deleteIf(prefixes.apiKey + id, () => true);
     this.#forget(id, member);
+    return isGone;
   }
 
   #forget(id: string, member: string): void {

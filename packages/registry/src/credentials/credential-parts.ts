@@ -1,5 +1,6 @@
 import type { Clock, Random, Records, Signer } from "@parley/core";
 
+import type { AuditRecorder } from "../audit/audit-trail.ts";
 import type { Authority } from "../authority.ts";
 import type { RegistryBounds } from "../bounds.ts";
 import type { Directory } from "../directory.ts";
@@ -32,18 +33,37 @@ export interface CredentialPartsOptions {
   readonly random: Random;
   readonly bounds: RegistryBounds;
   readonly keptTokenKeys: PrivateText | undefined;
+  readonly audit: AuditRecorder;
 }
 
 export function makeCredentialParts(options: CredentialPartsOptions): CredentialParts {
-  const { records, mesh, members, directory, authority, nodeKey, clock, random, bounds, keptTokenKeys } = options;
+  const { records, mesh, members, directory, authority, nodeKey, clock, random, bounds, keptTokenKeys, audit } =
+    options;
   const { tokenKeyMs: keyMs, clockSkewMs, apiKeyHashCost, apiRequestsPerSecond: requestsPerSecond } = bounds;
   const now = (): number => clock.now();
-  const tokenKeys = new TokenKeys({ mesh, nodeKey, records, now, keyMs, kept: keptTokenKeys });
+  const by = { node: nodeKey.id };
+  const tokenKeys = new TokenKeys({
+    mesh,
+    nodeKey,
+    records,
+    now,
+    keyMs,
+    kept: keptTokenKeys,
+    onMade: (subject) => void audit.record({ act: "token-key.made", by, subject }),
+  });
   const tokens = new SessionTokens({ mesh, keys: tokenKeys, random, now, clockSkewMs });
   const liveCalls = new LiveCalls();
   const hasher = new SecretHasher(random, apiKeyHashCost);
   const onEnded = (member: string, id: string): void => liveCalls.endKey(member, id);
-  const apiKeys = new ApiKeys({ records, clock, random, hasher, bounds, onEnded });
+  const apiKeys = new ApiKeys({
+    records,
+    clock,
+    random,
+    hasher,
+    bounds,
+    onEnded,
+    onLapsed: (member, subject, why) => void audit.record({ act: "key.ended", by, subject, facts: { member, why } }),
+  });
   const bearers = new Bearers({ mesh, members, directory, authority, tokens, apiKeys, clock, requestsPerSecond });
   return { tokens, tokenKeys, apiKeys, bearers, liveCalls };
 }

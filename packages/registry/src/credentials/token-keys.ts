@@ -33,6 +33,8 @@ export interface TokenKeysOptions {
   readonly keyMs: number;
   /** Where the private halves are kept. Without it a restart ends the tokens of the life before. */
   readonly kept: PrivateText | undefined;
+  /** The node made a key, of this id. */
+  readonly onMade: (kid: string) => void;
 }
 
 interface OwnKey {
@@ -139,7 +141,7 @@ export class TokenKeys {
   }
 
   async #make(): Promise<void> {
-    const { mesh, nodeKey, now, keyMs } = this.#options;
+    const { mesh, nodeKey, now, keyMs, onMade } = this.#options;
     if (!this.#isRead) await this.#readKept();
     const iat = now();
     const newest = this.#own.at(-1);
@@ -153,6 +155,7 @@ export class TokenKeys {
     await this.#keep(own);
     await this.#publish(signer.id, statement);
     this.#own = own;
+    onMade(signer.id);
   }
 
   async #publish(kid: string, statement: string): Promise<void> {

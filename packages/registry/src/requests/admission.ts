@@ -41,7 +41,10 @@ export function admissionRequests({
     "invite.grant": async (caller, { grant: compact, redeem, label }) => {
       authority.check({ action: "invite", who: caller }, "invite anybody");
       const grant = await verifyByOperator("grant", compact, mesh.require().operators);
-      return { invite: await invites.createApproved(caller.member, { label, redeem, compact, grant }) };
+      const act = { act: "invite.granted", by: byDevice(caller), subject: grant.invite } as const;
+      const facts = { uses: grant.uses, roles: grant.roles.join(","), expires: grant.exp };
+      const open = () => invites.createApproved(caller.member, { label, redeem, compact, grant });
+      return { invite: await audit.watched({ ...act, facts }, open) };
     },
     "invite.list": (_caller, page) => invites.list(page.limit ?? limits.pageSize, page.after),
     "invite.cancel": async (caller, { invite }) => {
@@ -61,8 +64,9 @@ export function admissionRequests({
       return {};
     },
     "admission.get": async (_caller, wanted) => ({ record: await members.statements(wanted) }),
-    "admission.publish": async (_caller, { admission }) => {
-      await members.publishAdmission(admission);
+    "admission.publish": async (caller, { admission }) => {
+      const act = { act: "admission.published", by: byDevice(caller), subject: await sha256(admission) } as const;
+      await audit.watched(act, () => members.publishAdmission(admission));
       return {};
     },
     "order.publish": async (caller, { type, statement }) => {

@@ -60,6 +60,7 @@ beforeEach(async () => {
     hasher,
     bounds: { ...defaultBounds, apiKeyTriesPerMinute: 10 },
     onEnded: (_member, key) => void ended.push(key),
+    onLapsed: () => undefined,
   });
   await apiKeys.open(stop.signal);
 });

@@ -295,6 +295,7 @@ export class DeviceParts {
       random: this.random,
       links: this.settings.links,
       linkIdleMs: this.settings.linkIdleMs ?? limits.linkIdleMs,
+      withdrawals: () => this.exchanges.delegations.withdrawals,
       placement: this.placement,
       emit: (event) => this.notices.emit(event),
       onFrame: (peer, bytes, path) => this.arrivals.onLinkFrame(peer, bytes, path),

@@ -56,6 +56,7 @@ export {
   type CallEvent,
   callEventSchema,
   type CallStep,
+  callStepSchema,
   errorCodeSchema,
   type Path,
   pathSchema,

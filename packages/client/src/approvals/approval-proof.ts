@@ -11,7 +11,7 @@ import { type ApprovalAction, limits, ParleyError, type Statement } from "@parle
 
 /** Members in whose interest an action is: none of them approves it. */
 export function interestedIn(action: ApprovalAction): readonly string[] {
-  return action.kind === "call" ? [action.caller, action.callee] : [action.author];
+  return action.kind === "call" ? [...action.principals, action.caller, action.callee] : [action.author];
 }
 
 /** The digest of an action. Throws `too_large` when it is longer than a person can be asked about. */

@@ -21,7 +21,7 @@ import { denied, type Gate } from "../gate.ts";
 import type { Outgoing } from "../guards/outgoing.ts";
 import type { Peer } from "../peer.ts";
 import type { LiveEnvelope } from "../section-handler.ts";
-import { type CallChains, principalOf } from "./call-chains.ts";
+import { type CallChains, type ChainedCall, principalOf } from "./call-chains.ts";
 import { checkCycle } from "./call-cycle.ts";
 import { callNumberOf } from "./call-number.ts";
 import { type Follower, HeldTask, wireErrorOf } from "./held-task.ts";
@@ -59,6 +59,8 @@ interface TaskStart {
   readonly through: readonly CallStep[];
   readonly path: Path;
   readonly timeLimitMs: number;
+  /** The call as it came, where it is made for somebody else. */
+  readonly chained?: ChainedCall | undefined;
   readonly actsFor?: Principal | undefined;
   readonly mandate?: readonly string[] | undefined;
 }
@@ -157,7 +159,8 @@ export class TaskCallee {
     const { chains, admits } = this.#options;
     const { hops } = envelope;
     const { through = [] } = call;
-    const chain = call.chain === undefined ? undefined : await chains.verify(call, member);
+    const chained = chainedOf(call, chains.now);
+    const chain = chained && (await chains.verify(chained, member));
     const decision = this.#decide(call, member, chain);
     checkCycle(this.#options.member, call);
     if (!(await admits(member))) throw new ParleyError("request_pending");
@@ -175,6 +178,7 @@ export class TaskCallee {
       through,
       path: envelope.path,
       timeLimitMs,
+      chained,
       actsFor: chain === undefined ? undefined : principalOf(chain),
       mandate: call.mandate,
     };
@@ -190,7 +194,13 @@ export class TaskCallee {
       caller: member,
       device,
       timeLimitMs,
-      chain: call.chain ?? [],
+      cause: {
+        hops,
+        through: [...through],
+        chained: chained && { ...chained, chain: [...chained.chain] },
+        mandate: call.mandate,
+      },
+      principals: chain?.links.map(({ from }) => from) ?? [],
       ...guard,
     };
     await this.#runApproved(handler, held, start, () => approvals.ask(guarded));
@@ -199,7 +209,8 @@ export class TaskCallee {
   /** Work that waits in an earlier start goes on waiting in this one. */
   async #resume(handler: TaskHandler): Promise<void> {
     const { approvals, senderOf, onError } = this.#options;
-    for (const [id, { contextId, skill, owner, device, message, timeLimitMs, request }] of approvals.left) {
+    for (const [id, kept] of approvals.left) {
+      const { contextId, skill, owner, device, message, timeLimitMs, request, cause } = kept;
       if (this.#tasks.has(id)) continue;
       const held = this.#hold(undefined, { id, owner, contextId, timeLimitMs });
       const resume = async (): Promise<void> => {
@@ -207,10 +218,12 @@ export class TaskCallee {
           skill,
           message,
           from: await senderOf(owner, device),
-          hops: 0,
-          through: [],
+          hops: cause?.hops ?? 0,
+          through: cause?.through ?? [],
           path: "mailbox",
           timeLimitMs,
+          chained: cause?.chained,
+          mandate: cause?.mandate,
         };
         await this.#runApproved(handler, held, start, () => Promise.resolve(request));
       };
@@ -232,12 +245,26 @@ export class TaskCallee {
       const grants = approvals.granted(held.id, request, held.signal);
       grants.catch(() => {});
       await held.orAborted(grants);
+      const actsFor = start.chained && (await this.#actsForNow(held, start.chained, start.from));
       held.goOn();
+      return await this.#run(handler, held, { ...start, actsFor });
     } catch (error) {
+      this.#options.chains.forget(held);
       this.#ended.add(held.id);
       return held.fail(toParleyError(error));
     }
-    await this.#run(handler, held, start);
+  }
+
+  /** For whom a task is done that waited, if the delegations still hold and the policy lets that one. */
+  async #actsForNow(held: HeldTask, chained: ChainedCall, from: Sender): Promise<Principal> {
+    const { chains, gate } = this.#options;
+    const chain = await chains.verify(chained, from);
+    const question = { action: "call" as const, skill: chained.skill };
+    const others = chain.links.slice(1).map(({ by }) => by);
+    const decision = gate.decideFor(chain.principal, others, question);
+    if (!decision.allowed) throw denied(chain.principal, undefined, question, decision);
+    chains.follow(held, chain);
+    return principalOf(chain);
   }
 
   async #continue(id: string, message: Message, follower: Follower): Promise<void> {
@@ -370,6 +397,10 @@ export class TaskCallee {
     this.#working += by;
     this.#options.onLoad(this.#working);
   }
+}
+
+function chainedOf({ chain, acting, skill, params }: SendCall, calledAt: number): ChainedCall | undefined {
+  return chain && { chain, acting, skill, message: params.message.messageId, calledAt };
 }
 
 /** The value for the skill: of the first data part. */

@@ -4,6 +4,7 @@ import { scopeOptions } from "./admission-options.ts";
 import { authorityCommands } from "./authority-commands.ts";
 import type { CommandRow } from "./command.ts";
 import { conversationCommands } from "./conversation-commands.ts";
+import { delegationCommands } from "./delegation-commands.ts";
 import { guardCommands } from "./guard-commands.ts";
 
 /** Settings of every command that may make links. */
@@ -202,12 +203,25 @@ export const commandTable: readonly CommandRow[] = [
     options: [
       { name: "text", value: "TEXT", means: "words for the skill" },
       { name: "explain", means: "says who could do it, who was chosen and why, and which path it took" },
+      {
+        name: "may-call",
+        value: "SKILLS",
+        means: "what the agent may call for you in turn, separated by commas; a * stands for any rest",
+      },
+      { name: "may-call-for", value: "TIME", means: "how long it may (default: as long as the task may take)" },
+      {
+        name: "as",
+        value: "FILE",
+        means: "calls for whoever gave this chain of delegations; - reads the standard input",
+      },
     ],
     settings: ["time-limit", "path", "redact", ...linkSettings, "log"],
     examples: [
       'parley delegate search \'{"query":"delivery"}\'',
       "parley delegate @librarian/read --text README.md --path direct",
       'parley delegate search \'{"query":"relay"}\' --explain',
+      'parley delegate @planner/plan \'{"topic":"relay"}\' --may-call search,read* --may-call-for 10m',
+      'parley delegate @librarian/search \'{"query":"relay"}\' --as mine.chain',
     ],
     load: () => import("./commands/delegate.ts"),
   },
@@ -299,6 +313,7 @@ export const commandTable: readonly CommandRow[] = [
   },
   ...conversationCommands,
   ...guardCommands,
+  ...delegationCommands,
   ...authorityCommands,
   {
     path: ["delivery", "list"],

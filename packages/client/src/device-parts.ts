@@ -177,6 +177,7 @@ export class DeviceParts {
       onChange: () => {
         this.peers.links.gossipToAll();
         this.exchanges.conversations.onOwnDevices();
+        this.exchanges.delegations.onOwnDevices();
       },
       onError: this.notices.failed,
     });

@@ -91,7 +91,12 @@ export class Delegations implements DelegationApi {
     this.#sayAgain();
   }
 
-  /** The own statements changed: a new root key has to sign the list anew. */
+  /** A newer list of the own devices, perhaps under a new root key: that has to sign the withdrawals anew. */
+  onOwnDevices(): void {
+    this.#sayAgain();
+  }
+
+  /** Newer statements of a member; of the own one some may be missing. */
   onMember(verified: VerifiedMember): void {
     this.#withdrawals.onMember(verified);
     const isOwn = verified.member === this.#options.own.identity.member;

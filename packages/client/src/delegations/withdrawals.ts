@@ -69,6 +69,8 @@ export class Withdrawals {
   uses(chain: readonly string[]): void {
     for (const compact of chain) {
       const { from } = peekStatement("delegation", compact);
+      // From now on what it takes back is pushed here.
+      this.#options.directory.watch(from);
       if (this.#passed.has(from)) continue;
       if (this.#passed.size >= mostPassed) this.#passed.delete(this.#passed.keys().next().value ?? "");
       this.#passed.set(from, this.#options.directory.known(from)?.verified.numbers.withdrawals ?? 0);

@@ -31,6 +31,7 @@ export class Delegations implements DelegationApi {
   readonly #options: DelegationsOptions;
   readonly #withdrawals: Withdrawals;
   #isSaying = false;
+  #mustSay = false;
 
   constructor(options: DelegationsOptions) {
     this.#options = options;
@@ -104,11 +105,19 @@ export class Delegations implements DelegationApi {
   }
 
   #sayAgain(): void {
-    if (this.#withdrawn().length === 0 || this.#options.own.identity.root === undefined || this.#isSaying) return;
+    if (this.#withdrawn().length === 0 || this.#options.own.identity.root === undefined) return;
+    this.#mustSay = true;
+    if (this.#isSaying) return;
     this.#isSaying = true;
-    this.#publish()
-      .catch(this.#options.notices.failed)
-      .finally(() => (this.#isSaying = false));
+    this.#sayAll().finally(() => (this.#isSaying = false));
+  }
+
+  /** The root key may change while the list is on its way: then it is signed once more. */
+  async #sayAll(): Promise<void> {
+    while (this.#mustSay) {
+      this.#mustSay = false;
+      await this.#publish().catch(this.#options.notices.failed);
+    }
   }
 
   #link(to: string, { skills, lifeMs = defaultLifeMs }: DelegationTerms, latest: number): Statement<"delegation"> {

@@ -1,85 +1,9 @@
-import { createSigner, digestOf, FrameSealer, signStatement, systemRandom } from "@parley/core";
-import { encodeDelivery, envelopeKinds, FrameWriter, type PolicyDocument, toBase64url } from "@parley/protocol";
-import { testCard, testEnvelope } from "@parley/testkit";
+import { createSigner, digestOf, signStatement } from "@parley/core";
+import { testCard } from "@parley/testkit";
 import { describe, expect, it } from "vitest";
 
+import { approvalScene as scene, asked, everything, forge, mayApprove } from "./approval-scene.ts";
 import { type Joined, MeshScope, until } from "./device-fixture.ts";
-import { RegistryProxy } from "./registry-proxy.ts";
-
-const everything: PolicyDocument["rules"][number] = {
-  allow: ["see", "call", "message", "post", "invite"],
-};
-const mayApprove = (...who: string[]): PolicyDocument["rules"][number] => ({ allow: ["approve"], who });
-
-interface Scene extends AsyncDisposable {
-  readonly scope: MeshScope;
-  readonly caller: Joined;
-  readonly agent: Joined;
-  readonly ada: Joined;
-  readonly ben: Joined;
-  /** Between the agent and its registry. */
-  readonly proxy: RegistryProxy;
-  /** Inputs that the agent really worked on. */
-  readonly worked: unknown[];
-}
-
-/** An agent whose deploy needs a yes of `quorum` of @ada and @ben. */
-async function scene(quorum = 1): Promise<Scene> {
-  const scope = await MeshScope.start();
-  const proxy = await RegistryProxy.start(scope.mesh.origin);
-  const [caller, agent] = [await scope.join("caller"), await scope.join("agent", { registry: proxy.origin })];
-  const [ada, ben] = [await scope.join("ada", { kind: "person" }), await scope.join("ben", { kind: "person" })];
-  const worked: unknown[] = [];
-  agent.device.serve((task) => {
-    worked.push(task.input);
-    return Promise.resolve("done");
-  });
-  await agent.device.publishCard(testCard(agent.device, [{ id: "deploy" }, { id: "status" }]));
-  const rules = [
-    everything,
-    { allow: ["call" as const], skills: ["deploy"], approval: { quorum } },
-    mayApprove("@ada", "@ben", "@caller"),
-  ];
-  const number = await scope.mesh.orders.publishPolicy({ rules });
-  for (const { joined } of [caller, agent, ada, ben]) await until(() => joined.trust.orderNumbers.policy === number);
-  return {
-    scope,
-    caller,
-    agent,
-    ada,
-    ben,
-    worked,
-    proxy,
-    async [Symbol.asyncDispose]() {
-      await scope[Symbol.asyncDispose]();
-      await proxy[Symbol.asyncDispose]();
-    },
-  };
-}
-
-/** The request that a person is asked, once it is there. */
-async function asked(who: Joined): Promise<string> {
-  const { asked: one } = await who.events.first("approval-asked");
-  return one.request;
-}
-
-/** Hands an agent an answer in somebody's name that this one's library would not make. */
-async function forge({ agent, proxy }: Scene, from: Joined, request: string, statement: string): Promise<void> {
-  const writer = new FrameWriter();
-  const envelope = testEnvelope(JSON.stringify({ type: "answer", request, statement }), {
-    created: Date.now(),
-    kind: envelopeKinds.approval,
-  });
-  const epoch = toBase64url(systemRandom.bytes(16));
-  writer.data({ class: "durable", epoch, base: 1, firstSeq: 1 }, [envelope]);
-  const { member, device } = from.identity;
-  const sealer = new FrameSealer({ mesh: agent.device.mesh, member, device, random: systemRandom });
-  const { verified, devices } = await from.device.memberOf(agent.device.member);
-  const { encryption } = verified;
-  const to = { member: verified.member, device: agent.device.device, encryption, boot: devices[0]?.boot, store: false };
-  const { bytes } = await sealer.seal(writer.finish().slice(), { ...to, expires: 0 });
-  proxy.inject(encodeDelivery({ mailbox: undefined, frame: bytes }));
-}
 
 describe("an approval", () => {
   it("holds a task up until a person says yes to exactly this", async () => {

@@ -116,7 +116,12 @@ export type AuditScene = Awaited<ReturnType<typeof auditScene>>;
 
 /** A further operator on a device that has seen nothing yet. */
 export async function secondOperator({ scope }: AuditScene, name = "op2") {
-  return scope.join(name, { kind: "person", roles: ["operator"], links: false, auditMemory: openAuditMemory() });
+  const { device, joined, journal } = await scope.join(name, { kind: "person", links: false });
+  await scope.mesh.acts().operators.add(`@${name}`, false);
+  await until(() => joined.trust.operators.keys.has(device.member));
+  // Its next start knows what it is now.
+  await device.stop();
+  return scope.restart(joined, { journal, links: false, auditMemory: openAuditMemory() });
 }
 
 export function entryIn(line: string): AuditEntry {

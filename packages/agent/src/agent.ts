@@ -9,6 +9,7 @@ import { type Environment, loadEnvFile, requireVariables } from "./env-file.ts";
 import { type ManifestContent, type ManifestInput, manifestSchema } from "./manifest-schema.ts";
 import { loadManifest, type Manifest } from "./manifest.ts";
 import type { Mesh } from "./mesh.ts";
+import { nearestName } from "./nearest-name.ts";
 import { importModule, loadSkills } from "./skill-modules.ts";
 import type { AnySkill } from "./skill.ts";
 
@@ -67,6 +68,7 @@ export function createAgent(definition: AgentDefinition): Agent {
   const twice = ids.find((id, index) => ids.indexOf(id) !== index);
   if (twice !== undefined) throw invalid(`createAgent: two skills have the id ${twice}.`);
   if (skills.length > limits.skills) throw invalid(`createAgent: more than ${limits.skills} skills.`);
+  checkApprovals(parsed.data, ids);
   return { [brand]: true, manifest: parsed.data, skills, instructions, onMessage, onMention };
 }
 
@@ -84,10 +86,15 @@ export async function loadAgent(path: string, env: Environment = process.env): P
 export async function agentOf(manifest: Manifest, env: Environment = process.env): Promise<Agent> {
   await loadEnvFile(join(manifest.folder, ".env"), env);
   requireVariables(manifest.env, env);
+  const skills = await loadSkills(manifest);
+  checkApprovals(
+    manifest,
+    skills.map(({ id }) => id),
+  );
   return {
     [brand]: true,
     manifest,
-    skills: await loadSkills(manifest),
+    skills,
     instructions: await readInstructions(join(manifest.folder, "AGENT.md")),
     onMessage: undefined,
     onMention: undefined,
@@ -110,6 +117,17 @@ async function readInstructions(path: string): Promise<string | undefined> {
   if (info?.isFile() !== true) return undefined;
   if (info.size > maxInstructions) throw invalid(`AGENT.md is larger than ${maxInstructions} bytes.`);
   return readFile(path, "utf8");
+}
+
+/** A rule for a skill that is not there would protect nothing. */
+function checkApprovals({ approvals }: ManifestContent, ids: readonly string[]): void {
+  for (const id of Object.keys(approvals)) {
+    if (ids.includes(id)) continue;
+    const nearest = nearestName(id, ids);
+    throw invalid(
+      `approvals names ${id}, which is no skill${nearest === undefined ? "." : `; did you mean ${nearest}?`}`,
+    );
+  }
 }
 
 function isAgent(value: unknown): value is Agent {

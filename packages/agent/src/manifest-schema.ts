@@ -40,6 +40,27 @@ const bounds = z.strictObject({
   drainSeconds: z.number().min(0).max(300).default(10),
 });
 
+/** Times of agent.yaml in a rule about approvals: `90s`, `30m`, `1h`, or seconds. */
+const within = z.union([z.number(), z.string()]).transform((value, context) => {
+  const ms = typeof value === "number" ? value * 1000 : durationMs(value);
+  if (ms !== undefined && ms >= 1000 && ms <= limits.approvalLifeMs) return Math.round(ms);
+  context.addIssue({ code: "custom", message: "is not a time such as 90s, 30m or 1h, from 1s to 7d" });
+  return z.NEVER;
+});
+const unitMs: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+function durationMs(text: string): number | undefined {
+  const [, count, unit = "s"] = /^(\d{1,9}(?:\.\d{1,3})?)([smhd])?$/.exec(text.trim()) ?? [];
+  return count === undefined ? undefined : Number(count) * (unitMs[unit] ?? 1000);
+}
+
+const approval = z.strictObject({
+  /** Members that have to say yes. Default 1. */
+  quorum: z.int().min(1).max(limits.approvalQuorum).optional(),
+  /** Default one hour. */
+  within: within.optional(),
+});
+
 const links = z.strictObject({
   policy: z.enum(["all", "relay"]).optional(),
   bindAddress: z.union([z.ipv4(), z.ipv6()], { error: "is not an IP address" }).optional(),
@@ -90,6 +111,8 @@ export const manifestSchema = z.strictObject({
   /** Environment variables without which the agent does not start. */
   env: z.array(variable).max(64).default([]),
   limits: bounds.prefault({}),
+  /** Skills that a person has to say yes to, besides what the skills themselves and the policy of the mesh ask for. */
+  approvals: z.record(skillId, approval).default({}),
   links: links.prefault({}),
   guards: guards.prefault({}),
   /** What may reach the program, unless `parley attention set` says otherwise. */

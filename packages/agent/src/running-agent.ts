@@ -130,7 +130,14 @@ class AgentRuntime {
     const { approval } = this.#skillOf(skill);
     this.guards.checkCall({ from, hops });
     this.#slots.check();
-    return approval;
+    const { approvals } = this.#options.agent.manifest;
+    const ruled = Object.hasOwn(approvals, skill) ? approvals[skill] : undefined;
+    if (ruled === undefined) return approval;
+    const { quorum, within: withinMs } = ruled;
+    return strictest(approval, {
+      ...(quorum === undefined ? {} : { quorum }),
+      ...(withinMs === undefined ? {} : { withinMs }),
+    });
   }
 
   stop(): Promise<number> {
@@ -272,6 +279,15 @@ class AgentRuntime {
     if (skill !== undefined) return skill;
     throw new ParleyError("not_found", { message: `@${this.#options.device.name} has no skill ${id.slice(0, 80)}.` });
   }
+}
+
+/** Of what the skill and agent.yaml ask for, the larger quorum and the shorter time. */
+function strictest(one: ApprovalNeed | undefined, other: ApprovalNeed): ApprovalNeed {
+  const withinMs = Math.min(one?.withinMs ?? Infinity, other.withinMs ?? Infinity);
+  return {
+    quorum: Math.max(one?.quorum ?? 1, other.quorum ?? 1),
+    ...(withinMs === Infinity ? {} : { withinMs }),
+  };
 }
 
 /** A post that calls the agent, as guards look at it. */

@@ -56,6 +56,8 @@ export class FakeDevice implements Fake {
     list: async () => [],
     answer: async () => undefined,
     reply: async () => undefined,
+    standing: async () => [],
+    endStanding: async () => undefined,
   };
   readonly sent: { to: string; text: string }[] = [];
   readonly delegated: { to: string | undefined; request: DelegateRequest }[] = [];

@@ -40,6 +40,20 @@ describe("an agent anywhere on disk", () => {
     expect(await load(dir)).toMatchObject({ name: "fresh", skills: ["greet"], stderr: "" });
   });
 
+  it("takes rules about approvals for skills that are there, and refuses others with a suggestion", async () => {
+    const approving = (rule: string): string =>
+      agentFolder({ "agent.yaml": `${yaml}approvals: ${rule}`, "skills/deploy.ts": skill("deploy") });
+    expect(await load(approving("{ deploy: { quorum: 2, within: 1h } }"))).toMatchObject({ skills: ["deploy"] });
+    for (const [rule, says] of [
+      ["{ deplyo: {} }", "did you mean deploy?"],
+      ["{ deploy: { quorum: 9 } }", "quorum"],
+      ["{ deploy: { within: 8d } }", "is not a time"],
+      ["{ deploy: { within: soon } }", "is not a time"],
+      ["{ deploy: { who: ada } }", "who"],
+    ] as const)
+      expect(JSON.stringify(await load(approving(rule)))).toContain(says);
+  });
+
   it("leaves out the skills that are disabled", async () => {
     const folder = agentFolder({
       "agent.yaml": `${yaml}skills: { disable: [b] }`,

@@ -6,7 +6,7 @@ export type ListedMember = Pick<MemberView, "member" | "name" | "kind" | "device
 /** What a chat needs of a device. */
 export interface ChatDevice extends Pick<
   DeviceApi,
-  "member" | "device" | "name" | "mesh" | "state" | "watch" | "links" | "conversations"
+  "member" | "device" | "name" | "mesh" | "state" | "watch" | "links" | "conversations" | "approvals"
 > {
   find(query: FindQuery): Promise<{ readonly members: readonly ListedMember[] }>;
 }

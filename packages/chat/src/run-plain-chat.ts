@@ -1,10 +1,11 @@
 import { createInterface } from "node:readline";
 
-import type { DeviceEvent } from "@parley/client";
+import { type DeviceEvent, shortRequest } from "@parley/client";
 import { type ArchivedMessage, type Clock, systemClock } from "@parley/core";
 import { ParleyError, textContent, toParleyError, visible } from "@parley/protocol";
 
 import type { ChatDevice } from "./chat-device.ts";
+import { askedHint, askedText } from "./model/asked-commands.ts";
 import { ChatModel } from "./model/chat-model.ts";
 import { titleOf } from "./model/chat-state.ts";
 import { commandHelp, foundLine, runCommand } from "./model/command-runner.ts";
@@ -164,6 +165,12 @@ function tell(event: DeviceEvent, model: ChatModel, { interactive }: PlainChatOp
       return;
     case "session":
       if (event.state === "connected" || event.state === "waiting") print(`· ${connectionWords[event.state]}`);
+      return;
+    case "approval-asked":
+      print(`! ${visible(askedText(model.state, event.asked))}  ${askedHint(event.asked)}`);
+      return;
+    case "approval-closed":
+      print(`· ${shortRequest(event.request)}: ${event.state}`);
       return;
     case "pairing-pending":
       print(`! @${visible(event.name)} asks to join: parley member list --pending`);

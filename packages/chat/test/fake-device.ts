@@ -1,5 +1,6 @@
 /** A device without a mesh: conversations in memory, and a hand that makes things happen. */
 import type {
+  AskedApproval,
   ChannelDraft,
   ChannelView,
   ContactView,
@@ -40,6 +41,17 @@ export class FakeDevice implements ChatDevice {
   readonly mesh = idOf("mesh");
   state: SessionState = "connected";
   readonly conversations: ConversationApi;
+  readonly asked = new Map<string, AskedApproval>();
+  readonly approvals: ChatDevice["approvals"] = {
+    list: () => Promise.resolve([...this.asked.values()]),
+    answer: (requests, decision) => this.#close(requests, decision),
+    reply: (request, text) => {
+      this.calls.push(`reply ${text}`);
+      return this.#close([request], "answered");
+    },
+    standing: () => Promise.resolve([]),
+    endStanding: () => Promise.resolve(),
+  };
   readonly members = new Map<string, ListedMember>();
   readonly contactViews = new Map<string, ContactView>();
   readonly channelViews = new Map<string, ChannelView>();
@@ -74,6 +86,20 @@ export class FakeDevice implements ChatDevice {
 
   find(): Promise<{ readonly members: readonly ListedMember[] }> {
     return Promise.resolve({ members: [...this.members.values()] });
+  }
+
+  /** An agent wants this person's word. */
+  asks(asked: AskedApproval): void {
+    this.asked.set(asked.request, asked);
+    this.emit({ type: "approval-asked", asked });
+  }
+
+  #close(requests: readonly string[], state: "granted" | "denied" | "answered"): Promise<void> {
+    for (const request of requests) {
+      this.asked.delete(request);
+      this.emit({ type: "approval-closed", request, state });
+    }
+    return Promise.resolve();
   }
 
   emit(event: DeviceEvent): void {

@@ -1,5 +1,5 @@
 /** How commands come to what was said: connected when the registry is there soon, else with what this device remembers. */
-import type { DeviceApi } from "@parley/client";
+import type { DeviceApi, DeviceEvent } from "@parley/client";
 import { type ExitCode, isParleyError } from "@parley/protocol";
 
 import type { CommandContext } from "./command-context.ts";
@@ -13,6 +13,12 @@ export interface ArchiveAccess {
 /** What waits at the registry comes right after the device connected: quiet for so long means that it is there. */
 const quietMs = 250;
 const mostQuietMs = 3000;
+const arrivals: ReadonlySet<DeviceEvent["type"]> = new Set([
+  "message",
+  "message-changed",
+  "approval-asked",
+  "approval-closed",
+]);
 
 /** Works with what was said; what waits at the registry is fetched first. Without the registry it says so. */
 export async function withArchive(
@@ -61,7 +67,7 @@ function quiet(device: DeviceApi, signal: AbortSignal): Promise<void> {
     let timer = setTimeout(done, quietMs);
     const last = setTimeout(done, mostQuietMs);
     const stop = device.watch(({ type }) => {
-      if (type !== "message" && type !== "message-changed") return;
+      if (!arrivals.has(type)) return;
       clearTimeout(timer);
       timer = setTimeout(done, quietMs);
     });

@@ -1,6 +1,7 @@
-/** Every command of `parley`, once. */
 import { admissionCommands } from "./admission-commands.ts";
 import { scopeOptions } from "./admission-options.ts";
+/** Every command of `parley`, once. */
+import { approvalCommands } from "./approval-commands.ts";
 import { authorityCommands } from "./authority-commands.ts";
 import type { CommandRow } from "./command.ts";
 import { conversationCommands } from "./conversation-commands.ts";
@@ -214,6 +215,12 @@ export const commandTable: readonly CommandRow[] = [
         value: "FILE",
         means: "calls for whoever gave this chain of delegations; - reads the standard input",
       },
+      {
+        name: "answer",
+        value: "TEXT",
+        means: "what to answer when the agent asks something, in order; else it is asked on the terminal",
+        repeatable: true,
+      },
     ],
     settings: ["time-limit", "path", "redact", ...linkSettings, "log"],
     examples: [
@@ -222,6 +229,7 @@ export const commandTable: readonly CommandRow[] = [
       'parley delegate search \'{"query":"relay"}\' --explain',
       'parley delegate @planner/plan \'{"topic":"relay"}\' --may-call search,read* --may-call-for 10m',
       'parley delegate @librarian/search \'{"query":"relay"}\' --as mine.chain',
+      "parley delegate @painter/paint '{}' --answer blue",
     ],
     load: () => import("./commands/delegate.ts"),
   },
@@ -312,6 +320,7 @@ export const commandTable: readonly CommandRow[] = [
     load: () => import("./commands/listen.ts"),
   },
   ...conversationCommands,
+  ...approvalCommands,
   ...guardCommands,
   ...delegationCommands,
   ...authorityCommands,

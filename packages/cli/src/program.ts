@@ -35,6 +35,8 @@ const groupSummaries: Readonly<Record<string, string>> = {
   budget: "Say how much members may send and spend, and see what they used",
   key: "Let scripts ask the registry in this member's name",
   "door-token": "Let programs without a key come in through the plain door",
+  approval: "Answer what waits for your yes, your no or your words",
+  "approval standing": "See and end what is approved for calls to come",
   attachment: "Fetch what is attached to messages",
   invite: "Open, list and cancel invites",
   member: "Let members in, change and renew them, pause, mute, ban and revoke them",
@@ -135,22 +137,24 @@ export function parseCommandLine(rows: readonly CommandRow[], argv: readonly str
   prepare(program);
   for (const name of commonSettings) program.addOption(settingOption(name));
   const groups = new Map<string, Command>();
-  const groupHelp = (first: string): string => {
+  const groupHelp = (group: string): string => {
     const examples = rows
-      .filter(({ path }) => path[0] === first && path.length > 1)
+      .filter(({ path }) => path.join(" ").startsWith(`${group} `))
       .flatMap((row) => row.examples[0] ?? []);
     return `\nExamples:\n${examples.map((example) => `  ${example}`).join("\n")}\n`;
   };
+  const groupOf = (path: readonly string[]): Command => {
+    const key = path.join(" ");
+    const known = path.length === 0 ? program : groups.get(key);
+    if (known !== undefined) return known;
+    const group = prepare(new Command(path.at(-1)).description(groupSummaries[key] ?? "").helpCommand(false));
+    groups.set(key, group.addHelpText("after", groupHelp(key)));
+    groupOf(path.slice(0, -1)).addCommand(group);
+    return group;
+  };
   for (const row of rows) {
     const leaf = prepare(leafOf(row, (command) => (invocation = invocationOf(row, command))));
-    const [first = "", second] = row.path;
-    if (second === undefined) program.addCommand(leaf);
-    else {
-      const group =
-        groups.get(first) ?? prepare(new Command(first).description(groupSummaries[first] ?? "").helpCommand(false));
-      if (!groups.has(first)) program.addCommand(group.addHelpText("after", groupHelp(first)));
-      groups.set(first, group.addCommand(leaf));
-    }
+    groupOf(row.path.slice(0, -1)).addCommand(leaf);
   }
   program.helpCommand("help [command]", "prints help for a command");
   if (argv.length === 0) return { text: program.helpInformation() };

@@ -54,6 +54,9 @@ export async function askPassphrase(signal: AbortSignal, twice: boolean): Promis
   return first;
 }
 
+/** One line of text. */
+export const askText = (question: string, signal: AbortSignal): Promise<string> => readAnswer(question, true, signal);
+
 /** A secret, not shown while it is typed. */
 export const askSecret = (question: string, signal: AbortSignal): Promise<string> =>
   readAnswer(question, false, signal);

@@ -84,6 +84,7 @@ export class Device implements DeviceApi {
   async stop(): Promise<void> {
     const { own, renewal, session, intake, peers, arrivals, ending, writes, audit } = this.#parts;
     this.#exchanges.callee.stop();
+    this.#exchanges.approvals.stop();
     intake.holder.close();
     own.stop();
     renewal.stop();

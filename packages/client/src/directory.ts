@@ -94,6 +94,17 @@ export class Directory {
     return asked;
   }
 
+  /** A member as it stands; what was known of it where the registry cannot say. */
+  async current(member: string): Promise<VerifiedMember> {
+    try {
+      return (await this.get(member)).verified;
+    } catch (error) {
+      const known = toParleyError(error).retryable ? this.known(member) : undefined;
+      if (known === undefined) throw error;
+      return known.verified;
+    }
+  }
+
   /** Asks the registry for a member, whatever is known of it. */
   refresh(member: string): Promise<MemberView> {
     return this.#ask(undefined, member);

@@ -128,12 +128,9 @@ export class Exchanges {
       admits: (member) => this.conversations.contacts.admits(member),
       onTaken: (member) => options.meter.took(member),
       approvals: this.#makeTaskApprovals(),
+      memberOf: (member) => options.directory.current(member),
+      standingOf: options.standingOf,
       chains: this.chains,
-      senderOf: async (member, device) => {
-        const { verified } = await options.directory.get(member);
-        const { name, kind, roles } = verified;
-        return { member, name, device, kind, roles, ...options.standingOf(verified) };
-      },
       onLoad: (load) => presence.set({ load }),
     });
     this.delegation = new Delegation({ ...options, delegations: () => this.delegations }, this.caller);
@@ -144,6 +141,7 @@ export class Exchanges {
       [envelopeKinds.callEvent, (envelope) => this.caller.onEnvelope(envelope)],
       [envelopeKinds.message, (envelope) => this.messages.onLive(envelope)],
       [envelopeKinds.typing, (envelope) => this.conversations.typing.onEnvelope(envelope)],
+      [envelopeKinds.approval, ({ peer, body }) => this.approvals.takeForwarded(peer.member, body)],
       [envelopeKinds.history, (envelope) => this.#history.onEnvelope(envelope)],
       [
         envelopeKinds.data,
@@ -245,6 +243,11 @@ export class Exchanges {
       log: this.conversations.log,
       cipher: this.#makeCipher(),
       gate: this.#options.gate,
+      approve: async (request, signal) => {
+        const { requests } = this.approvals;
+        const { request: id } = await requests.ask(request);
+        return (await requests.outcome(id, signal)) as readonly string[];
+      },
       meter: this.#options.meter,
       emit: (event) => notices.emit(event),
       onRefused: notices.refused,
@@ -339,6 +342,17 @@ export class Exchanges {
       random,
       now: () => session.registryTime,
       notices,
+      hasInstances: () => own.identity.kind === "agent" && own.listed > 1,
+      tellOthers: async (body) => {
+        const { member, device } = own.identity;
+        const view = await directory.get(member);
+        for (const other of view.devices)
+          if (other.device !== device.id && other.state === "connected") {
+            const peer = peers.peer(view.verified, other.device);
+            peers.onPresence(view);
+            await sendLive(clock)(peer, envelopeKinds.approval, body);
+          }
+      },
     });
   }
 

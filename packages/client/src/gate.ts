@@ -10,7 +10,7 @@ import {
   type Restriction,
   restrictionCode,
 } from "@parley/core";
-import { type ErrorCode, ParleyError, type PolicyAction } from "@parley/protocol";
+import { type ApprovalNeed, type ErrorCode, ParleyError, type PolicyAction } from "@parley/protocol";
 
 import type { HeldOff, Holds } from "./holds.ts";
 import type { UsageMeter } from "./usage-meter.ts";
@@ -31,6 +31,12 @@ export interface GateQuestion {
   readonly skill?: string;
   /** Without the `#`. */
   readonly channel?: string;
+}
+
+/** What an approval is about, as rules name it. */
+export interface ApprovalObject {
+  readonly skill?: string | undefined;
+  readonly channel?: string | undefined;
 }
 
 export class Gate {
@@ -118,16 +124,20 @@ export class Gate {
   }
 
   /** Whether the policy lets this member approve what another one asks about. */
-  mayApprove(to: PolicyMember, skill: string | undefined): boolean {
-    return this.#options.trust.policy.decide({ action: "approve", who: this.#options.own(), to, skill }).allowed;
+  mayApprove(to: PolicyMember, object: ApprovalObject): boolean {
+    return this.#options.trust.policy.decide({ action: "approve", who: this.#options.own(), to, ...object }).allowed;
   }
 
-  /** Throws why this device may not do this: silenced, or denied. `to`: the other member; none for a channel. */
-  checkOwn(to: PolicyMember | undefined, question: GateQuestion): void {
+  /**
+   * Throws why this device may not do this: silenced, or denied. `to`: the other member; none for a channel. Gives what has to be
+   * granted first: of a call its callee sees to that, of a post this device.
+   */
+  checkOwn(to: PolicyMember | undefined, question: GateQuestion): ApprovalNeed | undefined {
     this.checkSilence();
     const who = this.#options.own();
     const decision = this.#options.trust.policy.decide({ ...question, who, to });
     if (!decision.allowed) throw denied(who, to, question, decision);
+    return decision.approval;
   }
 
   #mayReach(member: PolicyMember, own: PolicyMember, policy: Policy): boolean {

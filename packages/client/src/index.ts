@@ -14,7 +14,14 @@ export {
 } from "./audit/audit-reader.ts";
 export type { AttachOptions, TransferOptions } from "./blobs/attachments.ts";
 export type { DelegationApi, DelegationTerms, GivenDelegation, SubAgent } from "./delegations/delegation-api.ts";
-export type { ApprovalApi, ApprovalEvent, AskedApproval, StandingTerms } from "./approvals/approval-api.ts";
+export type {
+  ApprovalApi,
+  ApprovalEvent,
+  AskedApproval,
+  AskingRule,
+  StandingTerms,
+  StandingView,
+} from "./approvals/approval-api.ts";
 export { type ContentSink, MemorySink } from "./blobs/content-sink.ts";
 export { blobSource, type ContentSource } from "./blobs/content-source.ts";
 export type { TransferProgress } from "./blobs/transfer.ts";
@@ -28,6 +35,7 @@ export type {
   SendOptions,
   Sent,
 } from "./delivery.ts";
+export { actionText, findAsked, shortRequest } from "./approvals/approval-name.ts";
 export { Device } from "./device.ts";
 export type { DeviceApi, DeviceEvent, LinkSettings, LinkView, SelfReport, SessionState } from "./device-api.ts";
 export { type LinkFailure, linkFailures } from "./link-failure.ts";

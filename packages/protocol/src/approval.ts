@@ -35,12 +35,15 @@ const callAction = z.strictObject({
   parts: z.array(partSchema).min(1).max(64),
 });
 
-/** A post to a channel. Its id makes two same posts two actions. */
+/** A post to a channel. Its id makes two same posts two actions, and its device keeps another one from posting it once more. */
 const postAction = z.strictObject({
   kind: z.literal("post"),
   mesh: id32Schema,
   channel: id32Schema,
+  /** Its name without the `#`, as who is asked reads it. */
+  name: z.string().min(1).max(limits.nameCharacters),
   author: id32Schema,
+  device: id32Schema,
   id: postIdSchema,
   content: contentSchema,
 });
@@ -90,5 +93,11 @@ const closed = z.strictObject({
   by: id32Schema.optional(),
 });
 
-export const approvalBodySchema = z.discriminatedUnion("type", [ask, question, answer, reply, closed]);
+/** What one instance of an agent passes on to the one that asked. */
+export const approvalForwardSchema = z.discriminatedUnion("type", [answer, reply, closed]);
+
+/** An answer that came to this instance of an agent and is another one's. Between devices of one member, live. */
+const forward = z.strictObject({ type: z.literal("forward"), from: id32Schema, body: approvalForwardSchema });
+
+export const approvalBodySchema = z.discriminatedUnion("type", [ask, question, answer, reply, closed, forward]);
 export type ApprovalBody = z.infer<typeof approvalBodySchema>;

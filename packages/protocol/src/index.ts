@@ -20,6 +20,7 @@ export {
   approvalActionSchema,
   type ApprovalBody,
   approvalBodySchema,
+  approvalForwardSchema,
   type ApprovalEnd,
   approvalEnds,
 } from "./approval.ts";

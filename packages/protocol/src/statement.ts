@@ -306,6 +306,8 @@ const post = z
     content: anyContentSchema.optional(),
     encrypted: encryptedContentSchema.optional(),
     via: viaSchema.optional(),
+    /** `approval` statements of the members that said yes to this very post, where a rule asks for them. */
+    approvals: z.array(compactSchema).min(1).max(limits.approvalQuorum).optional(),
   })
   .refine(
     ({ content, encrypted }) => (content === undefined) !== (encrypted === undefined),

@@ -1,5 +1,5 @@
 import { type Policy, type PolicyMember, restrictionCode } from "@parley/core";
-import { type ErrorCode, ParleyError } from "@parley/protocol";
+import { type ApprovalNeed, type ErrorCode, ParleyError } from "@parley/protocol";
 
 import type { ChannelTable } from "./channels/channel-table.ts";
 import type { Directory } from "./directory.ts";
@@ -78,10 +78,10 @@ export class Authority {
     return this.policy.maySee(asker, other) || this.#shareChannel(asker.member, other.member);
   }
 
-  /** Throws `denied_by_policy` when the policy lets a member not do this. */
-  check(question: Parameters<Policy["decide"]>[0], what: string): void {
-    const { allowed, reason, rule } = this.policy.decide(question);
-    if (allowed) return;
+  /** Throws `denied_by_policy` when the policy lets a member not do this. Gives what has to be granted first. */
+  check(question: Parameters<Policy["decide"]>[0], what: string): ApprovalNeed | undefined {
+    const { allowed, reason, rule, approval } = this.policy.decide(question);
+    if (allowed) return approval;
     const why = rule === undefined ? "no rule allows it" : `rule ${rule + 1} denies it`;
     throw new ParleyError(reason === "out-of-scope" ? "out_of_scope" : "denied_by_policy", {
       message: `@${question.who.name} may not ${what}: ${reason === "out-of-scope" ? "its admission does not reach that far" : why}.`,

@@ -8,6 +8,11 @@ export const approvalHandlers: Handlers<keyof typeof approvalOperations> = {
     await device.approvals.answer(body.requests, body.decision, body.standing);
     return {};
   },
+  standingApprovals: async ({ device }) => ({ standing: [...(await device.approvals.standing())] }),
+  async endStanding({ device, body }) {
+    await device.approvals.endStanding(body.id);
+    return {};
+  },
   async replyToQuestion({ device, body }) {
     await device.approvals.reply(body.request, body.text);
     return {};

@@ -2,7 +2,7 @@
 import { id16Schema, limits } from "@parley/protocol";
 import { z } from "zod";
 
-import { askedApprovalSchema } from "./approval-json.ts";
+import { askedApprovalSchema, standingViewSchema } from "./approval-json.ts";
 import { empty, none, operation } from "./operation-row.ts";
 
 export const approvalOperations = {
@@ -28,6 +28,13 @@ export const approvalOperations = {
     empty,
     none,
   ),
+  standingApprovals: operation(
+    "What was approved for calls to come: held by this agent, or given by this member.",
+    empty,
+    z.object({ standing: z.array(standingViewSchema) }),
+    none,
+  ),
+  endStanding: operation("Ends a standing approval.", z.strictObject({ id: id16Schema }), empty, none),
   replyToQuestion: operation(
     "Answers a question that an agent asks in the course of a task.",
     z.strictObject({ request: id16Schema, text: z.string().min(1).max(limits.approvalTextCharacters) }),

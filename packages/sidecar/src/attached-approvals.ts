@@ -1,5 +1,5 @@
 /** Approvals of a device that another process holds. */
-import type { ApprovalApi, AskedApproval, StandingTerms } from "@parley/client";
+import type { ApprovalApi, AskedApproval, StandingTerms, StandingView } from "@parley/client";
 
 import type { LocalCalls } from "./local-calls.ts";
 
@@ -17,6 +17,14 @@ export class AttachedApprovals implements ApprovalApi {
   async answer(requests: readonly string[], decision: "granted" | "denied", standing?: StandingTerms): Promise<void> {
     const more = standing === undefined ? {} : { standing: { ...standing } };
     await this.#calls.call("answerApprovals", { requests: [...requests], decision, ...more });
+  }
+
+  async standing(): Promise<readonly StandingView[]> {
+    return (await this.#calls.call("standingApprovals", {})).standing;
+  }
+
+  async endStanding(id: string): Promise<void> {
+    await this.#calls.call("endStanding", { id });
   }
 
   async reply(request: string, text: string): Promise<void> {

@@ -146,6 +146,8 @@ export class FakeDevice implements DeviceApi {
     list: async () => [],
     answer: async () => undefined,
     reply: async () => undefined,
+    standing: async () => [],
+    endStanding: async () => undefined,
   };
   readonly asked: unknown[] = [];
   readonly #watchers = new Set<(event: DeviceEvent) => void>();

@@ -41,7 +41,7 @@ function connectionSpans({ state, error, retryAt }: Connection, now: number, the
 }
 
 function rightSpans(
-  { conversations, connection }: ChatState,
+  { conversations, connection, asked }: ChatState,
   { toast, selected, columns, anchor }: ScreenState,
   theme: Theme,
 ): readonly Span[] {
@@ -55,6 +55,7 @@ function rightSpans(
   if (connection.state === "waiting" && columns < roomy) return [];
   const mentions = [...conversations.values()].reduce((sum, one) => sum + one.mentions, 0);
   const called = mentions === 0 ? [] : [span(` ${counted(mentions, "mention")} `, theme.called), span("  ")];
-  if (columns < leastForHints) return called;
-  return [...called, span(columns < 60 ? "? help" : "Ctrl+K go to  ? help", theme.muted)];
+  const waits = asked.size === 0 ? [] : [span(` ${asked.size} to answer: /approvals `, theme.called), span("  ")];
+  if (columns < leastForHints) return [...waits, ...called];
+  return [...waits, ...called, span(columns < 60 ? "? help" : "Ctrl+K go to  ? help", theme.muted)];
 }

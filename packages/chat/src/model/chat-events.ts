@@ -51,6 +51,12 @@ export function applyEvent(state: ChatState, event: DeviceEvent, now: number): C
           at: now,
         }),
       );
+    case "approval-asked":
+      return { ...state, asked: new Map(state.asked).set(event.asked.request, event.asked) };
+    case "approval-closed": {
+      const asked = new Map(state.asked);
+      return asked.delete(event.request) ? { ...state, asked } : state;
+    }
     case "delivery":
       return withDelivery(state, event.delivery);
     case "gap":

@@ -47,6 +47,7 @@ export class ChatModel {
       people: new Map(),
       current: undefined,
       thread: undefined,
+      asked: new Map(),
       ready: false,
     });
     this.#lists = new ChatLists(options, this.#store, (work) => this.#try(work));
@@ -76,7 +77,9 @@ export class ChatModel {
     this.#undo = [device.watch((event) => this.#follow(event)), device.conversations.keep()];
     this.#lists.countLinks();
     await this.#lists.refresh();
-    this.#store.put({ ...this.#store.state, ready: true });
+    const waiting = await device.approvals.list();
+    const asked = new Map([...this.#store.state.asked, ...waiting.map((one) => [one.request, one] as const)]);
+    this.#store.put({ ...this.#store.state, asked, ready: true });
     this.#lists.watchPresence();
   }
 

@@ -1,5 +1,5 @@
 /** What a chat knows at one moment. Never changed in place: a new state takes the place of the old one. */
-import type { ChannelPerson, ChannelView, ContactView, SessionState } from "@parley/client";
+import type { AskedApproval, ChannelPerson, ChannelView, ContactView, SessionState } from "@parley/client";
 import type { ArchivedMessage, Restriction } from "@parley/core";
 import type { ErrorCode } from "@parley/protocol";
 
@@ -79,6 +79,8 @@ export interface ChatState {
   readonly thread:
     | { readonly conversation: string; readonly root: string; readonly messages: readonly ArchivedMessage[] }
     | undefined;
+  /** What waits for this member's yes, no or words, by request, oldest first. */
+  readonly asked: ReadonlyMap<string, AskedApproval>;
   /** The lists were read. */
   readonly ready: boolean;
 }

@@ -7,6 +7,7 @@ import type { Line } from "../text/span.ts";
 import { span } from "../text/span.ts";
 import { screenLine } from "../text/text-width.ts";
 import { counted, dayWords, timeWords } from "../text/words.ts";
+import { answerAsked, listAsked, replyAsked, showAsked } from "./asked-commands.ts";
 import type { ChatModel } from "./chat-model.ts";
 import { titleOf } from "./chat-state.ts";
 import { type SlashLine, slashCommands } from "./slash-command.ts";
@@ -63,6 +64,13 @@ export async function runCommand(model: ChatModel, { name, rest }: SlashLine): P
       return verify(model, rest);
     case "secret":
       return secret(model, rest);
+    case "approvals":
+      return rest === "" ? listAsked(model) : showAsked(model, rest);
+    case "grant":
+    case "deny":
+      return answerAsked(model, name, rest);
+    case "reply":
+      return replyAsked(model, rest);
     case "search": {
       const query = wanted(rest, "/search words");
       return { type: "found", query, messages: await api.search({ text: query, limit: mostFound }) };

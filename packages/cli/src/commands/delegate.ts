@@ -1,5 +1,13 @@
 import type { DelegationTerms, TaskEvent, TaskRun } from "@parley/client";
-import { type Artifact, limits, ParleyError, skillIdSchema, visible } from "@parley/protocol";
+import {
+  type Artifact,
+  limits,
+  ParleyError,
+  skillIdSchema,
+  type TaskState,
+  type TaskStatus,
+  visible,
+} from "@parley/protocol";
 
 import { allowedPaths } from "../allowed-paths.ts";
 import { parseSkills, readChain } from "../chain-file.ts";
@@ -9,6 +17,8 @@ import { formatDuration } from "../duration.ts";
 import { Explanation } from "../explanation.ts";
 import { withDevice } from "../open-device.ts";
 import { pathReasonText } from "../path-reason-text.ts";
+import { shorten } from "../presenter.ts";
+import { askText, isInteractive } from "../terminal.ts";
 
 /** Gives work to an agent, streams what comes and prints the result. */
 export const run: CommandModule["run"] = async (context) => {
@@ -81,6 +91,14 @@ export const run: CommandModule["run"] = async (context) => {
   });
 };
 
+/** Whose word a task waits for. */
+const waitsFor: Partial<Record<TaskState, "others" | "caller">> = {
+  TASK_STATE_AUTH_REQUIRED: "others",
+  TASK_STATE_INPUT_REQUIRED: "caller",
+};
+/** Of a question, in an error. */
+const questionCharacters = 200;
+
 /** What the agent may call in turn. */
 function mandateOf({ input }: CommandContext): DelegationTerms | undefined {
   const skills = input.text("may-call");
@@ -112,16 +130,53 @@ function parseInput(text: string): unknown {
 }
 
 async function follow(context: CommandContext, task: TaskRun): Promise<void> {
-  for await (const event of task.events) print(context, event);
+  const answers = [...context.input.texts("answer")];
+  for await (const event of task.events) {
+    print(context, event);
+    if (statusOf(event)?.state === "TASK_STATE_INPUT_REQUIRED") await answer(context, task, event, answers);
+  }
 }
 
-function print({ out }: CommandContext, { response, path }: TaskEvent): void {
+/** Answers what the agent asks: with the next `--answer`, else by asking on the terminal. */
+async function answer(
+  { out, signal }: CommandContext,
+  task: TaskRun,
+  event: TaskEvent,
+  answers: string[],
+): Promise<void> {
+  const given = answers.shift();
+  if (given === undefined && (out.json || !isInteractive())) {
+    task.cancel();
+    const question = shorten(visible(noteOf(event)).replaceAll("\n", " "), questionCharacters);
+    throw new ParleyError("invalid_argument", {
+      message: `@${task.to.name} asks "${question}" and nobody can be asked here; give --answer TEXT. The task was stopped.`,
+    });
+  }
+  try {
+    await task.reply(given ?? (await askText("> ", signal)));
+  } catch (error) {
+    task.cancel();
+    throw error;
+  }
+}
+
+const statusOf = ({ response }: TaskEvent): TaskStatus | undefined =>
+  response.statusUpdate?.status ?? response.task?.status;
+
+const noteOf = (event: TaskEvent): string =>
+  statusOf(event)
+    ?.message?.parts.map((part) => part.text ?? "")
+    .join(" ") ?? "";
+
+function print({ out }: CommandContext, event: TaskEvent): void {
+  const { response, path } = event;
+  const note = noteOf(event);
   if (out.json) {
     out.event({ type: "event", path, ...response }, "");
+    const waits = waitsFor[statusOf(event)?.state ?? "TASK_STATE_WORKING"];
+    if (waits !== undefined) out.event({ type: "waiting", for: waits, text: note }, "");
     return;
   }
-  const status = response.statusUpdate?.status ?? response.task?.status;
-  const note = status?.message?.parts.map((part) => part.text ?? "").join(" ") ?? "";
   if (note !== "") out.note(out.style("dim", `· ${visible(note)}`));
   const artifact = response.artifactUpdate?.artifact;
   if (artifact !== undefined) for (const text of textsOf(artifact)) out.line(visible(text));

@@ -1,6 +1,14 @@
-import type { ApprovalAction, ApprovalEnd } from "@parley/protocol";
+import type { ApprovalAction, ApprovalEnd, PolicyRule } from "@parley/protocol";
 
 import type { Sender } from "../delivery.ts";
+
+/** The rule of the policy that asks, by the policy's number and its place from 0. */
+export interface AskingRule {
+  readonly policy: number;
+  readonly rule: number;
+  /** The rule itself; undefined where this device holds another policy than the one that asks. */
+  readonly says: PolicyRule | undefined;
+}
 
 /** Something that waits for this person's word. */
 export interface AskedApproval {
@@ -18,7 +26,7 @@ export interface AskedApproval {
         readonly digest: string;
         readonly quorum: number;
         /** The rule of the policy that asks; undefined where the skill itself does. */
-        readonly rule: { readonly policy: number; readonly rule: number } | undefined;
+        readonly rule: AskingRule | undefined;
       }
     | { readonly type: "question"; readonly skill: string; readonly task: string; readonly text: string };
 }
@@ -33,6 +41,24 @@ export interface StandingTerms {
   readonly sameCaller?: boolean;
 }
 
+/** A yes that was given for calls to come. */
+export interface StandingView {
+  readonly id: string;
+  /** `held`: this agent may use it; `given`: this member gave it. */
+  readonly way: "held" | "given";
+  /** Members. */
+  readonly by: string;
+  readonly callee: string;
+  readonly skill: string;
+  /** The one caller that it is good for; undefined for all. */
+  readonly caller: string | undefined;
+  readonly uses: number;
+  /** What is left of it, as far as this device knows. */
+  readonly left: number | undefined;
+  /** Milliseconds since 1970. */
+  readonly expires: number;
+}
+
 /** What waits for this member's word, and its answers. */
 export interface ApprovalApi {
   /** Oldest first. */
@@ -42,6 +68,10 @@ export interface ApprovalApi {
    * Throws `not_found` for one that waits no more.
    */
   answer(requests: readonly string[], decision: "granted" | "denied", standing?: StandingTerms): Promise<void>;
+  /** Standing approvals that this agent holds, and those that this device gave; those that ended are left out. */
+  standing(): Promise<readonly StandingView[]>;
+  /** Ends a standing approval: here, or where it was given to. Throws `not_found`. */
+  endStanding(id: string): Promise<void>;
   /** Answers a question. */
   reply(request: string, text: string): Promise<void>;
 }

@@ -8,6 +8,7 @@ import {
   id32Schema,
   limits,
   ParleyError,
+  type PolicyRule,
   toBase64url,
 } from "@parley/protocol";
 import { z } from "zod";
@@ -15,8 +16,9 @@ import { z } from "zod";
 import type { Gate } from "../gate.ts";
 import type { Identity } from "../identity.ts";
 import type { KeptTable } from "../kept-table.ts";
-import type { ApprovalApi, ApprovalEvent, AskedApproval, StandingTerms } from "./approval-api.ts";
-import { digestOfAction } from "./approval-proof.ts";
+import type { ApprovalApi, ApprovalEvent, AskedApproval, StandingTerms, StandingView } from "./approval-api.ts";
+import { digestOfAction, objectOf } from "./approval-proof.ts";
+import type { StandingApprovals } from "./standing-approvals.ts";
 
 /** As it is kept on disk. */
 export const keptAskSchema = z.object({
@@ -43,7 +45,8 @@ interface Waiting {
 
 export interface ApprovalInboxOptions {
   readonly identity: () => Identity;
-  readonly trust: Pick<MeshTrust, "mesh">;
+  readonly trust: Pick<MeshTrust, "mesh" | "policy">;
+  readonly standing: StandingApprovals;
   readonly gate: Pick<Gate, "mayApprove">;
   readonly random: Random;
   /** Registry time, ms since 1970. */
@@ -52,6 +55,7 @@ export interface ApprovalInboxOptions {
   /** Sends a body to a member; resolves when it is accepted. */
   readonly send: (member: string, body: ApprovalBody, expires: number) => Promise<void>;
   readonly emit: (event: ApprovalEvent) => void;
+  readonly onRefused: (error: unknown, from?: string) => void;
 }
 
 /** Of the same member at once. */
@@ -68,7 +72,7 @@ export class ApprovalInbox implements ApprovalApi {
 
   list(): Promise<readonly AskedApproval[]> {
     const now = this.#options.now();
-    const all = this.#options.table.all().flatMap(([, kept]) => viewOf(kept) ?? []);
+    const all = this.#options.table.all().flatMap(([, kept]) => this.#view(kept) ?? []);
     return Promise.resolve(all.filter(({ expires }) => expires > now));
   }
 
@@ -88,6 +92,22 @@ export class ApprovalInbox implements ApprovalApi {
     }
   }
 
+  standing(): Promise<readonly StandingView[]> {
+    return Promise.resolve(this.#options.standing.list());
+  }
+
+  async endStanding(id: string): Promise<void> {
+    const { standing, identity, send, now } = this.#options;
+    const ended = await standing.end(id);
+    if (ended === undefined)
+      throw new ParleyError("not_found", {
+        message: "There is no such standing approval; see `parley approval standing`.",
+      });
+    if (ended.by !== identity().member) return;
+    const expires = Math.max(ended.expires, now() + graceMs);
+    await send(ended.callee, { type: "closed", request: id, state: "withdrawn" }, expires);
+  }
+
   async reply(request: string, text: string): Promise<void> {
     const kept = this.#options.table.get(request);
     if (kept?.body.type !== "question") throw gone(request);
@@ -95,25 +115,37 @@ export class ApprovalInbox implements ApprovalApi {
     await this.#close(request, "answered");
   }
 
-  /** Takes what another member asks. What this member may not answer is left aside; Throws `limit_reached` when too much waits. */
+  /** Takes what another member asks. What this member may not answer is left aside, and so is what there is no room for. */
   async take(from: PolicyMember, body: Ask | Question): Promise<void> {
-    const { table, gate, now, emit } = this.#options;
+    const { table, gate, now, emit, onRefused } = this.#options;
     if (body.expires <= now() || table.get(body.request) !== undefined) return;
-    const skill = body.type === "question" ? body.skill : skillOf(body.action);
-    if (!gate.mayApprove(from, skill)) return;
+    const object = body.type === "question" ? { skill: body.skill } : objectOf(body.action);
+    if (!gate.mayApprove(from, object)) return;
     if (body.type === "ask" && enforcerOf(body.action) !== from.member) return;
     await this.#dropExpired();
-    if (table.all().filter(([, kept]) => kept.from === from.member).length >= mostPerMember) return;
+    const open = table.all().filter(([, kept]) => kept.from === from.member).length;
+    // What has no room must not hold up what else that member sends.
+    if (open >= mostPerMember || table.size >= limits.approvalsOpen)
+      return onRefused(new ParleyError("limit_reached", { message: "Too much waits for an answer here." }), from.name);
     const digest = body.type === "ask" ? await digestOfAction(body.action) : undefined;
     const kept = { from: from.member, name: from.name, at: Math.round(now()), body };
     await table.put(body.request, digest === undefined ? kept : { ...kept, digest });
-    const asked = viewOf({ ...kept, digest });
+    const asked = this.#view({ ...kept, digest });
     if (asked !== undefined) emit({ type: "approval-asked", asked });
+  }
+
+  has(request: string): boolean {
+    return this.#options.table.get(request) !== undefined;
   }
 
   /** Whoever asked needs no answer any more. */
   async takeClosed(from: string, request: string, state: ApprovalEnd): Promise<void> {
     if (this.#options.table.get(request)?.from === from) await this.#close(request, state);
+  }
+
+  #view(kept: KeptAsk): AskedApproval | undefined {
+    const { policy } = this.#options.trust;
+    return viewOf(kept, (number, rule) => (policy.number === number ? policy.document.rules[rule] : undefined));
   }
 
   #waiting(request: string): Waiting {
@@ -125,27 +157,25 @@ export class ApprovalInbox implements ApprovalApi {
   }
 
   async #allowMore({ request, from, action, expires }: Waiting, terms: StandingTerms): Promise<void> {
-    const { identity, trust, random, now, send } = this.#options;
+    const { identity, trust, random, now, send, standing } = this.#options;
     if (action.kind !== "call")
       throw new ParleyError("invalid_argument", { message: "Only calls can be approved beforehand." });
     const { member, device } = identity();
     const { uses, lifeMs, sameCaller = true } = terms;
     const iat = Math.round(now());
-    const statement = await signStatement(
-      "standing",
-      {
-        mesh: trust.mesh,
-        id: toBase64url(random.bytes(16)),
-        by: member,
-        callee: action.callee,
-        skill: action.skill,
-        ...(sameCaller ? { caller: action.caller } : {}),
-        uses,
-        iat,
-        exp: iat + lifeMs,
-      },
-      device,
-    );
+    const said = {
+      mesh: trust.mesh,
+      id: toBase64url(random.bytes(16)),
+      by: member,
+      callee: action.callee,
+      skill: action.skill,
+      ...(sameCaller ? { caller: action.caller } : {}),
+      uses,
+      iat,
+      exp: iat + lifeMs,
+    };
+    const statement = await signStatement("standing", said, device);
+    await standing.note(statement, said);
     await send(from, { type: "answer", request, statement }, expires);
   }
 
@@ -157,16 +187,17 @@ export class ApprovalInbox implements ApprovalApi {
   async #dropExpired(): Promise<void> {
     const now = this.#options.now();
     for (const [request, kept] of this.#options.table.all())
-      if ((viewOf(kept)?.expires ?? 0) <= now) await this.#close(request, "expired");
+      if ((this.#view(kept)?.expires ?? 0) <= now) await this.#close(request, "expired");
   }
 }
 
 /** The member that acts on an approval, and so asks for it. */
 const enforcerOf = (action: ApprovalAction): string => (action.kind === "call" ? action.callee : action.author);
 
-const skillOf = (action: ApprovalAction): string | undefined => (action.kind === "call" ? action.skill : undefined);
-
-function viewOf({ from, name, at, digest, body }: KeptAsk): AskedApproval | undefined {
+function viewOf(
+  { from, name, at, digest, body }: KeptAsk,
+  ruleOf: (policy: number, rule: number) => PolicyRule | undefined,
+): AskedApproval | undefined {
   if (body.type !== "ask" && body.type !== "question") return undefined;
   const { request, expires } = body;
   const view = { request, from: { member: from, name }, at, expires };
@@ -175,7 +206,8 @@ function viewOf({ from, name, at, digest, body }: KeptAsk): AskedApproval | unde
     return { ...view, what: { type: "question", skill, task, text } };
   }
   const { action, quorum, rule } = body;
-  return { ...view, what: { type: "action", action, digest: digest ?? "", quorum, rule } };
+  const asking = rule === undefined ? undefined : { ...rule, says: ruleOf(rule.policy, rule.rule) };
+  return { ...view, what: { type: "action", action, digest: digest ?? "", quorum, rule: asking } };
 }
 
 const gone = (request: string): ParleyError =>

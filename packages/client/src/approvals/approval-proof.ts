@@ -7,16 +7,22 @@ import {
   verifyApproval,
   verifyStatement,
 } from "@parley/core";
-import { type ApprovalAction, limits, ParleyError, type Statement } from "@parley/protocol";
+import { type ApprovalAction, fromBase64url, limits, ParleyError, type Statement } from "@parley/protocol";
+
+import type { ApprovalObject } from "../gate.ts";
 
 /** Members in whose interest an action is: none of them approves it. */
 export function interestedIn(action: ApprovalAction): readonly string[] {
   return action.kind === "call" ? [...action.principals, action.caller, action.callee] : [action.author];
 }
 
+/** What an action is about, as rules name it. */
+export const objectOf = (action: ApprovalAction): ApprovalObject =>
+  action.kind === "call" ? { skill: action.skill } : { channel: action.name };
+
 /** The digest of an action. Throws `too_large` when it is longer than a person can be asked about. */
 export async function digestOfAction(action: ApprovalAction): Promise<string> {
-  if (JSON.stringify(action).length > limits.approvalActionBytes)
+  if (new TextEncoder().encode(JSON.stringify(action)).length > limits.approvalActionBytes)
     throw new ParleyError("too_large", {
       message: `What needs an approval has at most ${limits.approvalActionBytes} bytes; send the rest as an attachment.`,
     });
@@ -58,8 +64,25 @@ export async function verifyDenial(
   return said.mesh === mesh && said.by === member.member && said.decision === "denied" && said.digests.includes(digest);
 }
 
+/** Whether an answer is a standing approval, by its header: the two kinds share a field. */
+export function statementIsStanding(compact: string): boolean {
+  const header = compact.split(".")[0] ?? "";
+  return new TextDecoder().decode(fromBase64url(header)).includes('"parley-standing"');
+}
+
+/** The same as `verifyStanding`, and that it covers the action. */
+export async function checkStanding(
+  statement: string,
+  action: ApprovalAction,
+  context: Parameters<typeof verifyStanding>[1],
+): Promise<Statement<"standing">> {
+  const said = await verifyStanding(statement, context);
+  if (covers(said, action)) return said;
+  throw new ParleyError("bad_approval", { message: "A standing approval is of another skill or caller." });
+}
+
 /** Checks a standing approval of a member for this callee. Throws `bad_approval` or what verification finds. */
-export async function verifyStanding(
+async function verifyStanding(
   statement: string,
   {
     member,
@@ -78,7 +101,7 @@ export async function verifyStanding(
 }
 
 /** Whether a standing approval covers an action. */
-export function covers(standing: Statement<"standing">, action: ApprovalAction): boolean {
+function covers(standing: Statement<"standing">, action: ApprovalAction): boolean {
   if (action.kind !== "call" || standing.callee !== action.callee || standing.skill !== action.skill) return false;
   return standing.caller === undefined || standing.caller === action.caller;
 }

@@ -2,7 +2,6 @@
 import {
   type Clock,
   type MeshTrust,
-  type Policy,
   type PolicyMember,
   type Random,
   type Timer,
@@ -10,44 +9,28 @@ import {
 } from "@parley/core";
 import {
   type ApprovalAction,
-  approvalActionSchema,
   type ApprovalBody,
   type ApprovalEnd,
   type ApprovalNeed,
-  compactSchema,
-  id32Schema,
   limits,
   ParleyError,
   toBase64url,
   toParleyError,
 } from "@parley/protocol";
-import { z } from "zod";
 
+import type { ApprovalObject } from "../gate.ts";
 import type { KeptTable } from "../kept-table.ts";
-import { covers, digestOfAction, interestedIn, verifyDenial, verifyGrant, verifyStanding } from "./approval-proof.ts";
+import {
+  checkStanding,
+  digestOfAction,
+  interestedIn,
+  objectOf,
+  statementIsStanding,
+  verifyDenial,
+  verifyGrant,
+} from "./approval-proof.ts";
+import type { KeptRequest } from "./kept-request.ts";
 import type { StandingApprovals } from "./standing-approvals.ts";
-
-/** One request, as it is kept on disk. */
-export const keptRequestSchema = z.object({
-  what: z.discriminatedUnion("type", [
-    z.object({
-      type: z.literal("action"),
-      action: approvalActionSchema,
-      digest: id32Schema,
-      quorum: z.int().min(1).max(limits.approvalQuorum),
-      rule: z.object({ policy: z.number(), rule: z.number() }).optional(),
-    }),
-    z.object({ type: z.literal("question"), task: z.string(), skill: z.string(), text: z.string(), of: id32Schema }),
-  ]),
-  expires: z.number(),
-  /** Members that were asked. */
-  asked: z.array(id32Schema).max(limits.approvers),
-  /** Members that said yes, and their statements. */
-  granted: z.array(z.object({ by: id32Schema, statement: compactSchema })).max(limits.approvers),
-  /** It was answered with no while nobody waited for it, as in a start of which the work is not begun again yet. */
-  denied: z.literal(true).optional(),
-});
-export type KeptRequest = z.infer<typeof keptRequestSchema>;
 
 /** What an action needs before it is done. */
 export interface ActionRequest {
@@ -67,6 +50,13 @@ export interface QuestionRequest {
   readonly withinMs: number;
 }
 
+/** A request, and the names of those who were asked. */
+export interface AskedOf {
+  readonly request: string;
+  readonly quorum: number;
+  readonly names: readonly string[];
+}
+
 /** Statements of the members that said yes. */
 export type Grants = readonly string[];
 
@@ -81,10 +71,14 @@ export interface ApprovalRequestsOptions {
   readonly table: KeptTable<KeptRequest>;
   readonly standing: StandingApprovals;
   /** Members that the policy lets approve this, at most `limits.approvers`. */
-  readonly approvers: (skill: string | undefined) => Promise<readonly VerifiedMember[]>;
+  readonly approvers: (object: ApprovalObject) => Promise<readonly VerifiedMember[]>;
+  /** A member as it stands now. Throws when there is none, or it was revoked. */
+  readonly memberOf: (member: string) => Promise<VerifiedMember>;
   readonly send: (member: string, body: ApprovalBody, expires: number) => Promise<void>;
   readonly onRefused: (error: unknown, from?: string) => void;
 }
+
+type KeptAction = KeptRequest["what"] & { readonly type: "action" };
 
 interface Waiter {
   readonly settle: PromiseWithResolvers<Grants | string>;
@@ -92,6 +86,8 @@ interface Waiter {
 }
 
 const defaultWithinMs = 3_600_000;
+/** Requests in the interest of the same caller at once: one that asks too much leaves room for the others. */
+const mostPerCaller = 64;
 
 export class ApprovalRequests {
   readonly #options: ApprovalRequestsOptions;
@@ -103,18 +99,21 @@ export class ApprovalRequests {
     this.#options = options;
   }
 
-  /** Asks those who may approve. Resolves with the request's id once it is on disk and sent; throws `approval_denied` when nobody may. */
-  async ask({ action, need, rule }: ActionRequest): Promise<string> {
+  /** Asks those who may approve. Resolves once it is on disk and sent; throws `approval_denied` when nobody may. */
+  async ask({ action, need, rule }: ActionRequest): Promise<AskedOf> {
     const { table, now } = this.#options;
     const digest = await digestOfAction(action);
     const interested = interestedIn(action);
-    const skill = action.kind === "call" ? action.skill : undefined;
     const quorum = need.quorum ?? 1;
-    const approvers = (await this.#options.approvers(skill)).filter(({ member }) => !interested.includes(member));
+    const approvers = (await this.#options.approvers(objectOf(action))).filter(
+      ({ member }) => !interested.includes(member),
+    );
     if (approvers.length < quorum)
       throw new ParleyError("approval_denied", {
         message: `This needs ${quorum} who may approve it, and there are ${approvers.length}; see \`parley policy show\`.`,
       });
+    await this.#sweep();
+    this.#checkRoom(action);
     const expires = Math.round(now()) + Math.min(need.withinMs ?? defaultWithinMs, limits.approvalLifeMs);
     const request = this.#newId();
     const ruled = rule === undefined ? {} : { rule };
@@ -127,12 +126,13 @@ export class ApprovalRequests {
     await this.#countStanding(request, approvers);
     if (table.get(request) !== undefined && !this.#isGranted(request))
       await this.#tellAsked(request, { type: "ask", request, action, quorum, ...ruled, expires });
-    return request;
+    return { request, quorum, names: approvers.map(({ name }) => name) };
   }
 
   /** Asks one member a question. */
   async question({ task, skill, text, of, withinMs }: QuestionRequest): Promise<string> {
     const { table, now } = this.#options;
+    await this.#sweep();
     const expires = Math.round(now()) + Math.min(withinMs, limits.approvalLifeMs);
     const request = this.#newId();
     await table.put(request, { what: { type: "question", task, skill, text, of }, expires, asked: [of], granted: [] });
@@ -150,8 +150,10 @@ export class ApprovalRequests {
     const waiter: Waiter = { settle: Promise.withResolvers(), timer: undefined };
     this.#waiters.set(request, waiter);
     if (kept.denied === true) void this.#end(request, "denied");
-    else if (this.#isGranted(request)) void this.#end(request, "granted");
-    else this.#expireAt(request, kept.expires, waiter);
+    else {
+      this.#expireAt(request, kept.expires, waiter);
+      if (this.#isGranted(request)) this.#later(() => this.#settle(request)).catch(this.#options.onRefused);
+    }
     const onAbort = (): void => void this.#end(request, "withdrawn", undefined, toParleyError(signal?.reason));
     if (signal?.aborted === true) onAbort();
     signal?.addEventListener("abort", onAbort, { once: true });
@@ -164,15 +166,29 @@ export class ApprovalRequests {
     }
   }
 
+  has(request: string): boolean {
+    return this.#options.table.get(request) !== undefined;
+  }
+
   /** Takes an answer of a member. What does not hold is told to whoever watches, and changes nothing. */
   takeAnswer(from: VerifiedMember, body: ApprovalBody & { readonly type: "answer" | "reply" }): Promise<void> {
-    const taken = this.#taking.then(() => (body.type === "reply" ? this.#reply(from, body) : this.#answer(from, body)));
-    this.#taking = taken.catch(() => undefined);
+    const taken = this.#later(() => (body.type === "reply" ? this.#reply(from, body) : this.#answer(from, body)));
     return taken.catch((error: unknown) => {
-      const coded = toParleyError(error);
-      if (coded.retryable) throw coded;
+      // Only what this device could not write down comes again; nothing else gets better by waiting.
+      if (toParleyError(error).code === "storage_unavailable") throw error;
       this.#options.onRefused(error, from.name);
     });
+  }
+
+  /** Nobody's word is needed any more. */
+  withdraw(request: string): Promise<void> {
+    return this.#close(request, "withdrawn");
+  }
+
+  /** Ends what an earlier start asked and nothing waits for any more, as questions of work that is gone. */
+  async withdrawOthers(wanted: ReadonlySet<string>): Promise<void> {
+    for (const [request] of this.#options.table.all())
+      if (!wanted.has(request) && !this.#waiters.has(request)) await this.#close(request, "withdrawn");
   }
 
   stop(): void {
@@ -187,26 +203,28 @@ export class ApprovalRequests {
     const kept = table.get(request);
     if (kept?.what.type !== "action") throw unasked();
     const { what } = kept;
-    this.#checkApprover(from, what.action, this.#options.trust.policy);
-    const context = { member: from, trust, now: now() };
-    if (statementIsStanding(statement)) {
-      const said = await verifyStanding(statement, { ...context, callee: own().member });
-      if (!covers(said, what.action)) throw new ParleyError("bad_approval");
-      return standing.keep(said.id, statement, said);
-    }
     if (kept.expires <= now()) throw new ParleyError("approval_expired");
+    const context = this.#contextOf(from);
+    this.#checkApprover(from, what);
+    if (statementIsStanding(statement)) {
+      const said = await checkStanding(statement, what.action, { ...context, callee: own().member });
+      return standing.keep(statement, said);
+    }
     if (await verifyDenial(statement, what.digest, from, trust.mesh)) return this.#end(request, "denied", from.member);
     await verifyGrant(statement, what.digest, context);
     await this.#grant(request, from.member, statement);
   }
 
+  #contextOf(member: VerifiedMember): { member: VerifiedMember; trust: Pick<MeshTrust, "mesh">; now: number } {
+    return { member, trust: this.#options.trust, now: this.#options.now() };
+  }
+
   /** Eligible now, and nobody who is in it itself. */
-  #checkApprover(from: VerifiedMember, action: ApprovalAction, policy: Policy): void {
+  #checkApprover(from: VerifiedMember, { action }: KeptAction): void {
     const { trust, own } = this.#options;
-    const skill = action.kind === "call" ? action.skill : undefined;
     if (interestedIn(action).includes(from.member) || trust.isRevoked(from.member))
       throw new ParleyError("bad_approval", { message: `@${from.name} cannot approve what it asked for itself.` });
-    if (!policy.decide({ action: "approve", who: from, to: own(), skill }).allowed)
+    if (!trust.policy.decide({ action: "approve", who: from, to: own(), ...objectOf(action) }).allowed)
       throw new ParleyError("bad_approval", { message: `The policy does not let @${from.name} approve this.` });
   }
 
@@ -216,7 +234,64 @@ export class ApprovalRequests {
     // The same member again is one voice.
     if (kept === undefined || kept.granted.some((grant) => grant.by === by)) return;
     await table.put(request, { ...kept, granted: [...kept.granted, { by, statement }] });
+    if (this.#isGranted(request)) await this.#settle(request, by);
+  }
+
+  /** Enough said yes. Whoever lost the right since, or the device that signed, does not count any more. */
+  async #settle(request: string, by?: string): Promise<void> {
+    const { table } = this.#options;
+    const kept = table.get(request);
+    if (kept?.what.type !== "action" || !this.#isGranted(request)) return;
+    const { what } = kept;
+    const holding: KeptRequest["granted"] = [];
+    for (const grant of kept.granted) if (await this.#holds(grant, what)) holding.push(grant);
+    if (holding.length < kept.granted.length) await table.put(request, { ...kept, granted: holding });
     if (this.#isGranted(request)) await this.#end(request, "granted", by);
+  }
+
+  async #holds({ by, statement }: KeptRequest["granted"][number], what: KeptAction): Promise<boolean> {
+    const { action, digest } = what;
+    const { memberOf, own, trust, onRefused } = this.#options;
+    try {
+      const member = await memberOf(by);
+      this.#checkApprover(member, what);
+      const context = this.#contextOf(member);
+      if (!statementIsStanding(statement)) await verifyGrant(statement, digest, context);
+      else await checkStanding(statement, action, { ...context, callee: own().member });
+      return true;
+    } catch (error) {
+      // A registry that is away takes no yes back: it held when it came.
+      if (toParleyError(error).retryable) return !trust.isRevoked(by);
+      onRefused(error, by);
+      return false;
+    }
+  }
+
+  /** One after the other, so that none counts twice. */
+  #later<Result>(work: () => Promise<Result>): Promise<Result> {
+    const done = this.#taking.then(work);
+    this.#taking = done.catch(() => undefined);
+    return done;
+  }
+
+  #checkRoom(action: ApprovalAction): void {
+    if (action.kind !== "call") return;
+    const open = this.#options.table
+      .all()
+      .filter(
+        ([, { what }]) => what.type === "action" && what.action.kind === "call" && what.action.caller === action.caller,
+      );
+    if (open.length >= mostPerCaller)
+      throw new ParleyError("limit_reached", {
+        message: `${mostPerCaller} calls of this caller wait for an approval already.`,
+      });
+  }
+
+  /** What nobody waits for, and nobody will answer in time, makes room. */
+  async #sweep(): Promise<void> {
+    const now = this.#options.now();
+    for (const [request, { expires }] of this.#options.table.all())
+      if (expires <= now && !this.#waiters.has(request)) await this.#options.table.delete(request);
   }
 
   async #reply(from: VerifiedMember, { request, text }: ApprovalBody & { readonly type: "reply" }): Promise<void> {
@@ -238,7 +313,7 @@ export class ApprovalRequests {
     if (kept?.what.type !== "action") return;
     for (const approver of approvers) {
       const statement = await this.#options.standing.use(approver, kept.what.action);
-      if (statement !== undefined) await this.#grant(request, approver.member, statement);
+      if (statement !== undefined) await this.#later(() => this.#grant(request, approver.member, statement));
     }
   }
 
@@ -284,9 +359,3 @@ export class ApprovalRequests {
 
 const unasked = (): ParleyError =>
   new ParleyError("replayed", { message: "An answer came to a request that waits no more." });
-
-/** Told by its header: the two kinds of answer share a field. */
-function statementIsStanding(compact: string): boolean {
-  const header = compact.split(".")[0] ?? "";
-  return atob(header.replaceAll("-", "+").replaceAll("_", "/")).includes('"parley-standing"');
-}

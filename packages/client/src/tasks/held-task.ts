@@ -75,6 +75,7 @@ export class HeldTask {
   #timer: Timer | undefined;
   #announced = false;
   #isPaused = false;
+  #waitsForYes = false;
   #onAnswer: ((message: Message) => void) | undefined;
   #waiting = 0;
 
@@ -90,7 +91,7 @@ export class HeldTask {
     clock.soon(() => this.#goOn(timeLimitMs));
   }
 
-  /** Waits for a person, as A2A says it: the time limit of the work does not run meanwhile. */
+  /** Waits for somebody's word (the caller's in INPUT_REQUIRED, else another's): the time limit of the work does not run meanwhile. */
   pause(state: "TASK_STATE_AUTH_REQUIRED" | "TASK_STATE_INPUT_REQUIRED", note: string): void {
     this.#timer?.cancel();
     this.#isPaused = true;
@@ -99,10 +100,18 @@ export class HeldTask {
     });
   }
 
+  /** The work has not begun, and is kept on disk until somebody says yes. */
+  waitForYes(note: string): void {
+    this.#waitsForYes = true;
+    this.pause("TASK_STATE_AUTH_REQUIRED", note);
+  }
+
   /** The work goes on, with as much time as it had. */
   goOn(): void {
     if (!this.#isPaused || this.ended) return;
     this.#isPaused = false;
+    this.#waitsForYes = false;
+    this.#timer?.cancel();
     void this.progress("");
     this.#startTimer(this.#options.timeLimitMs);
   }
@@ -116,12 +125,15 @@ export class HeldTask {
   }
 
   /** Asks the caller something and waits for what it says. Rejects when the task is aborted; one question at a time. */
-  async askCaller(text: string): Promise<Message> {
+  async askCaller(text: string, withinMs: number): Promise<Message> {
     if (this.#onAnswer !== undefined)
       throw new ParleyError("conflict", { message: "The caller is being asked something already." });
     const { promise, resolve } = Promise.withResolvers<Message>();
     this.#onAnswer = resolve;
     this.pause("TASK_STATE_INPUT_REQUIRED", text);
+    this.#timer = this.#options.clock.setTimer(Math.min(withinMs, limits.approvalLifeMs), () =>
+      this.abort(new ParleyError("approval_expired", { message: "The caller did not answer in time." })),
+    );
     const answer = await promise;
     this.goOn();
     return answer;
@@ -138,7 +150,7 @@ export class HeldTask {
 
   /** It waits for a yes before it begins: nothing is lost by waiting longer. */
   get waitsForYes(): boolean {
-    return this.#fold.state === "TASK_STATE_AUTH_REQUIRED";
+    return this.#waitsForYes;
   }
 
   get ended(): boolean {

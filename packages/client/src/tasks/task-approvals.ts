@@ -2,7 +2,7 @@
 import { type MeshTrust, type PolicyDecision, type PolicyMember, type Random, sha256 } from "@parley/core";
 import { type ApprovalNeed, type Message, toBase64url } from "@parley/protocol";
 
-import type { ApprovalRequests, Grants } from "../approvals/approval-requests.ts";
+import type { ApprovalRequests, AskedOf, Grants } from "../approvals/approval-requests.ts";
 import type { TaskCause, WaitingTasks } from "./waiting-tasks.ts";
 
 /** What an action is made of, and why it needs a yes. */
@@ -32,7 +32,7 @@ export interface TaskApprovalsOptions {
 }
 
 /** Time for an answer in the course of a task, unless the skill says another. */
-const defaultQuestionMs = 3_600_000;
+export const defaultQuestionMs = 3_600_000;
 
 export class TaskApprovals {
   readonly #options: TaskApprovalsOptions;
@@ -46,11 +46,17 @@ export class TaskApprovals {
     return this.#options.tasks.all();
   }
 
-  /** Asks for a yes to a call, and keeps the task until there is one. Answers the request's id. */
-  async ask(call: GuardedCall): Promise<string> {
+  /** Ends what was asked for work that an earlier start did not leave waiting. */
+  async withdrawOthers(): Promise<void> {
+    const wanted = this.left.map(([, { request }]) => request);
+    await this.#options.requests().withdrawOthers(new Set(wanted));
+  }
+
+  /** Asks for a yes to a call, and keeps the task until there is one. */
+  async ask(call: GuardedCall): Promise<AskedOf> {
     const { requests, tasks, trust, own, random } = this.#options;
     const { task, contextId, skill, message, caller, device, timeLimitMs, need, rule, cause, principals } = call;
-    const request = await requests().ask({
+    const asked = await requests().ask({
       action: {
         kind: "call",
         mesh: trust.mesh,
@@ -66,8 +72,23 @@ export class TaskApprovals {
       need,
       ...(rule === undefined ? {} : { rule: { policy: trust.policy.number, rule } }),
     });
-    await tasks.put(task, { contextId, skill, owner: caller.member, device, message, timeLimitMs, request, cause });
-    return request;
+    const { request } = asked;
+    try {
+      await tasks.put(task, {
+        contextId,
+        skill,
+        owner: caller.member,
+        device,
+        message,
+        timeLimitMs,
+        request,
+        cause,
+      });
+    } catch (error) {
+      await requests().withdraw(request);
+      throw error;
+    }
+    return asked;
   }
 
   /** Resolves when the yes is there; the task is not kept any more then, whatever came of it. */
@@ -90,6 +111,11 @@ export class TaskApprovals {
     const request = await requests.question({ task: id, skill, text, of, withinMs });
     return (await requests.outcome(request, signal)) as string;
   }
+}
+
+/** What of a message an approval covers; anything else would be content that nobody was shown. */
+export function approvable({ messageId, role, parts, contextId }: Message): Message {
+  return { messageId, role, parts, ...(contextId === undefined ? {} : { contextId }) };
 }
 
 /** What the policy and the skill ask for, together: the larger quorum and the shorter time. */

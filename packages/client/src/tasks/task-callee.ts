@@ -15,6 +15,7 @@ import {
   toParleyError,
 } from "@parley/protocol";
 
+import type { AskedOf } from "../approvals/approval-requests.ts";
 import { textOf } from "../body.ts";
 import type { AllowedPaths, Sender } from "../delivery.ts";
 import { denied, type Gate } from "../gate.ts";
@@ -25,7 +26,7 @@ import { type CallChains, type ChainedCall, principalOf } from "./call-chains.ts
 import { checkCycle } from "./call-cycle.ts";
 import { callNumberOf } from "./call-number.ts";
 import { type Follower, HeldTask, wireErrorOf } from "./held-task.ts";
-import { neededApproval, type TaskApprovals } from "./task-approvals.ts";
+import { approvable, defaultQuestionMs, neededApproval, type TaskApprovals } from "./task-approvals.ts";
 import type { IncomingTask, Principal, TaskAdmission, TaskHandler } from "./task-run.ts";
 
 export interface TaskCalleeOptions {
@@ -38,13 +39,15 @@ export interface TaskCalleeOptions {
   readonly member: string;
   /** Whether work of this member is taken; the first time that it is not, the member is noted as one who asks. */
   readonly admits: (member: VerifiedMember) => Promise<boolean> | boolean;
-  readonly gate: Pick<Gate, "decideFor" | "isPaused">;
+  readonly gate: Pick<Gate, "decideFor" | "isPaused" | "refusalOf">;
   /** A call was taken. */
   readonly onTaken: (member: Peer["member"]) => void;
   readonly approvals: TaskApprovals;
   readonly chains: CallChains;
-  /** Who asked in an earlier start, from this device. */
-  readonly senderOf: (member: string, device: string) => Promise<Sender>;
+  /** A member as it stands now. Throws when there is none, or it was revoked. */
+  readonly memberOf: (member: string) => Promise<VerifiedMember>;
+  /** Where a member stands with this one. */
+  readonly standingOf: (member: VerifiedMember) => Pick<Sender, "trust" | "verified">;
   /** Told when the number of tasks at work changes: presence carries it. */
   readonly onLoad: (load: number) => void;
   readonly onError: (error: unknown) => void;
@@ -64,6 +67,12 @@ interface TaskStart {
   readonly actsFor?: Principal | undefined;
   readonly mandate?: readonly string[] | undefined;
 }
+
+/** The same, of work that waits for a yes. */
+type WaitingStart = Omit<TaskStart, "from"> & {
+  readonly owner: string;
+  readonly device: string;
+};
 
 type SendCall = Call & { readonly method: "SendStreamingMessage" };
 
@@ -162,6 +171,7 @@ export class TaskCallee {
     const chained = chainedOf(call, chains.now);
     const chain = chained && (await chains.verify(chained, member));
     const decision = this.#decide(call, member, chain);
+    this.#options.onTaken(member);
     checkCycle(this.#options.member, call);
     if (!(await admits(member))) throw new ParleyError("request_pending");
     const admitted = this.#admit?.({ skill: call.skill, input: inputIn(message), from: sender, hops });
@@ -170,10 +180,9 @@ export class TaskCallee {
     const timeLimitMs = chain === undefined ? asked : Math.min(asked, chains.leftOf(chain));
     const held = this.#hold(follower, { owner: member.member, contextId: message.contextId, timeLimitMs });
     if (chain !== undefined) chains.follow(held, chain);
-    const start: TaskStart = {
+    const start = {
       skill: call.skill,
       message,
-      from: sender,
       hops,
       through,
       path: envelope.path,
@@ -182,89 +191,93 @@ export class TaskCallee {
       actsFor: chain === undefined ? undefined : principalOf(chain),
       mandate: call.mandate,
     };
-    if (guard === undefined) return this.#run(handler, held, start);
+    if (guard === undefined) return this.#run(handler, held, { ...start, from: sender });
     const { approvals } = this.#options;
     const { id: task, contextId } = held;
     const { device } = follower.peer;
-    const guarded = {
-      task,
-      contextId,
-      skill: call.skill,
-      message,
-      caller: member,
-      device,
-      timeLimitMs,
-      cause: {
-        hops,
-        through: [...through],
-        chained: chained && { ...chained, chain: [...chained.chain] },
-        mandate: call.mandate,
-      },
-      principals: chain?.links.map(({ from }) => from) ?? [],
-      ...guard,
+    const waiting = { ...start, message: approvable(message), owner: member.member, device };
+    const principals = chain?.links.map(({ from }) => from) ?? [];
+    const cause = {
+      hops,
+      through: [...through],
+      chained: chained && { ...chained, chain: [...chained.chain] },
+      mandate: call.mandate,
     };
-    await this.#runApproved(handler, held, start, () => approvals.ask(guarded));
+    const guarded = { ...waiting, task, contextId, caller: member, cause, principals, ...guard };
+    await this.#runApproved(handler, held, waiting, async () => {
+      const request = await approvals.ask(guarded);
+      held.waitForYes(waitsFor(request));
+      return request.request;
+    });
   }
 
   /** Work that waits in an earlier start goes on waiting in this one. */
   async #resume(handler: TaskHandler): Promise<void> {
-    const { approvals, senderOf, onError } = this.#options;
-    for (const [id, kept] of approvals.left) {
-      const { contextId, skill, owner, device, message, timeLimitMs, request, cause } = kept;
+    const { approvals, onError } = this.#options;
+    for (const [id, { request, contextId, cause, ...kept }] of approvals.left) {
       if (this.#tasks.has(id)) continue;
+      const { owner, timeLimitMs } = kept;
       const held = this.#hold(undefined, { id, owner, contextId, timeLimitMs });
-      const resume = async (): Promise<void> => {
-        const start: TaskStart = {
-          skill,
-          message,
-          from: await senderOf(owner, device),
-          hops: cause?.hops ?? 0,
-          through: cause?.through ?? [],
-          path: "mailbox",
-          timeLimitMs,
-          chained: cause?.chained,
-          mandate: cause?.mandate,
-        };
-        await this.#runApproved(handler, held, start, () => Promise.resolve(request));
+      const waiting: WaitingStart = {
+        ...kept,
+        hops: cause?.hops ?? 0,
+        through: cause?.through ?? [],
+        path: "mailbox",
+        chained: cause?.chained,
+        mandate: cause?.mandate,
       };
-      resume().catch(onError);
+      this.#runApproved(handler, held, waiting, () => Promise.resolve(request)).catch(onError);
     }
+    await approvals.withdrawOthers();
   }
 
-  /** Waits for a yes, then does the work if the policy still lets it. */
+  /** Waits for a yes, then does the work if it is still allowed. */
   async #runApproved(
     handler: TaskHandler,
     held: HeldTask,
-    start: TaskStart,
+    { owner, device, ...start }: WaitingStart,
     ask: () => Promise<string>,
   ): Promise<void> {
-    const { approvals } = this.#options;
+    const { approvals, chains } = this.#options;
+    let from: Sender;
+    let actsFor: Principal | undefined;
     try {
-      held.pause("TASK_STATE_AUTH_REQUIRED", "This waits for a person's approval.");
+      held.waitForYes("This waits for a person's approval.");
       const request = await ask();
       const grants = approvals.granted(held.id, request, held.signal);
       grants.catch(() => {});
       await held.orAborted(grants);
-      const actsFor = start.chained && (await this.#actsForNow(held, start.chained, start.from));
+      const chain = start.chained && (await chains.verify(start.chained, { member: owner }));
+      if (chain !== undefined) chains.follow(held, chain);
+      actsFor = chain && principalOf(chain);
+      from = { ...(await this.#askerNow(owner, start.skill, chain, (await grants).length)), device };
       held.goOn();
-      return await this.#run(handler, held, { ...start, actsFor });
     } catch (error) {
-      this.#options.chains.forget(held);
+      chains.forget(held);
       this.#ended.add(held.id);
       return held.fail(toParleyError(error));
     }
+    await this.#run(handler, held, { ...start, from, actsFor });
   }
 
-  /** For whom a task is done that waited, if the delegations still hold and the policy lets that one. */
-  async #actsForNow(held: HeldTask, chained: ChainedCall, from: Sender): Promise<Principal> {
-    const { chains, gate } = this.#options;
-    const chain = await chains.verify(chained, from);
-    const question = { action: "call" as const, skill: chained.skill };
-    const others = chain.links.slice(1).map(({ by }) => by);
-    const decision = gate.decideFor(chain.principal, others, question);
-    if (!decision.allowed) throw denied(chain.principal, undefined, question, decision);
-    chains.follow(held, chain);
-    return principalOf(chain);
+  /** Who asked, if it may still ask for this: rules, roles and restrictions may have changed while a person was asked. */
+  async #askerNow(
+    owner: string,
+    skill: string,
+    chain: DelegationChain | undefined,
+    yeses: number,
+  ): Promise<Omit<Sender, "device">> {
+    const { gate, memberOf, standingOf } = this.#options;
+    const asker = await memberOf(owner);
+    const refusal = gate.refusalOf(asker);
+    if (refusal !== undefined) throw refusal;
+    const { approval } = this.#decide({ skill }, asker, chain);
+    if ((approval?.quorum ?? 1) > yeses)
+      throw new ParleyError("approval_denied", {
+        message: "The policy has changed since and asks for more who approve this; ask again.",
+      });
+    const { member, name, kind, roles } = asker;
+    return { member, name, kind, roles, ...standingOf(asker) };
   }
 
   async #continue(id: string, message: Message, follower: Follower): Promise<void> {
@@ -299,8 +312,9 @@ export class TaskCallee {
         held.artifact({ ...artifact, parts: outgoing.value(artifact.parts) as typeof artifact.parts }, options),
       ask: async (question, options) => {
         const text = outgoing.text(question);
-        if (options?.of === undefined) return textIn(await held.askCaller(text));
-        held.pause("TASK_STATE_INPUT_REQUIRED", "This waits for a person's answer.");
+        if (options?.of === undefined)
+          return textIn(await held.askCaller(text, options?.withinMs ?? defaultQuestionMs));
+        held.pause("TASK_STATE_AUTH_REQUIRED", "This waits for a person's answer.");
         const { of, withinMs } = options;
         const answer = await approvals.question({ id: held.id, skill }, text, { of, withinMs }, held.signal);
         held.goOn();
@@ -309,7 +323,11 @@ export class TaskCallee {
     });
   }
 
-  #decide({ skill }: SendCall, member: VerifiedMember, chain: DelegationChain | undefined): PolicyDecision {
+  #decide(
+    { skill }: Pick<SendCall, "skill">,
+    member: VerifiedMember,
+    chain: DelegationChain | undefined,
+  ): PolicyDecision {
     const { gate } = this.#options;
     if (gate.isPaused) throw new ParleyError("paused", { message: "An operator paused this agent." });
     const question = { action: "call" as const, skill };
@@ -317,7 +335,6 @@ export class TaskCallee {
     const others = chain === undefined ? [] : [...chain.links.slice(1).map(({ by }) => by), member];
     const decision = gate.decideFor(principal, others, question);
     if (!decision.allowed) throw denied(principal, undefined, question, decision);
-    this.#options.onTaken(member);
     return decision;
   }
 
@@ -408,3 +425,13 @@ const inputIn = (message: Message): unknown => message.parts.find((part) => part
 
 const textIn = (message: Message): string =>
   message.parts.flatMap((part) => (part.text === undefined ? [] : [part.text])).join("\n");
+
+/** Names of those who were asked, that a status tells. */
+const mostNamed = 5;
+
+function waitsFor({ quorum, names }: AskedOf): string {
+  const shown = names.slice(0, mostNamed).map((name) => `@${name}`);
+  const others = names.length > mostNamed ? ` and ${names.length - mostNamed} more` : "";
+  const of = names.length === 1 ? "" : `${quorum} of `;
+  return `This waits for the approval of ${of}${shown.join(", ")}${others}.`;
+}

@@ -86,6 +86,8 @@ const addressesEveryMs = 60_000;
 const memberEveryMs = 30_000;
 /** One address gets this part of what all have. */
 const addressesPerBurst = 20;
+/** Tries to write what waits when the node ends. */
+const triesAtClose = 5;
 const tryAgainMs = 1000;
 
 export class AuditTrail implements AuditRecorder {
@@ -167,17 +169,22 @@ export class AuditTrail implements AuditRecorder {
     await this.#trim();
   }
 
-  /** Writes down what waits; what the store does not take is given up. */
+  /** Writes down what waits; what the store does not take after a few tries is given up. */
   async close(): Promise<void> {
     this.#flush();
-    this.#again?.cancel();
     this.#announcing?.cancel();
-    await this.#settled();
+    for (let tries = 0; tries < triesAtClose; tries++) {
+      this.#again?.cancel();
+      this.#again = undefined;
+      this.#drain();
+      await this.#settled();
+      if (this.#waiting.length === 0) break;
+    }
     this.#isClosed = true;
     this.#again?.cancel();
     this.#announcing?.cancel();
-    if (this.#waiting.length > 0)
-      this.#options.report("error", "audit.lost", { entries: this.#waiting.length + this.#lost });
+    const entries = this.#waiting.length + this.#lost;
+    if (this.#waiting.length > 0) this.#options.report("error", "audit.lost", { entries, code: "storage_unavailable" });
   }
 
   #flush(): void {

@@ -16,6 +16,7 @@ import { ChannelTable, type KnownChannel } from "./channel-table.ts";
 import { Channels } from "./channels.ts";
 import { Floors } from "./floors.ts";
 import { Groups } from "./groups.ts";
+import { PostApprovals } from "./post-approvals.ts";
 import { PostBatches } from "./post-batches.ts";
 import { Posting } from "./posting.ts";
 import type { StoredChannelMember } from "./stored-channel.ts";
@@ -125,6 +126,7 @@ export function makeChannelParts(options: ChannelPartsOptions): ChannelParts {
     channels,
     log: channelLog,
     authority,
+    approvals: new PostApprovals({ directory, policy: () => authority.policy, now }),
     rules: () => ({ mesh: mesh.require().mesh, now: clock.now(), mayVouch, groupEpoch }),
     counters,
     onPosted: (channel, author) => {

@@ -7,6 +7,7 @@ import type { ChannelLog, PostPlace } from "./channel-log.ts";
 import { isIn, requireInScope } from "./channel-rules.ts";
 import type { ChannelTable, KnownChannel } from "./channel-table.ts";
 import type { Channels } from "./channels.ts";
+import type { PostApprovals } from "./post-approvals.ts";
 import { checkAuthor, checkPlace, type IncomingPost, type PostRules } from "./post-check.ts";
 
 export interface PostingOptions {
@@ -15,6 +16,7 @@ export interface PostingOptions {
   readonly log: ChannelLog;
   readonly rules: () => PostRules;
   readonly authority: Authority;
+  readonly approvals: PostApprovals;
   readonly counters: NodeCounters;
   /** A post was appended here. */
   readonly onPosted: (channel: string, author: string) => void;
@@ -39,8 +41,7 @@ export class Posting {
       const channel = table.get(post.channel);
       if (channel === undefined || !isIn(channel, author.member)) return this.#lookUp(post, author, rules);
       requireInScope(channel.record.name, author);
-      this.#checkPlace(post, author, channel, rules);
-      return undefined;
+      return this.#checkPlace(post, author, channel, rules);
     } catch (error) {
       return toParleyError(error);
     }
@@ -59,12 +60,20 @@ export class Posting {
   }
 
   async #lookUp(post: IncomingPost, author: SessionIdentity, rules: PostRules): Promise<void> {
-    this.#checkPlace(post, author, await this.#options.channels.findOwn(post.channel, author), rules);
+    await this.#checkPlace(post, author, await this.#options.channels.findOwn(post.channel, author), rules);
   }
 
-  #checkPlace(post: IncomingPost, author: SessionIdentity, channel: KnownChannel, rules: PostRules): void {
+  /** A promise when yeses of others have to be looked at. */
+  #checkPlace(
+    post: IncomingPost,
+    author: SessionIdentity,
+    channel: KnownChannel,
+    rules: PostRules,
+  ): Promise<void> | undefined {
     checkPlace(post, channel, rules);
     const { name } = channel.record;
-    this.#options.authority.check({ action: "post", who: author, channel: name }, `post to #${name}`);
+    const { authority, approvals } = this.#options;
+    const need = authority.check({ action: "post", who: author, channel: name }, `post to #${name}`);
+    return need === undefined ? undefined : approvals.check(post, author, name, need);
   }
 }

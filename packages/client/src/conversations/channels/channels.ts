@@ -1,6 +1,7 @@
 /** Channels as a device takes part in them: coming and going, posting, following, and handing posts to programs. */
 import { type Archive, type Clock, type Journal, type JournalState, type Random } from "@parley/core";
 import {
+  type ApprovalNeed,
   type Channel,
   type Content,
   contentSchema,
@@ -8,8 +9,10 @@ import {
   ParleyError,
   type PushMessage,
   type TextContent,
+  toBase64url,
 } from "@parley/protocol";
 
+import type { ActionRequest, Grants } from "../../approvals/approval-requests.ts";
 import type { Delivery, Sent } from "../../delivery.ts";
 import type { Directory } from "../../directory.ts";
 import type { Gate } from "../../gate.ts";
@@ -64,6 +67,8 @@ export interface ChannelsOptions {
   /** Takes out what must not leave this device. */
   readonly outgoing: Outgoing;
   readonly gate: Pick<Gate, "checkOwn">;
+  /** Asks those who may approve; resolves with their statements. Rejects as `ApprovalRequests.outcome` does. */
+  readonly approve: (request: ActionRequest, signal: AbortSignal | undefined) => Promise<Grants>;
   readonly meter: Pick<UsageMeter, "ready" | "posted">;
   readonly onRefused: (error: unknown) => void;
   readonly onError: (error: unknown) => void;
@@ -275,6 +280,8 @@ export class Channels {
     const known = this.#book.known(channel);
     if (known?.joined !== true) throw new ParleyError("not_in_channel");
     if (known.archived !== undefined) throw new ParleyError("archived");
+    const need = this.#options.gate.checkOwn(undefined, { action: "post", channel: known.name });
+    if (known.encrypted && need !== undefined) throw new ParleyError("not_approvable");
     if (known.encrypted && this.#options.cipher === undefined)
       throw new ParleyError("unsupported_operation", {
         message: "This device has no keys for encrypted channels and cannot post there.",
@@ -285,10 +292,29 @@ export class Channels {
     if (!parsed.success)
       throw new ParleyError("invalid_argument", { message: `The message: ${issueOf(parsed.error)}.` });
     const { data } = parsed;
+    const said = data.type === "text" ? await this.#called(channel, data) : data;
+    if (need !== undefined && via !== undefined)
+      throw new ParleyError("approval_required", { message: "What an edge says for others cannot be approved." });
+    const approved = need === undefined ? { via } : await this.#approved(known, said, need, signal);
     await this.#options.meter.ready;
+    // Asked again: it may have taken a person's time to come here.
     this.#options.gate.checkOwn(undefined, { action: "post", channel: known.name });
     this.#options.meter.posted();
-    return this.#outbox.accept(channel, data.type === "text" ? await this.#called(channel, data) : data, via);
+    return this.#outbox.accept(channel, said, approved);
+  }
+
+  /** Waits until enough members said yes to this very post. */
+  async #approved(
+    { channel, name }: Pick<Channel, "channel" | "name">,
+    content: Content,
+    need: ApprovalNeed,
+    signal: AbortSignal | undefined,
+  ): Promise<{ readonly id: string; readonly approvals: readonly string[] }> {
+    const { mesh, identity, random, approve } = this.#options;
+    const { member, device } = identity();
+    const id = toBase64url(random.bytes(16));
+    const action = { kind: "post" as const, mesh, channel, name, author: member, device: device.id, id, content };
+    return { id, approvals: await approve({ action, need }, signal) };
   }
 
   /** The name of a channel with its `#`, by `#<channel id>`; without one that is known, the same again. */

@@ -3,15 +3,7 @@
  * in the channel's history.
  */
 import { Backoff, type Clock, type Random, type Timer } from "@parley/core";
-import {
-  type AnyContent,
-  isRetryable,
-  ParleyError,
-  type PushBody,
-  toBase64url,
-  toParleyError,
-  type Via,
-} from "@parley/protocol";
+import { type AnyContent, isRetryable, ParleyError, type PushBody, toBase64url, toParleyError } from "@parley/protocol";
 
 import type { Delivery, Sent } from "../../delivery.ts";
 import type { Session } from "../../session.ts";
@@ -19,7 +11,7 @@ import type { PendingPost } from "../conversation-api.ts";
 import type { ChannelCipher } from "./channel-cipher.ts";
 import type { KeptPost, LeftPost, PostPage } from "./post-page.ts";
 import { PostProgress } from "./post-progress.ts";
-import { checkPostSize, type PostWriter } from "./post-writer.ts";
+import { checkPostSize, type PostWriter, type PostExtras } from "./post-writer.ts";
 
 export type PostResult = PushBody<"post.results">["results"][number];
 
@@ -87,18 +79,20 @@ export class PostLane {
   }
 
   /** Resolves when it is on disk. Throws `too_large` and `limit_reached`. */
-  async accept(content: AnyContent, via?: Via): Promise<Sent> {
+  async accept(content: AnyContent, extras: PostExtras = {}): Promise<Sent> {
     const { random, clock, page } = this.#options;
     if (this.#stopped) throw new ParleyError("closed");
-    checkPostSize(content, via);
+    const { via, approvals } = extras;
+    checkPostSize(content, extras);
     if (this.#entries.size + this.#entering >= mostWaiting)
       throw new ParleyError("limit_reached", { message: `${mostWaiting} posts wait to be stored in this channel.` });
     const post: KeptPost = {
       seq: this.#nextSeq++,
-      id: toBase64url(random.bytes(16)),
+      id: extras.id ?? toBase64url(random.bytes(16)),
       created: clock.now(),
       content,
       ...(via === undefined ? {} : { via }),
+      ...(approvals === undefined ? {} : { approvals }),
     };
     const entry = this.#entryOf(post, "accepted");
     this.#entering++;

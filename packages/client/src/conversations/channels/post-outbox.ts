@@ -1,6 +1,6 @@
 /** What this device posts to channels: a lane for each, all of them in the journal, all over one session. */
 import type { Clock, Journal, JournalState, Random } from "@parley/core";
-import { type AnyContent, isEndState, limits, type PushBody, type Via } from "@parley/protocol";
+import { type AnyContent, isEndState, limits, type PushBody } from "@parley/protocol";
 
 import type { Delivery, Sent } from "../../delivery.ts";
 import type { WriteAgain } from "../../write-again.ts";
@@ -8,7 +8,7 @@ import type { PendingPost } from "../conversation-api.ts";
 import type { ChannelBook } from "./channel-book.ts";
 import { PostLane, type PostLaneOptions } from "./post-lane.ts";
 import { channelOfRecipient, isPostRecipient, type LeftPost, PostPage, postIn } from "./post-page.ts";
-import { PostWriter, type PostWriterOptions } from "./post-writer.ts";
+import { type PostExtras, PostWriter, type PostWriterOptions } from "./post-writer.ts";
 
 export interface PostOutboxOptions
   extends Pick<PostLaneOptions, "session" | "cipher" | "onError">, Pick<PostWriterOptions, "mesh" | "identity"> {
@@ -44,8 +44,8 @@ export class PostOutbox {
   }
 
   /** Resolves when it is on disk. Throws `too_large` and `limit_reached`. */
-  accept(channel: string, content: AnyContent, via?: Via): Promise<Sent> {
-    return this.#lane(channel).accept(content, via);
+  accept(channel: string, content: AnyContent, extras?: PostExtras): Promise<Sent> {
+    return this.#lane(channel).accept(content, extras);
   }
 
   /** What is not in a channel's history yet, in order. */

@@ -3,6 +3,7 @@ import type { Journal, OutboxEntry } from "@parley/core";
 import {
   type AnyContent,
   anyContentSchema,
+  compactSchema,
   type DeliveryState,
   envelopeKinds,
   type ErrorCode,
@@ -25,6 +26,8 @@ export interface KeptPost {
   readonly created: number;
   readonly content: AnyContent;
   readonly via?: Via;
+  /** Of the members that said yes to it. */
+  readonly approvals?: readonly string[];
 }
 
 export interface LeftPost extends KeptPost {
@@ -44,6 +47,7 @@ const bodySchema = z.object({
   created: z.int().min(0),
   content: anyContentSchema,
   via: z.exactOptional(viaSchema),
+  approvals: z.exactOptional(z.array(compactSchema).min(1).max(limits.approvalQuorum)),
 });
 
 /** Whether an outbox entry is a post; all others are towards members. */

@@ -18,11 +18,20 @@ export interface PostWriterOptions {
 const mostContentBytes = Math.floor((limits.statementBytes * 3) / 4) - 1024;
 const encoder = new TextEncoder();
 
+/** What goes with a content. */
+export interface PostExtras {
+  readonly via?: Via | undefined;
+  /** Under which members approved it; default: a new one. */
+  readonly id?: string | undefined;
+  readonly approvals?: readonly string[] | undefined;
+}
+
 const bytesOf = (value: unknown): number => encoder.encode(JSON.stringify(value)).length;
 
 /** Throws `too_large`. A sealed post has less room: whether it fits shows when it is sealed. */
-export function checkPostSize(content: AnyContent, via?: Via): void {
-  const bytes = [content, ...(via === undefined ? [] : [via])].reduce((sum, part) => sum + bytesOf(part), 0);
+export function checkPostSize(content: AnyContent, { via, approvals }: PostExtras = {}): void {
+  const parts = [content, ...(via === undefined ? [] : [via]), ...(approvals === undefined ? [] : [approvals])];
+  const bytes = parts.reduce((sum: number, part) => sum + bytesOf(part), 0);
   if (bytes > mostContentBytes)
     throw new ParleyError("too_large", {
       message: `A post of ${bytes} bytes is larger than ${mostContentBytes}; attach what is longer.`,
@@ -37,11 +46,12 @@ export class PostWriter {
   }
 
   /** Throws `group_changed` when the group has to be brought up to date first, and `too_large`. */
-  async bytesOf({ id, created, content, via }: KeptPost): Promise<Uint8Array<ArrayBuffer>> {
+  async bytesOf({ id, created, content, via, approvals }: KeptPost): Promise<Uint8Array<ArrayBuffer>> {
     const { mesh, channel, identity, isEncrypted, cipher } = this.#options;
     const { member, device } = identity();
     const head = { mesh, channel, member, id, iat: created };
     let statement: Statement<"post"> = { ...head, content, ...(via === undefined ? {} : { via }) };
+    if (approvals !== undefined) statement = { ...statement, approvals: [...approvals] };
     if (isEncrypted()) {
       if (cipher === undefined)
         throw new ParleyError("unsupported_operation", { message: "This device cannot seal for encrypted channels." });

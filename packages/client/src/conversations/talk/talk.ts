@@ -1,6 +1,7 @@
 /** The few things a program needs to talk, over any device: one in this process, or one that another process holds. */
-import { ParleyError } from "@parley/protocol";
+import { ParleyError, toParleyError } from "@parley/protocol";
 
+import type { AskedApproval, StandingTerms } from "../../approvals/approval-api.ts";
 import type { IncomingMessage, Sent } from "../../delivery.ts";
 import type { DeviceApi, DeviceEvent } from "../../device-api.ts";
 import type { Draft, SayOptions } from "../conversation-api.ts";
@@ -113,6 +114,48 @@ export class Talk {
     return flow;
   }
 
+  /**
+   * What waits for this member's yes, no or words, and then what comes; answered with `grant`, `deny` and `reply`. What is answered elsewhere
+   * meanwhile is left out; `events()` tells of it.
+   */
+  approvals({ signal }: LoopOptions = {}): AsyncIterableIterator<AskedApproval, undefined> {
+    const { device } = this;
+    const flow: Flow<AskedApproval> = this.#flow((give) => {
+      const seen = new Set<string>();
+      const take = (asked: AskedApproval): void => {
+        if (seen.has(asked.request)) return;
+        seen.add(asked.request);
+        give(asked, () => undefined);
+        if (flow.waiting >= mostEvents)
+          flow.finish(new ParleyError("limit_reached", { message: `The loop fell behind by ${mostEvents} requests.` }));
+      };
+      const unwatch = device.watch((event) => {
+        if (event.type === "approval-asked") take(event.asked);
+      });
+      device.approvals.list().then(
+        (waiting) => waiting.forEach(take),
+        (error: unknown) => flow.finish(toParleyError(error)),
+      );
+      return unwatch;
+    }, signal);
+    return flow;
+  }
+
+  /** Says yes to exactly what was asked; with `standing` also to calls of the same skill to come. Throws `not_found`. */
+  grant(asked: AskedApproval | readonly AskedApproval[], standing?: StandingTerms): Promise<void> {
+    return this.device.approvals.answer(requestsOf(asked), "granted", standing);
+  }
+
+  /** Says no. */
+  deny(asked: AskedApproval | readonly AskedApproval[]): Promise<void> {
+    return this.device.approvals.answer(requestsOf(asked), "denied");
+  }
+
+  /** Answers a question of an agent. */
+  reply({ request }: AskedApproval, text: string): Promise<void> {
+    return this.device.approvals.reply(request, text);
+  }
+
   /** Ends every loop, then what it stands on. A message or post that a loop still has in hand may come again. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -143,3 +186,6 @@ export class Talk {
 
 /** Talks through a device that was opened before, and that stays open when this is closed. */
 export const talk = (device: DeviceApi, options: TalkOptions = {}): Talk => new Talk(device, options);
+
+const requestsOf = (asked: AskedApproval | readonly AskedApproval[]): readonly string[] =>
+  ("request" in asked ? [asked] : asked).map(({ request }) => request);

@@ -295,6 +295,7 @@ export class Life {
         state,
         writes: new WriteAgain({ clock, random, onError }),
         gate: { checkOwn: () => undefined },
+        approve: () => Promise.reject(new ParleyError("approval_denied")),
         meter: { ready: undefined, posted: () => undefined },
         session: node,
         directory: {

@@ -1,0 +1,3 @@
+import { answering } from "../approval-answer.ts";
+
+export const run = answering("granted");

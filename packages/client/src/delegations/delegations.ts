@@ -109,7 +109,7 @@ export class Delegations implements DelegationApi {
     this.#mustSay = true;
     if (this.#isSaying) return;
     this.#isSaying = true;
-    this.#sayAll().finally(() => (this.#isSaying = false));
+    void this.#sayAll().finally(() => (this.#isSaying = false));
   }
 
   /** The root key may change while the list is on its way: then it is signed once more. */

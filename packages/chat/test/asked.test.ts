@@ -23,6 +23,7 @@ export const wantsYes = (request = "yes-request-1", text = "production\u001B[2J"
       callee: idOf("deployer"),
       caller: idOf("grace"),
       chain: [],
+      principals: [],
       skill: "deploy",
       task: "task",
       parts: [{ text }],

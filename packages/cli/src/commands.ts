@@ -5,6 +5,7 @@ import { approvalCommands } from "./approval-commands.ts";
 import { authorityCommands } from "./authority-commands.ts";
 import type { CommandRow } from "./command.ts";
 import { conversationCommands } from "./conversation-commands.ts";
+import { delegationCommands } from "./delegation-commands.ts";
 import { guardCommands } from "./guard-commands.ts";
 
 /** Settings of every command that may make links. */
@@ -204,6 +205,17 @@ export const commandTable: readonly CommandRow[] = [
       { name: "text", value: "TEXT", means: "words for the skill" },
       { name: "explain", means: "says who could do it, who was chosen and why, and which path it took" },
       {
+        name: "may-call",
+        value: "SKILLS",
+        means: "what the agent may call for you in turn, separated by commas; a * stands for any rest",
+      },
+      { name: "may-call-for", value: "TIME", means: "how long it may (default: as long as the task may take)" },
+      {
+        name: "as",
+        value: "FILE",
+        means: "calls for whoever gave this chain of delegations; - reads the standard input",
+      },
+      {
         name: "answer",
         value: "TEXT",
         means: "what to answer when the agent asks something, in order; else it is asked on the terminal",
@@ -215,6 +227,8 @@ export const commandTable: readonly CommandRow[] = [
       'parley delegate search \'{"query":"delivery"}\'',
       "parley delegate @librarian/read --text README.md --path direct",
       'parley delegate search \'{"query":"relay"}\' --explain',
+      'parley delegate @planner/plan \'{"topic":"relay"}\' --may-call search,read* --may-call-for 10m',
+      'parley delegate @librarian/search \'{"query":"relay"}\' --as mine.chain',
       "parley delegate @painter/paint '{}' --answer blue",
     ],
     load: () => import("./commands/delegate.ts"),
@@ -308,6 +322,7 @@ export const commandTable: readonly CommandRow[] = [
   ...conversationCommands,
   ...approvalCommands,
   ...guardCommands,
+  ...delegationCommands,
   ...authorityCommands,
   {
     path: ["delivery", "list"],

@@ -177,6 +177,7 @@ export class DeviceParts {
       onChange: () => {
         this.peers.links.gossipToAll();
         this.exchanges.conversations.onOwnDevices();
+        this.exchanges.delegations.onOwnDevices();
       },
       onError: this.notices.failed,
     });
@@ -295,6 +296,7 @@ export class DeviceParts {
       random: this.random,
       links: this.settings.links,
       linkIdleMs: this.settings.linkIdleMs ?? limits.linkIdleMs,
+      withdrawals: () => this.exchanges.delegations.withdrawals,
       placement: this.placement,
       emit: (event) => this.notices.emit(event),
       onFrame: (peer, bytes, path) => this.arrivals.onLinkFrame(peer, bytes, path),

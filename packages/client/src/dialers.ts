@@ -25,6 +25,8 @@ export interface DialersOptions {
   /** Undefined on a device that makes no links. */
   readonly links: LinkSettings | undefined;
   readonly metrics: DeviceMetrics;
+  /** This member's own newest list of delegations that it took back. */
+  readonly withdrawals: () => string | undefined;
   readonly onFrame: (peer: Peer, bytes: Uint8Array, path: "direct" | "turn") => void;
   /** The peer has a link, or another one. */
   readonly onOpen: (peer: Peer, link: OpenLink) => void;
@@ -100,10 +102,12 @@ export class Dialers {
     this.#push(peer, envelopeKinds.signal, signal, true);
   }
 
-  /** Passes on this side's own device list, and the operators' orders where the other side's are older. */
+  /** Passes on this side's own device list and withdrawals, and the operators' orders where the other side's are older. */
   gossip(peer: Peer, known: Partial<OrderNumbers>): void {
     const { trust, identity } = this.#options;
     this.#push(peer, envelopeKinds.gossip, { devices: identity().devices } satisfies Gossip, false);
+    const withdrawals = this.#options.withdrawals();
+    if (withdrawals !== undefined) this.gossipWithdrawals(peer, withdrawals);
     const { orders, orderNumbers } = trust;
     for (const type of orderTypes) {
       const order = orders[type];
@@ -117,6 +121,11 @@ export class Dialers {
   gossipOperators(peer: Peer, held: number): void {
     for (const operators of this.#options.trust.operators.chain.slice(held, held + mostSets))
       this.#push(peer, envelopeKinds.gossip, { operators } satisfies Gossip, false);
+  }
+
+  /** Passes on what a member took back of its delegations. */
+  gossipWithdrawals(peer: Peer, withdrawals: string): void {
+    this.#push(peer, envelopeKinds.gossip, { withdrawals } satisfies Gossip, false);
   }
 
   /** What the registry granted may be over. */

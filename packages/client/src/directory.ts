@@ -1,5 +1,5 @@
 /** Members as the registry tells of them, each verified against the pins before anybody sees it. */
-import { type MeshTrust, peekStatement, type VerifiedMember, verifyDevices } from "@parley/core";
+import { type MeshTrust, peekStatement, type VerifiedMember, verifyDevices, verifyWithdrawals } from "@parley/core";
 import { type DevicePresence, limits, type MemberEntry, ParleyError, parseName, toParleyError } from "@parley/protocol";
 
 import type { FindQuery, FoundMembers, MemberView } from "./member-view.ts";
@@ -241,6 +241,25 @@ export class Directory {
     );
     const known = isUnderKnownKey || !this.#session.isOpen ? before : (await this.refresh(member)).verified;
     return isNews(known) ? this.onChanged(member, { ...known.record, devices }) : undefined;
+  }
+
+  /**
+   * Takes a list of withdrawn delegations that a peer passed on over a link: its own, or that of a member that is known here.
+   * From then on an older one from the registry is `stale_statement`. Undefined when it is no news. Throws `bad_signature`.
+   */
+  async onWithdrawals(by: VerifiedMember, compact: string): Promise<MemberView | undefined> {
+    const { member, number } = peekStatement("withdrawals", compact);
+    const isOwn = member === by.member;
+    const before = this.#known.get(member)?.verified ?? (isOwn ? by : undefined);
+    const isNews = ({ numbers }: VerifiedMember): boolean => number > numbers.withdrawals;
+    if (before === undefined || !isNews(before)) return undefined;
+    const isUnderKnownKey = await verifyWithdrawals(this.#trust.mesh, member, before.rootKey, compact).then(
+      () => true,
+      () => false,
+    );
+    const isNewKey = !isUnderKnownKey && isOwn && this.#session.isOpen;
+    const known = isNewKey ? (await this.refresh(member)).verified : (this.#known.get(member)?.verified ?? before);
+    return isNews(known) ? this.onChanged(member, { ...known.record, withdrawals: compact }) : undefined;
   }
 
   /** Other operators than before: everybody who is known is verified anew, and forgotten if that fails. */

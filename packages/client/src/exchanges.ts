@@ -116,6 +116,8 @@ export class Exchanges {
     this.chains = new CallChains({
       trust: options.trust,
       directory: options.directory,
+      gate: options.gate,
+      clock,
       own: () => options.own.identity.member,
       now: () => options.session.registryTime,
     });
@@ -300,15 +302,16 @@ export class Exchanges {
   }
 
   #makeDelegations(): Delegations {
-    const { kept, own, trust, directory, session, clock, random, notices } = this.#options;
+    const { kept, own, trust, directory, session, random, peers, notices } = this.#options;
     return new Delegations({
       own,
       trust,
       directory,
       session,
-      clock,
       random,
       table: kept.delegations,
+      withdrawals: kept.withdrawals,
+      pass: (withdrawals) => peers.links.gossipWithdrawals(withdrawals),
       notices,
       delegate: (to, request) => this.delegation.start(to, request),
     });

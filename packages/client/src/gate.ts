@@ -96,6 +96,12 @@ export class Gate {
     });
   }
 
+  /** Why an operator lets a member do nothing now, by itself or through others. */
+  restrictionOn(member: PolicyMember): ParleyError | undefined {
+    const restriction = this.#restrictionOf(member);
+    return restriction && restricted(member, restrictionCode[restriction.kind], restriction);
+  }
+
   /** What the policy says of an act of another member towards this one. */
   decide(who: PolicyMember, question: GateQuestion): PolicyDecision {
     return this.#options.trust.policy.decide({ ...question, who, to: this.#options.own() });

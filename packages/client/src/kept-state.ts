@@ -4,7 +4,12 @@ import { limits } from "@parley/protocol";
 
 import { type KeptApprovals, openApprovals } from "./approvals/approval-desk.ts";
 import { ContactBook } from "./conversations/contact-book.ts";
-import { type KeptDelegation, keptDelegationSchema } from "./delegations/delegations.ts";
+import {
+  type KeptDelegation,
+  keptDelegationSchema,
+  type KeptWithdrawals,
+  keptWithdrawalsSchema,
+} from "./delegations/kept-delegations.ts";
 import { KeptTable } from "./kept-table.ts";
 import { type KeptTask, keptTaskSchema, type WaitingTasks } from "./tasks/waiting-tasks.ts";
 
@@ -13,10 +18,11 @@ export interface KeptState {
   readonly approvals: KeptApprovals;
   readonly tasks: WaitingTasks;
   readonly delegations: KeptTable<KeptDelegation>;
+  readonly withdrawals: KeptTable<KeptWithdrawals>;
 }
 
 export async function openKeptState(journal: Journal): Promise<KeptState> {
-  const [contacts, approvals, tasks, delegations] = await Promise.all([
+  const [contacts, approvals, tasks, delegations, withdrawals] = await Promise.all([
     ContactBook.open(journal),
     openApprovals(journal),
     KeptTable.open<KeptTask>({ journal, name: "waiting-tasks", schema: keptTaskSchema, most: limits.approvalsOpen }),
@@ -26,6 +32,7 @@ export async function openKeptState(journal: Journal): Promise<KeptState> {
       schema: keptDelegationSchema,
       most: limits.withdrawals,
     }),
+    KeptTable.open<KeptWithdrawals>({ journal, name: "withdrawals", schema: keptWithdrawalsSchema, most: 1 }),
   ]);
-  return { contacts, approvals, tasks, delegations };
+  return { contacts, approvals, tasks, delegations, withdrawals };
 }

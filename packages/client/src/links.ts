@@ -77,6 +77,11 @@ export class Links {
     for (const peer of this.#options.contacts.linked()) this.#dialers.gossipOperators(peer, after);
   }
 
+  /** Passes on what a member took back of its delegations to whoever is linked. */
+  gossipWithdrawals(withdrawals: string): void {
+    for (const peer of this.#options.contacts.linked()) this.#dialers.gossipWithdrawals(peer, withdrawals);
+  }
+
   /** The operators' orders are others: drops links to whoever is revoked now, or from whom nothing is taken any more. */
   closeRefused(): void {
     const { contacts, trust, gate, emit } = this.#options;

@@ -122,7 +122,7 @@ export class RegistryNews {
   }
 
   /** A peer that has not heard the news yet is no roll-back. */
-  async #takeGossip(peer: Peer, { devices, operators, ...orders }: Gossip): Promise<void> {
+  async #takeGossip(peer: Peer, { devices, withdrawals, operators, ...orders }: Gossip): Promise<void> {
     const { trust, directory } = this.#options;
     if (operators !== undefined && peekStatement("operators", operators).number === trust.operators.number + 1)
       await this.#takeOperators([...trust.operators.chain, operators]);
@@ -132,6 +132,7 @@ export class RegistryNews {
         await this.#takeOrder(type, order);
     }
     if (devices !== undefined) await directory.onDevices(peer.member, devices);
+    if (withdrawals !== undefined) await directory.onWithdrawals(peer.member, withdrawals);
   }
 
   /** Who was let in by somebody who is no operator any more is not believed: its links go, and its roles are read anew. */
@@ -143,6 +144,7 @@ export class RegistryNews {
     // First, while there are links to do it by.
     peers.links.gossipOperators(number);
     await directory.onOperators();
+    this.#options.exchanges.chains.onOrders();
     peers.links.closeUnvouched();
   }
 
@@ -159,6 +161,7 @@ export class RegistryNews {
     if (!(await trust.acceptOrder(type, compact))) return;
     // First, while there are links to do it by.
     peers.links.gossipToAll(type);
+    this.#options.exchanges.chains.onOrders();
     standing.look();
   }
 }

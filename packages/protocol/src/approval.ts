@@ -28,6 +28,8 @@ const callAction = z.strictObject({
   caller: id32Schema,
   /** SHA-256 of each delegation that the call carries, the principal's first. */
   chain: z.array(id32Schema).max(limits.delegationChain),
+  /** Members whose delegations these are, the principal's first. */
+  principals: z.array(id32Schema).max(limits.delegationChain),
   skill: skillIdSchema,
   task: z.string().min(1).max(128),
   parts: z.array(partSchema).min(1).max(64),

@@ -22,7 +22,7 @@ export type Path = z.infer<typeof pathSchema>;
 const taskId = z.string().min(1).max(128);
 
 /** A skill at work, of a member, that asked for another one. */
-const callStepSchema = z.object({ member: id32Schema, skill: skillIdSchema });
+export const callStepSchema = z.object({ member: id32Schema, skill: skillIdSchema });
 export type CallStep = z.infer<typeof callStepSchema>;
 
 /** Starts work. Streams of events are the only form: a caller that wants one answer folds them. */

@@ -57,6 +57,7 @@ export {
   type CallEvent,
   callEventSchema,
   type CallStep,
+  callStepSchema,
   errorCodeSchema,
   type Path,
   pathSchema,

@@ -35,5 +35,7 @@ export const gossipSchema = z.strictObject({
   operators: compactSchema.optional(),
   /** The sender's own newest device list. */
   devices: compactSchema.optional(),
+  /** What a member took back of its delegations: the sender, or one by whose delegation the sender calls. */
+  withdrawals: compactSchema.optional(),
 });
 export type Gossip = z.infer<typeof gossipSchema>;

@@ -1,7 +1,16 @@
-import type { TaskEvent, TaskRun } from "@parley/client";
-import { type Artifact, ParleyError, skillIdSchema, type TaskState, type TaskStatus, visible } from "@parley/protocol";
+import type { DelegationTerms, TaskEvent, TaskRun } from "@parley/client";
+import {
+  type Artifact,
+  limits,
+  ParleyError,
+  skillIdSchema,
+  type TaskState,
+  type TaskStatus,
+  visible,
+} from "@parley/protocol";
 
 import { allowedPaths } from "../allowed-paths.ts";
+import { parseSkills, readChain } from "../chain-file.ts";
 import type { CommandContext } from "../command-context.ts";
 import type { CommandModule } from "../command.ts";
 import { formatDuration } from "../duration.ts";
@@ -17,12 +26,17 @@ export const run: CommandModule["run"] = async (context) => {
   const { to, skill } = parseTarget(input.argument("skill"));
   const json = input.optionalArgument("input");
   const text = input.text("text");
+  const mandate = mandateOf(context);
+  const file = input.text("as");
+  const chain = file === undefined ? undefined : await readChain(file, signal);
   const request = {
     skill,
     ...(json === undefined ? {} : { input: parseInput(json) }),
     ...(text === undefined ? {} : { text }),
     timeLimitMs: settings.get("time-limit"),
     ...allowedPaths(settings),
+    ...(mandate === undefined ? {} : { mandate }),
+    ...(chain === undefined ? {} : { chain }),
     signal,
   };
   return withDevice(context, async ({ device }) => {
@@ -33,9 +47,19 @@ export const run: CommandModule["run"] = async (context) => {
     task.outcome.catch(() => undefined);
     const who = task.to;
     out.event(
-      { type: "started", to: { name: who.name, member: who.member, device: who.device }, skill },
+      {
+        type: "started",
+        to: { name: who.name, member: who.member, device: who.device },
+        skill,
+        ...(mandate === undefined ? {} : { mayCall: mandate.skills }),
+      },
       out.style("dim", `@${device.name} -> @${who.name}/${skill}`),
     );
+    if (mandate !== undefined) {
+      const { skills, lifeMs = request.timeLimitMs } = mandate;
+      const inWords = `@${who.name} may call ${skills.join(", ")} for ${formatDuration(lifeMs)}`;
+      out.note(out.style("dim", `${inWords}; \`parley delegation list\` shows it`));
+    }
     await follow(context, task);
     const { path, reason, tookMs, output, text: words } = await task.outcome;
     if (explanation !== undefined) {
@@ -74,6 +98,16 @@ const waitsFor: Partial<Record<TaskState, "others" | "caller">> = {
 };
 /** Of a question, in an error. */
 const questionCharacters = 200;
+
+/** What the agent may call in turn. */
+function mandateOf({ input }: CommandContext): DelegationTerms | undefined {
+  const skills = input.text("may-call");
+  const lifeMs = input.duration("may-call-for", limits.delegationLifeMs);
+  if (skills !== undefined)
+    return { skills: parseSkills("may-call", skills), ...(lifeMs === undefined ? {} : { lifeMs }) };
+  if (lifeMs === undefined) return undefined;
+  throw new ParleyError("invalid_argument", { message: "--may-call-for needs --may-call, which says what." });
+}
 
 /** `search`, or `@librarian/search`. */
 function parseTarget(text: string): { to: string | undefined; skill: string } {

@@ -13,7 +13,7 @@ import type { ApprovalObject } from "../gate.ts";
 
 /** Members in whose interest an action is: none of them approves it. */
 export function interestedIn(action: ApprovalAction): readonly string[] {
-  return action.kind === "call" ? [action.caller, action.callee] : [action.author];
+  return action.kind === "call" ? [...action.principals, action.caller, action.callee] : [action.author];
 }
 
 /** What an action is about, as rules name it. */

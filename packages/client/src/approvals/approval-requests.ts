@@ -36,8 +36,6 @@ import type { StandingApprovals } from "./standing-approvals.ts";
 export interface ActionRequest {
   readonly action: ApprovalAction;
   readonly need: ApprovalNeed;
-  /** Members that delegated a call: none of them approves it. */
-  readonly principals?: readonly string[];
   /** Where a rule of the policy asks: its number and place. */
   readonly rule?: { readonly policy: number; readonly rule: number };
 }
@@ -102,10 +100,10 @@ export class ApprovalRequests {
   }
 
   /** Asks those who may approve. Resolves once it is on disk and sent; throws `approval_denied` when nobody may. */
-  async ask({ action, need, rule, principals = [] }: ActionRequest): Promise<AskedOf> {
+  async ask({ action, need, rule }: ActionRequest): Promise<AskedOf> {
     const { table, now } = this.#options;
     const digest = await digestOfAction(action);
-    const interested = [...interestedIn(action), ...principals];
+    const interested = interestedIn(action);
     const quorum = need.quorum ?? 1;
     const approvers = (await this.#options.approvers(objectOf(action))).filter(
       ({ member }) => !interested.includes(member),
@@ -120,7 +118,7 @@ export class ApprovalRequests {
     const request = this.#newId();
     const ruled = rule === undefined ? {} : { rule };
     await table.put(request, {
-      what: { type: "action", action, digest, quorum, principals: [...principals], ...ruled },
+      what: { type: "action", action, digest, quorum, ...ruled },
       expires,
       asked: approvers.map(({ member }) => member),
       granted: [],
@@ -222,9 +220,9 @@ export class ApprovalRequests {
   }
 
   /** Eligible now, and nobody who is in it itself. */
-  #checkApprover(from: VerifiedMember, { action, principals = [] }: KeptAction): void {
+  #checkApprover(from: VerifiedMember, { action }: KeptAction): void {
     const { trust, own } = this.#options;
-    if (interestedIn(action).includes(from.member) || principals.includes(from.member) || trust.isRevoked(from.member))
+    if (interestedIn(action).includes(from.member) || trust.isRevoked(from.member))
       throw new ParleyError("bad_approval", { message: `@${from.name} cannot approve what it asked for itself.` });
     if (!trust.policy.decide({ action: "approve", who: from, to: own(), ...objectOf(action) }).allowed)
       throw new ParleyError("bad_approval", { message: `The policy does not let @${from.name} approve this.` });

@@ -10,8 +10,6 @@ export const keptRequestSchema = z.object({
       action: approvalActionSchema,
       digest: id32Schema,
       quorum: z.int().min(1).max(limits.approvalQuorum),
-      /** Members that delegated the call. */
-      principals: z.array(id32Schema).max(limits.delegationChain).optional(),
       rule: z.object({ policy: z.number(), rule: z.number() }).optional(),
     }),
     z.object({ type: z.literal("question"), task: z.string(), skill: z.string(), text: z.string(), of: id32Schema }),

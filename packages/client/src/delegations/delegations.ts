@@ -1,44 +1,26 @@
 /** Delegations that this member gives and takes back; what others gave it comes with their tasks. */
 import {
   checkFollows,
-  type Clock,
   createSigner,
-  type MeshTrust,
   peekStatement,
   type Random,
   signStatement,
   type Signer,
   type VerifiedMember,
 } from "@parley/core";
-import { id32Schema, limits, ParleyError, type Statement, toBase64url } from "@parley/protocol";
-import { z } from "zod";
+import { limits, ParleyError, type Statement, toBase64url } from "@parley/protocol";
 
-import type { Directory } from "../directory.ts";
 import type { KeptTable } from "../kept-table.ts";
 import type { Notices } from "../notices.ts";
-import type { OwnDevices } from "../own-devices.ts";
-import type { Session } from "../session.ts";
 import type { DelegateRequest, TaskRun } from "../tasks/task-run.ts";
 import type { DelegationApi, DelegationTerms, GivenDelegation, SubAgent } from "./delegation-api.ts";
+import type { KeptDelegation } from "./kept-delegations.ts";
+import { hasEnded, Withdrawals, type WithdrawalsOptions, type Withdrawn } from "./withdrawals.ts";
 
-/** One delegation, as it is kept on disk. */
-export const keptDelegationSchema = z.object({
-  to: id32Schema,
-  name: z.string().max(limits.labelCharacters),
-  skills: z.array(z.string()),
-  expires: z.number(),
-  withdrawn: z.boolean(),
-});
-export type KeptDelegation = z.infer<typeof keptDelegationSchema>;
-
-export interface DelegationsOptions {
-  readonly own: OwnDevices;
-  readonly trust: Pick<MeshTrust, "mesh">;
-  readonly directory: Directory;
-  readonly session: Session;
-  readonly clock: Clock;
+export interface DelegationsOptions extends Omit<WithdrawalsOptions, "table"> {
   readonly random: Random;
   readonly table: KeptTable<KeptDelegation>;
+  readonly withdrawals: WithdrawalsOptions["table"];
   readonly notices: Notices;
   readonly delegate: (to: string | undefined, request: DelegateRequest) => Promise<TaskRun>;
 }
@@ -47,10 +29,23 @@ const defaultLifeMs = 3_600_000;
 
 export class Delegations implements DelegationApi {
   readonly #options: DelegationsOptions;
+  readonly #withdrawals: Withdrawals;
   #isSaying = false;
+  #mustSay = false;
 
   constructor(options: DelegationsOptions) {
     this.#options = options;
+    this.#withdrawals = new Withdrawals({ ...options, table: options.withdrawals });
+  }
+
+  /** This member's newest list of delegations that it took back, as a statement. */
+  get withdrawals(): string | undefined {
+    return this.#withdrawals.statement;
+  }
+
+  /** This device calls by a chain. */
+  uses(chain: readonly string[]): void {
+    this.#withdrawals.uses(chain);
   }
 
   async give(to: string, terms: DelegationTerms, chain: readonly string[] = []): Promise<readonly string[]> {
@@ -75,9 +70,8 @@ export class Delegations implements DelegationApi {
       throw new ParleyError("not_found", {
         message: `This device gave no delegation ${id}; see \`parley delegation list\`.`,
       });
-    if (kept.withdrawn) return;
-    this.#root();
-    await table.put(id, { ...kept, withdrawn: true });
+    this.#withdrawals.requireRoot();
+    if (!kept.withdrawn) await table.put(id, { ...kept, withdrawn: true });
     await this.#publish();
   }
 
@@ -98,18 +92,32 @@ export class Delegations implements DelegationApi {
     this.#sayAgain();
   }
 
-  /** The own statements changed: a new root key has to sign the list anew. */
-  onMember({ member, withdrawn }: VerifiedMember): void {
-    const isOwn = member === this.#options.own.identity.member;
-    if (isOwn && !this.#withdrawn().every(({ id }) => withdrawn.has(id))) this.#sayAgain();
+  /** A newer list of the own devices, perhaps under a new root key: that has to sign the withdrawals anew. */
+  onOwnDevices(): void {
+    this.#sayAgain();
+  }
+
+  /** Newer statements of a member; of the own one some may be missing. */
+  onMember(verified: VerifiedMember): void {
+    this.#withdrawals.onMember(verified);
+    const isOwn = verified.member === this.#options.own.identity.member;
+    if (isOwn && !this.#withdrawn().every(({ id }) => verified.withdrawn.has(id))) this.#sayAgain();
   }
 
   #sayAgain(): void {
-    if (this.#withdrawn().length === 0 || this.#options.own.identity.root === undefined || this.#isSaying) return;
+    if (this.#withdrawn().length === 0 || this.#options.own.identity.root === undefined) return;
+    this.#mustSay = true;
+    if (this.#isSaying) return;
     this.#isSaying = true;
-    this.#publish()
-      .catch(this.#options.notices.failed)
-      .finally(() => (this.#isSaying = false));
+    void this.#sayAll().finally(() => (this.#isSaying = false));
+  }
+
+  /** The root key may change while the list is on its way: then it is signed once more. */
+  async #sayAll(): Promise<void> {
+    while (this.#mustSay) {
+      this.#mustSay = false;
+      await this.#publish().catch(this.#options.notices.failed);
+    }
   }
 
   #link(to: string, { skills, lifeMs = defaultLifeMs }: DelegationTerms, latest: number): Statement<"delegation"> {
@@ -128,41 +136,21 @@ export class Delegations implements DelegationApi {
     return signStatement("delegation", link, own.identity.device);
   }
 
-  #withdrawn(): { id: string; until: number }[] {
+  #withdrawn(): Withdrawn {
     return this.#options.table
       .all()
       .flatMap(([id, { withdrawn, expires }]) => (withdrawn ? [{ id, until: expires }] : []));
   }
 
-  /** Says the whole list, unless the registry has it already. */
   async #publish(): Promise<void> {
-    const { own, trust, directory, session } = this.#options;
-    const root = this.#root();
-    const { member } = own.identity;
     await this.#dropEnded();
-    const withdrawn = this.#withdrawn();
-    const { verified } = await directory.refresh(member);
-    if (withdrawn.every(({ id }) => verified.withdrawn.has(id))) return;
-    const number = verified.numbers.withdrawals + 1;
-    const iat = Math.round(session.registryTime);
-    const withdrawals = await signStatement("withdrawals", { mesh: trust.mesh, member, number, withdrawn, iat }, root);
-    await session.request("withdrawals.publish", { withdrawals });
+    await this.#withdrawals.publish(this.#withdrawn());
   }
 
   async #dropEnded(): Promise<void> {
     const { table, session } = this.#options;
     for (const [id, { expires }] of table.all())
-      if (expires + limits.clockSkewMs < session.registryTime) await table.delete(id);
-  }
-
-  #root(): Signer {
-    const { root } = this.#options.own.identity;
-    if (root !== undefined) return root;
-    throw new ParleyError("forbidden", {
-      message:
-        "This device does not hold the member's root key, which signs withdrawals; do this on the device that paired first.",
-      data: { lacks: "root key" },
-    });
+      if (hasEnded({ until: expires }, session.registryTime)) await table.delete(id);
   }
 }
 

@@ -51,6 +51,7 @@ export class Delegation {
     // Where it acts for somebody, that one's rights count; the callee knows.
     if (chain === undefined) gate.checkOwn(view.verified, { action: "call", skill });
     else gate.checkSilence();
+    if (chain !== undefined) this.#options.delegations().uses(chain);
     // Whoever is held off could not answer.
     const refusal = gate.refusalOf(view.verified);
     if (refusal !== undefined && refusal.code !== "denied_by_policy") throw refusal;

@@ -3,7 +3,7 @@ import { type MeshTrust, type PolicyDecision, type PolicyMember, type Random, sh
 import { type ApprovalNeed, type Message, toBase64url } from "@parley/protocol";
 
 import type { ApprovalRequests, AskedOf, Grants } from "../approvals/approval-requests.ts";
-import type { WaitingTasks } from "./waiting-tasks.ts";
+import type { TaskCause, WaitingTasks } from "./waiting-tasks.ts";
 
 /** What an action is made of, and why it needs a yes. */
 export interface GuardedCall {
@@ -14,9 +14,8 @@ export interface GuardedCall {
   readonly caller: PolicyMember;
   readonly device: string;
   readonly timeLimitMs: number;
-  /** The delegations that the call carries. */
-  readonly chain: readonly string[];
-  /** Members that delegated it: none of them approves it either. */
+  readonly cause: TaskCause;
+  /** Members by whose delegations the call is made, the principal first. */
   readonly principals: readonly string[];
   readonly need: ApprovalNeed;
   /** Place of the rule of the policy that asks; undefined where the skill itself does. */
@@ -56,7 +55,7 @@ export class TaskApprovals {
   /** Asks for a yes to a call, and keeps the task until there is one. */
   async ask(call: GuardedCall): Promise<AskedOf> {
     const { requests, tasks, trust, own, random } = this.#options;
-    const { task, contextId, skill, message, caller, device, timeLimitMs, need, rule } = call;
+    const { task, contextId, skill, message, caller, device, timeLimitMs, need, rule, cause, principals } = call;
     const asked = await requests().ask({
       action: {
         kind: "call",
@@ -64,13 +63,13 @@ export class TaskApprovals {
         nonce: toBase64url(random.bytes(16)),
         callee: own(),
         caller: caller.member,
-        chain: await Promise.all(call.chain.map((compact) => sha256(compact))),
+        chain: await Promise.all((cause.chained?.chain ?? []).map((compact) => sha256(compact))),
+        principals: [...principals],
         skill,
         task,
         parts: message.parts,
       },
       need,
-      principals: call.principals,
       ...(rule === undefined ? {} : { rule: { policy: trust.policy.number, rule } }),
     });
     const { request } = asked;
@@ -83,7 +82,7 @@ export class TaskApprovals {
         message,
         timeLimitMs,
         request,
-        ...(call.chain.length === 0 ? {} : { delegated: true as const }),
+        cause,
       });
     } catch (error) {
       await requests().withdraw(request);

@@ -22,7 +22,7 @@ import { denied, type Gate } from "../gate.ts";
 import type { Outgoing } from "../guards/outgoing.ts";
 import type { Peer } from "../peer.ts";
 import type { LiveEnvelope } from "../section-handler.ts";
-import { type CallChains, principalOf } from "./call-chains.ts";
+import { type CallChains, type ChainedCall, principalOf } from "./call-chains.ts";
 import { checkCycle } from "./call-cycle.ts";
 import { callNumberOf } from "./call-number.ts";
 import { type Follower, HeldTask, wireErrorOf } from "./held-task.ts";
@@ -62,6 +62,8 @@ interface TaskStart {
   readonly through: readonly CallStep[];
   readonly path: Path;
   readonly timeLimitMs: number;
+  /** The call as it came, where it is made for somebody else. */
+  readonly chained?: ChainedCall | undefined;
   readonly actsFor?: Principal | undefined;
   readonly mandate?: readonly string[] | undefined;
 }
@@ -70,7 +72,6 @@ interface TaskStart {
 type WaitingStart = Omit<TaskStart, "from"> & {
   readonly owner: string;
   readonly device: string;
-  readonly chain: DelegationChain | undefined;
 };
 
 type SendCall = Call & { readonly method: "SendStreamingMessage" };
@@ -167,7 +168,8 @@ export class TaskCallee {
     const { chains, admits } = this.#options;
     const { hops } = envelope;
     const { through = [] } = call;
-    const chain = call.chain === undefined ? undefined : await chains.verify(call, member);
+    const chained = chainedOf(call, chains.now);
+    const chain = chained && (await chains.verify(chained, member));
     const decision = this.#decide(call, member, chain);
     this.#options.onTaken(member);
     checkCycle(this.#options.member, call);
@@ -185,6 +187,7 @@ export class TaskCallee {
       through,
       path: envelope.path,
       timeLimitMs,
+      chained,
       actsFor: chain === undefined ? undefined : principalOf(chain),
       mandate: call.mandate,
     };
@@ -192,9 +195,15 @@ export class TaskCallee {
     const { approvals } = this.#options;
     const { id: task, contextId } = held;
     const { device } = follower.peer;
-    const waiting = { ...start, message: approvable(message), owner: member.member, device, chain };
-    const principals = chain === undefined ? [] : chain.links.map(({ by }) => by.member);
-    const guarded = { ...waiting, task, contextId, caller: member, chain: call.chain ?? [], principals, ...guard };
+    const waiting = { ...start, message: approvable(message), owner: member.member, device };
+    const principals = chain?.links.map(({ from }) => from) ?? [];
+    const cause = {
+      hops,
+      through: [...through],
+      chained: chained && { ...chained, chain: [...chained.chain] },
+      mandate: call.mandate,
+    };
+    const guarded = { ...waiting, task, contextId, caller: member, cause, principals, ...guard };
     await this.#runApproved(handler, held, waiting, async () => {
       const request = await approvals.ask(guarded);
       held.waitForYes(waitsFor(request));
@@ -205,25 +214,19 @@ export class TaskCallee {
   /** Work that waits in an earlier start goes on waiting in this one. */
   async #resume(handler: TaskHandler): Promise<void> {
     const { approvals, onError } = this.#options;
-    for (const [id, { request, contextId, ...kept }] of approvals.left) {
+    for (const [id, { request, contextId, cause, ...kept }] of approvals.left) {
       if (this.#tasks.has(id)) continue;
       const { owner, timeLimitMs } = kept;
       const held = this.#hold(undefined, { id, owner, contextId, timeLimitMs });
       const waiting: WaitingStart = {
         ...kept,
-        chain: undefined,
-        hops: 0,
-        through: [],
+        hops: cause?.hops ?? 0,
+        through: cause?.through ?? [],
         path: "mailbox",
-        actsFor: undefined,
-        mandate: undefined,
+        chained: cause?.chained,
+        mandate: cause?.mandate,
       };
-      // Its delegation was held in memory: without that it would run in the caller's own name.
-      const ask = (): Promise<string> =>
-        kept.delegated === true
-          ? Promise.reject(new ParleyError("bad_delegation", { message: "The agent started anew; ask again." }))
-          : Promise.resolve(request);
-      this.#runApproved(handler, held, waiting, ask).catch(onError);
+      this.#runApproved(handler, held, waiting, () => Promise.resolve(request)).catch(onError);
     }
     await approvals.withdrawOthers();
   }
@@ -232,24 +235,29 @@ export class TaskCallee {
   async #runApproved(
     handler: TaskHandler,
     held: HeldTask,
-    { owner, device, chain, ...start }: WaitingStart,
+    { owner, device, ...start }: WaitingStart,
     ask: () => Promise<string>,
   ): Promise<void> {
-    const { approvals } = this.#options;
+    const { approvals, chains } = this.#options;
     let from: Sender;
+    let actsFor: Principal | undefined;
     try {
       held.waitForYes("This waits for a person's approval.");
       const request = await ask();
       const grants = approvals.granted(held.id, request, held.signal);
       grants.catch(() => {});
       await held.orAborted(grants);
+      const chain = start.chained && (await chains.verify(start.chained, { member: owner }));
+      if (chain !== undefined) chains.follow(held, chain);
+      actsFor = chain && principalOf(chain);
       from = { ...(await this.#askerNow(owner, start.skill, chain, (await grants).length)), device };
       held.goOn();
     } catch (error) {
+      chains.forget(held);
       this.#ended.add(held.id);
       return held.fail(toParleyError(error));
     }
-    await this.#run(handler, held, { ...start, from });
+    await this.#run(handler, held, { ...start, from, actsFor });
   }
 
   /** Who asked, if it may still ask for this: rules, roles and restrictions may have changed while a person was asked. */
@@ -406,6 +414,10 @@ export class TaskCallee {
     this.#working += by;
     this.#options.onLoad(this.#working);
   }
+}
+
+function chainedOf({ chain, acting, skill, params }: SendCall, calledAt: number): ChainedCall | undefined {
+  return chain && { chain, acting, skill, message: params.message.messageId, calledAt };
 }
 
 /** The value for the skill: of the first data part. */

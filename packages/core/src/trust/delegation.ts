@@ -9,6 +9,8 @@ import { peekStatement, verifyStatement } from "./statement.ts";
 export interface DelegationLink extends Statement<"delegation"> {
   /** The member that delegates, verified. */
   readonly by: VerifiedMember;
+  /** Id of the device, or of the member for its root key, that signed it. */
+  readonly signer: string;
 }
 
 /** A chain that holds. */
@@ -30,6 +32,8 @@ export interface ChainContext {
   /** Id of the call's message, which a sub-agent's proof names. */
   readonly message: string;
   readonly acting: string | undefined;
+  /** When the call came, milliseconds since 1970: a sub-agent signs each call at that time. Default: now. */
+  readonly calledAt?: number | undefined;
   /** Milliseconds since 1970. */
   readonly now: number;
   /** A member by its id, verified. Throws when it is not admitted, or revoked. */
@@ -72,7 +76,7 @@ async function verifyLink(
     throw new ParleyError("delegation_withdrawn", { message: `@${by.name} took its delegation back.` });
   if (!fitsPattern(skill, link.skills)) throw bad(`The delegation of @${by.name} is not for ${skill}.`);
   if (before !== undefined) checkNarrows(before, link);
-  return { ...link, by };
+  return { ...link, by, signer };
 }
 
 /** A sub-agent delegates no further, and nobody passes on more than it has. */
@@ -90,14 +94,14 @@ function covers(patterns: readonly string[], pattern: string): boolean {
 }
 
 async function verifyActing(last: DelegationLink, key: string, context: ChainContext): Promise<void> {
-  const { acting, caller, callee, message, mesh, now } = context;
+  const { acting, caller, callee, message, mesh, now, calledAt = now } = context;
   if (last.from !== caller) throw bad("A sub-agent calls through the device of the member that made it.");
   if ((await idOfKey("device", key)) !== last.to) throw bad("A sub-agent's id is not the hash of its key.");
   if (acting === undefined) throw bad("The sub-agent did not sign the call.");
   const said = await verifyStatement("acting", acting, key);
   const isThis =
     said.mesh === mesh && said.delegation === last.id && said.callee === callee && said.message === message;
-  if (!isThis || Math.abs(said.iat - now) > limits.clockSkewMs) throw bad("The sub-agent signed another call.");
+  if (!isThis || Math.abs(said.iat - calledAt) > limits.clockSkewMs) throw bad("The sub-agent signed another call.");
 }
 
 /** A new link that follows a chain, checked to narrow it. Throws `bad_delegation`. */

@@ -44,12 +44,16 @@ async function doctor(
   return { ...report, code: result.code };
 }
 
-/** Points a home at another address, as if the registry behind the known one had changed. */
-function pointAt(home: string, registry: string): void {
+/** The home of a member, pointed at another registry. One for all who need it, as a registry lets few in in a minute. */
+function strayAt(registry: string): string {
+  const home = mesh.home("stray");
   const path = join(home, "mesh.json");
   const file = JSON.parse(readFileSync(path, "utf8")) as Record<string, unknown>;
   writeFileSync(path, JSON.stringify({ ...file, registry }), { mode: 0o600 });
+  return home;
 }
+
+beforeAll(() => mesh.join("stray"));
 
 it("finds nothing broken in a mesh that works, and warns that there is no TURN", async () => {
   const report = await doctor(mesh.home("ada"));
@@ -104,23 +108,18 @@ it("names rights of what lies deeper, a link among the private files, and a .env
 });
 
 it("names clocks that differ", async () => {
-  await mesh.join("late");
   const shift = (body: Record<string, unknown>) => ({ ...body, time: Number(body["time"]) + 300_000 });
-  pointAt(mesh.home("late"), await standIn(mesh.origin, { "/node": shift }, onTestFinished));
-  expect((await doctor(mesh.home("late"))).faults).toContain("clock_skew");
+  const home = strayAt(await standIn(mesh.origin, { "/node": shift }, onTestFinished));
+  expect((await doctor(home)).faults).toContain("clock_skew");
 });
 
 it("names a registry that does not hold the mesh's key", async () => {
-  await mesh.join("lost");
   const other = await startRegistry(join(temporaryFolder(), "other"));
-  pointAt(mesh.home("lost"), other.ready.origin);
-  expect((await doctor(mesh.home("lost"))).faults).toEqual(["registry_key_mismatch"]);
+  expect((await doctor(strayAt(other.ready.origin))).faults).toEqual(["registry_key_mismatch"]);
 });
 
 it("names a registry that cannot be reached", async () => {
-  await mesh.join("alone");
-  pointAt(mesh.home("alone"), "http://127.0.0.1:1");
-  expect((await doctor(mesh.home("alone"))).faults).toEqual(["unreachable"]);
+  expect((await doctor(strayAt("http://127.0.0.1:1"))).faults).toEqual(["unreachable"]);
 });
 
 it("names a member that is not approved yet, and one that was revoked", async () => {
@@ -132,12 +131,8 @@ it("names a member that is not approved yet, and one that was revoked", async ()
 });
 
 it("names a registry of another protocol", async () => {
-  await mesh.join("old");
-  pointAt(
-    mesh.home("old"),
-    await standIn(mesh.origin, { "/version": (body) => ({ ...body, protocol: [99] }) }, onTestFinished),
-  );
-  const report = await doctor(mesh.home("old"));
+  const newer = (body: Record<string, unknown>) => ({ ...body, protocol: [99] });
+  const report = await doctor(strayAt(await standIn(mesh.origin, { "/version": newer }, onTestFinished)));
   expect(report.faults).toContain("unsupported_version");
   expect(report.findings.find(({ check }) => check === "version")?.advice).toContain("This Parley is too old");
 });
@@ -173,18 +168,10 @@ it("dials a member for real, and is honest about what it cannot know without STU
 });
 
 it("names a TURN server of its own that does not answer", async () => {
-  await mesh.join("turned");
   const env = { PARLEY_ICE_USERNAME: "me", PARLEY_ICE_CREDENTIAL: "secret" };
-  const report = await doctor(mesh.home("turned"), ["--ice-servers", "turn:127.0.0.1:9"], { env });
+  const report = await doctor(mesh.home("ada"), ["--ice-servers", "turn:127.0.0.1:9"], { env });
   expect(report.faults).toEqual(["udp_blocked", "turn_unreachable"]);
-  const refused = await parley([
-    "doctor",
-    "--home",
-    mesh.home("turned"),
-    "--ice-servers",
-    "turn:127.0.0.1:9",
-    "--json",
-  ]);
+  const refused = await parley(["doctor", "--home", mesh.home("ada"), "--ice-servers", "turn:127.0.0.1:9", "--json"]);
   expect(refused.stdout).toContain("invalid_config");
 });
 

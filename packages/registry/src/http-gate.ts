@@ -10,12 +10,13 @@ import type { ClientAddress, TrustedProxies } from "./client-address.ts";
 import { CountedGroups } from "./counted-groups.ts";
 import type { NodeCounters } from "./node-counters.ts";
 import type { TurnedAway } from "./turned-away.ts";
+import { Turns } from "./turns.ts";
 
 export interface HttpGateOptions {
   readonly proxies: TrustedProxies;
   /** Only proxies may connect, and this machine. */
   readonly onlyProxies: boolean;
-  readonly clock: Pick<Clock, "monotonic" | "setTimer">;
+  readonly clock: Pick<Clock, "monotonic" | "setTimer" | "soon">;
   readonly bounds: RegistryBounds;
   readonly counters: NodeCounters;
   readonly turnedAway: TurnedAway;
@@ -27,13 +28,15 @@ export class HttpGate {
   readonly #sockets: CountedGroups;
   readonly #requests: CountedGroups;
   readonly #rates: Readonly<Record<PaceName, AddressRates>>;
+  readonly #turns: Turns;
   /** Requests of a connection that wait for their answer. */
   readonly #pipelined = new WeakMap<Socket, number>();
   #inFlight = 0;
 
   constructor(options: HttpGateOptions) {
     this.#options = options;
-    const { bounds } = options;
+    const { bounds, clock } = options;
+    this.#turns = new Turns(clock, bounds.httpPerTurn);
     this.#sockets = new CountedGroups(bounds.socketsPerAddress);
     this.#requests = new CountedGroups(bounds.requestsPerAddress);
     this.#rates = {
@@ -88,6 +91,7 @@ export class HttpGate {
     const wait = this.#rates[routePace[route]].of(from.group, now).reserve(now, bounds.httpHoldMs);
     if (wait !== 0) await this.hold(wait ?? bounds.httpHoldMs);
     if (wait === undefined) throw this.#turnAway("requests", from.address);
+    await this.#turns.take();
     return from;
   }
 

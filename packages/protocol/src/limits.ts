@@ -370,7 +370,7 @@ const table = {
   httpRequestsPerSecondOfMember: {
     value: 100,
     unit: "count",
-    means: "HTTP requests a second with one member's session tokens, with a burst of five times that",
+    means: "HTTP requests a second with one member's session tokens, with a burst of twice that",
   },
   headerBytes: { value: 16 * 1024, unit: "bytes", means: "the head of an HTTP request" },
   headers: { value: 64, unit: "count", means: "header fields of an HTTP request" },

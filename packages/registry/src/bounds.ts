@@ -131,7 +131,7 @@ export const defaultBounds = {
   /** HTTP requests that are answered at the same time, of all together. */
   httpRequests: 2048,
   /** HTTP requests that are begun in one turn of the event loop, of all together. */
-  httpPerTurn: 4,
+  httpPerTurn: 1,
   /** How long a request that came too soon is held before it is answered or refused. */
   httpHoldMs: 1000,
   /** Between two looks at how much of a body came. */

@@ -29,7 +29,7 @@ type ShareClock = Pick<Clock, "monotonic" | "soon" | "setTimer">;
 const messageBurst = 1;
 const requestBurst = 5;
 const postBurst = 10;
-const httpBurst = 5;
+const httpBurst = 2;
 /** What a refusal counts as, in messages. */
 const refusalMessages = 10;
 

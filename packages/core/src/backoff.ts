@@ -5,6 +5,8 @@ export interface BackoffOptions {
   readonly firstMs?: number;
   /** Longest pause. Default 15 s. */
   readonly mostMs?: number;
+  /** Tries before this. Default 0. */
+  readonly tries?: number;
 }
 
 /** Pauses between tries: doubling up to a bound, each drawn between half and all of it, so that a crowd spreads out. */
@@ -12,12 +14,13 @@ export class Backoff {
   readonly #firstMs: number;
   readonly #mostMs: number;
   readonly #random: Random;
-  #tries = 0;
+  #tries: number;
 
   constructor(random: Random, options: BackoffOptions = {}) {
     this.#random = random;
     this.#firstMs = options.firstMs ?? 250;
     this.#mostMs = options.mostMs ?? 15_000;
+    this.#tries = options.tries ?? 0;
   }
 
   get tries(): number {

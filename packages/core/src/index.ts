@@ -8,6 +8,21 @@ export { type AuditNode, placeAfter, verifyByNode, verifyCheckpoints } from "./a
 export { type AuditFlaw, type AuditFlawKind, type AuditPlace, auditStart, AuditWalk } from "./audit/audit-walk.ts";
 export { type ChangedCharacter, findChangedCharacter, type QuickHash } from "./audit/changed-character.ts";
 export { Backoff, type BackoffOptions } from "./backoff.ts";
+export { type BoardSigner, boardTaskId, signBoardAct, verifyBoardAct, verifyBoardTask } from "./board/board-entries.ts";
+export {
+  type BoardAct,
+  type BoardHolder,
+  type BoardMove,
+  type BoardMoved,
+  type BoardParty,
+  boardTable,
+  type BoardTask,
+  hasBoardTaskEnded,
+  isFinalFailure,
+  moveBoardTask,
+  newBoardTask,
+} from "./board/board-machine.ts";
+export { type BoardRecipient, BoardSealer, type BoardSealerOptions } from "./board/board-seal.ts";
 export {
   defaultPatience,
   defaultQuietMs,

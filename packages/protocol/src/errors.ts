@@ -266,6 +266,10 @@ export const errorTable = {
   address_in_use: row(false, 500, 4342, 1, "The port is in use; choose another with --port."),
   draining: row(true, 503, 4113, 3, "The registry is shutting down; come back in a moment."),
   internal: row(true, 500, 4114, 1, "Something failed that should not; the log has more."),
+  // The board.
+  lease_ended: row(false, 409, 4392, 1, "The lease of this work has ended; what comes under it is not taken any more."),
+  worker_lost: row(true, 503, 4135, 1, "Whoever worked on this was lost, as often as it may be tried; try it again."),
+  dependency_failed: row(false, 409, 4393, 1, "A task that this one waits for ended without success."),
   // Credentials.
   scope_missing: row(false, 403, 4370, 4, "The API key was not made for this; make one with the scope that it needs."),
 } as const satisfies Record<string, ErrorRow>;

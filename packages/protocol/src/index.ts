@@ -52,6 +52,19 @@ export {
   blobUsageSchema,
 } from "./blob.ts";
 export {
+  type BoardFacts,
+  type BoardResult,
+  boardResultSchema,
+  type BoardState,
+  boardStates,
+  boardStateSchema,
+  type BoardView,
+  type BoardWrap,
+  boardWrapSchema,
+} from "./board-message.ts";
+export { type BoardInput, boardInputSchema, type BoardOutput, boardOutputSchema } from "./board-content.ts";
+export { boardActs, boardKeySchema } from "./board-statement.ts";
+export {
   type Call,
   callSchema,
   type CallEvent,

@@ -410,6 +410,30 @@ const table = {
     unit: "count",
     means: "posts a second of one member, all its devices together, with a burst of ten times that",
   },
+  // The board.
+  boardTasks: { value: 50_000, unit: "count", means: "tasks on the board of a mesh, ended ones included" },
+  boardTasksPerMember: { value: 10_000, unit: "count", means: "tasks of one asker on the board, ended ones included" },
+  boardInputBytes: { value: 64 * 1024, unit: "bytes", means: "the sealed input of a task on the board" },
+  boardResultBytes: { value: 64 * 1024, unit: "bytes", means: "the sealed result of a task on the board" },
+  boardHolders: { value: 16, unit: "count", means: "members that the input of a task on the board is sealed to at once" },
+  boardWraps: { value: 64, unit: "count", means: "members that the input of a task on the board is sealed to in all" },
+  boardPriority: { value: 9, unit: "count", means: "highest priority of a task on the board; 4 by default" },
+  boardAttempts: { value: 16, unit: "count", means: "starts of a task on the board; three by default" },
+  boardGenerations: { value: 100_000, unit: "count", means: "leases of one task on the board" },
+  boardEntries: { value: 64, unit: "count", means: "statements of one task on the board" },
+  boardAfter: { value: 16, unit: "count", means: "tasks that one task on the board waits for" },
+  boardKeyCharacters: { value: 128, unit: "characters", means: "the idempotency key of a task on the board" },
+  boardLifeMs: {
+    value: 30 * 86_400_000,
+    unit: "ms",
+    means: "from a task's arrival on the board to its deadline; one day by default",
+  },
+  boardKeptMs: { value: 7 * 86_400_000, unit: "ms", means: "an ended task stays on the board for its asker this long" },
+  boardSeenMs: { value: 3_600_000, unit: "ms", means: "the same once its asker has the result" },
+  boardLeaseMs: { value: 15_000, unit: "ms", means: "a lease of the board lasts without being renewed" },
+  boardSlots: { value: 256, unit: "count", means: "tasks of the board that one device works on at the same time" },
+  boardBatch: { value: 64, unit: "count", means: "tasks of the board in one message" },
+  boardFollowed: { value: 4096, unit: "count", means: "tasks of the board that one session follows" },
 } as const satisfies Record<string, Limit>;
 
 /** Name of a bound. */

@@ -8,6 +8,7 @@
 import { z } from "zod";
 
 import { auditPushes, auditRequests } from "./audit-message.ts";
+import { boardPushes, boardRequests } from "./board-message.ts";
 import { errorCodeSchema, wireErrorSchema } from "./call.ts";
 import { channelPushes, channelRequests } from "./channel-message.ts";
 import { credentialRequests } from "./credential-message.ts";
@@ -409,6 +410,7 @@ export const requestTable = {
   ),
   ...channelRequests,
   ...auditRequests,
+  ...boardRequests,
   ping: request(everyone, "Measures the session's round trip; answers registry time.", empty, z.strictObject({ time })),
 } as const;
 
@@ -493,6 +495,7 @@ export const pushTable = {
   },
   ...channelPushes,
   ...auditPushes,
+  ...boardPushes,
   goodbye: { says: "The node closes this session soon; why.", body: z.strictObject({ error: wireErrorSchema }) },
 } as const;
 

@@ -6,6 +6,7 @@
  */
 import { z } from "zod";
 
+import { boardAct, boardTask } from "./board-statement.ts";
 import { anyContentSchema, encryptedContentSchema, postIdSchema, viaSchema } from "./content.ts";
 import { id16Schema, id32Schema, id8Schema } from "./ids.ts";
 import { limits } from "./limits.ts";
@@ -498,6 +499,8 @@ export const statementSchemas = {
   head,
   checkpoint,
   witness,
+  "board-task": boardTask,
+  "board-act": boardAct,
 } as const;
 
 export type StatementType = keyof typeof statementSchemas;

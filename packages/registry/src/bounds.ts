@@ -154,6 +154,11 @@ export const defaultBounds = {
   requestsPerSecondOfMember: limits.requestsPerSecondOfMember,
   pendingRequestsOfMember: limits.pendingRequestsOfMember,
   postsPerSecondOfMember: limits.postsPerSecondOfMember,
+  boardTasks: limits.boardTasks,
+  boardTasksPerMember: limits.boardTasksPerMember,
+  boardLeaseMs: limits.boardLeaseMs,
+  boardKeptMs: limits.boardKeptMs,
+  boardSeenMs: limits.boardSeenMs,
 };
 
 /** The same names with other values. */

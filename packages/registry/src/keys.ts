@@ -24,6 +24,7 @@ import { foldName } from "@parley/protocol";
  *   channel-group/<channel>  an encrypted channel's group: its epoch, newest commit, devices
  *   channel-kept/<channel>   how much of a channel is kept, counted up to an offset
  *   blocks/<member>          whose frames a member does not take
+ *   board/<task>             a task on the board: what was asked and by whom, who works on it, how it ended
  *   usage/<node>/<member>    what a member used of its budgets, as one node counted it
  *   token-key/<kid>          a key for session tokens, certified by its node
  *   api-key/<id>             an API key: whose, what for, and the hash of its secret
@@ -58,6 +59,7 @@ export const keys = {
   channelKept: (id: string) => `channel-kept/${id}`,
   channelCommits: (id: string) => `channel-commits/${id}`,
   blocks: (member: string) => `blocks/${member}`,
+  board: (task: string) => `board/${task}`,
   usage: (node: string, member: string) => `usage/${node}/${member}`,
   audit: (node: string) => `audit/${node}`,
   auditCheckpoints: (node: string) => `audit-checkpoints/${node}`,
@@ -81,6 +83,7 @@ export const prefixes = {
   channelMember: "channel-member/",
   channelGroup: "channel-group/",
   blocks: "blocks/",
+  board: "board/",
   tokenKey: "token-key/",
   apiKey: "api-key/",
 } as const;

@@ -4,6 +4,7 @@ import { AuditTrail } from "./audit/audit-trail.ts";
 import { AuditWitnesses } from "./audit/audit-witnesses.ts";
 import { Authority } from "./authority.ts";
 import { Blocks } from "./blocks.ts";
+import { Board } from "./board/board.ts";
 import { type RegistryBounds, defaultBounds } from "./bounds.ts";
 import { Budgets } from "./budgets/budgets.ts";
 import { UsageLedger } from "./budgets/usage-ledger.ts";
@@ -184,6 +185,18 @@ export function makeNodeParts(
     authority,
     now,
   });
+  const board = new Board({
+    records,
+    clock,
+    random,
+    directory,
+    authority,
+    blocks,
+    presence,
+    sessionsOf: (member) => table.ofMember(member),
+    bounds,
+    onError,
+  });
   const channelParts = makeChannelParts({
     authority,
     budgets,
@@ -201,6 +214,7 @@ export function makeNodeParts(
   });
   const requests = makeRequestTable({
     ...channelParts,
+    board,
     audit,
     witnesses,
     blocks,
@@ -231,6 +245,7 @@ export function makeNodeParts(
   });
   return {
     ...channelParts,
+    board,
     audit,
     blocks,
     budgets,

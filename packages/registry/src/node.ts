@@ -157,11 +157,11 @@ export class RegistryNode {
   async open(): Promise<void> {
     const { signal } = this.#ending;
     const { mesh, orders, directory, pairings, enrolments, blocks, channelTable, groups, channelFeed } = this.#parts;
-    const { tokenKeys, apiKeys, audit, ledger, budgets } = this.#parts;
+    const { tokenKeys, apiKeys, audit, ledger, budgets, board } = this.#parts;
     await mesh.open(signal);
     await audit.open();
     const ofChannels = [channelTable, groups, channelFeed];
-    const projections = [directory, pairings, enrolments, blocks, ...ofChannels, tokenKeys, apiKeys];
+    const projections = [directory, pairings, enrolments, blocks, board, ...ofChannels, tokenKeys, apiKeys];
     await Promise.all(projections.map((part) => part.open(signal)));
     await orders.open(signal);
     await ledger.open();
@@ -205,13 +205,14 @@ export class RegistryNode {
     this.#state = "draining";
     this.#beats?.cancel();
     this.#sweeps?.cancel();
-    const { table, inboxes, channelEvents, apiKeys, budgets, ledger } = this.#parts;
+    const { table, inboxes, channelEvents, apiKeys, budgets, ledger, board } = this.#parts;
     const error = toWireError(new ParleyError("draining"));
     for (const session of table.proven()) session.push("goodbye", { error });
     await this.#idle();
     inboxes.stop();
     for (const session of table.everyone()) session.end("draining");
     channelEvents.stop();
+    board.stop();
     budgets.stop();
     await ledger.flush().catch((error: unknown) => this.#failed("usage", error));
     await apiKeys.flush().catch((error: unknown) => this.#failed("api-keys", error));
@@ -286,7 +287,7 @@ export class RegistryNode {
     if (mesh.revocations === undefined) return;
     const { compact, list } = mesh.revocations;
     const { table, members, mailboxes, deviceBoxes, deadLetters, channels, blocks, log } = this.#parts;
-    const { liveCalls, apiKeys } = this.#parts;
+    const { liveCalls, apiKeys, board } = this.#parts;
     for (const session of table.proven()) session.push("order", { type: "revocations", statement: compact });
     for (const { member } of list.revoked) {
       for (const session of table.ofMember(member)) session.end("revoked");
@@ -297,6 +298,7 @@ export class RegistryNode {
         deadLetters.removeAll(member),
         blocks.remove(member),
         apiKeys.removeAll(member),
+        board.removeMember(member),
       ]).catch((error: unknown) => this.#failed("mailbox", error));
     }
     members
@@ -316,11 +318,12 @@ export class RegistryNode {
 
   /** Everybody is told; then those whom it puts out go, and those it lets on go on. */
   #ordered(type: StoredOrder, statement: string): void {
-    const { table, liveCalls, authority, budgets, log } = this.#parts;
+    const { table, liveCalls, authority, budgets, board, log } = this.#parts;
     for (const session of table.proven()) session.push("order", { type, statement });
     for (const session of table.proven()) session.ordered();
     liveCalls.endWhere((member) => authority.isBanned(member));
     if (type === "policy") budgets.look();
+    board.consider();
     log("info", `${type}.changed`, { number: peekStatement(type, statement).number });
   }
 
@@ -338,10 +341,10 @@ export class RegistryNode {
     this.#sweeps = this.#parts.clock.setTimer(this.#parts.bounds.sweepMs, () => {
       const { invites, pairings, proposals, enrolments, mailboxes, deviceBoxes, deadLetters, audit } = this.#parts;
       const { channels, channelRetention, channelFeed, shares, table } = this.#parts;
-      const { tokenKeys, apiKeys, ledger } = this.#parts;
+      const { tokenKeys, apiKeys, ledger, board } = this.#parts;
       shares.sweep((member) => table.ofMember(member).length > 0);
       const waiting = [invites, pairings, proposals, enrolments];
-      const kept = [ledger, ...waiting, mailboxes, deviceBoxes, deadLetters, tokenKeys, apiKeys, audit];
+      const kept = [ledger, ...waiting, mailboxes, deviceBoxes, deadLetters, tokenKeys, apiKeys, audit, board];
       const inChannels = [channels, channelRetention, channelFeed];
       Promise.all([this.#sweepBlobs(), ...[...kept, ...inChannels].map((part) => part.sweep())])
         .catch((error: unknown) => this.#failed("sweep", error))

@@ -2,6 +2,7 @@ import type { Clock, Log } from "@parley/core";
 
 import type { AuditRecorder } from "./audit/audit-trail.ts";
 import type { Authority } from "./authority.ts";
+import type { Board } from "./board/board.ts";
 import type { RegistryBounds } from "./bounds.ts";
 import type { Budgets } from "./budgets/budgets.ts";
 import type { ChannelEvents } from "./channels/channel-events.ts";
@@ -49,4 +50,5 @@ export interface SessionServices extends HandshakeContext, WelcomeContext {
   readonly channelEvents: ChannelEvents;
   readonly floors: Floors;
   readonly posting: Posting;
+  readonly board: Board;
 }

@@ -309,7 +309,7 @@ export class Session implements PresenceWatcher, InboxCandidate, FeedReader {
 
   /** `gaveUp`: the device takes nothing any more, so that another may hold its agent's inbox at once. */
   #leave(why: ErrorCode, gaveUp: boolean, close: () => void = () => undefined): void {
-    const { table, presence, log, inboxes, channelFeed, channelEvents } = this.#services;
+    const { table, presence, log, inboxes, channelFeed, channelEvents, board } = this.#services;
     this.#frames.sendResults();
     this.#posts.sendResults();
     this.#posts.close();
@@ -320,6 +320,7 @@ export class Session implements PresenceWatcher, InboxCandidate, FeedReader {
     this.catchUp.end(true);
     presence.unwatch(this);
     channelFeed.remove(this);
+    board.left(this);
     const identity = this.#identity;
     if (identity !== undefined && table.remove(identity.member, identity.device, this)) {
       presence.disconnect(identity.member, identity.device);
@@ -381,7 +382,7 @@ export class Session implements PresenceWatcher, InboxCandidate, FeedReader {
 
   #open(proven: Proven, { session, generation, cursor, text }: Welcome): void {
     if (this.#phase !== "verifying") return;
-    const { table, presence, log, inboxes, counters, channelEvents } = this.#services;
+    const { table, presence, log, inboxes, counters, channelEvents, board } = this.#services;
     const { member, device, boot } = proven;
     const older = table.ofDevice(device);
     if (older !== undefined && older.generation > generation) return this.end("superseded");
@@ -411,6 +412,7 @@ export class Session implements PresenceWatcher, InboxCandidate, FeedReader {
     const isFirst = table.ofMember(member.member).length === 0;
     table.put(member.member, device, this)?.end("superseded");
     presence.connect(member.member, device, boot);
+    board.connected(this.#identity, boot);
     if (isFirst) channelEvents.presenceChanged(member.member, "present");
     if (member.kind === "agent") inboxes.consider(member.member);
     else this.#mailbox.changed();

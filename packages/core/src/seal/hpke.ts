@@ -29,10 +29,18 @@ export interface SealContext {
   readonly fromMember: string;
   readonly fromDevice: string;
   readonly toMember: string;
+  /** What it is for: what is sealed for one use opens for no other. Default: frames. */
+  readonly use?: string;
 }
 
-const infoOf = ({ mesh, fromMember, fromDevice, toMember }: SealContext): Uint8Array<ArrayBuffer> =>
-  encoder.encode(`parley seal v1:${mesh}:${fromMember}:${fromDevice}:${toMember}`);
+const infoOf = ({
+  mesh,
+  fromMember,
+  fromDevice,
+  toMember,
+  use = "parley seal v1",
+}: SealContext): Uint8Array<ArrayBuffer> =>
+  encoder.encode(`${use}:${mesh}:${fromMember}:${fromDevice}:${toMember}`);
 
 async function kidOf(publicKey: string): Promise<string> {
   const hash = fromBase64url(await sha256(`parley-encryption-v1:${publicKey}`)) ?? new Uint8Array(8);

@@ -5,6 +5,7 @@ import { admissionRequests, type AdmissionServices } from "./admission.ts";
 import { apiKeysRequests, type ApiKeysServices } from "./api-keys.ts";
 import { auditRequests, type AuditServices } from "./audit.ts";
 import { blocksRequests, type BlocksServices } from "./blocks.ts";
+import { boardRequests, type BoardServices } from "./board.ts";
 import { channelsRequests, type ChannelsServices } from "./channels.ts";
 import { devicesRequests, type DevicesServices } from "./devices.ts";
 import { directoryRequests, type DirectoryServices } from "./directory.ts";
@@ -19,6 +20,7 @@ export type RequestServices = AdmissionServices &
   ApiKeysServices &
   AuditServices &
   BlocksServices &
+  BoardServices &
   ChannelsServices &
   DevicesServices &
   DirectoryServices &
@@ -41,6 +43,7 @@ export function makeRequestTable(services: RequestServices): RequestTable {
     ...mailboxRequests(services),
     ...channelsRequests(services),
     ...blocksRequests(services),
+    ...boardRequests(services),
     ...standingRequests(services),
     ...tokensRequests(services),
     ...usageRequests(services),

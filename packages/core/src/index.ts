@@ -8,11 +8,20 @@ export { type AuditNode, placeAfter, verifyByNode, verifyCheckpoints } from "./a
 export { type AuditFlaw, type AuditFlawKind, type AuditPlace, auditStart, AuditWalk } from "./audit/audit-walk.ts";
 export { type ChangedCharacter, findChangedCharacter, type QuickHash } from "./audit/changed-character.ts";
 export { Backoff, type BackoffOptions } from "./backoff.ts";
-export { type BoardSigner, boardTaskId, signBoardAct, verifyBoardAct, verifyBoardTask } from "./board/board-entries.ts";
 export {
-  type BoardAct,
+  type BoardEntry,
+  type BoardSpeaker,
+  boardTaskId,
+  readBoardEntry,
+  signBoardAct,
+  signBoardTask,
+  verifyBoardAct,
+  verifyBoardTask,
+} from "./board/board-entries.ts";
+export {
   type BoardHolder,
   type BoardMove,
+  type BoardMoveName,
   type BoardMoved,
   type BoardParty,
   boardTable,
@@ -281,6 +290,24 @@ export { ChunkJoiner, splitBody } from "./stream/chunks.ts";
 export { InboundStream, type InboundStreamOptions, type NumberedEnvelope } from "./stream/inbound-stream.ts";
 export { OutboundStream, type OutboundStreamOptions, type StreamPosition } from "./stream/outbound-stream.ts";
 export {
+  type DeviceKeyOf,
+  type NewEntry,
+  readEntry,
+  signEntry,
+  type TimelineEntry,
+  type TimelinePlace,
+  verifyEntry,
+} from "./timeline/timeline-entry.ts";
+export {
+  exportTimeline,
+  type TimelineExport,
+  type TimelinePins,
+  type TimelineReport,
+  verifyTimelineFile,
+} from "./timeline/timeline-file.ts";
+export { partyOf, type TimelineParty, timelinePartySchema, type VerifiedParty } from "./timeline/timeline-party.ts";
+export { type TimelineRules, timelineRules } from "./timeline/timeline-rules.ts";
+export {
   approveOperators,
   type OperatorChange,
   operatorsDigest,
@@ -325,6 +352,7 @@ export {
   type OperatorSet,
   verifyByOperator,
   verifyOperators,
+  verifyOperatorSets,
 } from "./trust/operators.ts";
 export { type CompactOrders, type OrderNumbers, Orders, orderTypes, verifyOrder } from "./trust/orders.ts";
 export { peekStatement, signStatement, verifyStatement } from "./trust/statement.ts";

@@ -272,6 +272,14 @@ export const errorTable = {
   dependency_failed: row(false, 409, 4393, 1, "A task that this one waits for ended without success."),
   // Credentials.
   scope_missing: row(false, 403, 4370, 4, "The API key was not made for this; make one with the scope that it needs."),
+  // Timelines and agreements.
+  timeline_broken: row(
+    false,
+    409,
+    4388,
+    4,
+    "The timeline does not hold together, or somebody changed it; see docs/agreements.md.",
+  ),
 } as const satisfies Record<string, ErrorRow>;
 
 /** A code of the table. */

@@ -16,6 +16,19 @@ export {
 } from "./audit.ts";
 export { type AuditMark, auditMarkSchema, type AuditState, auditStateSchema } from "./audit-message.ts";
 export {
+  type AgreementAct,
+  agreementActSchema,
+  type AgreementActType,
+  type AgreementOutcome,
+  type AgreementTerms,
+  agreementTermsSchema,
+  type Evidence,
+  evidenceSchema,
+  outcomeSchema,
+  type Price,
+  priceSchema,
+} from "./agreement.ts";
+export {
   type ApprovalAction,
   approvalActionSchema,
   type ApprovalBody,
@@ -63,7 +76,7 @@ export {
   boardWrapSchema,
 } from "./board-message.ts";
 export { type BoardInput, boardInputSchema, type BoardOutput, boardOutputSchema } from "./board-content.ts";
-export { boardActs, boardKeySchema } from "./board-statement.ts";
+export { type BoardAct, boardActSchema, boardKeySchema } from "./board-statement.ts";
 export {
   type Call,
   callSchema,
@@ -294,6 +307,9 @@ export {
   statementSchemas,
   statementTyp,
   type StatementType,
+  type TimelineKind,
+  type TimelineStatement,
+  timelineTypes,
   tokenIssuer,
 } from "./statement.ts";
 export {
@@ -323,4 +339,5 @@ export {
   type TaskStatus,
   taskStatusSchema,
 } from "./task.ts";
+export { type TaskAct, taskActSchema, timelineSubjectSchema } from "./timeline.ts";
 export { visible } from "./visible.ts";

@@ -6,7 +6,8 @@
  */
 import { z } from "zod";
 
-import { boardAct, boardTask } from "./board-statement.ts";
+import { agreementStatement } from "./agreement.ts";
+import { boardEntryStatement } from "./board-statement.ts";
 import { anyContentSchema, encryptedContentSchema, postIdSchema, viaSchema } from "./content.ts";
 import { id16Schema, id32Schema, id8Schema } from "./ids.ts";
 import { limits } from "./limits.ts";
@@ -14,6 +15,7 @@ import { labelSchema, nameSchema, skillIdSchema } from "./names.ts";
 import { policyDocumentSchema, restrictionKinds, skillPatternSchema } from "./policy.ts";
 import { scopeSchema } from "./scope.ts";
 import { agentCardSchema } from "./task.ts";
+import { taskEntryStatement } from "./timeline.ts";
 
 const time = z
   .int()
@@ -499,12 +501,21 @@ export const statementSchemas = {
   head,
   checkpoint,
   witness,
-  "board-task": boardTask,
-  "board-act": boardAct,
+  agreement: agreementStatement,
+  "task-entry": taskEntryStatement,
+  "board-entry": boardEntryStatement,
 } as const;
 
 export type StatementType = keyof typeof statementSchemas;
 export type Statement<Type extends StatementType> = z.infer<(typeof statementSchemas)[Type]>;
+
+/** Statements that are entries of timelines, by the kind of the timeline. */
+export const timelineTypes = { agreement: "agreement", task: "task-entry", board: "board-entry" } as const satisfies Record<
+  string,
+  StatementType
+>;
+export type TimelineKind = keyof typeof timelineTypes;
+export type TimelineStatement<Kind extends TimelineKind> = Statement<(typeof timelineTypes)[Kind]>;
 
 /** The `aud` of session tokens for the registry's HTTP API. */
 export const httpAudience = "http";

@@ -1,8 +1,17 @@
-/** The statements of a task on the board, one after the other: making the next, and verifying who said it. */
-import { fromBase64url, ParleyError, type Statement, toBase64url } from "@parley/protocol";
+/** The timeline of a task on the board: making its entries, and reading what comes of it. */
+import { type BoardAct, fromBase64url, ParleyError, toBase64url } from "@parley/protocol";
 
+import {
+  type DeviceKeyOf,
+  readEntry,
+  signEntry,
+  type TimelineEntry,
+  verifyEntry,
+} from "../timeline/timeline-entry.ts";
 import { sha256, type Signer } from "../trust/keys.ts";
-import { peekStatement, signStatement, verifyStatement } from "../trust/statement.ts";
+
+export type BoardEntry = TimelineEntry<"board">;
+type Submitted = BoardAct & { readonly type: "submitted" };
 
 /** The id of a task that its asker calls by a key of its own: the same key is the same task. */
 export async function boardTaskId(mesh: string, member: string, key: string): Promise<string> {
@@ -10,62 +19,51 @@ export async function boardTaskId(mesh: string, member: string, key: string): Pr
   return toBase64url(hash.subarray(0, 16));
 }
 
-/** Says what follows on `entries`. */
-export async function signBoardAct(
-  entries: readonly string[],
-  { mesh, by, signer, iat }: { readonly mesh: string; readonly by: string; readonly signer: Signer; readonly iat: number },
-  act: Pick<Statement<"board-act">, "act" | "generation" | "result" | "code">,
-): Promise<string> {
-  const first = peekStatement("board-task", entries[0] ?? "");
-  const previous = await sha256(entries.at(-1) ?? "");
-  return signStatement(
-    "board-act",
-    { mesh, subject: first.subject, number: entries.length + 1, previous, by, iat, ...act },
-    signer,
-  );
-}
-
-export interface BoardSigner {
+/** Who says something, and when, registry time. */
+export interface BoardSpeaker {
   readonly mesh: string;
-  readonly member: string;
-  /** Raw public key of a device of the member; undefined when it lists none of this id. */
-  readonly keyOf: (device: string) => string | undefined;
+  readonly by: string;
+  readonly signer: Signer;
+  readonly iat: number;
 }
 
-/** Verifies what an asker wants done. Throws `bad_signature`, `wrong_mesh`, `forbidden`. */
-export async function verifyBoardTask(compact: string, by: BoardSigner): Promise<Statement<"board-task">> {
-  const { signer } = peekStatement("board-task", compact);
-  const said = await verifyStatement("board-task", compact, listedKey(by, signer));
-  checkSaid(said, by);
-  if (said.key !== undefined && said.subject !== (await boardTaskId(said.mesh, said.by, said.key)))
-    throw new ParleyError("bad_signature", { message: "The id of a task on the board is not the one of its key." });
-  return said;
+/** Begins the timeline of a task. */
+export function signBoardTask({ mesh, signer, ...said }: BoardSpeaker, task: string, act: Submitted): Promise<BoardEntry> {
+  return signEntry({ kind: "board", mesh, subject: task, before: undefined }, { ...said, act }, signer);
 }
 
-/** Verifies an act that follows on `entries`. Throws the same, and `conflict` when it follows on others. */
-export async function verifyBoardAct(
+/** Says what follows on an entry that was read before. */
+export function signBoardAct({ mesh, signer, ...said }: BoardSpeaker, before: BoardEntry, act: BoardAct): Promise<BoardEntry> {
+  const { subject } = before.statement;
+  return signEntry({ kind: "board", mesh, subject, before }, { ...said, act }, signer);
+}
+
+/** What an entry claims, before it is verified. Throws `bad_signature`. */
+export const readBoardEntry = (compact: string): Promise<BoardEntry> => readEntry("board", compact);
+
+/** Verifies what an asker wants done. Throws `timeline_broken` or `bad_signature`. */
+export async function verifyBoardTask(
   compact: string,
-  entries: readonly string[],
-  by: BoardSigner,
-): Promise<Statement<"board-act">> {
-  const { signer } = peekStatement("board-act", compact);
-  const said = await verifyStatement("board-act", compact, listedKey(by, signer));
-  checkSaid(said, by);
-  const first = peekStatement("board-task", entries[0] ?? "");
-  if (said.subject !== first.subject)
-    throw new ParleyError("bad_signature", { message: "An act is of another task on the board." });
-  if (said.number !== entries.length + 1 || said.previous !== (await sha256(entries.at(-1) ?? "")))
-    throw new ParleyError("conflict", { message: "An act does not follow on what was said of the task." });
-  return said;
+  mesh: string,
+  keyOf: DeviceKeyOf,
+): Promise<BoardEntry & { readonly act: Submitted }> {
+  const { statement } = await readBoardEntry(compact);
+  const entry = await verifyEntry(compact, { kind: "board", mesh, subject: statement.subject, before: undefined }, keyOf);
+  const { act, subject, by } = entry.statement;
+  if (act.type !== "submitted") throw broken("A task's timeline begins with what was asked.");
+  if (act.key !== undefined && subject !== (await boardTaskId(mesh, by, act.key)))
+    throw broken("The id of a task on the board is not the one of its key.");
+  return { ...entry, act };
 }
 
-function listedKey({ keyOf }: BoardSigner, signer: string): string {
-  const key = keyOf(signer);
-  if (key !== undefined) return key;
-  throw new ParleyError("bad_signature", { message: "A task on the board is signed by a device that is not listed." });
+/** Verifies an act that follows on another entry. Throws the same. */
+export function verifyBoardAct(
+  compact: string,
+  before: BoardEntry,
+  mesh: string,
+  keyOf: DeviceKeyOf,
+): Promise<BoardEntry> {
+  return verifyEntry(compact, { kind: "board", mesh, subject: before.statement.subject, before }, keyOf);
 }
 
-function checkSaid(said: { readonly mesh: string; readonly by: string }, by: BoardSigner): void {
-  if (said.mesh !== by.mesh) throw new ParleyError("wrong_mesh");
-  if (said.by !== by.member) throw new ParleyError("bad_signature", { message: "A statement names another member." });
-}
+const broken = (message: string): ParleyError => new ParleyError("timeline_broken", { message });

@@ -54,7 +54,7 @@ export type BoardMove =
   | { readonly act: "retry"; readonly at: number; readonly attempts: number; readonly deadline: number }
   | { readonly act: "acknowledge"; readonly at: number };
 
-export type BoardAct = BoardMove["act"];
+export type BoardMoveName = BoardMove["act"];
 export type BoardParty = "asker" | "worker" | "node";
 
 interface BoardRow {
@@ -66,7 +66,7 @@ interface BoardRow {
 }
 
 /** Every act, once. What is not in here cannot happen. */
-export const boardTable: Readonly<Record<BoardAct, BoardRow>> = {
+export const boardTable: Readonly<Record<BoardMoveName, BoardRow>> = {
   lease: { by: "node", from: ["open"], to: ["leased"] },
   renew: { by: "worker", from: ["leased"], to: ["leased"] },
   return: { by: "worker", from: ["leased"], to: ["open", "failed"] },
@@ -150,7 +150,7 @@ export function moveBoardTask(task: BoardTask, move: BoardMove): BoardMoved {
 const isUnderLease = ({ state, generation, holder }: BoardTask, under: UnderLease): boolean =>
   state === "leased" && generation === under.generation && holder?.device === under.device;
 
-function refusalOf(act: BoardAct): ErrorCode {
+function refusalOf(act: BoardMoveName): ErrorCode {
   if (act === "cancel") return "task_not_cancelable";
   return "conflict";
 }

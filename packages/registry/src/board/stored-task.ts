@@ -19,8 +19,6 @@ const codeSchema = z.enum(Object.keys(errorTable) as [ErrorCode, ...ErrorCode[]]
 export const storedTaskSchema = z.object({
   task: id16Schema,
   asker: id32Schema,
-  /** The asker's device that sealed the input. */
-  device: id32Schema,
   skill: skillIdSchema,
   priority: z.int(),
   created: time,

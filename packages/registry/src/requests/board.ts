@@ -1,19 +1,22 @@
 import {
-  type BoardSigner,
+  type BoardEntry,
+  type DeviceKeyOf,
   newBoardTask,
   peekStatement,
+  readBoardEntry,
   sha256,
   verifyBoardAct,
   verifyBoardTask,
 } from "@parley/core";
 import {
+  type BoardAct,
   type BoardFacts,
   type ErrorCode,
+  isErrorCode,
   limits,
   ParleyError,
   type RequestBody,
   scopeAllowsSkill,
-  type Statement,
   toParleyError,
 } from "@parley/protocol";
 
@@ -126,7 +129,7 @@ async function outcomesOf<Item>(
   );
 }
 
-const taskOf = ({ statement }: Submitted): string => peekStatement("board-task", statement).subject;
+const taskOf = ({ statement }: Submitted): string => peekStatement("board-entry", statement).subject;
 
 async function requireOwn(board: Board, task: string, member: string): Promise<void> {
   const known = board.tasks.index.get(task);
@@ -134,64 +137,65 @@ async function requireOwn(board: Board, task: string, member: string): Promise<v
   else if (known.asker !== member) throw new ParleyError("task_not_found");
 }
 
-/** Devices of a member by its newest list. */
-function signerOf({ mesh, directory }: BoardServices, member: string): BoardSigner {
+/** Devices of one member by its newest list; nobody else speaks in its name. */
+function keysOf({ directory }: BoardServices, member: string): DeviceKeyOf {
   const list = directory.get(member)?.record.devices;
   // It was verified when it came in.
   const listed = list === undefined ? [] : peekStatement("devices", list).devices;
-  return {
-    mesh: mesh.require().mesh,
-    member,
-    keyOf: (device) => listed.find((one) => one.device === device)?.key,
-  };
+  return (by, device) => (by === member ? listed.find((one) => one.device === device)?.key : undefined);
 }
 
 async function storedTask(services: BoardServices, caller: Caller, submitted: Submitted): Promise<StoredTask> {
   const { statement, input, own, wraps } = submitted;
-  const said = await verifyBoardTask(statement, signerOf(services, caller.member));
+  const { mesh } = services.mesh.require();
+  const entry = await verifyBoardTask(statement, mesh, keysOf(services, caller.member));
+  const { skill, priority, notBefore, deadline, attempts, after, acts, input: digest } = entry.act;
   const now = services.now();
-  if (said.acts !== true && !scopeAllowsSkill(caller.scope, said.skill)) throw new ParleyError("out_of_scope");
-  if (said.input !== (await sha256(input)))
+  if (acts !== true && !scopeAllowsSkill(caller.scope, skill)) throw new ParleyError("out_of_scope");
+  if (digest !== (await sha256(input)))
     throw new ParleyError("bad_signature", { message: "The sealed input is not the one that the statement names." });
   if (own.member !== caller.member) throw new ParleyError("invalid_argument");
-  if (said.deadline <= now) throw new ParleyError("expired", { message: "The task's deadline has passed." });
-  if (said.deadline > now + limits.boardLifeMs || (said.notBefore ?? 0) > said.deadline)
+  if (deadline <= now) throw new ParleyError("expired", { message: "The task's deadline has passed." });
+  if (deadline > now + limits.boardLifeMs || (notBefore ?? 0) > deadline)
     throw new ParleyError("invalid_argument", { message: "The times of the task do not fit, or are too far ahead." });
   return {
-    task: said.subject,
+    task: entry.statement.subject,
     asker: caller.member,
-    device: peekStatement("board-task", statement).signer,
-    skill: said.skill,
-    priority: said.priority,
+    skill,
+    priority,
     created: now,
-    ...(said.after === undefined ? {} : { after: said.after }),
-    ...(said.acts === undefined ? {} : { acts: said.acts }),
+    ...(after === undefined ? {} : { after }),
+    ...(acts === undefined ? {} : { acts }),
     entries: [statement],
     input,
     own,
     wraps,
-    is: { ...newBoardTask({ attempts: said.attempts, readyAt: said.notBefore ?? now, deadline: said.deadline }) } as StoredTask["is"],
+    is: newBoardTask({ attempts, readyAt: notBefore ?? now, deadline }) as StoredTask["is"],
   };
 }
 
 /** What an asker does to its task later. */
 async function act(services: BoardServices, { member }: Caller, task: string, entry: string): Promise<BoardFacts> {
-  const { board, now } = services;
+  const { board, now, mesh } = services;
   await requireOwn(board, task, member);
   const at = now();
-  const peeked = peekStatement("board-act", entry);
+  const { type } = peekStatement("board-entry", entry).act;
   const brings = async (stored: StoredTask): Promise<Partial<StoredTask>> => {
-    await verifyBoardAct(entry, stored.entries, signerOf(services, member));
+    const before = await lastOf(stored);
+    await verifyBoardAct(entry, before, mesh.require().mesh, keysOf(services, member));
     return { entries: [...stored.entries, entry] };
   };
-  if (peeked.act === "canceled") return board.facts(await board.move(task, { act: "cancel", at }, brings));
-  if (peeked.act !== "retried") throw new ParleyError("invalid_argument");
+  if (type === "canceled") return board.facts(await board.move(task, { act: "cancel", at }, brings));
+  if (type !== "retried") throw new ParleyError("invalid_argument");
   const { entries } = await board.tasks.get(task, member);
-  const first = peekStatement("board-task", entries[0] ?? "");
-  if (entries.length + first.attempts > limits.boardEntries) throw new ParleyError("limit_reached");
-  const deadline = at + Math.min(limits.boardLifeMs, Math.max(0, first.deadline - first.iat));
-  return board.facts(await board.move(task, { act: "retry", at, attempts: first.attempts, deadline }, brings));
+  const first = peekStatement("board-entry", entries[0] ?? "");
+  if (first.act.type !== "submitted" || entries.length + 2 * first.act.attempts > limits.boardEntries)
+    throw new ParleyError("limit_reached", { message: "This task was tried again as often as it may be." });
+  const deadline = at + Math.min(limits.boardLifeMs, Math.max(0, first.act.deadline - first.iat));
+  return board.facts(await board.move(task, { act: "retry", at, attempts: first.act.attempts, deadline }, brings));
 }
+
+const lastOf = ({ entries }: StoredTask): Promise<BoardEntry> => readBoardEntry(entries.at(-1) ?? "");
 
 async function begin(
   services: BoardServices,
@@ -203,7 +207,7 @@ async function begin(
   await board.move(task, { act: "renew", at: now(), generation, device }, async (stored) => {
     if (stored.entries.includes(entry)) return undefined;
     const said = await verifyWorkerAct(services, { member, device }, entry, stored, generation);
-    if (said.act !== "started") throw new ParleyError("invalid_argument");
+    if (said.type !== "started") throw new ParleyError("invalid_argument");
     return { entries: [...stored.entries, entry] };
   });
 }
@@ -216,22 +220,22 @@ async function complete(
   const { board, now } = services;
   const { member, device } = caller;
   if (result.member !== member || result.device !== device) throw new ParleyError("invalid_argument");
-  const known = board.tasks.index.get(task);
-  const at = now();
-  const peeked = peekStatement("board-act", entry);
+  const said = peekStatement("board-entry", entry).act;
+  if (said.type !== "completed" && said.type !== "failed") throw new ParleyError("invalid_argument");
+  if (said.result !== (await sha256(result.sealed)))
+    throw new ParleyError("bad_signature", { message: "The sealed result is not the one that the statement names." });
   const brings = async (stored: StoredTask): Promise<Partial<StoredTask>> => {
-    const said = await verifyWorkerAct(services, caller, entry, stored, generation);
-    if (said.result !== (await sha256(result.sealed)))
-      throw new ParleyError("bad_signature", { message: "The sealed result is not the one that the statement names." });
+    await verifyWorkerAct(services, caller, entry, stored, generation);
     return { entries: [...stored.entries, entry], result };
   };
-  const under = { at, generation, device };
+  const under = { at: now(), generation, device };
+  const starts = board.tasks.index.get(task)?.is.starts ?? 1;
   try {
-    if (peeked.act === "completed") return board.facts(await board.move(task, { act: "complete", ...under }, brings));
-    if (peeked.act !== "failed") throw new ParleyError("invalid_argument");
-    const pauseMs = board.pauseMs(known?.is.starts ?? 1);
-    const code = (peeked.code ?? "task_failed") as ErrorCode;
-    return board.facts(await board.move(task, { act: "fail", code, pauseMs, ...under }, brings));
+    const move =
+      said.type === "completed"
+        ? ({ act: "complete", ...under } as const)
+        : ({ act: "fail", code: codeOf(said.code), pauseMs: board.pauseMs(starts), ...under } as const);
+    return board.facts(await board.move(task, move, brings));
   } catch (error) {
     // The same once more, because the answer was lost.
     const stored = toParleyError(error).code === "lease_ended" ? await saidBefore(board, task, entry) : undefined;
@@ -239,6 +243,9 @@ async function complete(
     return board.facts(stored);
   }
 }
+
+/** One that a later version knows is a failure of the skill. */
+const codeOf = (code: string): ErrorCode => (isErrorCode(code) ? code : "task_failed");
 
 async function saidBefore(board: Board, task: string, entry: string): Promise<StoredTask | undefined> {
   const known = board.tasks.index.get(task);
@@ -249,14 +256,16 @@ async function saidBefore(board: Board, task: string, entry: string): Promise<St
 async function verifyWorkerAct(
   services: BoardServices,
   { member, device }: Pick<Caller, "member" | "device">,
-  entry: string,
-  { entries }: StoredTask,
+  compact: string,
+  stored: StoredTask,
   generation: number,
-): Promise<Statement<"board-act">> {
-  if (peekStatement("board-act", entry).signer !== device)
+): Promise<BoardAct> {
+  const { mesh } = services.mesh.require();
+  const entry = await verifyBoardAct(compact, await lastOf(stored), mesh, keysOf(services, member));
+  if (entry.device !== device)
     throw new ParleyError("forbidden", { message: "A device says what became of its own work only." });
-  const said = await verifyBoardAct(entry, entries, signerOf(services, member));
-  if (said.generation !== generation) throw new ParleyError("invalid_argument");
+  const { act: said } = entry.statement;
+  if (!("generation" in said) || said.generation !== generation) throw new ParleyError("invalid_argument");
   return said;
 }
 

@@ -48,18 +48,18 @@ const waiting = (signers: FixedSigners): BoardFacts => {
 };
 
 function wrap({ member, device }: FixedSigners): BoardWrap {
-  return { member: member.id, by: device.id, ...sealed, sealed: fixedId(48, 84) };
+  return { member: member.id, by: device.id, ...sealed, sealed: fixedId(32, 84) };
 }
 
 function result({ member, device }: FixedSigners): BoardResult {
-  return { member: member.id, device: device.id, ...sealed, sealed: fixedId(48, 85) };
+  return { member: member.id, device: device.id, ...sealed, sealed: fixedId(32, 85) };
 }
 
 function view(signers: FixedSigners, compacts: Compacts): BoardView {
   return {
     ...facts(signers),
     entries: [compacts["board-entry"]],
-    input: fixedId(48, 86),
+    input: fixedId(32, 86),
     own: wrap(signers),
     result: result(signers),
   };
@@ -72,7 +72,7 @@ export function boardRequestBodies(
   const entry = compacts["board-entry"];
   return {
     "board.submit": {
-      tasks: [{ statement: entry, input: fixedId(48, 86), own: wrap(signers), wraps: [wrap(signers)] }],
+      tasks: [{ statement: entry, input: fixedId(32, 86), own: wrap(signers), wraps: [wrap(signers)] }],
     },
     "board.share": { task, wraps: [wrap(signers)] },
     "board.get": { task },

@@ -13,6 +13,7 @@ import type {
 
 import type { ApprovalApi, ApprovalEvent } from "./approvals/approval-api.ts";
 import type { AuditAlert } from "./audit/audit-memory.ts";
+import type { BoardApi } from "./board/board-api.ts";
 import type { AttachOptions, TransferOptions } from "./blobs/attachments.ts";
 import type { ContentSink } from "./blobs/content-sink.ts";
 import type { ContentSource } from "./blobs/content-source.ts";
@@ -178,6 +179,8 @@ export interface DeviceApi {
   readonly delegations: DelegationApi;
   /** What waits for this member's word, and its answers. */
   readonly approvals: ApprovalApi;
+  /** Work for anyone with a skill. */
+  readonly board: BoardApi;
   /** Delegates to one member, or to the least loaded live holder of the skill when `to` is undefined. Never to itself. */
   delegate(to: string | undefined, request: DelegateRequest): Promise<TaskRun>;
   /** Answers what the agent of a task that this device began asks its caller. Throws `task_not_found`. */

@@ -15,6 +15,7 @@ import type { ApprovalApi } from "./approvals/approval-api.ts";
 import type { AttachOptions, TransferOptions } from "./blobs/attachments.ts";
 import type { ContentSink } from "./blobs/content-sink.ts";
 import type { ContentSource } from "./blobs/content-source.ts";
+import type { BoardApi } from "./board/board-api.ts";
 import { attachmentsOf } from "./blobs/message-attachments.ts";
 import type { ConversationApi } from "./conversations/conversation-api.ts";
 import type { DelegationApi } from "./delegations/delegation-api.ts";
@@ -83,6 +84,7 @@ export class Device implements DeviceApi {
 
   async stop(): Promise<void> {
     const { own, renewal, session, intake, peers, arrivals, ending, writes, audit } = this.#parts;
+    await this.#exchanges.board.stop();
     this.#exchanges.callee.stop();
     this.#exchanges.approvals.stop();
     intake.holder.close();
@@ -142,6 +144,10 @@ export class Device implements DeviceApi {
 
   get delegations(): DelegationApi {
     return this.#exchanges.delegations;
+  }
+
+  get board(): BoardApi {
+    return this.#exchanges.board;
   }
 
   get approvals(): ApprovalApi {

@@ -6,6 +6,7 @@ import { type Clock, type Journal, type JournalState, type MeshTrust, type Rando
 import { envelopeKinds, knownContent, ParleyError } from "@parley/protocol";
 
 import { ApprovalDesk } from "./approvals/approval-desk.ts";
+import { Board } from "./board/board.ts";
 import { Attachments } from "./blobs/attachments.ts";
 import { bodyOf } from "./body.ts";
 import { Channels } from "./conversations/channels/channels.ts";
@@ -94,6 +95,7 @@ export class Exchanges {
   readonly delegation: Delegation;
   readonly delegations: Delegations;
   readonly chains: CallChains;
+  readonly board: Board;
   readonly #history: HistoryTransfer;
   #streamHandler: ((message: LiveMessage) => void) | undefined;
   /** Who takes live envelopes, by kind number. */
@@ -131,8 +133,12 @@ export class Exchanges {
       memberOf: (member) => options.directory.current(member),
       standingOf: options.standingOf,
       chains: this.chains,
-      onLoad: (load) => presence.set({ load }),
+      onLoad: (load) => {
+        presence.set({ load });
+        this.board.onLoad();
+      },
     });
+    this.board = new Board(options, this);
     this.delegation = new Delegation({ ...options, delegations: () => this.delegations }, this.caller);
     this.delegations = this.#makeDelegations();
     this.#history = this.#makeHistory();
@@ -175,6 +181,7 @@ export class Exchanges {
     this.conversations.onSession();
     this.channels.onSession();
     this.delegations.onSession();
+    this.board.onSession();
     const { own, settings, notices } = this.#options;
     const { kind, root } = own.identity;
     if (kind !== "person" || own.listed < 2 || root !== undefined || settings.links === undefined) return;

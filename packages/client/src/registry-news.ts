@@ -71,7 +71,7 @@ export class RegistryNews {
 
   async #take(push: Push): Promise<void> {
     const { directory, peers, intake, exchanges, audit, notices } = this.#options;
-    if (exchanges.channels.onPush(push)) return;
+    if (exchanges.channels.onPush(push) || exchanges.board.onPush(push)) return;
     switch (push.type) {
       case "presence": {
         const view = directory.onPresence(push.body.member, push.body.devices);
@@ -118,6 +118,10 @@ export class RegistryNews {
       case "channel.invited":
       case "group.changed":
       case "post.results":
+      case "board.leased":
+      case "board.ended":
+      case "board.changed":
+      case "board.wanted":
     }
   }
 

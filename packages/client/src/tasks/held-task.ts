@@ -36,6 +36,8 @@ export interface HeldTaskOptions {
   readonly id?: string;
   /** Resolves once the event was taken for sending, which waits for room; never rejects. */
   readonly tell: (follower: Follower, event: CallEvent) => Promise<void>;
+  /** Of work that nobody waits for: how it ended. It goes on whoever follows. */
+  readonly onEnd?: (task: Task, error: ParleyError | undefined) => void;
 }
 
 /** Events of one task that wait for room at once. */
@@ -225,7 +227,7 @@ export class HeldTask {
   /** A device started anew: it does not wait for this any more. True when nobody does. */
   unfollow(peer: Peer): boolean {
     for (const follower of this.#followers) if (follower.peer === peer) this.#followers.delete(follower);
-    return this.#followers.size === 0;
+    return this.#followers.size === 0 && this.#options.onEnd === undefined;
   }
 
   #goOn(timeLimitMs: number): void {
@@ -267,6 +269,7 @@ export class HeldTask {
     };
     this.#fold.apply(event);
     void this.#tellAll(this.#announced ? { event, end: true } : { event: { task: this.task }, end: true });
+    this.#options.onEnd?.(this.task, endingOf(state, note));
     this.#close();
   }
 
@@ -280,6 +283,7 @@ export class HeldTask {
       },
     });
     void this.#tellAll({ error: wireErrorOf(error) });
+    this.#options.onEnd?.(this.task, error);
     this.#close();
   }
 
@@ -309,4 +313,11 @@ export class HeldTask {
   #tell(follower: Follower, event: Omit<CallEvent, "call">): Promise<void> {
     return this.#options.tell(follower, { call: follower.call, ...event });
   }
+}
+
+/** The error that an end without one of its own stands for. */
+function endingOf(state: TaskState, note: string | undefined): ParleyError | undefined {
+  if (state === "TASK_STATE_COMPLETED") return undefined;
+  const code = state === "TASK_STATE_CANCELED" ? "canceled" : "task_failed";
+  return new ParleyError(code, note === undefined ? {} : { message: note });
 }

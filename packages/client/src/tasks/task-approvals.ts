@@ -52,8 +52,8 @@ export class TaskApprovals {
     await this.#options.requests().withdrawOthers(new Set(wanted));
   }
 
-  /** Asks for a yes to a call, and keeps the task until there is one. */
-  async ask(call: GuardedCall): Promise<AskedOf> {
+  /** Asks for a yes to a call, and keeps the task until there is one; unless somebody else does (`kept`). */
+  async ask(call: GuardedCall, { kept = true }: { readonly kept?: boolean } = {}): Promise<AskedOf> {
     const { requests, tasks, trust, own, random } = this.#options;
     const { task, contextId, skill, message, caller, device, timeLimitMs, need, rule, cause, principals } = call;
     const asked = await requests().ask({
@@ -72,6 +72,7 @@ export class TaskApprovals {
       need,
       ...(rule === undefined ? {} : { rule: { policy: trust.policy.number, rule } }),
     });
+    if (!kept) return asked;
     const { request } = asked;
     try {
       await tasks.put(task, {

@@ -1,6 +1,7 @@
 /** The callee's side of the A2A binding: takes calls, runs tasks, tells every follower the same events in the same order. */
 import type { Clock, DelegationChain, PolicyDecision, Random, VerifiedMember } from "@parley/core";
 import {
+  type BoardInput,
   type Call,
   type CallEvent,
   callSchema,
@@ -11,6 +12,7 @@ import {
   type Message,
   ParleyError,
   type Path,
+  type Task,
   toBase64url,
   toParleyError,
 } from "@parley/protocol";
@@ -68,6 +70,18 @@ interface TaskStart {
   readonly mandate?: readonly string[] | undefined;
 }
 
+/** Work that somebody left for whoever has the skill. */
+export interface LeftWork {
+  readonly id: string;
+  readonly skill: string;
+  readonly input: BoardInput;
+  readonly asker: VerifiedMember;
+  /** The asker's device that left it. */
+  readonly device: string;
+  readonly timeLimitMs: number;
+  readonly onEnd: (task: Task, error: ParleyError | undefined) => void;
+}
+
 /** The same, of work that waits for a yes. */
 type WaitingStart = Omit<TaskStart, "from"> & {
   readonly owner: string;
@@ -99,6 +113,47 @@ export class TaskCallee {
 
   get working(): number {
     return this.#working;
+  }
+
+  /**
+   * Works on what somebody left, by the rules of a call. Resolves with what aborts it once it was begun, or waits for a yes; rejects
+   * with why it is not begun.
+   */
+  async takeLeft({ id, skill, input, asker, device, timeLimitMs: asked, onEnd }: LeftWork): Promise<(reason: ParleyError) => void> {
+    const handler = this.#handler;
+    if (handler === undefined) throw new ParleyError("unsupported_operation");
+    const { chains, gate, standingOf, onTaken, admits, member: own, approvals, onError } = this.#options;
+    const { message, hops = 0, through = [], chain: links } = input;
+    const refusal = gate.refusalOf(asker);
+    if (refusal !== undefined) throw refusal;
+    const chained = links && { chain: links, skill, message: message.messageId, calledAt: chains.now };
+    const chain = chained && (await chains.verify(chained, asker));
+    const decision = this.#decide({ skill }, asker, chain);
+    onTaken(asker);
+    checkCycle(own, { skill, through });
+    if (!(await admits(asker))) throw new ParleyError("request_pending");
+    const { member, name, kind, roles } = asker;
+    const from: Sender = { member, name, kind, roles, device, ...standingOf(asker) };
+    const admitted = await this.#admit?.({ skill, input: inputIn(message), from, hops });
+    const guard = neededApproval(decision, admitted ?? undefined);
+    const timeLimitMs = chain === undefined ? asked : Math.min(asked, chains.leftOf(chain));
+    const held = this.#hold(undefined, { id, owner: member, contextId: message.contextId, timeLimitMs, onEnd });
+    if (chain !== undefined) chains.follow(held, chain);
+    const actsFor = chain === undefined ? undefined : principalOf(chain);
+    const start = { skill, message, hops, through, path: "mailbox" as const, timeLimitMs, chained, actsFor };
+    if (guard === undefined) this.#run(handler, held, { ...start, from }).catch(onError);
+    else {
+      const waiting = { ...start, message: approvable(message), owner: member, device };
+      const principals = chain?.links.map((link) => link.from) ?? [];
+      const cause = { hops, through: [...through], chained: chained && { ...chained, chain: [...chained.chain] } };
+      const guarded = { ...waiting, task: id, contextId: held.contextId, caller: asker, cause, principals, ...guard };
+      this.#runApproved(handler, held, waiting, async () => {
+        const request = await approvals.ask(guarded, { kept: false });
+        held.waitForYes(waitsFor(request));
+        return request.request;
+      }).catch(onError);
+    }
+    return (reason) => held.abort(reason);
   }
 
   /** Takes a call envelope. */
@@ -345,7 +400,14 @@ export class TaskCallee {
       owner,
       contextId,
       timeLimitMs,
-    }: { id?: string; owner: string; contextId: string | undefined; timeLimitMs: number },
+      onEnd,
+    }: {
+      id?: string;
+      owner: string;
+      contextId: string | undefined;
+      timeLimitMs: number;
+      onEnd?: LeftWork["onEnd"];
+    },
   ): HeldTask {
     const { clock, random } = this.#options;
     if (this.#tasks.size >= limits.tasks) this.#forgetOldestEnded();
@@ -358,6 +420,7 @@ export class TaskCallee {
         timeLimitMs,
         tell: (to, event) => this.#tell(to, event),
         ...(id === undefined ? {} : { id }),
+        ...(onEnd === undefined ? {} : { onEnd }),
       },
       follower,
     );

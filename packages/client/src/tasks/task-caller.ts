@@ -11,6 +11,7 @@ import {
   ParleyError,
   type Part,
   type Path,
+  type StreamResponse,
   type Task,
   toBase64url,
   toParleyError,
@@ -122,6 +123,24 @@ export class TaskCaller {
   /** Asks for a task once. */
   ask(peer: Peer, method: "GetTask" | "CancelTask", id: string): Promise<Task> {
     return this.#once(peer, (call) => ({ call, method, params: { id } }));
+  }
+
+  /** Tells what happens to a task of this member, from now on until it ends; nothing when the agent says nothing. */
+  listen(peer: Peer, id: string, onEvent: (event: StreamResponse) => void, left: AbortSignal): void {
+    const number = this.#nextCall++;
+    const leave = (): void => this.close(number);
+    this.open({
+      number,
+      peer,
+      onEvent: ({ event, end, error }) => {
+        if (event !== undefined) onEvent(event);
+        if (end === true || error !== undefined) leave();
+      },
+      fail: leave,
+    });
+    left.addEventListener("abort", leave, { once: true });
+    const call: Call = { call: number, method: "SubscribeToTask", params: { id } };
+    this.#options.send(peer, envelopeKinds.call, call, undefined).catch(leave);
   }
 
   /** Makes a call that is answered with the task as it stands. */

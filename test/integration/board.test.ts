@@ -1,7 +1,8 @@
 import type { BoardRequest, IncomingTask } from "@parley/client";
-import { testCard, type TestMember } from "@parley/testkit";
+import { testCard } from "@parley/testkit";
 import { describe, expect, it } from "vitest";
 
+import type { TestMember } from "../../packages/testkit/src/mesh/test-mesh.ts";
 import { MeshScope } from "./device-fixture.ts";
 
 type Work = (task: IncomingTask) => Promise<unknown>;
@@ -40,7 +41,11 @@ describe("the board", () => {
       worker: { name: "bob", device: bob.device.device },
       facts: { state: "completed", starts: 1, generation: 1 },
     });
-    expect(taken[0]).toMatchObject({ id: outcome.facts.task, from: { name: "ada", device: ada.device.device }, skill: "add" });
+    expect(taken[0]).toMatchObject({
+      id: outcome.facts.task,
+      from: { name: "ada", device: ada.device.device },
+      skill: "add",
+    });
   });
 
   it("keeps a task until somebody with the skill comes, while its asker is there to share the input", async () => {

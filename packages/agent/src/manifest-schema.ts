@@ -111,6 +111,8 @@ export const manifestSchema = z.strictObject({
   /** Environment variables without which the agent does not start. */
   env: z.array(variable).max(64).default([]),
   limits: bounds.prefault({}),
+  /** Takes tasks of its skills from the board, as many as it has room for. */
+  board: z.boolean().default(true),
   /** Skills that a person has to say yes to, besides what the skills themselves and the policy of the mesh ask for. */
   approvals: z.record(skillId, approval).default({}),
   links: links.prefault({}),

@@ -60,6 +60,8 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
     ready: (from) => runtime.guards.ready(from),
   });
   await publish(card, options);
+  if (agent.manifest.board && agent.skills.length > 0)
+    device.board.work({ skills: agent.skills.map(({ id }) => id), slots: agent.manifest.limits.concurrentTasks });
   const channels = new AgentChannels({
     device,
     wanted: agent.manifest.channels,
@@ -76,6 +78,8 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
     },
     stop: () => {
       channels.stop();
+      // Others take what is left there.
+      if (agent.manifest.board && agent.skills.length > 0) device.board.work({ skills: [], slots: 0 });
       return (stopping ??= runtime.stop().then((ended) => {
         leave();
         // After nobody reads any more: what waits for a guard stays in the inbox.

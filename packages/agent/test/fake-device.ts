@@ -17,6 +17,7 @@ import type {
 } from "@parley/client";
 import { type AgentCard, type Artifact, ParleyError, toParleyError } from "@parley/protocol";
 
+import { FakeBoard } from "../../testkit/src/fake-board.ts";
 import { FakeGuards } from "../../testkit/src/fake-guards.ts";
 
 const caller: Sender = {
@@ -62,6 +63,7 @@ export class FakeDevice implements Fake {
   readonly sent: { to: string; text: string }[] = [];
   readonly delegated: { to: string | undefined; request: DelegateRequest }[] = [];
   readonly guards = new FakeGuards();
+  readonly board = new FakeBoard();
   members: MemberView[] = [];
   card: AgentCard | undefined;
   /** Answers to `delegate`. */

@@ -7,6 +7,7 @@ import type { CommandRow } from "./command.ts";
 import { conversationCommands } from "./conversation-commands.ts";
 import { delegationCommands } from "./delegation-commands.ts";
 import { guardCommands } from "./guard-commands.ts";
+import { taskCommands } from "./task-commands.ts";
 
 /** Settings of every command that may make links. */
 const linkSettings = ["link-address", "link-ports", "link-interfaces", "link-policy", "ice-servers"] as const;
@@ -203,6 +204,19 @@ export const commandTable: readonly CommandRow[] = [
     ],
     options: [
       { name: "text", value: "TEXT", means: "words for the skill" },
+      { name: "any", means: "puts it on the board, for anyone with the skill, now or later; Ctrl-C leaves it there" },
+      { name: "no-wait", means: "with --any: does not wait for the result; see parley task follow" },
+      { name: "priority", value: "0-9", means: "with --any: higher ones go first (default: 4)" },
+      { name: "not-before", value: "TIME", means: "with --any: not begun earlier, such as 10m or 2026-11-20T14:00" },
+      { name: "deadline", value: "TIME", means: "with --any: not worked on any longer (default: 1d)" },
+      { name: "attempts", value: "N", means: "with --any: starts at most, before it is a dead letter (default: 3)" },
+      { name: "key", value: "KEY", means: "with --any: the same key is the same task, however often it is put there" },
+      {
+        name: "after",
+        value: "TASK",
+        means: "with --any: not before this task of yours is completed",
+        repeatable: true,
+      },
       { name: "explain", means: "says who could do it, who was chosen and why, and which path it took" },
       {
         name: "may-call",
@@ -230,6 +244,7 @@ export const commandTable: readonly CommandRow[] = [
       'parley delegate @planner/plan \'{"topic":"relay"}\' --may-call search,read* --may-call-for 10m',
       'parley delegate @librarian/search \'{"query":"relay"}\' --as mine.chain',
       "parley delegate @painter/paint '{}' --answer blue",
+      'parley delegate --any search \'{"query":"relay"}\' --deadline 2h --key nightly-7',
     ],
     load: () => import("./commands/delegate.ts"),
   },
@@ -564,4 +579,5 @@ export const commandTable: readonly CommandRow[] = [
     examples: ["parley audit export audit.jsonl"],
     load: () => import("./commands/audit-export.ts"),
   },
+  ...taskCommands,
 ];

@@ -23,6 +23,7 @@ const groupSummaries: Readonly<Record<string, string>> = {
   channel: "Talk with several: make channels, come and go, invite, read",
   attention: "Say what may reach an agent's program",
   delegation: "Let others act for you, and take that back",
+  task: "Find tasks on the board again: their state, their results, another try",
   guard: "See what was held back from an agent, and let it go on",
   contact: "Say who may write: accept, block, and see who waits",
   message: "Change, take back and react to what was said",

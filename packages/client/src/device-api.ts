@@ -13,10 +13,10 @@ import type {
 
 import type { ApprovalApi, ApprovalEvent } from "./approvals/approval-api.ts";
 import type { AuditAlert } from "./audit/audit-memory.ts";
-import type { BoardApi } from "./board/board-api.ts";
 import type { AttachOptions, TransferOptions } from "./blobs/attachments.ts";
 import type { ContentSink } from "./blobs/content-sink.ts";
 import type { ContentSource } from "./blobs/content-source.ts";
+import type { BoardApi } from "./board/board-api.ts";
 import type { ConversationApi, ConversationEvent } from "./conversations/conversation-api.ts";
 import type { DelegationApi } from "./delegations/delegation-api.ts";
 import type { DeliveryViews, PurgeQuery } from "./deliveries.ts";

@@ -6,8 +6,8 @@ import { type Clock, type Journal, type JournalState, type MeshTrust, type Rando
 import { envelopeKinds, knownContent, ParleyError } from "@parley/protocol";
 
 import { ApprovalDesk } from "./approvals/approval-desk.ts";
-import { Board } from "./board/board.ts";
 import { Attachments } from "./blobs/attachments.ts";
+import { Board } from "./board/board.ts";
 import { bodyOf } from "./body.ts";
 import { Channels } from "./conversations/channels/channels.ts";
 import { isPostRecipient } from "./conversations/channels/post-page.ts";

@@ -22,6 +22,17 @@ export type {
   StandingTerms,
   StandingView,
 } from "./approvals/approval-api.ts";
+export type {
+  BoardApi,
+  BoardEvent,
+  BoardOutcome,
+  BoardPage,
+  BoardQuery,
+  BoardRequest,
+  BoardRun,
+  BoardTaskView,
+  BoardWork,
+} from "./board/board-api.ts";
 export { type ContentSink, MemorySink } from "./blobs/content-sink.ts";
 export { blobSource, type ContentSource } from "./blobs/content-source.ts";
 export type { TransferProgress } from "./blobs/transfer.ts";

@@ -66,6 +66,7 @@ export {
 } from "./blob.ts";
 export {
   type BoardFacts,
+  boardFactsSchema,
   type BoardResult,
   boardResultSchema,
   type BoardState,

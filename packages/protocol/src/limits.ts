@@ -435,7 +435,11 @@ const table = {
   boardTasksPerMember: { value: 10_000, unit: "count", means: "tasks of one asker on the board, ended ones included" },
   boardInputBytes: { value: 64 * 1024, unit: "bytes", means: "the sealed input of a task on the board" },
   boardResultBytes: { value: 64 * 1024, unit: "bytes", means: "the sealed result of a task on the board" },
-  boardHolders: { value: 16, unit: "count", means: "members that the input of a task on the board is sealed to at once" },
+  boardHolders: {
+    value: 16,
+    unit: "count",
+    means: "members that the input of a task on the board is sealed to at once",
+  },
   boardWraps: { value: 64, unit: "count", means: "members that the input of a task on the board is sealed to in all" },
   boardPriority: { value: 9, unit: "count", means: "highest priority of a task on the board; 4 by default" },
   boardAttempts: { value: 16, unit: "count", means: "starts of a task on the board; three by default" },

@@ -510,10 +510,11 @@ export type StatementType = keyof typeof statementSchemas;
 export type Statement<Type extends StatementType> = z.infer<(typeof statementSchemas)[Type]>;
 
 /** Statements that are entries of timelines, by the kind of the timeline. */
-export const timelineTypes = { agreement: "agreement", task: "task-entry", board: "board-entry" } as const satisfies Record<
-  string,
-  StatementType
->;
+export const timelineTypes = {
+  agreement: "agreement",
+  task: "task-entry",
+  board: "board-entry",
+} as const satisfies Record<string, StatementType>;
 export type TimelineKind = keyof typeof timelineTypes;
 export type TimelineStatement<Kind extends TimelineKind> = Statement<(typeof timelineTypes)[Kind]>;
 

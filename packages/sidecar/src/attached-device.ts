@@ -43,6 +43,7 @@ import {
 } from "@parley/protocol";
 
 import { AttachedApprovals } from "./attached-approvals.ts";
+import { AttachedBoard } from "./attached-board.ts";
 import { AttachedConversations } from "./attached-conversations.ts";
 import { AttachedDelegations } from "./attached-delegations.ts";
 import { AttachedGuards } from "./attached-guards.ts";
@@ -82,6 +83,7 @@ class Attached implements AttachedDevice {
   readonly guards: GuardApi;
   readonly approvals: AttachedApprovals;
   readonly delegations: AttachedDelegations;
+  readonly board: AttachedBoard;
   readonly #calls: LocalCalls;
   readonly #holder: HolderView;
   readonly #listeners = new Set<(event: DeviceEvent) => void>();
@@ -95,6 +97,7 @@ class Attached implements AttachedDevice {
     this.conversations = new AttachedConversations(this.#holder);
     this.approvals = new AttachedApprovals(calls);
     this.delegations = new AttachedDelegations(calls);
+    this.board = new AttachedBoard(calls);
   }
 
   get member(): string {

@@ -4,6 +4,7 @@ import { FileSink, openFileSource } from "@parley/client/node";
 import { ParleyError, requestTable, toParleyError } from "@parley/protocol";
 
 import { approvalHandlers } from "./approval-handlers.ts";
+import { boardHandlers } from "./board-handlers.ts";
 import { conversationHandlers, fittingEvent } from "./conversation-handlers.ts";
 import { delegationHandlers } from "./delegation-handlers.ts";
 import { guardHandlers } from "./guard-handlers.ts";
@@ -52,6 +53,7 @@ export const operationHandlers: Handlers<OperationName> = {
   ...guardHandlers,
   ...approvalHandlers,
   ...delegationHandlers,
+  ...boardHandlers,
 
   status: async ({ device, since }) => ({ pid: process.pid, since, state: device.state, links: linksOf(device) }),
 

@@ -13,6 +13,7 @@ import {
 import { z } from "zod";
 
 import { approvalOperations } from "./approval-operations.ts";
+import { boardOperations } from "./board-operations.ts";
 import { conversationOperations } from "./conversation-operations.ts";
 import { chainSchema, delegationOperations, delegationTermsSchema } from "./delegation-operations.ts";
 import { guardOperations } from "./guard-operations.ts";
@@ -208,6 +209,7 @@ export const operationTable = {
   ...guardOperations,
   ...approvalOperations,
   ...delegationOperations,
+  ...boardOperations,
 } as const;
 
 /** Operations whose events wait for the caller's `ack`. */

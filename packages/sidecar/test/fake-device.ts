@@ -21,6 +21,7 @@ import type {
 import type { DeliveryQuery } from "@parley/core";
 import { type BlobRef, ParleyError } from "@parley/protocol";
 
+import { FakeBoard } from "../../testkit/src/fake-board.ts";
 import { FakeGuards } from "../../testkit/src/fake-guards.ts";
 import { FakeConversations } from "./fake-conversations.ts";
 
@@ -134,6 +135,7 @@ export class FakeDevice implements DeviceApi {
   readonly member = id;
   readonly device = id;
   readonly guards = new FakeGuards();
+  readonly board = new FakeBoard();
   readonly name = "ada";
   readonly mesh = id;
   readonly delegations: DeviceApi["delegations"] = {

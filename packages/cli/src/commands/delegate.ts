@@ -13,6 +13,7 @@ import { allowedPaths } from "../allowed-paths.ts";
 import { parseSkills, readChain } from "../chain-file.ts";
 import type { CommandContext } from "../command-context.ts";
 import type { CommandModule } from "../command.ts";
+import { checkAnyOptions, delegateToAny } from "../delegate-any.ts";
 import { formatDuration } from "../duration.ts";
 import { Explanation } from "../explanation.ts";
 import { withDevice } from "../open-device.ts";
@@ -24,6 +25,7 @@ import { askText, isInteractive } from "../terminal.ts";
 export const run: CommandModule["run"] = async (context) => {
   const { input, settings, signal, out } = context;
   const { to, skill } = parseTarget(input.argument("skill"));
+  checkAnyOptions(context);
   const json = input.optionalArgument("input");
   const text = input.text("text");
   const mandate = mandateOf(context);
@@ -39,6 +41,18 @@ export const run: CommandModule["run"] = async (context) => {
     ...(chain === undefined ? {} : { chain }),
     signal,
   };
+  if (input.switch("any")) {
+    if (to !== undefined)
+      throw new ParleyError("invalid_argument", { message: "With --any nobody is named: give the skill alone." });
+    const { skill: of, input: data, text: words, timeLimitMs, chain: links } = request;
+    return delegateToAny(context, {
+      skill: of,
+      timeLimitMs,
+      ...(data === undefined ? {} : { input: data }),
+      ...(words === undefined ? {} : { text: words }),
+      ...(links === undefined ? {} : { chain: links }),
+    });
+  }
   return withDevice(context, async ({ device }) => {
     const explanation = input.switch("explain") ? await Explanation.before(device, to, skill) : undefined;
     out.progress(`asking for ${skill}…`);

@@ -66,7 +66,8 @@ export class BoardAsker {
       send: async (tasks) => {
         const { outcomes } = await options.session.request("board.submit", { tasks: [...tasks] });
         return outcomes.map(
-          ({ facts, error }) => facts ?? new ParleyError(error?.code ?? "internal", error && { message: error.message }),
+          ({ facts, error }) =>
+            facts ?? new ParleyError(error?.code ?? "internal", error && { message: error.message }),
         );
       },
     });
@@ -181,7 +182,14 @@ export class BoardAsker {
 
 const mostTries = 8;
 /** The registry is away, or has too much to do. */
-const outages: ReadonlySet<string> = new Set(["unreachable", "closed", "timeout", "draining", "rate_limited", "storage_unavailable"]);
+const outages: ReadonlySet<string> = new Set([
+  "unreachable",
+  "closed",
+  "timeout",
+  "draining",
+  "rate_limited",
+  "storage_unavailable",
+]);
 
 function orAborted<Value>(work: Promise<Value>, signal: AbortSignal | undefined): Promise<Value> {
   if (signal === undefined) return work;

@@ -119,7 +119,15 @@ export class TaskCallee {
    * Works on what somebody left, by the rules of a call. Resolves with what aborts it once it was begun, or waits for a yes; rejects
    * with why it is not begun.
    */
-  async takeLeft({ id, skill, input, asker, device, timeLimitMs: asked, onEnd }: LeftWork): Promise<(reason: ParleyError) => void> {
+  async takeLeft({
+    id,
+    skill,
+    input,
+    asker,
+    device,
+    timeLimitMs: asked,
+    onEnd,
+  }: LeftWork): Promise<(reason: ParleyError) => void> {
     const handler = this.#handler;
     if (handler === undefined) throw new ParleyError("unsupported_operation");
     const { chains, gate, standingOf, onTaken, admits, member: own, approvals, onError } = this.#options;

@@ -1,13 +1,7 @@
 /** The timeline of a task on the board: making its entries, and reading what comes of it. */
 import { type BoardAct, fromBase64url, ParleyError, toBase64url } from "@parley/protocol";
 
-import {
-  type DeviceKeyOf,
-  readEntry,
-  signEntry,
-  type TimelineEntry,
-  verifyEntry,
-} from "../timeline/timeline-entry.ts";
+import { type DeviceKeyOf, readEntry, signEntry, type TimelineEntry, verifyEntry } from "../timeline/timeline-entry.ts";
 import { sha256, type Signer } from "../trust/keys.ts";
 
 export type BoardEntry = TimelineEntry<"board">;
@@ -28,12 +22,20 @@ export interface BoardSpeaker {
 }
 
 /** Begins the timeline of a task. */
-export function signBoardTask({ mesh, signer, ...said }: BoardSpeaker, task: string, act: Submitted): Promise<BoardEntry> {
+export function signBoardTask(
+  { mesh, signer, ...said }: BoardSpeaker,
+  task: string,
+  act: Submitted,
+): Promise<BoardEntry> {
   return signEntry({ kind: "board", mesh, subject: task, before: undefined }, { ...said, act }, signer);
 }
 
 /** Says what follows on an entry that was read before. */
-export function signBoardAct({ mesh, signer, ...said }: BoardSpeaker, before: BoardEntry, act: BoardAct): Promise<BoardEntry> {
+export function signBoardAct(
+  { mesh, signer, ...said }: BoardSpeaker,
+  before: BoardEntry,
+  act: BoardAct,
+): Promise<BoardEntry> {
   const { subject } = before.statement;
   return signEntry({ kind: "board", mesh, subject, before }, { ...said, act }, signer);
 }
@@ -48,7 +50,11 @@ export async function verifyBoardTask(
   keyOf: DeviceKeyOf,
 ): Promise<BoardEntry & { readonly act: Submitted }> {
   const { statement } = await readBoardEntry(compact);
-  const entry = await verifyEntry(compact, { kind: "board", mesh, subject: statement.subject, before: undefined }, keyOf);
+  const entry = await verifyEntry(
+    compact,
+    { kind: "board", mesh, subject: statement.subject, before: undefined },
+    keyOf,
+  );
   const { act, subject, by } = entry.statement;
   if (act.type !== "submitted") throw broken("A task's timeline begins with what was asked.");
   if (act.key !== undefined && subject !== (await boardTaskId(mesh, by, act.key)))

@@ -77,7 +77,11 @@ export const boardTable: Readonly<Record<BoardMoveName, BoardRow>> = {
   block: { by: "node", from: ["open"], to: ["failed"] },
   expire: { by: "node", from: ["open", "leased"], to: ["expired"] },
   retry: { by: "asker", from: ["failed", "canceled", "expired"], to: ["open"] },
-  acknowledge: { by: "asker", from: ["completed", "failed", "canceled", "expired"], to: ["completed", "failed", "canceled", "expired"] },
+  acknowledge: {
+    by: "asker",
+    from: ["completed", "failed", "canceled", "expired"],
+    to: ["completed", "failed", "canceled", "expired"],
+  },
 };
 
 /** Failures that no other start would mend. */
@@ -139,7 +143,9 @@ export function moveBoardTask(task: BoardTask, move: BoardMove): BoardMoved {
     case "block":
       return { ok: true, task: end(task, "failed", "dependency_failed", move.at) };
     case "expire":
-      return move.at < task.deadline ? refuse("conflict") : { ok: true, task: end(task, "expired", "expired", move.at) };
+      return move.at < task.deadline
+        ? refuse("conflict")
+        : { ok: true, task: end(task, "expired", "expired", move.at) };
     case "retry":
       return retry(task, move);
     case "acknowledge":

@@ -2,13 +2,7 @@
  * What is sealed of a task on the board. Its input is encrypted once under a content key, and that key is sealed to the members
  * that may work on it and to the asker; the result is sealed to the asker. One HPKE context per recipient key and process.
  */
-import {
-  type BoardResult,
-  type BoardWrap,
-  fromBase64url,
-  ParleyError,
-  toBase64url,
-} from "@parley/protocol";
+import { type BoardResult, type BoardWrap, fromBase64url, ParleyError, toBase64url } from "@parley/protocol";
 
 import type { Random } from "../ports/clock.ts";
 import { type EncryptionKey, frameNonce, type SealContext, setUpRecipient, setUpSender } from "../seal/hpke.ts";

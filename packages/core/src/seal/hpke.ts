@@ -39,8 +39,7 @@ const infoOf = ({
   fromDevice,
   toMember,
   use = "parley seal v1",
-}: SealContext): Uint8Array<ArrayBuffer> =>
-  encoder.encode(`${use}:${mesh}:${fromMember}:${fromDevice}:${toMember}`);
+}: SealContext): Uint8Array<ArrayBuffer> => encoder.encode(`${use}:${mesh}:${fromMember}:${fromDevice}:${toMember}`);
 
 async function kidOf(publicKey: string): Promise<string> {
   const hash = fromBase64url(await sha256(`parley-encryption-v1:${publicKey}`)) ?? new Uint8Array(8);

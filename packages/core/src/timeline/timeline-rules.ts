@@ -64,7 +64,8 @@ class BoardRules implements TimelineRules<"board"> {
     if (this.#isOver) throw bad("Somebody works on a task that was canceled.");
     if (generation < this.#generation) throw bad("Something is said under an older lease.");
     const isSame = this.#started?.generation === generation;
-    if (isSame && (type === "started" || this.#started?.by !== by)) throw bad("Two say how the work under one lease goes.");
+    if (isSame && (type === "started" || this.#started?.by !== by))
+      throw bad("Two say how the work under one lease goes.");
     if (generation === this.#generation && !isSame) throw bad("Something follows the end of the work under a lease.");
     this.#generation = generation;
     this.#started = type === "started" ? { by, generation } : undefined;

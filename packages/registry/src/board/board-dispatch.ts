@@ -79,12 +79,7 @@ export class BoardDispatch {
     return undefined;
   }
 
-  #ofAsker(
-    asker: string,
-    tasks: Iterable<string>,
-    worker: BoardWorker,
-    member: PolicyMember,
-  ): KnownTask | undefined {
+  #ofAsker(asker: string, tasks: Iterable<string>, worker: BoardWorker, member: PolicyMember): KnownTask | undefined {
     const { index, workers, directory, authority, blocks, onWanted } = this.#options;
     const who = directory.get(asker);
     // A member does not call itself; who may write nothing now is asked for nothing either.

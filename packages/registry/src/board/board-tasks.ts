@@ -64,7 +64,7 @@ export class BoardTasks {
       if (!moved.ok) throw new ParleyError(moved.code);
       const more = await brings?.(stored);
       if (moved.task === stored.is && more === undefined) return undefined;
-      const next = { ...stored, ...more, is: moved.task as StoredTask["is"] };
+      const next = { ...stored, ...more, is: moved.task };
       if (moved.task.state !== "completed") return next;
       // Nobody opens the input again.
       const { input: _input, wraps: _wraps, ...rest } = next;

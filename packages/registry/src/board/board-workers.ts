@@ -57,8 +57,7 @@ export class BoardWorkers {
 
   /** It gave a task back that it would not begin. */
   passOver(member: string, task: string): void {
-    if (this.#passedOver.size >= mostPassedOver)
-      this.#passedOver.delete(this.#passedOver.keys().next().value ?? "");
+    if (this.#passedOver.size >= mostPassedOver) this.#passedOver.delete(this.#passedOver.keys().next().value ?? "");
     this.#passedOver.set(`${member}:${task}`, this.#now() + passedOverMs);
   }
 

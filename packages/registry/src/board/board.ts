@@ -27,7 +27,10 @@ export interface BoardOptions {
   readonly presence: Pick<Presence, "of">;
   /** Sessions of a member at this node. */
   readonly sessionsOf: (member: string) => readonly BoardSession[];
-  readonly bounds: Pick<RegistryBounds, "boardTasks" | "boardTasksPerMember" | "boardLeaseMs" | "boardKeptMs" | "boardSeenMs">;
+  readonly bounds: Pick<
+    RegistryBounds,
+    "boardTasks" | "boardTasksPerMember" | "boardLeaseMs" | "boardKeptMs" | "boardSeenMs"
+  >;
   readonly onError: (error: unknown) => void;
 }
 
@@ -90,8 +93,7 @@ export class Board {
   /** A device has a session: what it held in an earlier start is free. */
   connected({ member, device }: { readonly member: string; readonly device: string }, boot: string): void {
     for (const { task, is } of this.tasks.index.leased())
-      if (is.holder?.device === device && is.holder.boot !== boot)
-        this.#background(this.#lapse(task, is.generation));
+      if (is.holder?.device === device && is.holder.boot !== boot) this.#background(this.#lapse(task, is.generation));
     // What was asked for in its absence may be asked of it now.
     for (const name of this.#wanted.keys()) if (name.startsWith(`${member}:`)) this.#wanted.delete(name);
     this.#tick.schedule();
@@ -123,10 +125,7 @@ export class Board {
   }
 
   /** What a worker takes from now on; the leases that it says it holds and does not. */
-  async work(
-    worker: Omit<BoardWorker, "held" | "given">,
-    holds: readonly LeaseRef[],
-  ): Promise<readonly EndedLease[]> {
+  async work(worker: Omit<BoardWorker, "held" | "given">, holds: readonly LeaseRef[]): Promise<readonly EndedLease[]> {
     const before = this.workers.get(worker.session);
     const now: BoardWorker = { held: new Set(), given: new Set(), ...before, ...worker };
     this.workers.put(now);
@@ -193,7 +192,7 @@ export class Board {
   async sweep(): Promise<void> {
     const { bounds } = this.#options;
     const now = this.#now();
-    for (const { task, is } of [...this.tasks.index.all()]) {
+    for (const { task, is } of this.tasks.index.all()) {
       if (is.ended === undefined || !hasBoardTaskEnded(is.state)) continue;
       const keptMs = is.acknowledged === true ? bounds.boardSeenMs : bounds.boardKeptMs;
       const isAwaited = this.tasks.index.dependentsOf(task).some((other) => !hasBoardTaskEnded(other.is.state));
@@ -204,7 +203,7 @@ export class Board {
 
   /** A member was revoked: nothing of it is done any more, and nothing is left with it. */
   async removeMember(member: string): Promise<void> {
-    for (const task of [...this.tasks.index.ofAsker(member)]) {
+    for (const task of this.tasks.index.ofAsker(member)) {
       const known = this.tasks.index.get(task);
       if (known?.is.state === "leased") this.#tellEnded(known, "revoked");
       await this.tasks.remove(task);
@@ -287,7 +286,7 @@ export class Board {
 
   async #lapse(task: string, generation: number): Promise<void> {
     const known = this.tasks.index.get(task);
-    if (known?.is.generation !== generation) return void this.#leases.end(task);
+    if (known?.is.generation !== generation) return this.#leases.end(task);
     const pauseMs = this.pauseMs(known.is.starts);
     this.#tellEnded(known, "lease_ended");
     await this.move(task, { act: "lapse", at: this.#now(), generation, pauseMs });

@@ -102,7 +102,11 @@ export function boardRequests(services: BoardServices): RequestHandlers<Requests
       return { ended: renewed.flat() };
     },
     "board.complete": async (caller, { results }) => ({
-      outcomes: await outcomesOf(results, ({ task }) => task, async (one) => complete(services, caller, one)),
+      outcomes: await outcomesOf(
+        results,
+        ({ task }) => task,
+        async (one) => complete(services, caller, one),
+      ),
     }),
     "board.return": async (caller, lease) => {
       await board.giveBack(caller, lease);
@@ -170,7 +174,7 @@ async function storedTask(services: BoardServices, caller: Caller, submitted: Su
     input,
     own,
     wraps,
-    is: newBoardTask({ attempts, readyAt: notBefore ?? now, deadline }) as StoredTask["is"],
+    is: newBoardTask({ attempts, readyAt: notBefore ?? now, deadline }),
   };
 }
 
@@ -288,4 +292,3 @@ function listTasks(
     ...(last === undefined ? {} : { next: last }),
   };
 }
-

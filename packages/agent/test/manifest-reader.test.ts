@@ -27,6 +27,7 @@ describe("a good agent.yaml", () => {
         attention: "open",
         floor: true,
         redact: false,
+        board: true,
       },
     });
   });

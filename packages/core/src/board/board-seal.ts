@@ -149,7 +149,7 @@ export class BoardSealer {
     encapsulated: string,
     from: { readonly member: string; readonly device: string },
   ): Promise<CryptoKey> {
-    return remembered(this.#recipients, `${from.device}:${kid}:${encapsulated}`, async () => {
+    return remembered(this.#recipients, `${from.member}:${from.device}:${kid}:${encapsulated}`, async () => {
       const { mesh, member, keyOf } = this.#options;
       const own = await keyOf(kid);
       if (own === undefined) throw new ParleyError("cannot_open");

@@ -129,6 +129,8 @@ describe("the table of access", () => {
 const id16 = "AAAAAAAAAAAAAAAAAAAAAA";
 const id32 = "A".repeat(43);
 const inChannel = { channel: id32 };
+const sealed = { kid: "AAAAAAAAAAA", encapsulated: id32, counter: 0, sealed: "AAAA" };
+const wrap = { member: id32, by: id32, ...sealed };
 const bodies: Readonly<Record<string, unknown>> = {
   "directory.get": { name: "olivia" },
   "directory.watch": { members: [] },
@@ -181,4 +183,16 @@ const bodies: Readonly<Record<string, unknown>> = {
   "channel.restrict": { ...inChannel, member: id32, kind: "muted" },
   "channel.lift": { ...inChannel, member: id32, kind: "muted" },
   "withdrawals.publish": { withdrawals: "a.b.c" },
+  "board.submit": { tasks: [{ statement: "a.b.c", input: "AAAA", own: wrap, wraps: [] }] },
+  "board.share": { task: id16, wraps: [wrap] },
+  "board.get": { task: id16 },
+  "board.follow": { tasks: [id16] },
+  "board.act": { task: id16, entry: "a.b.c" },
+  "board.acknowledge": { tasks: [id16] },
+  "board.work": { skills: [], slots: 0, holds: [] },
+  "board.renew": { leases: [{ task: id16, generation: 1 }] },
+  "board.complete": {
+    results: [{ task: id16, generation: 1, entry: "a.b.c", result: { member: id32, device: id32, ...sealed } }],
+  },
+  "board.return": { task: id16, generation: 1, begun: true, code: "closed" },
 };

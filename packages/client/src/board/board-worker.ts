@@ -140,6 +140,7 @@ export class BoardWorker {
       if (this.#stopped) throw new ParleyError("closed");
       const { held, input, timeLimitMs, skill } = await this.#open(lease);
       this.#held.set(task, held);
+      this.#options.notices.log("debug", "board.leased", { task, generation });
       this.#renewLater(lease.lifeMs);
       const { callee } = this.#options;
       held.abort = await callee.takeLeft({

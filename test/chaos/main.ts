@@ -2,7 +2,7 @@
  * `npm run chaos`: real processes under load, killed, paused, cut off and restarted on a seeded schedule. Options:
  * `--minutes N` (default 5), `--seed N`, `--rate N` durable messages a second (default 300), `--every S` seconds from one
  * fault to the next (default 5), `--folder DIR` to keep homes, evidence and logs in, `--check DIR` to judge the evidence of
- * an earlier run again, `--json`. Exit 1 when something was lost, false, out of order
+ * an earlier run again, `--json`; `--board` runs tasks on the board instead (see board-main.ts). Exit 1 when something was lost, false, out of order
  * or repeated without cause, when a planted lie was believed, or when a kind of fault never happened.
  */
 import { mkdtempSync, rmSync } from "node:fs";
@@ -24,6 +24,10 @@ function number(text: string | undefined, otherwise: number, name: string): numb
 }
 
 const text = { type: "string" } as const;
+if (process.argv.includes("--board")) {
+  await import("./board-main.ts");
+  process.exit();
+}
 const { values } = parseArgs({
   options: { minutes: text, seed: text, rate: text, every: text, folder: text, check: text, json: { type: "boolean" } },
 });

@@ -229,6 +229,8 @@ export class Board {
     else this.#leases.end(task.task);
     if (hasBoardTaskEnded(state) && before?.is.state !== state)
       for (const other of index.dependentsOf(task.task)) this.#dependent(other.task, state === "completed");
+    if (this.#isOpen && state === "open" && task.after.some((other) => hasEndedBadly(index.get(other))))
+      this.#dependent(task.task, false);
     this.followers.changed(stored, before);
     this.#scheduleLook(task);
     this.#tick.schedule();

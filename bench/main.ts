@@ -3,6 +3,7 @@ import { parseArgs } from "node:util";
 
 import { Child } from "./child.ts";
 import type { Bench, Measure, Row } from "./figures.ts";
+import { board } from "./measures/board.ts";
 import { calls } from "./measures/calls.ts";
 import { channelMembers } from "./measures/channel-members.ts";
 import { drain } from "./measures/drain.ts";
@@ -30,6 +31,7 @@ const measures: readonly Measure[] = [
   channelMembers,
   firstPage,
   flood,
+  board,
 ];
 const names = measures.map(({ name }) => name).join(", ");
 const usage = `npm run bench -- [options]

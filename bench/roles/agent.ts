@@ -14,6 +14,7 @@ import { limits, parseInviteLink } from "@parley/protocol";
 import { openSqliteJournal } from "@parley/store-sqlite";
 import { testCard } from "@parley/testkit";
 
+import { type Asked, askByBoard, askByMessage, workForBoard } from "../board-work.ts";
 import { CountedBodies, Counter, endOfRun } from "../counted-bodies.ts";
 import { type LoadFigures, repeatCall } from "../load.ts";
 import { answerCommands, residentKiB } from "../role.ts";
@@ -223,6 +224,10 @@ const commands = {
       await device.send(from.name, text);
     });
   },
+  workForBoard: (as: string): Promise<void> => workForBoard(deviceOf(as)),
+  askByMessage: ({ as, to, count }: { as: string; to: readonly string[]; count: number }): Promise<Asked> =>
+    askByMessage(deviceOf(as), to, count),
+  askByBoard: ({ as, count }: { as: string; count: number }): Promise<Asked> => askByBoard(deviceOf(as), count),
   /** Sends a message to somebody never met, and waits for the reply. */
   async firstReply({ as, to }: Between): Promise<{ ms: number; path: string }> {
     const device = deviceOf(as);

@@ -133,7 +133,11 @@ class BoardRun {
       schedule: this.#schedule,
       onMessage: (message) => message === "done" && this.#done.resolve(),
       onGone: () => {
-        if (!this.#isOver) this.#pause(1000).then(() => made.start(), () => undefined);
+        if (!this.#isOver)
+          this.#pause(1000).then(
+            () => made.start(),
+            () => undefined,
+          );
       },
     });
     return made;

@@ -34,7 +34,13 @@ export type BoardLine =
   /** The registry has a task of the asker on disk. */
   | (Timed & { readonly t: "submitted"; readonly n: number; readonly task: string })
   /** The asker heard how a task ended. */
-  | (Timed & { readonly t: "ended"; readonly n: number; readonly task: string; readonly code?: string; readonly by?: string })
+  | (Timed & {
+      readonly t: "ended";
+      readonly n: number;
+      readonly task: string;
+      readonly code?: string;
+      readonly by?: string;
+    })
   /** At the end: what the registry says of a task, and what was signed about it. */
   | (Timed & {
       readonly t: "final";

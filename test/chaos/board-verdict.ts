@@ -68,7 +68,8 @@ function wrongsOf(final: Final, evidence: BoardEvidence, seen: readonly Seen[]):
   const failures = final.acts.filter((act) => act === "failed").length;
   const lost = final.starts - failures - completions;
   const explained = explainedBy(final, evidence, seen);
-  if (lost > explained) wrongs.push(`${lost} of ${final.starts} starts came to nothing, and kills explain ${explained}`);
+  if (lost > explained)
+    wrongs.push(`${lost} of ${final.starts} starts came to nothing, and kills explain ${explained}`);
   if (final.state === "failed") {
     const isTrue =
       final.starts === attempts &&

@@ -1,4 +1,12 @@
-import { BoardSealer, readBoardEntry, sha256, signBoardAct, signBoardTask, systemRandom, verifyTimelineFile } from "@parley/core";
+import {
+  BoardSealer,
+  readBoardEntry,
+  sha256,
+  signBoardAct,
+  signBoardTask,
+  systemRandom,
+  verifyTimelineFile,
+} from "@parley/core";
 import { limits, type ReplyBody, toBase64url } from "@parley/protocol";
 import { describe, expect, it, vi } from "vitest";
 
@@ -27,7 +35,14 @@ class Rogue {
   /** What it would put on the board. */
   async task(change: object = {}, subject = task16(), sealed = "AAAA") {
     const { member, device } = this.#of.joined.identity;
-    const wrap = { member, by: device.id, kid: "AAAAAAAAAAA", encapsulated: await sha256("x"), counter: 0, sealed: "AAAA" };
+    const wrap = {
+      member,
+      by: device.id,
+      kid: "AAAAAAAAAAA",
+      encapsulated: await sha256("x"),
+      counter: 0,
+      sealed: "AAAA",
+    };
     const { compact } = await signBoardTask(this.#speaker, subject, {
       type: "submitted",
       skill: "add",
@@ -50,7 +65,13 @@ class Rogue {
   async complete(entries: readonly string[], generation: number, change: object = {}) {
     const before = await readBoardEntry(entries.at(-1) ?? "");
     const { member, device } = this.#of.joined.identity;
-    const sealer = new BoardSealer({ mesh: this.#mesh, member, device: device.id, random: systemRandom, keyOf: () => undefined });
+    const sealer = new BoardSealer({
+      mesh: this.#mesh,
+      member,
+      device: device.id,
+      random: systemRandom,
+      keyOf: () => undefined,
+    });
     const { verified } = await this.#of.device.memberOf(before.statement.by);
     const result = await sealer.sealResult(new TextEncoder().encode("{}"), verified, before.statement.subject);
     const said = { type: "completed", generation, result: await sha256(result.sealed), ...change } as const;

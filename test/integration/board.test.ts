@@ -148,7 +148,9 @@ describe("the board", () => {
     const second = await ada.device.board.submit({ ...sum, deadline: Date.now() + 1500 });
     await expect(ada.device.board.follow(second.task).outcome).rejects.toMatchObject({ code: "expired" });
     await until(() => taken[1]?.signal.aborted === true);
-    await expect(ada.device.board.submit({ ...sum, deadline: Date.now() - 1 })).rejects.toMatchObject({ code: "expired" });
+    await expect(ada.device.board.submit({ ...sum, deadline: Date.now() - 1 })).rejects.toMatchObject({
+      code: "expired",
+    });
   });
 
   it("streams progress from the worker to the asker while both are there", async () => {

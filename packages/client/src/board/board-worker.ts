@@ -6,7 +6,6 @@ import {
   type MeshTrust,
   readBoardEntry,
   sha256,
-  signBoardAct,
   type Timer,
   type VerifiedMember,
   verifyBoardTask,
@@ -14,14 +13,11 @@ import {
 import {
   type BoardInput,
   boardInputSchema,
-  type BoardOutput,
   decodeJson,
   type ErrorCode,
   limits,
   ParleyError,
   type PushBody,
-  type RequestBody,
-  type Task,
   toParleyError,
 } from "@parley/protocol";
 
@@ -30,10 +26,10 @@ import type { Notices } from "../notices.ts";
 import type { OwnDevices } from "../own-devices.ts";
 import { nextChance } from "../session-wait.ts";
 import type { Session } from "../session.ts";
-import { wireErrorOf } from "../tasks/held-task.ts";
 import type { TaskCallee } from "../tasks/task-callee.ts";
 import type { BoardWork } from "./board-api.ts";
 import { BoardBatch } from "./board-batch.ts";
+import { type BoardCompleted, type BoardEnd, type BoardLease, BoardReports } from "./board-reports.ts";
 
 export interface BoardWorkerOptions {
   readonly own: OwnDevices;
@@ -46,12 +42,9 @@ export interface BoardWorkerOptions {
   readonly callee: TaskCallee;
 }
 
-type Lease = PushBody<"board.leased">["leases"][number];
-type Completed = RequestBody<"board.complete">["results"][number];
-
 /** Work under a lease. */
 interface Held {
-  readonly lease: Lease;
+  readonly lease: BoardLease;
   readonly asker: VerifiedMember;
   /** The newest entry of the task's timeline. */
   head: BoardEntry;
@@ -63,7 +56,6 @@ interface Held {
   abort: (reason: ParleyError) => void;
 }
 
-const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 /** What changes at about the same time is said once. */
 const sayMs = 50;
@@ -74,7 +66,8 @@ const returnMs = 1000;
 export class BoardWorker {
   readonly #options: BoardWorkerOptions;
   readonly #held = new Map<string, Held>();
-  readonly #completes: BoardBatch<Completed, undefined>;
+  readonly #completes: BoardBatch<BoardCompleted, undefined>;
+  readonly #reports: BoardReports;
   #work: BoardWork = { skills: [], slots: 0 };
   #said = "";
   #saying: Timer | undefined;
@@ -83,6 +76,7 @@ export class BoardWorker {
 
   constructor(options: BoardWorkerOptions) {
     this.#options = options;
+    this.#reports = new BoardReports(options);
     this.#completes = new BoardBatch({
       clock: options.clock,
       most: limits.boardBatch,
@@ -131,7 +125,7 @@ export class BoardWorker {
     for (const { abort } of held) abort(new ParleyError("closed", { message: "The agent stopped." }));
   }
 
-  async #take(lease: Lease): Promise<void> {
+  async #take(lease: BoardLease): Promise<void> {
     const { task, generation } = lease;
     const before = this.#held.get(task);
     if (before?.lease.generation === generation) return;
@@ -150,7 +144,7 @@ export class BoardWorker {
         asker: held.asker,
         device: held.head.device,
         timeLimitMs,
-        onEnd: (ended, error) => void this.#finish(held, ended, error),
+        onEnd: (ended, error) => void this.#finish(held, { task: ended, error }),
       });
     } catch (error) {
       const { code } = toParleyError(error);
@@ -161,7 +155,7 @@ export class BoardWorker {
   }
 
   /** Checks who asks for what, and opens it. */
-  async #open(lease: Lease): Promise<{ held: Held; input: BoardInput; timeLimitMs: number; skill: string }> {
+  async #open(lease: BoardLease): Promise<{ held: Held; input: BoardInput; timeLimitMs: number; skill: string }> {
     const { trust, directory, sealer, session } = this.#options;
     const { by } = (await readBoardEntry(lease.entries[0] ?? "")).statement;
     const asker = (await directory.get(by)).verified;
@@ -189,13 +183,13 @@ export class BoardWorker {
   }
 
   /** The work has ended: says so until the node has taken it, or the lease is over. */
-  async #finish(held: Held, task: Task, error: ParleyError | undefined): Promise<void> {
+  async #finish(held: Held, end: BoardEnd): Promise<void> {
     const { clock, session, notices } = this.#options;
     for (;;) {
       if (this.#held.get(held.lease.task) !== held) return;
       try {
         await held.saying;
-        return await this.#say(held, task, error);
+        return await this.#say(held, end);
       } catch (thrown) {
         const refused = toParleyError(thrown);
         if (!refused.retryable) {
@@ -207,55 +201,21 @@ export class BoardWorker {
     }
   }
 
-  async #say(held: Held, task: Task, error: ParleyError | undefined): Promise<void> {
-    const { lease, asker } = held;
-    const output: BoardOutput = error === undefined ? { task } : { error: wireErrorOf(error) };
-    let completed = await this.#sign(held, output, error?.code).catch((cause: unknown) => {
-      if (toParleyError(cause).code !== "too_large") throw cause;
-      return undefined;
-    });
-    completed ??= await this.#sign(held, { error: wireErrorOf(tooLarge()) }, "too_large");
+  async #say(held: Held, end: BoardEnd): Promise<void> {
+    const { lease, asker, head } = held;
     try {
-      await this.#completes.add(completed);
+      await this.#completes.add(await this.#reports.completed(lease, asker, head, end));
     } catch (thrown) {
-      // Whether the node had heard that it began was not known.
       if (toParleyError(thrown).code !== "timeline_broken" || held.started === undefined) throw thrown;
-      held.head = held.head === held.started ? await this.#headBefore(held) : held.started;
-      await this.#completes.add(await this.#sign(held, output, error?.code));
+      // The node has heard that the work began, or has not: this side could not know.
+      const other = head === held.started ? await readBoardEntry(lease.entries.at(-1) ?? "") : held.started;
+      await this.#completes.add(await this.#reports.completed(lease, asker, other, end));
     }
     this.#held.delete(lease.task);
     this.#options.notices.log("debug", "board.completed", { task: lease.task, asker: asker.name });
   }
 
-  #headBefore({ lease }: Held): Promise<BoardEntry> {
-    return readBoardEntry(lease.entries.at(-1) ?? "");
-  }
-
-  async #sign(held: Held, output: BoardOutput, code: ErrorCode | undefined): Promise<Completed> {
-    const { own, trust, sealer, session } = this.#options;
-    const { task, generation } = held.lease;
-    const content = encoder.encode(JSON.stringify(output));
-    if (content.length > limits.boardResultBytes - 64) throw tooLarge();
-    const { member, encryption } = held.asker;
-    const result = await sealer.sealResult(content, { member, encryption }, task);
-    const digest = await sha256(result.sealed);
-    const speaker = {
-      mesh: trust.mesh,
-      by: own.identity.member,
-      signer: own.identity.device,
-      iat: Math.round(Math.max(session.registryTime, held.head.statement.iat)),
-    };
-    const { compact } = await signBoardAct(
-      speaker,
-      held.head,
-      code === undefined
-        ? { type: "completed", generation, result: digest }
-        : { type: "failed", generation, result: digest, code },
-    );
-    return { task, generation, entry: compact, result };
-  }
-
-  async #return({ task, generation }: Lease, begun: boolean, code: ErrorCode): Promise<void> {
+  async #return({ task, generation }: BoardLease, begun: boolean, code: ErrorCode): Promise<void> {
     const { session } = this.#options;
     if (!session.isOpen) return;
     await session.request("board.return", { task, generation, begun, code }).catch((error: unknown) => {
@@ -293,7 +253,7 @@ export class BoardWorker {
       some.map(async (held) => {
         const { task, generation } = held.lease;
         if (held.started !== undefined) return { task, generation };
-        held.started = await this.#signStarted(held);
+        held.started = await this.#reports.started(held.lease, held.head);
         return { task, generation, entry: held.started.compact };
       }),
     );
@@ -305,13 +265,6 @@ export class BoardWorker {
           () => undefined,
         );
     for (const { task, generation, code } of (await renewed).ended) this.#drop(task, generation, code);
-  }
-
-  #signStarted({ head, lease }: Held): Promise<BoardEntry> {
-    const { own, trust, session } = this.#options;
-    const iat = Math.round(Math.max(session.registryTime, head.statement.iat));
-    const speaker = { mesh: trust.mesh, by: own.identity.member, signer: own.identity.device, iat };
-    return signBoardAct(speaker, head, { type: "started", generation: lease.generation });
   }
 
   #sayLater(inMs = sayMs): void {
@@ -339,6 +292,3 @@ export class BoardWorker {
     for (const { task, generation, code } of ended) this.#drop(task, generation, code);
   }
 }
-
-const tooLarge = (): ParleyError =>
-  new ParleyError("too_large", { message: "The result is larger than the board takes; attach it as a file." });

@@ -276,6 +276,13 @@ export const errorTable = {
     4,
     "The timeline does not hold together, or somebody changed it; see docs/agreements.md.",
   ),
+  act_not_allowed: row(
+    false,
+    409,
+    4389,
+    4,
+    "The agreement is not in a state for this, or it is another member's to do; see `parley agreement show`.",
+  ),
 } as const satisfies Record<string, ErrorRow>;
 
 /** A code of the table. */

@@ -29,6 +29,14 @@ export {
   priceSchema,
 } from "./agreement.ts";
 export {
+  type AgreementBody,
+  agreementBodySchema,
+  type AgreementHeads,
+  agreementHeadsSchema,
+  type OpenOffer,
+  openOfferSchema,
+} from "./agreement-message.ts";
+export {
   type ApprovalAction,
   approvalActionSchema,
   type ApprovalBody,

@@ -15,12 +15,8 @@ const terms: AgreementTerms = {
 
 /** The agreement as a member hears of it after an act. */
 const heard = async (who: Joined, type: AgreementActType, by?: string): Promise<AgreementSummary> =>
-  (
-    await who.events.first(
-      "agreement",
-      ({ act }) => act.act.type === type && (by === undefined || act.by === by),
-    )
-  ).agreement;
+  (await who.events.first("agreement", ({ act }) => act.act.type === type && (by === undefined || act.by === by)))
+    .agreement;
 
 describe("an agreement", () => {
   it("goes its whole way, and both sides can prove every step offline", async () => {

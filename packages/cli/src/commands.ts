@@ -1,6 +1,7 @@
 import { admissionCommands } from "./admission-commands.ts";
 import { scopeOptions } from "./admission-options.ts";
 /** Every command of `parley`, once. */
+import { agreementCommands } from "./agreement-commands.ts";
 import { approvalCommands } from "./approval-commands.ts";
 import { authorityCommands } from "./authority-commands.ts";
 import type { CommandRow } from "./command.ts";
@@ -323,6 +324,7 @@ export const commandTable: readonly CommandRow[] = [
   ...approvalCommands,
   ...guardCommands,
   ...delegationCommands,
+  ...agreementCommands,
   ...authorityCommands,
   {
     path: ["delivery", "list"],

@@ -3,6 +3,17 @@
  * Not here: where keys are kept (`@parley/client/node`), WebRTC stacks (`@parley/peer`), skills (`@parley/agent`).
  */
 export { type AuditAlert, type AuditMemory, type AuditStanding, openAuditMemory } from "./audit/audit-memory.ts";
+export type {
+  AgreementActView,
+  AgreementApi,
+  AgreementEvent,
+  AgreementSummary,
+  AgreementView,
+  NewAgreement,
+  NextAct,
+  OfferQuery,
+  OfferView,
+} from "./agreements/agreement-api.ts";
 export {
   auditError,
   type AuditFindings,

@@ -12,6 +12,7 @@ import {
 } from "@parley/protocol";
 import { z } from "zod";
 
+import { agreementOperations } from "./agreement-operations.ts";
 import { approvalOperations } from "./approval-operations.ts";
 import { conversationOperations } from "./conversation-operations.ts";
 import { chainSchema, delegationOperations, delegationTermsSchema } from "./delegation-operations.ts";
@@ -208,6 +209,7 @@ export const operationTable = {
   ...guardOperations,
   ...approvalOperations,
   ...delegationOperations,
+  ...agreementOperations,
 } as const;
 
 /** Operations whose events wait for the caller's `ack`. */

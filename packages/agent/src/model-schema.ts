@@ -60,7 +60,6 @@ const mcpServer = z
     // A key that is mistyped is said alone.
     when: ({ issues }) => issues.length === 0,
   });
-  });
 
 /** Name of a server: it stands in front of its tools' names. */
 const serverName = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, "is not a name such as files or issue-tracker");

@@ -65,6 +65,8 @@ export class FakeDevice implements Fake {
     list: async () => [],
     answer: async () => undefined,
     reply: async () => undefined,
+    ask: async () => undefined,
+    question: async () => "-",
     standing: async () => [],
     endStanding: async () => undefined,
   };
@@ -276,6 +278,7 @@ export class FakeDevice implements Fake {
       progress: async (note) => void progress.push(note),
       artifact: async (artifact) => void artifacts.push(artifact),
       ask: async (question) => `answer to ${question}`,
+      approve: async () => undefined,
     };
     const handler = this.#handler;
     if (handler === undefined) throw new ParleyError("internal", { message: "nothing serves tasks" });

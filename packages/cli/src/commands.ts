@@ -8,6 +8,7 @@ import type { CommandRow } from "./command.ts";
 import { conversationCommands } from "./conversation-commands.ts";
 import { delegationCommands } from "./delegation-commands.ts";
 import { guardCommands } from "./guard-commands.ts";
+import { modelOptions } from "./model-options.ts";
 
 /** Settings of every command that may make links. */
 const linkSettings = ["link-address", "link-ports", "link-interfaces", "link-policy", "ice-servers"] as const;
@@ -79,10 +80,18 @@ export const commandTable: readonly CommandRow[] = [
   },
   {
     path: ["init"],
-    summary: "Writes a new agent: manifest, instructions, a working skill",
+    summary: "Writes a new agent: manifest, instructions, a working skill, or one with a role and a model",
     arguments: [{ name: "name", means: "the agent's name; the folder's by default", optional: true }],
-    options: [{ name: "dir", short: "d", value: "DIR", means: "the folder; one with the agent's name by default" }],
-    examples: ["parley init my-agent", "parley init my-agent -d agents/first"],
+    options: [
+      { name: "dir", short: "d", value: "DIR", means: "the folder; one with the agent's name by default" },
+      ...modelOptions,
+    ],
+    examples: [
+      "parley init my-agent",
+      "parley init my-agent -d agents/first",
+      "parley init chief --role coordinator",
+      "parley init reader --role researcher --provider ollama --model qwen3",
+    ],
     load: () => import("./commands/init.ts"),
   },
   {

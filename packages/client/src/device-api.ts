@@ -196,7 +196,10 @@ export interface DeviceApi {
    */
   rotateRoot(): Promise<RootKeyChange>;
   setAvailability(availability: Availability): Promise<void>;
-  /** Says what the program used elsewhere: counted against this member's budget, and shown as self-reported. Throws `invalid_argument`. */
+  /**
+   * Says what the program used elsewhere: counted against this member's budget, and shown as self-reported. Throws `invalid_argument`,
+   * and `over_budget` when the budget is used up: what was used is counted, and no more should be.
+   */
   reportUsage(used: SelfReport): Promise<void>;
 }
 

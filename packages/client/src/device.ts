@@ -245,6 +245,7 @@ export class Device implements DeviceApi {
 
   async reportUsage(used: SelfReport): Promise<void> {
     this.#parts.meter.used(used);
+    this.#parts.gate.checkBudget();
   }
 
   async setAvailability(availability: Availability): Promise<void> {

@@ -25,6 +25,7 @@ export {
 } from "./audit/audit-reader.ts";
 export type { AttachOptions, TransferOptions } from "./blobs/attachments.ts";
 export type { DelegationApi, DelegationTerms, GivenDelegation, SubAgent } from "./delegations/delegation-api.ts";
+export type { ActCause, ActToApprove } from "./approvals/act-approval.ts";
 export type {
   ApprovalApi,
   ApprovalEvent,
@@ -32,6 +33,7 @@ export type {
   AskingRule,
   StandingTerms,
   StandingView,
+  MemberQuestion,
 } from "./approvals/approval-api.ts";
 export { type ContentSink, MemorySink } from "./blobs/content-sink.ts";
 export { blobSource, type ContentSource } from "./blobs/content-source.ts";

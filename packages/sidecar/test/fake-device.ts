@@ -155,6 +155,8 @@ export class FakeDevice implements DeviceApi {
     list: async () => [],
     answer: async () => undefined,
     reply: async () => undefined,
+    ask: async () => undefined,
+    question: async () => "-",
     standing: async () => [],
     endStanding: async () => undefined,
   };

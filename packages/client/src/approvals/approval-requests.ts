@@ -86,6 +86,8 @@ interface Waiter {
 }
 
 const defaultWithinMs = 3_600_000;
+/** Time for the answer to a question, unless whoever asks says another. */
+export const defaultQuestionMs = 3_600_000;
 /** Requests in the interest of the same caller at once: one that asks too much leaves room for the others. */
 const mostPerCaller = 64;
 

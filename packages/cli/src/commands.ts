@@ -7,6 +7,7 @@ import type { CommandRow } from "./command.ts";
 import { conversationCommands } from "./conversation-commands.ts";
 import { delegationCommands } from "./delegation-commands.ts";
 import { guardCommands } from "./guard-commands.ts";
+import { sidecarCommands } from "./sidecar/sidecar-commands.ts";
 
 /** Settings of every command that may make links. */
 const linkSettings = ["link-address", "link-ports", "link-interfaces", "link-policy", "ice-servers"] as const;
@@ -324,6 +325,7 @@ export const commandTable: readonly CommandRow[] = [
   ...guardCommands,
   ...delegationCommands,
   ...authorityCommands,
+  ...sidecarCommands,
   {
     path: ["delivery", "list"],
     summary: "Lists messages that this device sent and received, and what became of them",

@@ -3,7 +3,7 @@ import { StringDecoder } from "node:string_decoder";
 
 import { ParleyError } from "@parley/protocol";
 
-import { lineBytes, mostBufferedBytes } from "./local-lines.ts";
+import { cutOffMs, lineBytes, mostBufferedBytes } from "./local-lines.ts";
 
 export interface LineHandlers {
   /** One line without its newline. Not called again after `close`. */
@@ -45,7 +45,7 @@ export class LineConnection {
       throw new ParleyError("too_large", { message: `A line of the local socket is longer than ${lineBytes} bytes.` });
     if (this.isClosed || this.#socket.writableEnded) return;
     if (this.#socket.writableLength > mostBufferedBytes) {
-      this.fail(new ParleyError("slow_reader", { message: "The local program does not read what it asked for." }));
+      this.cutOff(new ParleyError("slow_reader", { message: "The local program does not read what it asked for." }));
       return;
     }
     if (this.#socket.write(`${line}\n`)) return;
@@ -76,6 +76,15 @@ export class LineConnection {
     this.#socket.end(last === undefined ? "" : `${JSON.stringify(last)}\n`);
     // The other side may never close its half.
     this.#socket.destroySoon();
+  }
+
+  /** Takes and sends nothing more, and says why, which a slow reader may still read for a moment. */
+  cutOff(error: ParleyError): void {
+    if (this.isClosed) return;
+    this.#error ??= error;
+    const timer = setTimeout(() => this.#socket.destroy(), cutOffMs);
+    this.#socket.once("close", () => clearTimeout(timer));
+    this.close({ error: { code: error.code, message: error.message } });
   }
 
   /** Closes at once, for a reason. */

@@ -8,6 +8,7 @@ import { ParleyError } from "@parley/protocol";
 
 import { prepareBodyFolder, removeBodyFolder } from "./body-files.ts";
 import { LocalCaller } from "./local-caller.ts";
+import { localError } from "./local-error.ts";
 import { mostConnections } from "./local-lines.ts";
 import type { SkillHost } from "./skill-host.ts";
 import { createSocketSecret, removeSocketSecret } from "./socket-secret.ts";
@@ -95,7 +96,7 @@ export class DeviceSocket {
   #accept(socket: Socket): void {
     if (this.#callers.size >= mostConnections) {
       socket.end(
-        `${JSON.stringify({ error: { code: "limit_reached", message: `This device has ${mostConnections} local connections already.` } })}\n`,
+        `${JSON.stringify({ error: localError(new ParleyError("limit_reached", { message: `This device has ${mostConnections} local connections already.` })) })}\n`,
       );
       socket.on("error", () => undefined);
       socket.destroySoon();

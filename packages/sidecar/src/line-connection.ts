@@ -3,6 +3,7 @@ import { StringDecoder } from "node:string_decoder";
 
 import { ParleyError } from "@parley/protocol";
 
+import { localError } from "./local-error.ts";
 import { cutOffMs, lineBytes, mostBufferedBytes } from "./local-lines.ts";
 
 export interface LineHandlers {
@@ -84,7 +85,7 @@ export class LineConnection {
     this.#error ??= error;
     const timer = setTimeout(() => this.#socket.destroy(), cutOffMs);
     this.#socket.once("close", () => clearTimeout(timer));
-    this.close({ error: { code: error.code, message: error.message } });
+    this.close({ error: localError(error) });
   }
 
   /** Closes at once, for a reason. */
@@ -111,6 +112,6 @@ export class LineConnection {
       message: `A line of the local socket is longer than ${lineBytes} bytes.`,
     });
     this.#error = error;
-    this.close({ error: { code: error.code, message: error.message } });
+    this.close({ error: localError(error) });
   }
 }

@@ -1,18 +1,10 @@
 /** What one request is answered with: events, those that wait for their `ack`, and a reply; what no line can carry goes by file. */
-import { isParleyError, limits, ParleyError, toParleyError, type WireError } from "@parley/protocol";
+import { isParleyError, ParleyError } from "@parley/protocol";
 
 import type { UnreadFiles } from "./body-files.ts";
 import type { LineConnection } from "./line-connection.ts";
+import { localError } from "./local-error.ts";
 import { mostUnacknowledged } from "./local-lines.ts";
-
-export function wireError(error: unknown): WireError {
-  const { code, message, data } = toParleyError(error);
-  return {
-    code,
-    message: message.slice(0, limits.errorCharacters),
-    ...(data === undefined ? {} : { data: JSON.parse(JSON.stringify(data)) as WireError["data"] & {} }),
-  };
-}
 
 interface Acknowledgement {
   readonly resolve: () => void;
@@ -66,7 +58,7 @@ export class LocalAnswers {
   }
 
   fail(error: unknown): Promise<void> {
-    return this.#options.connection.send({ re: this.#options.id, error: wireError(error) });
+    return this.#options.connection.send({ re: this.#options.id, error: localError(error) });
   }
 
   onAck(n: number): void {

@@ -6,7 +6,8 @@ import { z } from "zod";
 
 import { takeBodyFile, UnreadFiles } from "./body-files.ts";
 import { LineConnection } from "./line-connection.ts";
-import { LocalAnswers, wireError } from "./local-answers.ts";
+import { LocalAnswers } from "./local-answers.ts";
+import { localError } from "./local-error.ts";
 import {
   bodyFileBytes,
   callerLineSchema,
@@ -234,6 +235,6 @@ export class LocalCaller {
   }
 
   #refuse(error: ParleyError): void {
-    this.#connection.close({ error: wireError(error) });
+    this.#connection.close({ error: localError(error) });
   }
 }

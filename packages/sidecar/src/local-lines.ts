@@ -69,13 +69,17 @@ export const welcomeLineSchema = z.object({
 });
 export type WelcomeLine = z.infer<typeof welcomeLineSchema>;
 
+/** An error; whether trying again can help is said for programs that do not know the table of codes. */
+export const localErrorSchema = wireErrorSchema.extend({ retryable: z.exactOptional(z.boolean()) });
+export type LocalError = z.infer<typeof localErrorSchema>;
+
 /** What the holder sends: an event, a reply, or an error that ends the connection. */
 export const holderLineSchema = z.union([
   z.object({ re: id, n: z.int().min(1), file }),
   z.object({ re: id, file }),
   z.object({ re: id, n: z.int().min(1), event: z.unknown() }),
-  z.object({ re: id, error: wireErrorSchema }),
+  z.object({ re: id, error: localErrorSchema }),
   z.object({ re: id, body: z.unknown() }),
-  z.object({ error: wireErrorSchema }),
+  z.object({ error: localErrorSchema }),
 ]);
 export type HolderLine = z.infer<typeof holderLineSchema>;

@@ -44,7 +44,8 @@ export async function takeBodyFile(folder: string, name: string): Promise<string
   const file = await open(path, flags).catch(() => undefined);
   if (file === undefined) throw refusal("is not in the folder beside the socket, or is a link");
   try {
-    const { nlink, uid, mode, size, ...facts } = await file.stat();
+    const facts = await file.stat();
+    const { nlink, uid, mode, size } = facts;
     if (!facts.isFile()) throw refusal("is not a plain file");
     // Another name of the file may lie anywhere.
     if (nlink !== 1) throw refusal("has another name elsewhere");

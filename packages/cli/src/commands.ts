@@ -9,6 +9,7 @@ import { conversationCommands } from "./conversation-commands.ts";
 import { delegationCommands } from "./delegation-commands.ts";
 import { guardCommands } from "./guard-commands.ts";
 import { modelOptions } from "./model-options.ts";
+import { sidecarCommands } from "./sidecar/sidecar-commands.ts";
 
 /** Settings of every command that may make links. */
 const linkSettings = ["link-address", "link-ports", "link-interfaces", "link-policy", "ice-servers"] as const;
@@ -335,6 +336,7 @@ export const commandTable: readonly CommandRow[] = [
   ...delegationCommands,
   ...agreementCommands,
   ...authorityCommands,
+  ...sidecarCommands,
   {
     path: ["delivery", "list"],
     summary: "Lists messages that this device sent and received, and what became of them",

@@ -35,6 +35,8 @@ export type {
   StandingView,
   MemberQuestion,
 } from "./approvals/approval-api.ts";
+export { broadcast, type BroadcastOptions, type BroadcastState, everyMember, settleMs } from "./broadcast.ts";
+export { knownWithin } from "./delivery-wait.ts";
 export { type ContentSink, MemorySink } from "./blobs/content-sink.ts";
 export { blobSource, type ContentSource } from "./blobs/content-source.ts";
 export type { TransferProgress } from "./blobs/transfer.ts";

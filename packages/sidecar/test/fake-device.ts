@@ -7,6 +7,7 @@ import type {
   DeliveryViews,
   DeviceApi,
   DeviceEvent,
+  FoundMembers,
   IncomingMessage,
   LinkView,
   MetricSample,
@@ -199,7 +200,7 @@ export class FakeDevice implements DeviceApi {
     return bob;
   }
 
-  async find(query: unknown) {
+  async find(query: unknown): Promise<FoundMembers> {
     this.asked.push(query);
     return { members: [bob], refused: [], next: undefined };
   }

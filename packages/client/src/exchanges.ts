@@ -387,6 +387,7 @@ export class Exchanges {
       streams: () => peers.streams,
       clock,
       random,
+      isBlocked: (member) => this.conversations.contacts.of(member)?.standing === "blocked",
       admits: (member) => this.conversations.contacts.admits(member),
       nameOf: async (member) => {
         if (member === own.identity.member) return own.identity.name;

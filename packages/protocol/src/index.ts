@@ -323,6 +323,7 @@ export {
   partSchema,
   type SendMessageRequest,
   sendMessageRequestSchema,
+  skillPricesExtension,
   skillSchemasExtension,
   statusUpdateSchema,
   type StreamResponse,

@@ -57,6 +57,7 @@ export interface AgreementDeskOptions {
   readonly streams: () => DurableStreams;
   readonly clock: Clock;
   readonly random: Random;
+  readonly isBlocked: (member: string) => boolean;
   readonly admits: (member: VerifiedMember) => Promise<boolean>;
   readonly nameOf: (member: string) => Promise<string | undefined>;
   readonly notices: Notices;
@@ -85,7 +86,7 @@ export class AgreementDesk implements AgreementApi {
 
   constructor(options: AgreementDeskOptions) {
     this.#options = options;
-    const { trust, directory, gate, session, notices, nameOf, admits } = options;
+    const { trust, directory, gate, session, notices, nameOf, admits, isBlocked } = options;
     const own = (): string => options.own.identity.member;
     const now = (): number => session.registryTime;
     const heads = (agreement: string) => session.request("agreement.heads", { agreement });
@@ -93,7 +94,7 @@ export class AgreementDesk implements AgreementApi {
     this.#book = new AgreementBook(options.kept);
     const book = this.#book;
     this.#views = new AgreementViews({ own, now, nameOf });
-    this.#intake = new AgreementIntake({ book, trust, directory, gate, own, now, heads, admits, onRefused });
+    this.#intake = new AgreementIntake({ book, trust, directory, gate, own, now, heads, isBlocked, admits, onRefused });
     const intake = this.#intake;
     this.#acts = new OwnActs({
       book,
@@ -106,6 +107,10 @@ export class AgreementDesk implements AgreementApi {
       keepParty: async (device) => intake.keepParty(await directory.current(own()), device),
       onDone: (act, held) => this.#tell(act, held),
       onRefused,
+    });
+    // Who was let in may have proposed something before.
+    notices.watch((event) => {
+      if (event.type === "contact") this.#settleOf(event.contact.member);
     });
     this.#offers = new Offers({
       trust,
@@ -234,6 +239,10 @@ export class AgreementDesk implements AgreementApi {
       this.#watchTime();
       if (!toParleyError(error).retryable) notices.failed(error);
     });
+  }
+
+  #settleOf(member: string): void {
+    for (const { key, from } of this.#book.arrivals()) if (from === member) this.#settle(key.split(".")[0] ?? "");
   }
 
   #tell(act: Act, held: HeldAgreement): void {

@@ -27,6 +27,7 @@ export interface AgreementIntakeOptions {
   /** Registry time, ms since 1970. */
   readonly now: () => number;
   readonly heads: (agreement: string) => Promise<AgreementHeads>;
+  readonly isBlocked: (member: string) => boolean;
   /** Whether a member may begin something with this one. */
   readonly admits: (member: VerifiedMember) => Promise<boolean>;
   readonly onRefused: (error: unknown, from?: string) => void;
@@ -46,14 +47,19 @@ export class AgreementIntake {
 
   /** Keeps what came; resolves when it is on disk. False when it is not for this device to look at. */
   async keep(from: VerifiedMember, { agreement, acts }: AgreementBody): Promise<boolean> {
-    const { book, own, gate, admits, onRefused, now } = this.#options;
-    const isOwn = from.member === own();
-    if (book.get(agreement) === undefined && !isOwn) {
-      const { allowed } = gate.decide(from, { action: "message" });
-      if (!allowed || !(await admits(from))) {
-        onRefused(new ParleyError(allowed ? "request_pending" : "denied_by_policy"), from.name);
+    const { book, own, gate, isBlocked, admits, onRefused, now } = this.#options;
+    if (book.get(agreement) === undefined && from.member !== own()) {
+      const refusal = isBlocked(from.member)
+        ? "blocked"
+        : gate.decide(from, { action: "message" }).allowed
+          ? undefined
+          : "denied_by_policy";
+      if (refusal !== undefined) {
+        onRefused(new ParleyError(refusal), from.name);
         return false;
       }
+      // One who is not known yet is noted among those who ask; what it proposes waits until it is accepted.
+      await admits(from);
     }
     const isKept = await book.arrive(agreement, from.member, now(), acts);
     if (!isKept) onRefused(new ParleyError("limit_reached"), from.name);
@@ -68,6 +74,7 @@ export class AgreementIntake {
     const { book, onRefused } = this.#options;
     const news: { act: Act; held: HeldAgreement }[] = [];
     for (const arrival of book.arrivals(agreement)) {
+      if (await this.#mustWait(agreement, arrival)) continue;
       try {
         news.push(...(await this.#take(agreement, arrival)));
       } catch (error) {
@@ -81,9 +88,17 @@ export class AgreementIntake {
     return news;
   }
 
+  /** What somebody proposes who is not known here waits for this member's word on that, as messages do. */
+  async #mustWait(agreement: string, { from, at }: Arrival): Promise<boolean> {
+    const { book, own, directory, admits, isBlocked, now } = this.#options;
+    if (from === own() || book.get(agreement) !== undefined || isBlocked(from)) return false;
+    return now() - at < limits.expiryMs && !(await admits(await directory.current(from)));
+  }
+
   async #take(agreement: string, arrival: Arrival): Promise<readonly { act: Act; held: HeldAgreement }[]> {
-    const { book, heads } = this.#options;
+    const { book, heads, isBlocked } = this.#options;
     const held = book.get(agreement);
+    if (held === undefined && isBlocked(arrival.from)) throw new ParleyError("blocked");
     const before = held?.acts ?? [];
     const fork = before.findIndex((act, index) => {
       const theirs = arrival.acts[index];

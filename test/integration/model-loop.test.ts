@@ -6,7 +6,7 @@ import { standInKey } from "@parley/testkit/models";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 
-import { asked, mayApprove } from "./approval-scene.ts";
+import { asked, everything, mayApprove } from "./approval-scene.ts";
 import { until } from "./device-fixture.ts";
 import { answers, ModelScene } from "./model-scene.ts";
 
@@ -18,10 +18,6 @@ const weather = defineSkill({
   run: ({ town }) => ({ sky: town === "Oslo" ? "snow" : "sun" }),
 });
 const lookUp = { calls: [{ name: "weather", input: { town: "Oslo" } }] };
-
-const everything = {
-  allow: ["see", "call", "message", "post", "invite"] as ("see" | "call" | "message" | "post" | "invite")[],
-};
 
 describe("an agent with a model", () => {
   it("answers direct messages, and remembers the conversation over a restart", async () => {

@@ -45,7 +45,6 @@ export class ModelScene implements AsyncDisposable {
     definition: Omit<AgentDefinition, "skills"> & Partial<Pick<AgentDefinition, "skills">>,
     options: { readonly joined?: Joined; readonly env?: Record<string, string>; readonly folder?: string } = {},
   ): Promise<{ readonly joined: Joined; readonly running: RunningAgent; readonly stop: () => Promise<void> }> {
-    const joined = options.joined ?? (await this.scope.join(definition.name));
     const log = (level: string, event: string, fields: Readonly<Record<string, unknown>> = {}): void =>
       void this.lines.push({ level, event, fields });
     const thinking = await withModel({
@@ -55,6 +54,7 @@ export class ModelScene implements AsyncDisposable {
       env: options.env ?? { KEY: standInKey },
       log,
     });
+    const joined = options.joined ?? (await this.scope.join(definition.name));
     const running = await runAgent({ agent: thinking.agent, device: joined.device, log });
     const stop = async (): Promise<void> => {
       await running.stop();

@@ -19,11 +19,15 @@ function jsonWithoutTags(value: unknown): string {
   );
 }
 
-/** The same within `most` characters: what is longer is cut where it is longest, and says so. */
+/** The same within `most` characters: of what is longer only the beginning is kept, and it says so. */
 export function frameWithin(kind: FrameKind, value: Readonly<Record<string, unknown>>, most: number): string {
   const whole = frame(kind, value);
   if (whole.length <= most) return whole;
   const text = JSON.stringify(value);
-  const kept = Math.max(0, Math.floor(most / 2) - 200);
-  return frame(kind, { cut: true, characters: text.length, first: text.slice(0, kept) });
+  const cutAt = (kept: number): string =>
+    frame(kind, { cut: true, characters: text.length, beginning: text.slice(0, kept) });
+  // Escaped once more it is longer: halved until it fits.
+  let kept = Math.max(0, most - 200);
+  while (kept > 0 && cutAt(kept).length > most) kept = Math.floor(kept / 2);
+  return cutAt(kept);
 }

@@ -36,6 +36,13 @@ export class McpServers {
   }
 }
 
+interface McpAnswer {
+  readonly [other: string]: unknown;
+  readonly content?: unknown;
+  readonly structuredContent?: unknown;
+  readonly isError?: boolean | undefined;
+}
+
 type Tools = Awaited<ReturnType<MCPClient["listTools"]>>["tools"];
 
 /** One server. One that went away is started, or reached, anew with the next call. */
@@ -79,17 +86,39 @@ class McpWay {
   }
 
   async #call(name: string, input: unknown, signal: AbortSignal): Promise<unknown> {
-    const client = await this.#open();
-    const { content, structuredContent, isError } = (await client.callTool({
-      name,
-      arguments: input as Record<string, unknown>,
-      options: { signal },
-    })) as { readonly content?: unknown; readonly structuredContent?: unknown; readonly isError?: boolean };
+    const opening = this.#open();
+    const client = await opening;
+    const { content, structuredContent, isError } = await this.#answerOf(opening, client, name, input, signal);
     return {
       from: { mcpServer: this.#name },
       ...(isError === true ? { isError } : {}),
       ...(structuredContent === undefined ? { content } : { structuredContent }),
     };
+  }
+
+  async #answerOf(
+    opening: Promise<MCPClient>,
+    client: MCPClient,
+    name: string,
+    input: unknown,
+    signal: AbortSignal,
+  ): Promise<McpAnswer> {
+    try {
+      const answer: McpAnswer = await client.callTool({
+        name,
+        arguments: input as Record<string, unknown>,
+        options: { signal },
+      });
+      return answer;
+    } catch (error) {
+      // What the server answers itself has a code. Everything else is the way to it: the next call makes a new one.
+      const isAnswered = typeof error === "object" && error !== null && "code" in error && error.code !== undefined;
+      if (!signal.aborted && !isAnswered) {
+        this.#forget(opening);
+        await client.close().catch(() => undefined);
+      }
+      throw error;
+    }
   }
 
   #open(): Promise<MCPClient> {

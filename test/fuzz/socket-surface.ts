@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promis
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout } from "node:timers/promises";
+import { setImmediate } from "node:timers/promises";
 
 import { createAgent, runAgent } from "@parley/agent";
 import { attachDevice, DeviceSocket, operationTable } from "@parley/sidecar";
@@ -15,7 +15,6 @@ import { BrokenInvariant, plantedText, type Surface, within } from "./surface.ts
 
 const linesPerCase = 20;
 const closeMs = 10_000;
-const settlePauseMs = 5;
 const operations = Object.keys(operationTable);
 const id16 = "AAAAAAAAAAAAAAAAAAAAAA";
 
@@ -82,15 +81,6 @@ function lineOf(random: SeededRandom, id: number): string {
     : mutateText({ id, op: random.pick(operations), body }, random);
 }
 
-/** Programs that are gone leave no skill behind. */
-async function settled(isSettled: () => boolean): Promise<void> {
-  const until = performance.now() + closeMs;
-  while (!isSettled()) {
-    if (performance.now() > until) throw new BrokenInvariant("a program that went left its skills");
-    await setTimeout(settlePauseMs);
-  }
-}
-
 /** The socket by which local programs use a held device. */
 export async function openSocketSurface(): Promise<Surface> {
   const mesh = await TestMesh.start();
@@ -98,6 +88,10 @@ export async function openSocketSurface(): Promise<Surface> {
   const folder = await mkdtemp(join(tmpdir(), "parley-fuzz-"));
   const path = join(folder, "device.sock");
   const host = new ProgramHost({ mostHops: 8 });
+  /** Programs that are gone leave no skill behind, once the card says so. */
+  const nothingServed = async (): Promise<void> => {
+    while (running.skills.length > 0) await setImmediate();
+  };
   const opened = await DeviceSocket.open({ device, path, host });
   const agent = createAgent({ name: device.name, skills: [] });
   const running = await runAgent({ agent, device, log: () => undefined, leavesMessages: true });
@@ -139,7 +133,7 @@ export async function openSocketSurface(): Promise<Surface> {
       await attached.stop();
       if ((await readFile(outside, "utf8")) !== "{}")
         throw new BrokenInvariant("a file outside the folder was touched");
-      if (running.skills.length > 0 && cases > 0) await settled(() => running.skills.length === 0);
+      await within(nothingServed(), closeMs, "taking away the skills of programs that went");
     },
     async close() {
       await running.stop();

@@ -5,7 +5,7 @@ import { createInterface } from "node:readline";
 
 import { onTestFinished } from "vitest";
 
-export const repository = join(import.meta.dirname, "..", "..");
+const repository = join(import.meta.dirname, "..", "..");
 
 /** What `PARLEY` is for a shell: the command from these sources. */
 export const parleyCommand = `${process.execPath} --disable-warning=ExperimentalWarning ${join(repository, "packages", "cli", "src", "main.ts")}`;

@@ -17,7 +17,7 @@ const mostUnread = 64;
 const othersWrite = 0o022;
 
 /** Of a socket. */
-export const bodyFolderOf = (socketPath: string): string => `${socketPath}.files`;
+const bodyFolderOf = (socketPath: string): string => `${socketPath}.files`;
 
 /** An empty one. What an earlier process left there is nobody's any more. */
 export async function prepareBodyFolder(socketPath: string): Promise<string> {

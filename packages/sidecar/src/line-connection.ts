@@ -20,6 +20,7 @@ export class LineConnection {
   readonly #decoder = new StringDecoder("utf8");
   #rest = "";
   #error: ParleyError | undefined;
+  #corked = false;
   #closed = false;
   #closing = false;
 
@@ -49,6 +50,7 @@ export class LineConnection {
       this.cutOff(new ParleyError("slow_reader", { message: "The local program does not read what it asked for." }));
       return;
     }
+    this.#cork();
     if (this.#socket.write(`${line}\n`)) return;
     await new Promise<void>((resolve) => {
       const done = (): void => {
@@ -92,6 +94,17 @@ export class LineConnection {
   fail(error: ParleyError): void {
     this.#error ??= error;
     this.#socket.destroy();
+  }
+
+  /** What is said in one turn of the event loop goes out in one write, and wakes the other process once. */
+  #cork(): void {
+    if (this.#corked) return;
+    this.#corked = true;
+    this.#socket.cork();
+    setImmediate(() => {
+      this.#corked = false;
+      this.#socket.uncork();
+    });
   }
 
   #take(text: string): void {

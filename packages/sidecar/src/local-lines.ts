@@ -70,7 +70,7 @@ export const welcomeLineSchema = z.object({
 export type WelcomeLine = z.infer<typeof welcomeLineSchema>;
 
 /** An error; whether trying again can help is said for programs that do not know the table of codes. */
-export const localErrorSchema = wireErrorSchema.extend({ retryable: z.exactOptional(z.boolean()) });
+const localErrorSchema = wireErrorSchema.extend({ retryable: z.exactOptional(z.boolean()) });
 export type LocalError = z.infer<typeof localErrorSchema>;
 
 /** What the holder sends: an event, a reply, or an error that ends the connection. */

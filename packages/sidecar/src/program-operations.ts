@@ -17,9 +17,9 @@ import {
 } from "./program-json.ts";
 
 /** Tasks that one program works on at a time. */
-export const mostServedTasks = 256;
+const mostServedTasks = 256;
 /** Messages of one answer of `history`. */
-export const mostHistory = 1000;
+const mostHistory = 1000;
 
 const task = z.exactOptional(z.string().min(1).max(128));
 

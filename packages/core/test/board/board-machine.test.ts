@@ -1,7 +1,6 @@
+import { boardStates, type ErrorCode } from "@parley/protocol";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-
-import { boardStates, type ErrorCode } from "@parley/protocol";
 
 import {
   type BoardMove,
@@ -25,7 +24,10 @@ const pauseMs = fc.integer({ min: 0, max: 60_000 });
 
 type Draft = BoardMove & { readonly offset?: number };
 const move: fc.Arbitrary<Draft> = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ act: fc.constant("lease" as const), at: time, holder: fc.constantFrom(...holders) }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({ act: fc.constant("lease" as const), at: time, holder: fc.constantFrom(...holders) }),
+  },
   fc.record({ act: fc.constant("renew" as const), at: time, generation, device }),
   fc.record({
     act: fc.constant("return" as const),
@@ -171,7 +173,14 @@ describe("the state machine of a task on the board", () => {
   });
 
   it("tries nothing again that would fail again", () => {
-    const failed = after(leased(), { act: "fail", at, generation: 1, device: "one", code: "invalid_input", pauseMs: 0 });
+    const failed = after(leased(), {
+      act: "fail",
+      at,
+      generation: 1,
+      device: "one",
+      code: "invalid_input",
+      pauseMs: 0,
+    });
     expect(failed).toMatchObject({ state: "failed", reason: "invalid_input", starts: 1 });
   });
 });

@@ -51,7 +51,9 @@ describe("what is sealed of a task on the board", () => {
     expect(result).toMatchObject({ member: "bob", device: "bob-device" });
     expect(new TextDecoder().decode(await ada.own.openResult(result, "task"))).toBe("done");
     await expect(ada.own.openResult(result, "another")).rejects.toMatchObject({ code: "cannot_open" });
-    await expect(ada.own.openResult({ ...result, member: "eve" }, "task")).rejects.toMatchObject({ code: "cannot_open" });
+    await expect(ada.own.openResult({ ...result, member: "eve" }, "task")).rejects.toMatchObject({
+      code: "cannot_open",
+    });
     await expect(ada.own.openResult({ ...result, counter: 9 }, "task")).rejects.toMatchObject({ code: "cannot_open" });
     await expect(bob.own.openResult(result, "task")).rejects.toMatchObject({ code: "cannot_open" });
   });

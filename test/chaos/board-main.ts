@@ -1,6 +1,6 @@
 /**
  * `npm run chaos -- --board`: tasks on the board while worker, asker and registry are killed at random. Options: `--tasks N` (default
- * 1000), `--workers N` (4), `--every S` seconds from one kill to the next (2), `--seed N`, `--folder DIR`, `--json`. Exit 1 when a
+ * 1000), `--workers N` (4), `--every S` seconds from one kill to the next (2), `--kills N` at most (60), `--seed N`, `--folder DIR`, `--json`. Exit 1 when a
  * task has no end, two, or one with a reason that is not true, or when one was begun more often than kills explain.
  */
 import { mkdtempSync, rmSync } from "node:fs";
@@ -17,6 +17,7 @@ const { values } = parseArgs({
     tasks: text,
     workers: text,
     every: text,
+    kills: text,
     seed: text,
     folder: text,
     json: { type: "boolean" },
@@ -27,6 +28,7 @@ const result = await runBoard({
   tasks: Number(values.tasks ?? 1000),
   workers: Number(values.workers ?? 4),
   everyMs: Number(values.every ?? 2) * 1000,
+  mostKills: Number(values.kills ?? 60),
   seed: Number(values.seed ?? 1 + Math.floor(Math.random() * 2 ** 31)),
   folder,
   onProgress: (line) => process.stderr.write(`${line}\n`),

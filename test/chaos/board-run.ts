@@ -21,6 +21,8 @@ export interface BoardRunOptions {
   readonly workers: number;
   /** Milliseconds from one kill to the next, on average. */
   readonly everyMs: number;
+  /** Kills at most: where processes start slowly, nothing would ever be done between two. */
+  readonly mostKills: number;
   readonly folder: string;
   readonly onProgress: (text: string) => void;
 }
@@ -97,8 +99,8 @@ class BoardRun {
   }
 
   async #killAtRandom(): Promise<void> {
-    const { tasks, everyMs } = this.#options;
-    for (;;) {
+    const { tasks, everyMs, mostKills } = this.#options;
+    for (let kills = 0; kills < mostKills; kills++) {
       await this.#pause(this.#random.below(2 * everyMs));
       const ended = [...linesOf<BoardLine>(this.#evidence("asker"))].filter(({ t }) => t === "ended").length;
       if (ended >= tasks * killShare) return;

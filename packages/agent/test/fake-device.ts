@@ -267,6 +267,11 @@ export class FakeDevice implements Fake {
       progress: async (note) => void progress.push(note),
       artifact: async (artifact) => void artifacts.push(artifact),
       ask: async (question) => `answer to ${question}`,
+      history: [],
+      messages: noMessages(),
+      resumed: undefined,
+      checkpoint: async () => undefined,
+      hold: () => () => undefined,
     };
     const handler = this.#handler;
     if (handler === undefined) throw new ParleyError("internal", { message: "nothing serves tasks" });
@@ -278,6 +283,8 @@ export class FakeDevice implements Fake {
     return { progress, artifacts, cancel: (reason = new ParleyError("canceled")) => controller.abort(reason), result };
   }
 }
+
+async function* noMessages(): AsyncGenerator<never> {}
 
 function workingStatus(text: string) {
   return {

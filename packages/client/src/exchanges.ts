@@ -39,6 +39,8 @@ import type { Recipients } from "./recipients.ts";
 import type { LiveEnvelope } from "./section-handler.ts";
 import { nextChance } from "./session-wait.ts";
 import type { Session } from "./session.ts";
+import { fetchParts, leaveParts } from "./tasks/artifact-blobs.ts";
+import { AskedTasks } from "./tasks/asked-tasks.ts";
 import { CallChains } from "./tasks/call-chains.ts";
 import { Delegation } from "./tasks/delegation.ts";
 import { TaskApprovals } from "./tasks/task-approvals.ts";
@@ -89,6 +91,7 @@ export class Exchanges {
   readonly deliveries: Deliveries;
   readonly approvals: ApprovalDesk;
   readonly attachments: Attachments;
+  readonly asked: AskedTasks;
   readonly caller: TaskCaller;
   readonly callee: TaskCallee;
   readonly delegation: Delegation;
@@ -112,7 +115,12 @@ export class Exchanges {
     this.attachments = this.#makeAttachments();
     const { outgoing } = options.guards;
     const calls = { clock, random, send: sendLive(clock), outgoing, onError: notices.failed };
-    this.caller = new TaskCaller(calls);
+    this.asked = new AskedTasks(options.kept.asked, clock);
+    this.caller = new TaskCaller({
+      ...calls,
+      asked: this.asked,
+      fetchParts: (event, signal) => fetchParts(this.attachments, event, signal),
+    });
     this.chains = new CallChains({
       trust: options.trust,
       directory: options.directory,
@@ -123,6 +131,8 @@ export class Exchanges {
     });
     this.callee = new TaskCallee({
       ...calls,
+      leave: (parts, signal) => leaveParts(this.attachments, parts, signal),
+      resumable: options.kept.resumable,
       gate: options.gate,
       member: options.own.identity.member,
       admits: (member) => this.conversations.contacts.admits(member),

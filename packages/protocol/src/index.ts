@@ -61,6 +61,7 @@ export {
   errorCodeSchema,
   type Path,
   pathSchema,
+  taskStartNumbers,
   type WireError,
   wireErrorSchema,
 } from "./call.ts";
@@ -310,4 +311,6 @@ export {
   type TaskStatus,
   taskStatusSchema,
 } from "./task.ts";
+export { artifactBlobExtension, type ArtifactBlob, artifactBlobSchema } from "./artifact-blob.ts";
+export { mayJump, mayMove, type TaskCause, taskMoves } from "./task-moves.ts";
 export { visible } from "./visible.ts";

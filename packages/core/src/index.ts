@@ -266,6 +266,24 @@ export { ChunkJoiner, splitBody } from "./stream/chunks.ts";
 export { InboundStream, type InboundStreamOptions, type NumberedEnvelope } from "./stream/inbound-stream.ts";
 export { OutboundStream, type OutboundStreamOptions, type StreamPosition } from "./stream/outbound-stream.ts";
 export {
+  type DeviceKeyOf,
+  type NewEntry,
+  readEntry,
+  signEntry,
+  type TimelineEntry,
+  type TimelinePlace,
+  verifyEntry,
+} from "./timeline/timeline-entry.ts";
+export {
+  exportTimeline,
+  type TimelineExport,
+  type TimelinePins,
+  type TimelineReport,
+  verifyTimelineFile,
+} from "./timeline/timeline-file.ts";
+export { partyOf, type TimelineParty, timelinePartySchema, type VerifiedParty } from "./timeline/timeline-party.ts";
+export { type TimelineRules, timelineRules } from "./timeline/timeline-rules.ts";
+export {
   approveOperators,
   type OperatorChange,
   operatorsDigest,
@@ -310,6 +328,7 @@ export {
   type OperatorSet,
   verifyByOperator,
   verifyOperators,
+  verifyOperatorSets,
 } from "./trust/operators.ts";
 export { type CompactOrders, type OrderNumbers, Orders, orderTypes, verifyOrder } from "./trust/orders.ts";
 export { peekStatement, signStatement, verifyStatement } from "./trust/statement.ts";

@@ -275,6 +275,14 @@ export const errorTable = {
   internal: row(true, 500, 4114, 1, "Something failed that should not; the log has more."),
   // Credentials.
   scope_missing: row(false, 403, 4370, 4, "The API key was not made for this; make one with the scope that it needs."),
+  // Timelines and agreements.
+  timeline_broken: row(
+    false,
+    409,
+    4388,
+    4,
+    "The timeline does not hold together, or somebody changed it; see docs/agreements.md.",
+  ),
 } as const satisfies Record<string, ErrorRow>;
 
 /** A code of the table. */

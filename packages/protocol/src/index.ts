@@ -16,6 +16,19 @@ export {
 } from "./audit.ts";
 export { type AuditMark, auditMarkSchema, type AuditState, auditStateSchema } from "./audit-message.ts";
 export {
+  type AgreementAct,
+  agreementActSchema,
+  type AgreementActType,
+  type AgreementOutcome,
+  type AgreementTerms,
+  agreementTermsSchema,
+  type Evidence,
+  evidenceSchema,
+  outcomeSchema,
+  type Price,
+  priceSchema,
+} from "./agreement.ts";
+export {
   type ApprovalAction,
   approvalActionSchema,
   type ApprovalBody,
@@ -282,6 +295,9 @@ export {
   statementSchemas,
   statementTyp,
   type StatementType,
+  type TimelineKind,
+  type TimelineStatement,
+  timelineTypes,
   tokenIssuer,
 } from "./statement.ts";
 export {
@@ -313,4 +329,5 @@ export {
 } from "./task.ts";
 export { artifactBlobExtension, type ArtifactBlob, artifactBlobSchema } from "./artifact-blob.ts";
 export { mayJump, mayMove, type TaskCause, taskMoves } from "./task-moves.ts";
+export { type TaskAct, taskActSchema, timelineSubjectSchema } from "./timeline.ts";
 export { visible } from "./visible.ts";

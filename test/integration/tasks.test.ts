@@ -136,8 +136,7 @@ describe("a task", () => {
     const alice = await scope.join("alice");
     const bob = await scope.join("bob");
     await serve(bob);
-    const outcomeOf = async (skill: string): Promise<unknown> =>
-      (await alice.device.delegate("@bob", { skill, input })).outcome;
+    const outcomeOf = async (skill: string) => (await alice.device.delegate("@bob", { skill, input })).outcome;
     await expect(outcomeOf("fails")).rejects.toMatchObject({ code: "task_failed", message: "no such page" });
     const bug = await outcomeOf("breaks").catch((error: unknown) => error);
     expect(bug).toMatchObject({ code: "task_failed" });

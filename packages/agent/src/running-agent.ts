@@ -21,7 +21,8 @@ import { type Cause, createMesh } from "./mesh.ts";
 import { checkInput, checkOutput } from "./skill-check.ts";
 import type { SkillArtifact, SkillContext } from "./skill-context.ts";
 import type { AnySkill } from "./skill.ts";
-import { TaskSlots } from "./task-slots.ts";
+import { type TaskSlot, TaskSlots } from "./task-slots.ts";
+import { TaskWaits } from "./task-waits.ts";
 
 export interface RunAgentOptions {
   readonly agent: Agent;
@@ -55,6 +56,7 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
   device.serve(
     (task) => runtime.work(task),
     (task) => runtime.admit(task),
+    { resumable: (skill) => runtime.isResumable(skill) },
   );
   const leave = device.onMessage((message) => runtime.receive(message), {
     ready: (from) => runtime.guards.ready(from),
@@ -140,6 +142,11 @@ class AgentRuntime {
     });
   }
 
+  /** Of an agent that brings its own older copy of this package, skills do not say. */
+  isResumable(skill: string): boolean {
+    return this.#skills.get(skill)?.resumable === true;
+  }
+
   stop(): Promise<number> {
     return this.#slots.drain(this.#options.agent.manifest.limits.drainSeconds * 1000);
   }
@@ -158,7 +165,9 @@ class AgentRuntime {
       });
     try {
       const limitMs = agent.manifest.limits.taskSeconds * 1000;
-      const output = await this.#slots.run(limitMs, task.signal, (signal) => this.#run(skill, task, signal));
+      const output = await this.#slots.run(limitMs, task.signal, (signal, slot) =>
+        this.#run(skill, task, signal, slot),
+      );
       end({ state: "completed" });
       return output;
     } catch (thrown) {
@@ -219,21 +228,28 @@ class AgentRuntime {
     }
   }
 
-  async #run(skill: AnySkill, task: IncomingTask, signal: AbortSignal): Promise<unknown> {
+  async #run(skill: AnySkill, task: IncomingTask, signal: AbortSignal, slot: TaskSlot): Promise<unknown> {
     const given = inputOf(task);
     const input = await checkInput(skill, this.#neutral ? neutralValue(given) : given);
     // Its schema has just made it what `run` takes.
-    const output = await skill.run(input as never, this.#contextOf(task, signal));
+    const output = await skill.run(input as never, this.#contextOf(task, signal, slot));
     return checkOutput(skill, output);
   }
 
-  #contextOf(task: IncomingTask, signal: AbortSignal): SkillContext {
+  #contextOf(task: IncomingTask, signal: AbortSignal, slot: TaskSlot): SkillContext {
     const { agent, device, log } = this.#options;
-    const deadline = Math.min(task.deadline, this.#clock.now() + agent.manifest.limits.taskSeconds * 1000);
+    const waits = new TaskWaits(task, slot);
     let artifacts = 0;
     return {
       signal,
-      deadline,
+      get deadline() {
+        return Math.min(task.deadline, slot.deadline);
+      },
+      context: task.contextId,
+      history: task.history,
+      messages: task.messages,
+      resumed: task.resumed,
+      checkpoint: (value) => task.checkpoint(value),
       from: task.from,
       actsFor: task.actsFor,
       hops: task.hops,
@@ -251,7 +267,7 @@ class AgentRuntime {
       usage: (used) => device.reportUsage(used),
       ask: async (question, { of, withinMs } = {}) => {
         const member = of === undefined ? undefined : (await device.memberOf(of)).member;
-        return task.ask(question, {
+        return waits.ask(question, {
           ...(member === undefined ? {} : { of: member }),
           ...(withinMs === undefined ? {} : { withinMs }),
         });
@@ -259,7 +275,10 @@ class AgentRuntime {
       log: (level, event, fields) => log(level, event, { skill: task.skill, task: task.id, ...fields }),
       mesh: createMesh(device, {
         signal,
-        deadline,
+        get deadline() {
+          return Math.min(task.deadline, slot.deadline);
+        },
+        waits,
         mandate: task.mandate,
         cause: this.#causeOf(task.hops, [...task.through, { member: device.member, skill: task.skill }]),
       }),

@@ -31,6 +31,11 @@ export interface SkillDefinition<Id extends string, Input extends StandardSchema
   readonly output: Output;
   /** A person has to say yes to each task before it runs, as the policy of the mesh may ask besides. `{}` for one yes within an hour. */
   readonly approval?: ApprovalNeed | undefined;
+  /**
+   * Its tasks are kept on disk, with what `context.checkpoint` keeps, and begun again after a restart of the agent: the skill can do again
+   * what it did, or goes on from `context.resumed`. Default false: then a task ends with its agent.
+   */
+  readonly resumable?: boolean;
   /** JSON Schema of the input, for schema libraries that cannot write one themselves. */
   readonly inputJsonSchema?: Readonly<Record<string, unknown>>;
   /** JSON Schema of the output, likewise. */
@@ -54,6 +59,7 @@ export interface Skill<
   /** As it stands on the agent's card. */
   readonly described: AgentSkill;
   readonly approval: ApprovalNeed | undefined;
+  readonly resumable: boolean;
   readonly input: Input;
   readonly output: Output;
   readonly inputJsonSchema: Readonly<Record<string, unknown>>;
@@ -103,6 +109,7 @@ export function defineSkill<const Id extends string, Input extends StandardSchem
       ...(definition.examples === undefined ? {} : { examples: [...definition.examples] }),
     },
     approval: approvalOf(id, definition.approval),
+    resumable: definition.resumable === true,
     input,
     output,
     inputJsonSchema: definition.inputJsonSchema ?? inputSchemaOf(id, input),

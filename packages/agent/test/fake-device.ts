@@ -59,6 +59,13 @@ export class FakeDevice implements Fake {
     standing: async () => [],
     endStanding: async () => undefined,
   };
+  readonly tasks: DeviceApi["tasks"] = {
+    list: async () => [],
+    follow: () => Promise.reject(new ParleyError("task_not_found")),
+    get: () => Promise.reject(new ParleyError("task_not_found")),
+    cancel: () => Promise.reject(new ParleyError("task_not_found")),
+    export: () => Promise.reject(new ParleyError("task_not_found")),
+  };
   readonly sent: { to: string; text: string }[] = [];
   readonly delegated: { to: string | undefined; request: DelegateRequest }[] = [];
   readonly guards = new FakeGuards();
@@ -204,6 +211,7 @@ export class FakeDevice implements Fake {
       outcome: Promise.resolve({ task, output, text: "", path: "direct" as const, tookMs: 5 }),
       reply: async () => {},
       cancel: () => {},
+      leave: () => {},
     };
   }
 

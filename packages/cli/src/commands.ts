@@ -7,6 +7,7 @@ import type { CommandRow } from "./command.ts";
 import { conversationCommands } from "./conversation-commands.ts";
 import { delegationCommands } from "./delegation-commands.ts";
 import { guardCommands } from "./guard-commands.ts";
+import { taskCommands } from "./task-commands.ts";
 
 /** Settings of every command that may make links. */
 const linkSettings = ["link-address", "link-ports", "link-interfaces", "link-policy", "ice-servers"] as const;
@@ -203,6 +204,7 @@ export const commandTable: readonly CommandRow[] = [
     ],
     options: [
       { name: "text", value: "TEXT", means: "words for the skill" },
+      { name: "context", value: "ID", means: "goes on with a conversation, as the result of an earlier task names it" },
       { name: "explain", means: "says who could do it, who was chosen and why, and which path it took" },
       {
         name: "may-call",
@@ -322,6 +324,7 @@ export const commandTable: readonly CommandRow[] = [
   ...conversationCommands,
   ...approvalCommands,
   ...guardCommands,
+  ...taskCommands,
   ...delegationCommands,
   ...authorityCommands,
   {

@@ -33,6 +33,7 @@ import type { MetricSample } from "./metrics.ts";
 import { linkPaths } from "./path-rules.ts";
 import type { RootKeyChange } from "./root-rotation.ts";
 import { startSession } from "./session-wait.ts";
+import type { TaskApi } from "./tasks/task-api.ts";
 import type { DelegateRequest, ServeOptions, TaskAdmission, TaskHandler, TaskRun } from "./tasks/task-run.ts";
 
 export class Device implements DeviceApi {
@@ -192,6 +193,10 @@ export class Device implements DeviceApi {
 
   metrics(): Promise<readonly MetricSample[]> {
     return Promise.resolve(this.#parts.metrics.samples());
+  }
+
+  get tasks(): TaskApi {
+    return this.#exchanges.tasks;
   }
 
   replyToTask(task: string, text: string): Promise<void> {

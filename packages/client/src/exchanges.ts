@@ -46,6 +46,7 @@ import { Delegation } from "./tasks/delegation.ts";
 import { TaskApprovals } from "./tasks/task-approvals.ts";
 import { TaskCallee } from "./tasks/task-callee.ts";
 import { TaskCaller } from "./tasks/task-caller.ts";
+import { TaskDesk } from "./tasks/task-desk.ts";
 import type { TaskPlacement } from "./tasks/task-placement.ts";
 import type { Traffic } from "./traffic.ts";
 import type { UsageMeter } from "./usage-meter.ts";
@@ -94,6 +95,7 @@ export class Exchanges {
   readonly asked: AskedTasks;
   readonly caller: TaskCaller;
   readonly callee: TaskCallee;
+  readonly tasks: TaskDesk;
   readonly delegation: Delegation;
   readonly delegations: Delegations;
   readonly chains: CallChains;
@@ -133,6 +135,10 @@ export class Exchanges {
       ...calls,
       leave: (parts, signal) => leaveParts(this.attachments, parts, signal),
       resumable: options.kept.resumable,
+      writer: () => {
+        const { member, device } = options.own.identity;
+        return { mesh: options.trust.mesh, member, device };
+      },
       gate: options.gate,
       member: options.own.identity.member,
       admits: (member) => this.conversations.contacts.admits(member),
@@ -145,6 +151,10 @@ export class Exchanges {
     });
     this.delegation = new Delegation({ ...options, delegations: () => this.delegations }, this.caller);
     this.delegations = this.#makeDelegations();
+    const { asked, caller, callee } = this;
+    const nameOf = async (member: string): Promise<string> =>
+      options.directory.known(member)?.name ?? (await options.names.of(member)) ?? member;
+    this.tasks = new TaskDesk({ ...options, asked, caller, callee, nameOf });
     this.#history = this.#makeHistory();
     this.live = new Map<number, (envelope: LiveEnvelope) => Promise<void> | void>([
       [envelopeKinds.call, (envelope) => this.callee.onEnvelope(envelope)],

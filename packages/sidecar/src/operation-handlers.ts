@@ -11,6 +11,7 @@ import { lineBytes } from "./local-lines.ts";
 import { memberViewJson } from "./member-json.ts";
 import type { OperationName } from "./operations.ts";
 import { followSent, given, type Handlers, untilAborted } from "./request-context.ts";
+import { streamRun, taskHandlers } from "./task-handlers.ts";
 
 const linkJson = (link: LinkView): LinkView => ({ ...link });
 const linksOf = (device: DeviceApi): LinkView[] => device.links().map(linkJson);
@@ -52,6 +53,7 @@ export const operationHandlers: Handlers<OperationName> = {
   ...guardHandlers,
   ...approvalHandlers,
   ...delegationHandlers,
+  ...taskHandlers,
 
   status: async ({ device, since }) => ({ pid: process.pid, since, state: device.state, links: linksOf(device) }),
 
@@ -148,12 +150,7 @@ export const operationHandlers: Handlers<OperationName> = {
   async delegate({ device, body, signal, emit }) {
     const { to, ...request } = body;
     const run = await device.delegate(to, { ...request, signal });
-    // Both sides of a failed call throw: the stream below is the one that is read.
-    run.outcome.catch(() => undefined);
-    await emit({ to: { ...run.to, roles: [...run.to.roles] } });
-    for await (const task of run.events) await emit({ task });
-    const { path, reason, tookMs } = await run.outcome;
-    return { path, reason, tookMs };
+    return streamRun(run, emit);
   },
 
   async publishCard({ device, body }) {

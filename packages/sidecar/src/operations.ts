@@ -34,6 +34,7 @@ import {
   taskEventSchema,
 } from "./operation-json.ts";
 import { empty, hops, none, operation, paths, ttlMs, who } from "./operation-row.ts";
+import { taskOperations } from "./task-operations.ts";
 
 /** The two processes may run in different folders. */
 const absolutePath = z.string().max(4096).regex(/^\//, "is not an absolute path");
@@ -208,6 +209,7 @@ export const operationTable = {
   ...guardOperations,
   ...approvalOperations,
   ...delegationOperations,
+  ...taskOperations,
 } as const;
 
 /** Operations whose events wait for the caller's `ack`. */

@@ -120,10 +120,11 @@ export async function fetchParts(store: Store, event: StreamResponse, signal: Ab
 
 async function fetchPart(
   store: Store,
-  { url: _, ...part }: Part,
+  whole: Part,
   { holds, ref, size }: ArtifactBlob & { readonly ref: BlobRef },
   signal: AbortSignal,
 ): Promise<Part> {
+  const { url: _, ...part } = whole;
   const sink = new MemorySink();
   await store.fetch(ref, sink, { signal });
   const text = textOf(sink.bytes);

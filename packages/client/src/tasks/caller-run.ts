@@ -150,6 +150,10 @@ export class CallerRun implements TaskRun {
     this.#giveUp(new ParleyError("canceled"));
   }
 
+  leave(): void {
+    this.#end(new ParleyError("closed", { message: "The task goes on, and is not followed here any more." }));
+  }
+
   async reply(text: string): Promise<void> {
     const { caller, peer, skill } = this.#options;
     const id = this.taskId;

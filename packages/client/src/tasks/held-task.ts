@@ -2,6 +2,7 @@
 import type { Clock, Random } from "@parley/core";
 import {
   type Artifact,
+  type ErrorCode,
   limits,
   mayMove,
   type Message,
@@ -191,6 +192,16 @@ export class HeldTask {
 
   get task(): Task {
     return this.#fold.task;
+  }
+
+  /** Number of the newest event. */
+  get last(): number {
+    return this.#feed.last;
+  }
+
+  /** Why it failed, where that has a code. */
+  get errorCode(): ErrorCode | undefined {
+    return this.#final?.error?.code;
   }
 
   get isHeard(): boolean {

@@ -41,7 +41,7 @@ export const taskProgressSchema = z.object({
   /** Milliseconds that the work had left at `at` (ms since 1970); without `at` they do not run. */
   leftMs: z.number(),
   at: z.number().optional(),
-  checkpoint: z.unknown(),
+  checkpoint: z.unknown().optional(),
   acts: z.array(recordedActSchema).max(limits.taskTimelineEntries),
   ended: z.object({ task: taskSchema, error: wireErrorSchema.optional() }).optional(),
 });

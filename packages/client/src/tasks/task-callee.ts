@@ -21,11 +21,13 @@ import { callNumberOf } from "./call-number.ts";
 import { Contexts } from "./contexts.ts";
 import { type HeldTask, wireErrorOf } from "./held-task.ts";
 import { type ResumableTables, ResumableTasks } from "./resumable-tasks.ts";
+import type { TaskView } from "./task-api.ts";
 import type { Follower } from "./task-feed.ts";
 import { isOnePiece } from "./task-pieces.ts";
 import type { ServeOptions, TaskAdmission, TaskHandler } from "./task-run.ts";
 import { TaskShelf } from "./task-shelf.ts";
 import { type Served, TaskStarts, type TaskStartsOptions } from "./task-starts.ts";
+import { signTimeline, type TimelineWriter } from "./task-timeline.ts";
 import { TaskWork } from "./task-work.ts";
 
 export interface TaskCalleeOptions extends TaskStartsOptions {
@@ -36,9 +38,14 @@ export interface TaskCalleeOptions extends TaskStartsOptions {
   /** Leaves parts at the registry that no envelope can carry. */
   readonly leave: (parts: readonly Part[], signal: AbortSignal) => Promise<Part[]>;
   readonly resumable: ResumableTables;
+  /** Who signs timelines. */
+  readonly writer: () => Pick<TimelineWriter, "mesh" | "member" | "device">;
   /** Told when the number of tasks at work changes: presence carries it. */
   readonly onLoad: (load: number) => void;
 }
+
+/** A task that this device works on, or did. */
+export type WorkedTask = Omit<TaskView, "role" | "name">;
 
 /** Calls about tasks of an earlier start that wait until the program takes tasks again. */
 const mostEarly = limits.taskCalls;
@@ -51,6 +58,7 @@ export class TaskCallee {
   #served: Served | undefined;
   #isReady = false;
   #early: (() => void)[] = [];
+  readonly #timelines = new WeakMap<HeldTask, readonly string[]>();
 
   constructor(options: TaskCalleeOptions) {
     this.#options = options;
@@ -70,6 +78,38 @@ export class TaskCallee {
         this.#isReady = true;
         for (const ask of this.#early.splice(0)) ask();
       });
+  }
+
+  /** A task that this device holds, whoever asked for it. */
+  find(id: string): HeldTask | undefined {
+    return this.#shelf.get(id);
+  }
+
+  /** Tasks at work and remembered, oldest first. */
+  views(): readonly WorkedTask[] {
+    return [...this.#shelf.all()].map((held) => ({
+      id: held.id,
+      member: held.owner,
+      device: undefined,
+      skill: held.skill,
+      contextId: held.contextId,
+      state: held.state,
+      began: held.began,
+      deadline: held.ended ? undefined : held.time.deadline,
+      ended: held.ended ? (held.record.acts.at(-1)?.at ?? held.began) : undefined,
+      last: held.last,
+      code: held.errorCode,
+    }));
+  }
+
+  /** Signed now, once it has ended, and the same from then on. */
+  async timeline(held: HeldTask): Promise<readonly string[]> {
+    const signed = this.#timelines.get(held);
+    if (signed !== undefined) return signed;
+    const { mesh, member, device } = this.#options.writer();
+    const entries = await signTimeline({ mesh, member, device, now: this.#options.clock.now() }, held);
+    if (held.ended) this.#timelines.set(held, entries);
+    return entries;
   }
 
   get working(): number {
@@ -121,8 +161,10 @@ export class TaskCallee {
         return this.#cancel(this.#held(call.params.id, follower.peer), follower);
       case "SubscribeToTask":
         return this.#subscribe(call, follower);
-      case "GetTaskTimeline":
-        throw new ParleyError("unsupported_operation");
+      case "GetTaskTimeline": {
+        const timeline = await this.timeline(this.#held(call.params.id, follower.peer));
+        return this.#tell(follower, { call: follower.call, timeline: [...timeline] });
+      }
     }
   }
 

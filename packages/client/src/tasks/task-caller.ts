@@ -144,8 +144,8 @@ export class TaskCaller {
   }
 
   /** Follows a task that was begun before, perhaps by an earlier start of this device, from a number on. */
-  follow(peer: Peer, id: string, task: AskedTask, after: number, terms: RunTerms): TaskRun {
-    const { skill, paths, deadline } = task;
+  follow(peer: Peer, task: AskedTask, after: number, signal: AbortSignal | undefined, terms: RunTerms): TaskRun {
+    const { id, skill, paths, deadline } = task;
     const timeLimitMs = Math.max(lateMs, Math.min(deadline - this.#options.clock.now(), limits.taskMs));
     const begin = (number: number): Call => ({
       call: number,
@@ -153,7 +153,7 @@ export class TaskCaller {
       params: { id, after },
       ...(paths === undefined ? {} : { paths }),
     });
-    return this.#run(peer, { ...terms, skill, paths, timeLimitMs, id, after, begin });
+    return this.#run(peer, { ...terms, skill, paths, signal, timeLimitMs, id, after, begin });
   }
 
   #run(

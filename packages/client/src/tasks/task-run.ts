@@ -55,6 +55,8 @@ export interface TaskRun {
   reply(text: string): Promise<void>;
   /** Asks the agent to stop; `outcome` then rejects with `canceled`. Safe to call twice. */
   cancel(): void;
+  /** Stops following; the task goes on, and can be followed again. `outcome` then rejects with `closed`. */
+  leave(): void;
 }
 
 export interface TaskEvent {

@@ -35,6 +35,10 @@ export class TaskShelf {
     return this.#tasks.values();
   }
 
+  get(id: string): HeldTask | undefined {
+    return this.#tasks.get(id);
+  }
+
   has(id: string): boolean {
     return this.#tasks.has(id);
   }

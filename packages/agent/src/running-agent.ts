@@ -131,7 +131,7 @@ class AgentRuntime {
   }): ApprovalNeed | undefined {
     const { approval } = this.#skillOf(skill);
     this.guards.checkCall({ from, hops });
-    this.#slots.check();
+    this.#slots.check(isNested(hops));
     const { approvals } = this.#options.agent.manifest;
     const ruled = Object.hasOwn(approvals, skill) ? approvals[skill] : undefined;
     if (ruled === undefined) return approval;
@@ -165,8 +165,11 @@ class AgentRuntime {
       });
     try {
       const limitMs = agent.manifest.limits.taskSeconds * 1000;
-      const output = await this.#slots.run(limitMs, task.signal, (signal, slot) =>
-        this.#run(skill, task, signal, slot),
+      const output = await this.#slots.run(
+        limitMs,
+        task.signal,
+        (signal, slot) => this.#run(skill, task, signal, slot),
+        isNested(task.hops),
       );
       end({ state: "completed" });
       return output;
@@ -299,6 +302,9 @@ class AgentRuntime {
     throw new ParleyError("not_found", { message: `@${this.#options.device.name} has no skill ${id.slice(0, 80)}.` });
   }
 }
+
+/** Whether a call is made for another one's task: that one has lent its slot. */
+const isNested = (hops: number): boolean => hops > 0;
 
 /** Of what the skill and agent.yaml ask for, the larger quorum and the shorter time. */
 function strictest(one: ApprovalNeed | undefined, other: ApprovalNeed): ApprovalNeed {

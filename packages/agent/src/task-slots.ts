@@ -14,7 +14,7 @@ export interface TaskSlot {
 
 interface Slot {
   readonly end: (reason: unknown) => void;
-  readonly done: Promise<void>;
+  done: Promise<void>;
 }
 
 /** After the reason to end is known, this long a skill may tidy up before a stop goes on without it. */
@@ -42,10 +42,13 @@ export class TaskSlots {
     return this.#slots.size;
   }
 
-  /** Throws `limit_reached` when every slot is taken and `closed` once the agent stops. */
-  check(): void {
+  /**
+   * Throws `limit_reached` when every slot is taken and `closed` once the agent stops. A call that is made for another task may wait for
+   * a slot: whoever waits for it has lent its own, so that whatever waits for a slot holds none.
+   */
+  check(mayWait = false): void {
     if (this.#stopping) throw new ParleyError("closed", { message: "The agent is stopping; ask another one." });
-    const isFull = this.#atWork + this.#returning.length >= this.#most;
+    const isFull = this.#isFull && !mayWait;
     if (!isFull && this.#slots.size < this.#most * (1 + lentPerSlot)) return;
     throw new ParleyError("limit_reached", {
       message: isFull
@@ -62,8 +65,9 @@ export class TaskSlots {
     limitMs: number,
     signal: AbortSignal,
     work: (signal: AbortSignal, slot: TaskSlot) => Promise<Result>,
+    mayWait = false,
   ): Promise<Result> {
-    this.check();
+    this.check(mayWait);
     const controller = new AbortController();
     const ended = Promise.withResolvers<never>();
     // By hand: AbortSignal.any and a second listener cost as much as all else that is done for a task.
@@ -82,7 +86,10 @@ export class TaskSlots {
       lend: () => this.#lend(),
       takeBack: (done) => this.#takeBack(controller.signal, done),
     });
-    const working = work(controller.signal, place);
+    const isFull = this.#isFull;
+    const slot: Slot = { end, done: Promise.resolve() };
+    this.#slots.add(slot);
+    const working = isFull ? place.enter().then(() => work(controller.signal, place)) : work(controller.signal, place);
     const free = (): void => {
       time.stop();
       signal.removeEventListener("abort", follow);
@@ -90,8 +97,7 @@ export class TaskSlots {
       if (place.isLent) this.#lent--;
       this.#passOn();
     };
-    const slot: Slot = { end, done: working.then(free, free) };
-    this.#slots.add(slot);
+    slot.done = working.then(free, free);
     return Promise.race([working, ended.promise]);
   }
 
@@ -104,6 +110,10 @@ export class TaskSlots {
       end(new ParleyError("closed", { message: "The agent stopped before it was done." }));
     await this.#endOf(tidyMs);
     return left;
+  }
+
+  get #isFull(): boolean {
+    return this.#atWork + this.#returning.length >= this.#most;
   }
 
   get #atWork(): number {
@@ -176,6 +186,13 @@ class LendableSlot implements TaskSlot {
 
   get deadline(): number {
     return this.#time.deadline;
+  }
+
+  /** Begins without a slot and waits for one; its time begins then. */
+  async enter(): Promise<void> {
+    const goOn = this.pause();
+    await this.lend()();
+    goOn();
   }
 
   lend(): () => Promise<void> {

@@ -301,6 +301,8 @@ export class HeldTask {
   }
 
   #output(artifact: Artifact, bytes: number): void {
+    // Stopped while its result was on the way to the registry.
+    if (this.ended) return;
     const event: StreamResponse = {
       artifactUpdate: { taskId: this.id, contextId: this.contextId, artifact, lastChunk: true },
     };

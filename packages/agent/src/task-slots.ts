@@ -1,6 +1,7 @@
-import { WorkTime } from "@parley/client";
 import type { Clock } from "@parley/core";
 import { limits, ParleyError } from "@parley/protocol";
+
+import { TimeLimit } from "./time-limit.ts";
 
 /** The place of a task that is at work. */
 export interface TaskSlot {
@@ -78,10 +79,9 @@ export class TaskSlots {
     const follow = (): void => end(signal.reason);
     if (signal.aborted) follow();
     else signal.addEventListener("abort", follow, { once: true });
-    const time = new WorkTime(this.#clock, limitMs, () =>
+    const time = new TimeLimit(this.#clock, limitMs, () =>
       end(new ParleyError("timeout", { message: `The agent gives a task ${limitMs / 1000} s; it took longer.` })),
     );
-    time.watch();
     const place = new LendableSlot(time, {
       lend: () => this.#lend(),
       takeBack: (done) => this.#takeBack(controller.signal, done),
@@ -91,7 +91,7 @@ export class TaskSlots {
     this.#slots.add(slot);
     const working = isFull ? place.enter().then(() => work(controller.signal, place)) : work(controller.signal, place);
     const free = (): void => {
-      time.stop();
+      time.cancel();
       signal.removeEventListener("abort", follow);
       this.#slots.delete(slot);
       if (place.isLent) this.#lent--;
@@ -170,16 +170,15 @@ interface SlotChanges {
 
 /** The slot of one task, which may wait for several others at once. */
 class LendableSlot implements TaskSlot {
-  readonly #time: WorkTime;
+  readonly #time: TimeLimit;
   readonly #slots: SlotChanges;
   #waits = 0;
-  #pauses = 0;
   /** While it is wanted back. */
   #back: Promise<void> | undefined;
   /** Counted among the lent ones. */
   isLent = false;
 
-  constructor(time: WorkTime, slots: SlotChanges) {
+  constructor(time: TimeLimit, slots: SlotChanges) {
     this.#time = time;
     this.#slots = slots;
   }
@@ -221,12 +220,6 @@ class LendableSlot implements TaskSlot {
   }
 
   pause(): () => void {
-    if (this.#pauses++ === 0) this.#time.pause();
-    let isOver = false;
-    return () => {
-      if (isOver) return;
-      isOver = true;
-      if (--this.#pauses === 0) this.#time.goOn();
-    };
+    return this.#time.hold();
   }
 }

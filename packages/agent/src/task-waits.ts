@@ -16,11 +16,15 @@ export class TaskWaits {
     this.#slot = slot;
   }
 
-  /** Asks somebody, without a slot and without time meanwhile. */
-  async ask(question: string, options: Parameters<IncomingTask["ask"]>[1]): Promise<string> {
+  ask(question: string, options: Parameters<IncomingTask["ask"]>[1]): Promise<string> {
+    return this.asked(() => this.#task.ask(question, options));
+  }
+
+  /** Waits for somebody's word, without a slot and without time meanwhile. */
+  async asked<Answer>(wait: () => Promise<Answer>): Promise<Answer> {
     const goOn = this.#slot.pause();
     try {
-      return await this.lent(() => this.#task.ask(question, options));
+      return await this.lent(wait);
     } finally {
       goOn();
     }

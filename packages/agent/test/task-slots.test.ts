@@ -122,7 +122,11 @@ describe("a slot", () => {
               hands.push({ hand, backs: [], waits: 0, isOver: false });
               hand.result.then(
                 () => undefined,
-                () => hands.splice(hands.findIndex((each) => each.hand === hand), 1),
+                () =>
+                  hands.splice(
+                    hands.findIndex((each) => each.hand === hand),
+                    1,
+                  ),
               );
             } else if (one !== undefined && step === "lend") {
               const back = one.hand.slot?.lend();

@@ -2,6 +2,7 @@
 import type { Journal } from "@parley/core";
 import { limits } from "@parley/protocol";
 
+import { type KeptAgreements, openAgreements } from "./agreements/agreement-book.ts";
 import { type KeptApprovals, openApprovals } from "./approvals/approval-desk.ts";
 import { ContactBook } from "./conversations/contact-book.ts";
 import {
@@ -18,6 +19,7 @@ import { type KeptTask, keptTaskSchema, type WaitingTasks } from "./tasks/waitin
 export interface KeptState {
   readonly contacts: ContactBook;
   readonly approvals: KeptApprovals;
+  readonly agreements: KeptAgreements;
   readonly tasks: WaitingTasks;
   readonly resumable: ResumableTables;
   readonly asked: KeptTable<AskedTask>;
@@ -26,9 +28,10 @@ export interface KeptState {
 }
 
 export async function openKeptState(journal: Journal): Promise<KeptState> {
-  const [contacts, approvals, tasks, resumable, asked, delegations, withdrawals] = await Promise.all([
+  const [contacts, approvals, agreements, tasks, resumable, asked, delegations, withdrawals] = await Promise.all([
     ContactBook.open(journal),
     openApprovals(journal),
+    openAgreements(journal),
     KeptTable.open<KeptTask>({ journal, name: "waiting-tasks", schema: keptTaskSchema, most: limits.approvalsOpen }),
     openResumableTasks(journal),
     openAskedTasks(journal),
@@ -40,5 +43,5 @@ export async function openKeptState(journal: Journal): Promise<KeptState> {
     }),
     KeptTable.open<KeptWithdrawals>({ journal, name: "withdrawals", schema: keptWithdrawalsSchema, most: 1 }),
   ]);
-  return { contacts, approvals, tasks, resumable, asked, delegations, withdrawals };
+  return { contacts, approvals, agreements, tasks, resumable, asked, delegations, withdrawals };
 }

@@ -2,6 +2,23 @@
  * What Parley is made of, without any I/O: ports, memory adapters, trust, sealing, streams. Runs in Node and the
  * browser. Not here: sockets, files, WebRTC.
  */
+export {
+  agreementCounts,
+  type CountedAgreement,
+  type MemberCounts,
+  type RoleCounts,
+} from "./agreement/agreement-counts.ts";
+export { agreementOf, AgreementRules } from "./agreement/agreement-rules.ts";
+export {
+  type AgreementRole,
+  type AgreementRule,
+  type AgreementState,
+  agreementStates,
+  agreementTable,
+  rulesFor,
+  waitsForAct,
+} from "./agreement/agreement-table.ts";
+export { actsOf, type AgreementFacts, membersOf, nextAgreement, rolesOf } from "./agreement/agreement.ts";
 export { type AuditFileReport, type AuditPins, verifyAuditFile } from "./audit/audit-file.ts";
 export { type AuditHeader, auditHeaderLine, auditLine } from "./audit/audit-lines.ts";
 export { type AuditNode, placeAfter, verifyByNode, verifyCheckpoints } from "./audit/audit-statements.ts";
@@ -281,7 +298,13 @@ export {
   type TimelineReport,
   verifyTimelineFile,
 } from "./timeline/timeline-file.ts";
-export { partyOf, type TimelineParty, timelinePartySchema, type VerifiedParty } from "./timeline/timeline-party.ts";
+export {
+  partyOf,
+  type TimelineParty,
+  timelinePartySchema,
+  type VerifiedParty,
+  verifyParty,
+} from "./timeline/timeline-party.ts";
 export { type TimelineRules, timelineRules } from "./timeline/timeline-rules.ts";
 export {
   approveOperators,

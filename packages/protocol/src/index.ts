@@ -29,6 +29,14 @@ export {
   priceSchema,
 } from "./agreement.ts";
 export {
+  type AgreementBody,
+  agreementBodySchema,
+  type AgreementHeads,
+  agreementHeadsSchema,
+  type OpenOffer,
+  openOfferSchema,
+} from "./agreement-message.ts";
+export {
   type ApprovalAction,
   approvalActionSchema,
   type ApprovalBody,
@@ -316,6 +324,7 @@ export {
   partSchema,
   type SendMessageRequest,
   sendMessageRequestSchema,
+  skillPricesExtension,
   skillSchemasExtension,
   statusUpdateSchema,
   type StreamResponse,

@@ -449,6 +449,16 @@ const table = {
   },
   timelineFileBytes: { value: 16 * 1024 * 1024, unit: "bytes", means: "one exported timeline" },
   agreementActs: { value: 32, unit: "count", means: "acts of one agreement" },
+  agreementBytes: { value: 48 * 1024, unit: "bytes", means: "all acts of one agreement together, in compact form" },
+  agreements: { value: 1000, unit: "count", means: "agreements that one device keeps, oldest ended dropped first" },
+  agreementsOpen: { value: 256, unit: "count", means: "agreements of one member that the registry keeps the order of" },
+  agreementsInTotal: { value: 20_000, unit: "count", means: "the same of a mesh" },
+  agreementKeptMs: {
+    value: 30 * 86_400_000,
+    unit: "ms",
+    means: "time that the registry keeps the order of an agreement's acts after the last wait",
+  },
+  offers: { value: 32, unit: "count", means: "open offers of one member" },
   agreementTextCharacters: { value: 2000, unit: "characters", means: "a task, a condition, a reason of an agreement" },
   agreementEvidence: { value: 16, unit: "count", means: "pieces of evidence that one act names" },
   agreementWaitMs: {

@@ -2,13 +2,14 @@
 import type { Clock } from "@parley/core";
 import { type CallStep, type Message, ParleyError, type Path, toBase64url, toParleyError } from "@parley/protocol";
 
+import { defaultQuestionMs } from "../approvals/approval-requests.ts";
 import type { Sender } from "../delivery.ts";
 import type { Outgoing } from "../guards/outgoing.ts";
 import type { CallChains, ChainedCall } from "./call-chains.ts";
 import type { Contexts } from "./contexts.ts";
 import type { HeldTask } from "./held-task.ts";
 import type { ResumableTask, ResumableTasks } from "./resumable-tasks.ts";
-import { defaultQuestionMs, type TaskApprovals } from "./task-approvals.ts";
+import type { TaskApprovals } from "./task-approvals.ts";
 import { jsonBytes } from "./task-pieces.ts";
 import type { IncomingTask, Principal, Resumed, TaskHandler } from "./task-run.ts";
 import type { TaskShelf } from "./task-shelf.ts";
@@ -147,7 +148,7 @@ export class TaskWork {
 
   #taskOf(held: HeldTask, start: TaskStart, history: readonly Message[]): IncomingTask {
     const { skill, message, from, hops, through, path, actsFor, mandate, resumed } = start;
-    const { outgoing, resumable } = this.#options;
+    const { outgoing, resumable, approvals } = this.#options;
     return {
       id: held.id,
       contextId: held.contextId,
@@ -176,6 +177,11 @@ export class TaskWork {
       artifact: (artifact, options) =>
         held.artifact({ ...artifact, parts: outgoing.value(artifact.parts) as typeof artifact.parts }, options),
       ask: (question, options) => this.#ask(held, question, options),
+      approve: (act) =>
+        this.#during(held, `${act.skill} waits for a person's approval.`, () => {
+          const principals = actsFor === undefined ? [] : [actsFor.member, ...actsFor.through.map((by) => by.member)];
+          return approvals.act(act, { caller: from.member, principals, task: held.id }, held.signal);
+        }),
       checkpoint: async (value) => {
         if (!resumable.has(held.id))
           throw new ParleyError("unsupported_operation", {
@@ -202,10 +208,16 @@ export class TaskWork {
       contexts.add(held.owner, held.contextId, answer, jsonBytes(answer));
       return textIn(answer);
     }
-    const release = held.hold("TASK_STATE_AUTH_REQUIRED", "This waits for a person's answer.");
+    return this.#during(held, "This waits for a person's answer.", () =>
+      approvals.question({ id: held.id, skill: held.skill }, text, { of, withinMs }, held.signal),
+    );
+  }
+
+  async #during<Answer>(held: HeldTask, note: string, wait: () => Promise<Answer>): Promise<Answer> {
+    const release = held.hold("TASK_STATE_AUTH_REQUIRED", note);
     this.#noteTime(held);
     try {
-      return await approvals.question({ id: held.id, skill: held.skill }, text, { of, withinMs }, held.signal);
+      return await wait();
     } finally {
       release();
       this.#noteTime(held);

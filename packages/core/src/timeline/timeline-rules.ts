@@ -1,6 +1,7 @@
 /** What the entries of each kind of timeline have to be, besides signed and in order. One place, for files and for who writes them. */
 import { isTerminal, ParleyError, type TimelineKind } from "@parley/protocol";
 
+import { AgreementRules } from "../agreement/agreement-rules.ts";
 import type { TimelineEntry } from "./timeline-entry.ts";
 
 /** Judges entry after entry. Throws a coded error for one that may not come next. */
@@ -33,7 +34,7 @@ const bad = (message: string): ParleyError => new ParleyError("timeline_broken",
 
 const rules: { readonly [Kind in TimelineKind]: () => TimelineRules<Kind> } = {
   task: () => new TaskRules(),
-  agreement: () => ({ take: () => undefined }),
+  agreement: () => new AgreementRules(),
 };
 
 /** Rules of a kind, for one timeline. */

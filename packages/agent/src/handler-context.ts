@@ -50,6 +50,8 @@ export async function withHandlerContext(
       from: { ...from, device: from.device ?? "" },
       actsFor: undefined,
       hops,
+      through: [],
+      mandate: undefined,
       raw: { input: undefined, text: raw },
       contextId: conversation,
       idempotencyKey: id,

@@ -1,7 +1,6 @@
 import type { DeviceApi, IncomingMessage, IncomingTask, LogLine, Sender } from "@parley/client";
 import { type Clock, systemClock } from "@parley/core";
 import {
-  type AgentCard,
   type ApprovalNeed,
   type CallStep,
   isParleyError,
@@ -13,12 +12,13 @@ import {
 
 import { cardOf } from "./agent-card.ts";
 import { AgentChannels, type Mention } from "./agent-channels.ts";
-import type { Agent } from "./agent.ts";
+import type { Agent, MessageHandler } from "./agent.ts";
 import { AgentGuards, type GuardedMention } from "./guards/agent-guards.ts";
 import { withFloor } from "./guards/floor.ts";
 import { neutralText, neutralValue } from "./guards/neutral.ts";
 import { type HandledMessage, withHandlerContext } from "./handler-context.ts";
 import { type Cause, createMesh } from "./mesh.ts";
+import { OfferedSkills } from "./offered-skills.ts";
 import { checkInput, checkOutput } from "./skill-check.ts";
 import type { SkillArtifact, SkillContext } from "./skill-context.ts";
 import type { AnySkill } from "./skill.ts";
@@ -32,12 +32,20 @@ export interface RunAgentOptions {
   readonly log: LogLine;
   /** Default: the system's. */
   readonly clock?: Clock;
+  /** Direct messages are left where they are until somebody listens. Default false: the agent's own handler takes them. */
+  readonly leavesMessages?: boolean;
 }
 
 /** An agent at work. */
 export interface RunningAgent {
   /** Tasks at work now. */
   readonly tasks: number;
+  /** Ids of its skills, its own and those that are offered besides. */
+  readonly skills: readonly string[];
+  /** Adds skills of programs, and takes them away again when the returned function is called: see `OfferedSkills.offer`. */
+  offer(skills: readonly AnySkill[]): Promise<() => Promise<void>>;
+  /** Hands direct messages, as the guards let them through, to this handler until the returned function is called. */
+  listen(handler: MessageHandler): () => void;
   /**
    * Takes no more work, waits `limits.drainSeconds` of the manifest for what is at work, and ends the rest with
    * `closed`. The device stays up, so that results still go out. Safe to call twice.
@@ -47,8 +55,8 @@ export interface RunningAgent {
 
 /** Publishes the agent's card, takes its tasks and hands its messages to their handler. */
 export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> {
-  const { agent, device, log } = options;
-  const card = cardOf(agent, device);
+  const { agent, device, log, leavesMessages = false } = options;
+  cardOf(agent, device);
   if (device.name !== agent.manifest.name) {
     log("warn", "agent.name-differs", { manifest: agent.manifest.name, admitted: device.name });
   }
@@ -58,10 +66,10 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
     (task) => runtime.work(task),
     (task) => runtime.admit(task),
   );
-  const leave = device.onMessage((message) => runtime.receive(message), {
-    ready: (from) => runtime.guards.ready(from),
-  });
-  await publish(card, options);
+  const listen = (handler: MessageHandler | undefined): (() => void) =>
+    device.onMessage((message) => runtime.receive(message, handler), { ready: (from) => runtime.guards.ready(from) });
+  const leave = leavesMessages ? () => undefined : listen(agent.onMessage);
+  await runtime.skills.publish();
   const channels = new AgentChannels({
     device,
     wanted: agent.manifest.channels,
@@ -76,8 +84,14 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
     get tasks() {
       return runtime.tasks;
     },
+    get skills() {
+      return runtime.skills.ids;
+    },
+    offer: (skills) => runtime.skills.offer(skills),
+    listen,
     stop: () => {
       channels.stop();
+      runtime.skills.stop();
       return (stopping ??= runtime.stop().then((ended) => {
         leave();
         // After nobody reads any more: what waits for a guard stays in the inbox.
@@ -88,21 +102,10 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
   };
 }
 
-/** A device without the member's root key goes on with the card that is published, and says so when its own differs. */
-async function publish(card: AgentCard, { device, log }: RunAgentOptions): Promise<void> {
-  try {
-    await device.publishCard(card);
-  } catch (error) {
-    const { code, message, data } = toParleyError(error);
-    if (code !== "forbidden" || data?.["lacks"] !== "root key") throw error;
-    log("warn", "agent.card-not-published", { code, message });
-  }
-}
-
 class AgentRuntime {
   readonly #options: RunAgentOptions;
   readonly #clock: Clock;
-  readonly #skills: ReadonlyMap<string, AnySkill>;
+  readonly skills: OfferedSkills;
   readonly #slots: TaskSlots;
   readonly guards: AgentGuards;
   /** Handlers of messages at work: how each is ended. */
@@ -111,7 +114,7 @@ class AgentRuntime {
   constructor(options: RunAgentOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    this.#skills = new Map(options.agent.skills.map((skill) => [skill.id, skill]));
+    this.skills = new OfferedSkills(options);
     this.#slots = new TaskSlots(this.#clock, options.agent.manifest.limits.concurrentTasks);
     const { device, agent, log } = options;
     this.guards = new AgentGuards({ device, manifest: agent.manifest, clock: this.#clock, log });
@@ -131,7 +134,7 @@ class AgentRuntime {
     readonly from: Sender;
     readonly hops: number;
   }): ApprovalNeed | undefined {
-    const { approval } = this.#skillOf(skill);
+    const { approval } = this.skills.of(skill);
     this.guards.checkCall({ from, hops });
     this.#slots.check();
     const { approvals } = this.#options.agent.manifest;
@@ -152,7 +155,7 @@ class AgentRuntime {
 
   async work(task: IncomingTask): Promise<unknown> {
     const { agent, log } = this.#options;
-    const skill = this.#skillOf(task.skill);
+    const skill = this.skills.of(task.skill);
     const started = this.#clock.monotonic();
     const facts = { task: task.id, skill: skill.id, from: task.from.name, path: task.path };
     log("info", "task.started", facts);
@@ -177,8 +180,8 @@ class AgentRuntime {
     }
   }
 
-  async receive(message: IncomingMessage): Promise<void> {
-    const { agent, log } = this.#options;
+  async receive(message: IncomingMessage, handler: MessageHandler | undefined): Promise<void> {
+    const { log } = this.#options;
     const facts = { id: message.id, from: message.from.name, path: message.path, characters: message.text.length };
     log("info", "message.received", message.redelivered ? { ...facts, redelivered: true } : facts);
     if (!(await this.#takes(message, facts))) return;
@@ -189,7 +192,7 @@ class AgentRuntime {
     const handled = { id: message.id, from: message.from, hops: message.hops, raw, conversation: member };
     try {
       await this.#handle({ ...handled, what: "message" }, cause, (context) =>
-        agent.onMessage?.({ ...message, text, raw }, context.mesh, context),
+        handler?.({ ...message, text, raw }, context.mesh, context),
       );
     } catch (thrown) {
       log("error", "message.handler-threw", { ...facts, error: stackOf(thrown) });
@@ -268,6 +271,8 @@ class AgentRuntime {
       from: task.from,
       actsFor: task.actsFor,
       hops: task.hops,
+      through: [...task.through, { member: device.member, skill: task.skill }],
+      mandate: task.mandate,
       raw: { input: task.input, text: task.text },
       contextId: task.contextId,
       idempotencyKey: task.id,
@@ -307,12 +312,6 @@ class AgentRuntime {
 
   #causeOf(hops: number, through: readonly CallStep[] = []): Cause {
     return { hops, through, mostHops: this.#options.agent.manifest.guards.hops };
-  }
-
-  #skillOf(id: string): AnySkill {
-    const skill = this.#skills.get(id);
-    if (skill !== undefined) return skill;
-    throw new ParleyError("not_found", { message: `@${this.#options.device.name} has no skill ${id.slice(0, 80)}.` });
   }
 }
 

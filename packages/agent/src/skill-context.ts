@@ -1,5 +1,5 @@
 import type { ActToApprove, LogLine, Principal, SelfReport, Sender } from "@parley/client";
-import type { Part } from "@parley/protocol";
+import type { CallStep, Part } from "@parley/protocol";
 
 import type { Mesh } from "./mesh.ts";
 
@@ -27,6 +27,10 @@ export interface SkillContext {
   readonly actsFor: Principal | undefined;
   /** How many messages or calls of agents led to this call, by the caller's word. */
   readonly hops: number;
+  /** The skills at work, outermost first, this one the last: what `mesh` says with each call of its own. */
+  readonly through: readonly CallStep[];
+  /** Delegations by which this agent may act further for `actsFor`; `mesh` uses them where it is asked to. */
+  readonly mandate: readonly string[] | undefined;
   /** What the caller sent, as it came: in the input control and invisible characters are visible, unless the manifest says `raw`. */
   readonly raw: { readonly input: unknown; readonly text: string };
   /** The conversation that the caller means, by its word: the same for several tasks that belong together. */

@@ -52,6 +52,15 @@ export class FakeDevice implements Fake {
     withdraw: async () => undefined,
     subAgent: () => Promise.reject(new ParleyError("unsupported_operation")),
   };
+  readonly agreements: DeviceApi["agreements"] = {
+    propose: () => Promise.reject(new ParleyError("unsupported_operation")),
+    act: () => Promise.reject(new ParleyError("unsupported_operation")),
+    list: async () => [],
+    get: () => Promise.reject(new ParleyError("not_found")),
+    export: () => Promise.reject(new ParleyError("not_found")),
+    offers: async () => ({ offers: [], next: undefined }),
+    take: () => Promise.reject(new ParleyError("not_found")),
+  };
   readonly approvals: DeviceApi["approvals"] = {
     list: async () => [],
     answer: async () => undefined,

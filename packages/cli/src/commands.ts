@@ -1,6 +1,7 @@
 import { admissionCommands } from "./admission-commands.ts";
 import { scopeOptions } from "./admission-options.ts";
 /** Every command of `parley`, once. */
+import { agreementCommands } from "./agreement-commands.ts";
 import { approvalCommands } from "./approval-commands.ts";
 import { authorityCommands } from "./authority-commands.ts";
 import type { CommandRow } from "./command.ts";
@@ -8,6 +9,7 @@ import { conversationCommands } from "./conversation-commands.ts";
 import { delegationCommands } from "./delegation-commands.ts";
 import { guardCommands } from "./guard-commands.ts";
 import { modelOptions } from "./model-options.ts";
+import { sidecarCommands } from "./sidecar/sidecar-commands.ts";
 
 /** Settings of every command that may make links. */
 const linkSettings = ["link-address", "link-ports", "link-interfaces", "link-policy", "ice-servers"] as const;
@@ -332,7 +334,9 @@ export const commandTable: readonly CommandRow[] = [
   ...approvalCommands,
   ...guardCommands,
   ...delegationCommands,
+  ...agreementCommands,
   ...authorityCommands,
+  ...sidecarCommands,
   {
     path: ["delivery", "list"],
     summary: "Lists messages that this device sent and received, and what became of them",

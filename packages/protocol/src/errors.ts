@@ -284,6 +284,21 @@ export const errorTable = {
   internal: row(true, 500, 4114, 1, "Something failed that should not; the log has more."),
   // Credentials.
   scope_missing: row(false, 403, 4370, 4, "The API key was not made for this; make one with the scope that it needs."),
+  // Timelines and agreements.
+  timeline_broken: row(
+    false,
+    409,
+    4388,
+    4,
+    "The timeline does not hold together, or somebody changed it; see docs/agreements.md.",
+  ),
+  act_not_allowed: row(
+    false,
+    409,
+    4389,
+    4,
+    "The agreement is not in a state for this, or it is another member's to do; see `parley agreement show`.",
+  ),
 } as const satisfies Record<string, ErrorRow>;
 
 /** A code of the table. */

@@ -8,6 +8,7 @@ import { ParleyError } from "@parley/protocol";
 
 import type { CommandContext } from "../command-context.ts";
 import type { CommandModule } from "../command.ts";
+import { stoppedBy, untilEnded } from "../device-end.ts";
 import { processLog } from "../log-line.ts";
 import { openDevice } from "../open-device.ts";
 import { restrictionJson, restrictionText } from "../restriction-text.ts";
@@ -80,23 +81,4 @@ function tellStanding({ out }: CommandContext, restriction: Restriction | undefi
     { event: "restricted", ...restrictionJson(restriction) },
     `an operator has this agent ${restrictionText(restriction)}: ${means}`,
   );
-}
-
-function stoppedBy(restriction: Restriction): ParleyError {
-  return new ParleyError("stopped", {
-    message: `An operator has this agent ${restrictionText(restriction)}; it runs again after \`parley member resume\`.`,
-    data: restrictionJson(restriction),
-  });
-}
-
-/** Resolves when the session ended for good: revoked, superseded; or when an operator stops the agent. */
-function untilEnded(device: DeviceApi): Promise<ParleyError> {
-  return new Promise((resolvePromise) => {
-    device.watch((event) => {
-      if (event.type === "restricted" && event.restriction?.kind === "stopped")
-        resolvePromise(stoppedBy(event.restriction));
-      if (event.type === "session" && event.state === "stopped" && event.error !== undefined)
-        resolvePromise(new ParleyError(event.error.code, { message: event.error.message }));
-    });
-  });
 }

@@ -1,4 +1,5 @@
 import { createAgent, defineSkill, runAgent } from "@parley/agent";
+import { toParleyError } from "@parley/protocol";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 
@@ -121,7 +122,7 @@ describe("programs at the socket of a member", () => {
         hops.push(context.hops);
         return context.mesh.delegate({ skill: "add", to: worker.device.name, input }).then(
           () => "came through",
-          (error: { code: string }) => error.code,
+          (error: unknown) => toParleyError(error).code,
         );
       },
     });

@@ -38,6 +38,8 @@ export {
 export { type MeshChannel, type PostOptions } from "./mesh-channel.ts";
 export { meshSkills } from "./mesh-skills.ts";
 export { provideModules } from "./module-resolution.ts";
+export { type McpServer, type ModelProvider, modelProviders, type ModelSettings } from "./model-schema.ts";
+export { type ModelChoice, type Role, roleOf, roles } from "./roles.ts";
 export { runAgent, type RunAgentOptions, type RunningAgent } from "./running-agent.ts";
 export {
   type AnySkill,
@@ -48,6 +50,7 @@ export {
   type SkillInput,
   type SkillOutput,
 } from "./skill.ts";
+export { checkInput, checkOutput } from "./skill-check.ts";
 export { type SkillArtifact, type SkillContext } from "./skill-context.ts";
 export { readYaml, type YamlForm, type YamlPlace, type YamlProblem, type YamlResult } from "./yaml-form.ts";
 export type { BroadcastState } from "@parley/client";

@@ -16,12 +16,14 @@ import type { Agent, MessageHandler } from "./agent.ts";
 import { AgentGuards, type GuardedMention } from "./guards/agent-guards.ts";
 import { withFloor } from "./guards/floor.ts";
 import { neutralText, neutralValue } from "./guards/neutral.ts";
+import { type HandledMessage, withHandlerContext } from "./handler-context.ts";
 import { type Cause, createMesh } from "./mesh.ts";
 import { OfferedSkills } from "./offered-skills.ts";
 import { checkInput, checkOutput } from "./skill-check.ts";
 import type { SkillArtifact, SkillContext } from "./skill-context.ts";
 import type { AnySkill } from "./skill.ts";
 import { TaskSlots } from "./task-slots.ts";
+import type { WaitFor } from "./time-limit.ts";
 
 export interface RunAgentOptions {
   readonly agent: Agent;
@@ -106,6 +108,8 @@ class AgentRuntime {
   readonly skills: OfferedSkills;
   readonly #slots: TaskSlots;
   readonly guards: AgentGuards;
+  /** Handlers of messages at work: how each is ended. */
+  readonly #atWork = new Set<(reason: ParleyError) => void>();
 
   constructor(options: RunAgentOptions) {
     this.#options = options;
@@ -143,8 +147,10 @@ class AgentRuntime {
     });
   }
 
-  stop(): Promise<number> {
-    return this.#slots.drain(this.#options.agent.manifest.limits.drainSeconds * 1000);
+  async stop(): Promise<number> {
+    const ended = await this.#slots.drain(this.#options.agent.manifest.limits.drainSeconds * 1000);
+    for (const end of this.#atWork) end(new ParleyError("closed", { message: "The agent is stopping." }));
+    return ended;
   }
 
   async work(task: IncomingTask): Promise<unknown> {
@@ -161,7 +167,9 @@ class AgentRuntime {
       });
     try {
       const limitMs = agent.manifest.limits.taskSeconds * 1000;
-      const output = await this.#slots.run(limitMs, task.signal, (signal) => this.#run(skill, task, signal));
+      const output = await this.#slots.run(limitMs, task.signal, (signal, waitFor) =>
+        this.#run(skill, task, signal, waitFor),
+      );
       end({ state: "completed" });
       return output;
     } catch (thrown) {
@@ -173,7 +181,7 @@ class AgentRuntime {
   }
 
   async receive(message: IncomingMessage, handler: MessageHandler | undefined): Promise<void> {
-    const { device, log } = this.#options;
+    const { log } = this.#options;
     const facts = { id: message.id, from: message.from.name, path: message.path, characters: message.text.length };
     log("info", "message.received", message.redelivered ? { ...facts, redelivered: true } : facts);
     if (!(await this.#takes(message, facts))) return;
@@ -181,8 +189,11 @@ class AgentRuntime {
     const text = this.#neutral ? neutralText(raw) : raw;
     const { member, name } = message.from;
     const cause = { ...this.#causeOf(message.hops), conversation: [member, name] };
+    const handled = { id: message.id, from: message.from, hops: message.hops, raw, conversation: member };
     try {
-      await handler?.({ ...message, text, raw }, createMesh(device, { cause }));
+      await this.#handle({ ...handled, what: "message" }, cause, (context) =>
+        handler?.({ ...message, text, raw }, context.mesh, context),
+      );
     } catch (thrown) {
       log("error", "message.handler-threw", { ...facts, error: stackOf(thrown) });
       // It becomes a dead letter, which can be handed out again.
@@ -209,28 +220,48 @@ class AgentRuntime {
   }
 
   async #answer(mention: Mention): Promise<void> {
-    const { agent, device, log } = this.#options;
+    const { agent, log } = this.#options;
     const { channelName: channel, from, text, post, redelivered } = mention;
     const facts = { id: post.message.id, channel, from: from.name, characters: text.length };
     log("info", "mention.received", redelivered ? { ...facts, redelivered } : facts);
     const cause = { ...this.#causeOf(mention.hops), conversation: [mention.channel.slice(1), channel] };
+    const { hops, raw } = mention;
+    const conversation = `${mention.channel}/${textContent(post.message.content)?.thread ?? ""}`;
     try {
-      await agent.onMention?.(mention, createMesh(device, { cause }));
+      await this.#handle({ id: post.message.id, from, hops, raw, conversation, what: "mention" }, cause, (context) =>
+        agent.onMention?.(mention, context.mesh, context),
+      );
     } catch (thrown) {
       log("error", "mention.handler-threw", { ...facts, error: stackOf(thrown) });
       throw thrown;
     }
   }
 
-  async #run(skill: AnySkill, task: IncomingTask, signal: AbortSignal): Promise<unknown> {
+  #handle(
+    message: HandledMessage,
+    cause: Cause,
+    handle: (context: SkillContext) => void | Promise<void> | undefined,
+  ): Promise<void> {
+    const { agent, device, log } = this.#options;
+    const { instructions, manifest } = agent;
+    const limitMs = manifest.limits.taskSeconds * 1000;
+    return withHandlerContext(
+      { device, clock: this.#clock, log, instructions, limitMs, atWork: this.#atWork },
+      message,
+      (signal) => createMesh(device, { cause, signal }),
+      (context) => handle(context),
+    );
+  }
+
+  async #run(skill: AnySkill, task: IncomingTask, signal: AbortSignal, waitFor: WaitFor): Promise<unknown> {
     const given = inputOf(task);
     const input = await checkInput(skill, this.#neutral ? neutralValue(given) : given);
     // Its schema has just made it what `run` takes.
-    const output = await skill.run(input as never, this.#contextOf(task, signal));
+    const output = await skill.run(input as never, this.#contextOf(task, signal, waitFor));
     return checkOutput(skill, output);
   }
 
-  #contextOf(task: IncomingTask, signal: AbortSignal): SkillContext {
+  #contextOf(task: IncomingTask, signal: AbortSignal, waitFor: WaitFor): SkillContext {
     const { agent, device, log } = this.#options;
     const deadline = Math.min(task.deadline, this.#clock.now() + agent.manifest.limits.taskSeconds * 1000);
     let artifacts = 0;
@@ -243,6 +274,7 @@ class AgentRuntime {
       through: [...task.through, { member: device.member, skill: task.skill }],
       mandate: task.mandate,
       raw: { input: task.input, text: task.text },
+      contextId: task.contextId,
       idempotencyKey: task.id,
       instructions: agent.instructions,
       progress: async (text) => {
@@ -256,11 +288,14 @@ class AgentRuntime {
       usage: (used) => device.reportUsage(used),
       ask: async (question, { of, withinMs } = {}) => {
         const member = of === undefined ? undefined : (await device.memberOf(of)).member;
-        return task.ask(question, {
-          ...(member === undefined ? {} : { of: member }),
-          ...(withinMs === undefined ? {} : { withinMs }),
-        });
+        return waitFor(() =>
+          task.ask(question, {
+            ...(member === undefined ? {} : { of: member }),
+            ...(withinMs === undefined ? {} : { withinMs }),
+          }),
+        );
       },
+      approve: (act) => waitFor(() => task.approve(act)),
       log: (level, event, fields) => log(level, event, { skill: task.skill, task: task.id, ...fields }),
       mesh: createMesh(device, {
         signal,

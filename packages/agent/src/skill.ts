@@ -4,6 +4,8 @@ import {
   approvalNeedSchema,
   limits,
   ParleyError,
+  type Price,
+  priceSchema,
   skillIdSchema,
 } from "@parley/protocol";
 import type { StandardSchemaV1 } from "@standard-schema/spec";
@@ -31,6 +33,8 @@ export interface SkillDefinition<Id extends string, Input extends StandardSchema
   readonly output: Output;
   /** A person has to say yes to each task before it runs, as the policy of the mesh may ask besides. `{}` for one yes within an hour. */
   readonly approval?: ApprovalNeed | undefined;
+  /** What a task costs, as its card says it. Nothing is charged: callers settle it by an agreement. */
+  readonly price?: Price | undefined;
   /** JSON Schema of the input, for schema libraries that cannot write one themselves. */
   readonly inputJsonSchema?: Readonly<Record<string, unknown>>;
   /** JSON Schema of the output, likewise. */
@@ -54,6 +58,7 @@ export interface Skill<
   /** As it stands on the agent's card. */
   readonly described: AgentSkill;
   readonly approval: ApprovalNeed | undefined;
+  readonly price: Price | undefined;
   readonly input: Input;
   readonly output: Output;
   readonly inputJsonSchema: Readonly<Record<string, unknown>>;
@@ -103,6 +108,7 @@ export function defineSkill<const Id extends string, Input extends StandardSchem
       ...(definition.examples === undefined ? {} : { examples: [...definition.examples] }),
     },
     approval: approvalOf(id, definition.approval),
+    price: priceOf(id, definition.price),
     input,
     output,
     inputJsonSchema: definition.inputJsonSchema ?? inputSchemaOf(id, input),
@@ -115,6 +121,13 @@ function approvalOf(id: string, need: ApprovalNeed | undefined): ApprovalNeed | 
   if (need === undefined || approvalNeedSchema.safeParse(need).success) return need;
   throw new ParleyError("invalid_manifest", {
     message: `The approval of the skill ${id} has a quorum of 1-${limits.approvalQuorum} and withinMs of 1000-${limits.approvalLifeMs}.`,
+  });
+}
+
+function priceOf(id: string, price: Price | undefined): Price | undefined {
+  if (price === undefined || priceSchema.safeParse(price).success) return price;
+  throw new ParleyError("invalid_manifest", {
+    message: `The price of the skill ${id} is an amount such as "12.5" and a currency such as EUR.`,
   });
 }
 

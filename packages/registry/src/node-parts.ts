@@ -1,5 +1,6 @@
 import { type Blobs, systemClock, systemRandom } from "@parley/core";
 
+import { Agreements } from "./agreements.ts";
 import { AuditTrail } from "./audit/audit-trail.ts";
 import { AuditWitnesses } from "./audit/audit-witnesses.ts";
 import { Authority } from "./authority.ts";
@@ -37,6 +38,7 @@ export interface NodeParts extends SessionServices, ChannelParts, CredentialPart
   readonly invites: Invites;
   readonly proposals: OperatorProposals;
   readonly enrolments: Enrolments;
+  readonly agreements: Agreements;
   readonly blobs: Blobs;
   readonly blocks: Blocks;
   readonly budgets: Budgets;
@@ -121,6 +123,12 @@ export function makeNodeParts(
     onPending: (member, enrolment, request) => {
       for (const session of table.ofMember(member)) session.push("device.pending", { enrolment, request });
     },
+  });
+  const agreements = new Agreements({
+    records,
+    clock,
+    bounds,
+    hasSkill: (member, skill) => directory.hasSkill(member, skill),
   });
   const mailboxes = new Mailboxes({ log: store, records, clock, bounds });
   const deviceBoxes = new DeviceBoxes({ log: store, clock, mostFrames: bounds.deviceBoxFrames });
@@ -216,6 +224,7 @@ export function makeNodeParts(
     pairings,
     proposals,
     enrolments,
+    agreements,
     mailboxes,
     inboxes,
     deadLetters,
@@ -258,6 +267,7 @@ export function makeNodeParts(
     pairings,
     proposals,
     enrolments,
+    agreements,
     mailboxes,
     deviceBoxes,
     deadLetters,

@@ -3,6 +3,7 @@ import type { DeliveryView, DeliveryViews, DeviceApi, DeviceEvent, LinkView, Tra
 import { FileSink, openFileSource } from "@parley/client/node";
 import { limits, ParleyError, requestTable } from "@parley/protocol";
 
+import { agreementHandlers } from "./agreement-handlers.ts";
 import { approvalHandlers } from "./approval-handlers.ts";
 import { conversationHandlers, fittingEvent } from "./conversation-handlers.ts";
 import { delegationHandlers } from "./delegation-handlers.ts";
@@ -71,6 +72,7 @@ export const operationHandlers: Handlers<OperationName> = {
   ...guardHandlers,
   ...approvalHandlers,
   ...delegationHandlers,
+  ...agreementHandlers,
   ...programHandlers,
 
   status: async ({ device, since }) => ({ pid: process.pid, since, state: device.state, links: linksOf(device) }),

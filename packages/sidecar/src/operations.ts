@@ -12,6 +12,7 @@ import {
 } from "@parley/protocol";
 import { z } from "zod";
 
+import { agreementOperations } from "./agreement-operations.ts";
 import { approvalOperations } from "./approval-operations.ts";
 import { conversationOperations } from "./conversation-operations.ts";
 import { chainSchema, delegationOperations, delegationTermsSchema } from "./delegation-operations.ts";
@@ -213,6 +214,7 @@ export const operationTable = {
   ...guardOperations,
   ...approvalOperations,
   ...delegationOperations,
+  ...agreementOperations,
   ...programOperations,
 } as const;
 

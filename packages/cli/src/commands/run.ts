@@ -13,6 +13,7 @@ import { processLog } from "../log-line.ts";
 import { openDevice } from "../open-device.ts";
 import { restrictionJson, restrictionText } from "../restriction-text.ts";
 import { watchConnection } from "../session-watch.ts";
+import { type ThinkingAgent, thinkingAgent } from "../thinking-agent.ts";
 import { untilAborted } from "../until-aborted.ts";
 
 /** Runs an agent until a signal, then lets it finish what it has in hand. */
@@ -24,16 +25,19 @@ export const run: CommandModule["run"] = async (context) => {
     throw new ParleyError("invalid_manifest", {
       message: "There is no agent.yaml here or above; `parley init` writes one.",
     });
-  const agent = await loadAgent(path);
+  const loaded = await loadAgent(path);
   const warning = await envFileWarning(/\.[a-z]+$/u.test(path) ? dirname(path) : path);
   if (warning !== undefined) out.note(warning);
-  const opened = await openDevice(context, { hold: true, links: agent.manifest.links });
+  const opened = await openDevice(context, { hold: true, links: loaded.manifest.links });
+  let thinking: ThinkingAgent | undefined;
   try {
     const { device } = opened;
     const { kind } = (await opened.home.mesh()).identity;
     const held = (await opened.trust()).restrictions.of({ member: device.member, kind }, Date.now());
     if (held?.kind === "stopped") throw stoppedBy(held);
     const log = processLog(settings.get("log"), out.json);
+    thinking = await thinkingAgent(loaded, { path, home: opened.home.path, log });
+    const { agent } = thinking;
     const running = await runAgent({ agent, device, log });
     const skills = agent.skills.map(({ id }) => id);
     const leave = watchConnection(device, (connected) =>
@@ -57,6 +61,7 @@ export const run: CommandModule["run"] = async (context) => {
     if (stopped !== undefined) throw stopped;
     return 0;
   } finally {
+    await thinking?.close();
     await opened.close();
   }
 };

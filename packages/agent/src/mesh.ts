@@ -1,19 +1,24 @@
-import type {
-  AllowedPaths,
-  DelegationTerms,
-  Delivery,
-  DeviceApi,
-  MemberView,
-  SendOptions,
-  Sent,
-  TaskEvent,
-  TaskRun,
+import {
+  type AllowedPaths,
+  broadcast,
+  type BroadcastState,
+  type DelegationTerms,
+  type Delivery,
+  type DeviceApi,
+  everyMember,
+  knownWithin,
+  type MemberView,
+  type SendOptions,
+  type TaskEvent,
+  type TaskOutcome,
+  type TaskRun,
+  settleMs,
 } from "@parley/client";
-import { type CallStep, type ErrorCode, limits, ParleyError, type Path, toParleyError } from "@parley/protocol";
+import { type CallStep, limits, ParleyError, type Path } from "@parley/protocol";
 
-import { knownWithin } from "./delivery-wait.ts";
 import { channelOf, type MeshChannel } from "./mesh-channel.ts";
 import type { AnySkill, SkillInput, SkillOutput } from "./skill.ts";
+import { followWaits, type QuestionHandler, type TaskWaits } from "./task-waits.ts";
 
 /** A member as a skill or a model chooses among them. */
 export interface AgentSummary {
@@ -52,6 +57,13 @@ export interface Delegation<Of extends AnySkill = AnySkill> {
   readonly mandate?: DelegationTerms;
   /** Each progress note of the other agent. */
   readonly onProgress?: (text: string) => void | Promise<void>;
+  /**
+   * Answers what the other agent asks in the course of its task. By default whoever asked this agent is asked in turn; outside of a task
+   * a delegation that is asked something ends.
+   */
+  readonly onQuestion?: QuestionHandler;
+  /** Goes on with a conversation: the other agent remembers, in bounds, what was said under this id. */
+  readonly contextId?: string;
 }
 
 export interface DelegationResult<Output = unknown> {
@@ -59,19 +71,12 @@ export interface DelegationResult<Output = unknown> {
   readonly by: string;
   readonly member: string;
   readonly taskId: string;
+  /** Names the conversation: see `contextId` of a delegation. */
+  readonly contextId: string | undefined;
   readonly output: Output;
   readonly text: string;
   readonly path: Path;
   readonly tookMs: number;
-}
-
-/** What became of a broadcast to one member. */
-export interface BroadcastState {
-  readonly name: string;
-  readonly member: string;
-  readonly state: Delivery["state"];
-  readonly path: Path | undefined;
-  readonly error: { readonly code: ErrorCode; readonly message: string } | undefined;
 }
 
 /** Options of a typed call. */
@@ -99,6 +104,8 @@ export interface Mesh {
     text: string,
     options?: { readonly waitMs?: number; readonly kind?: "agent" | "person" },
   ): Promise<readonly BroadcastState[]>;
+  /** What this agent agreed on with others. */
+  readonly agreements: DeviceApi["agreements"];
   /** A channel by `#name`, name or `#<id>`: post, read back, follow. Nobody is asked before something is done with it. */
   channel(name: string): MeshChannel;
   /** Makes something that calls these skills under a key of its own, in this agent's name; others see it beside the agent. */
@@ -118,6 +125,8 @@ export interface MeshOptions {
   readonly signal?: AbortSignal;
   /** Milliseconds since 1970 by which delegations have to be done. */
   readonly deadline?: number;
+  /** Of the task: what is waited for lends its slot, and stops its time where a person is asked. */
+  readonly waits?: TaskWaits;
   /** Delegations that came with the task. */
   readonly mandate?: readonly string[] | undefined;
   /** What it is done for: everything sent and asked carries one hop more. */
@@ -146,11 +155,6 @@ function nextHops(cause: Cause | undefined, to?: string): number {
   });
 }
 
-/** Default of `waitMs`. */
-const settleMs = 10_000;
-/** Messages of one broadcast under way at the same time. */
-const broadcastAtOnce = 32;
-
 /** Wraps a device. `options` tie what is done through it to a task. */
 export function createMesh(device: DeviceApi, options: MeshOptions = {}): Mesh {
   const delegate = (delegation: Delegation): Promise<DelegationResult> =>
@@ -171,7 +175,9 @@ export function createMesh(device: DeviceApi, options: MeshOptions = {}): Mesh {
       await knownWithin(device, [sent], waitMs);
       return sent.state();
     },
-    broadcast: (text, { waitMs = settleMs, kind } = {}) => broadcast(device, text, waitMs, kind, options.cause),
+    broadcast: async (text, { waitMs, kind } = {}) =>
+      broadcast(device, text, { waitMs, kind, hops: nextHops(options.cause) }),
+    agreements: device.agreements,
     channel: (name) => channelOf(device, name, options.signal, () => nextHops(options.cause, name)),
     subAgent: async (label, terms) => {
       const sub = await device.delegations.subAgent(label, terms);
@@ -184,20 +190,6 @@ export function createMesh(device: DeviceApi, options: MeshOptions = {}): Mesh {
       };
     },
   };
-}
-
-async function everyMember(
-  device: DeviceApi,
-  query: AgentQuery & { readonly kind?: "agent" | "person" },
-): Promise<readonly MemberView[]> {
-  const members: MemberView[] = [];
-  let after: string | undefined;
-  do {
-    const page = await device.find({ ...query, limit: limits.pageSize, ...(after === undefined ? {} : { after }) });
-    members.push(...page.members);
-    after = page.next;
-  } while (after !== undefined && members.length < limits.members);
-  return members;
 }
 
 function summarise(view: MemberView, device: DeviceApi): AgentSummary {
@@ -230,40 +222,39 @@ async function runDelegation(
   delegation: Delegation,
   options: MeshOptions,
 ): Promise<DelegationResult> {
-  const { to, onProgress, signal, timeLimitMs, onBehalf = false, ...rest } = delegation;
+  const { to, onProgress, onQuestion, signal, timeLimitMs, onBehalf = false, ...rest } = delegation;
   if (onBehalf && options.mandate === undefined)
     throw new ParleyError("bad_delegation", { message: "The task came without a mandate to act for anybody." });
   const left = options.deadline === undefined ? undefined : Math.max(1, options.deadline - Date.now());
   const limit = timeLimitMs === undefined || left === undefined ? (timeLimitMs ?? left) : Math.min(timeLimitMs, left);
   const signals = [signal, options.signal].filter((each) => each !== undefined);
   const either = signals.length > 1 ? AbortSignal.any(signals) : signals[0];
-  const run = await through(to, {
+  const request = {
     ...rest,
     ...(onBehalf && options.mandate !== undefined ? { chain: options.mandate } : {}),
     ...(options.cause === undefined ? {} : { hops: nextHops(options.cause), through: options.cause.through }),
     ...(limit === undefined ? {} : { timeLimitMs: Math.min(limit, limits.taskMs) }),
     ...(either === undefined ? {} : { signal: either }),
-  });
-  // Notes that came before the end are told before the end is.
-  const told = onProgress === undefined ? undefined : tellProgress(run, onProgress).catch(() => undefined);
-  const outcome = await run.outcome;
-  await told;
+  };
+  const wait = async (): Promise<{ run: TaskRun; outcome: TaskOutcome }> => {
+    const run = await through(to, request);
+    // Notes that came before the end are told before the end is.
+    const told = followWaits(run, options.waits, onQuestion, onProgress);
+    const outcome = await run.outcome;
+    await told;
+    return { run, outcome };
+  };
+  const { run, outcome } = await (options.waits === undefined ? wait() : options.waits.lent(wait));
   return {
     by: run.to.name,
     member: run.to.member,
     taskId: outcome.task.id,
+    contextId: outcome.task.contextId,
     output: outcome.output,
     text: outcome.text,
     path: outcome.path,
     tookMs: outcome.tookMs,
   };
-}
-
-async function tellProgress(run: TaskRun, tell: (text: string) => void | Promise<void>): Promise<void> {
-  for await (const event of run.events) {
-    const text = progressOf(event);
-    if (text !== undefined) await tell(text);
-  }
 }
 
 /** The words of a progress note; undefined for other events. */
@@ -272,42 +263,4 @@ export function progressOf({ response }: TaskEvent): string | undefined {
   if (status?.state !== "TASK_STATE_WORKING" || status.message === undefined) return undefined;
   const text = status.message.parts.map((part) => part.text ?? "").join("");
   return text === "" ? undefined : text;
-}
-
-/** Sends to everybody first and then waits once for all, so that those who are away do not add up. */
-async function broadcast(
-  device: DeviceApi,
-  text: string,
-  waitMs: number,
-  kind: "agent" | "person" | undefined,
-  cause: Cause | undefined,
-): Promise<readonly BroadcastState[]> {
-  const hops = nextHops(cause);
-  const everyone = await everyMember(device, kind === undefined ? {} : { kind });
-  const others = everyone.filter(({ member }) => member !== device.member);
-  const accepted = new Map<string, Sent>();
-  const refused = new Map<string, BroadcastState["error"]>();
-  const waiting = [...others];
-  const work = async (): Promise<void> => {
-    for (let view = waiting.shift(); view !== undefined; view = waiting.shift()) {
-      try {
-        accepted.set(view.member, await device.send(view.member, text, { hops }));
-      } catch (thrown) {
-        const { code, message } = toParleyError(thrown);
-        refused.set(view.member, { code, message });
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: broadcastAtOnce }, work));
-  await knownWithin(device, [...accepted.values()], waitMs);
-  return others.map(({ name, member }) => {
-    const fact = accepted.get(member)?.state();
-    return {
-      name,
-      member,
-      state: fact?.state ?? "refused",
-      path: fact?.path,
-      error: fact?.error ?? refused.get(member),
-    };
-  });
 }

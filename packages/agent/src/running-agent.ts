@@ -1,7 +1,6 @@
 import type { DeviceApi, IncomingMessage, IncomingTask, LogLine, Sender } from "@parley/client";
 import { type Clock, systemClock } from "@parley/core";
 import {
-  type AgentCard,
   type ApprovalNeed,
   type CallStep,
   isParleyError,
@@ -13,15 +12,18 @@ import {
 
 import { cardOf } from "./agent-card.ts";
 import { AgentChannels, type Mention } from "./agent-channels.ts";
-import type { Agent } from "./agent.ts";
+import type { Agent, MessageHandler } from "./agent.ts";
 import { AgentGuards, type GuardedMention } from "./guards/agent-guards.ts";
 import { withFloor } from "./guards/floor.ts";
 import { neutralText, neutralValue } from "./guards/neutral.ts";
+import { type HandledMessage, withHandlerContext } from "./handler-context.ts";
 import { type Cause, createMesh } from "./mesh.ts";
+import { OfferedSkills } from "./offered-skills.ts";
 import { checkInput, checkOutput } from "./skill-check.ts";
 import type { SkillArtifact, SkillContext } from "./skill-context.ts";
 import type { AnySkill } from "./skill.ts";
-import { TaskSlots } from "./task-slots.ts";
+import { type TaskSlot, TaskSlots } from "./task-slots.ts";
+import { TaskWaits } from "./task-waits.ts";
 
 export interface RunAgentOptions {
   readonly agent: Agent;
@@ -30,12 +32,20 @@ export interface RunAgentOptions {
   readonly log: LogLine;
   /** Default: the system's. */
   readonly clock?: Clock;
+  /** Direct messages are left where they are until somebody listens. Default false: the agent's own handler takes them. */
+  readonly leavesMessages?: boolean;
 }
 
 /** An agent at work. */
 export interface RunningAgent {
   /** Tasks at work now. */
   readonly tasks: number;
+  /** Ids of its skills, its own and those that are offered besides. */
+  readonly skills: readonly string[];
+  /** Adds skills of programs, and takes them away again when the returned function is called: see `OfferedSkills.offer`. */
+  offer(skills: readonly AnySkill[]): Promise<() => Promise<void>>;
+  /** Hands direct messages, as the guards let them through, to this handler until the returned function is called. */
+  listen(handler: MessageHandler): () => void;
   /**
    * Takes no more work, waits `limits.drainSeconds` of the manifest for what is at work, and ends the rest with
    * `closed`. The device stays up, so that results still go out. Safe to call twice.
@@ -45,8 +55,8 @@ export interface RunningAgent {
 
 /** Publishes the agent's card, takes its tasks and hands its messages to their handler. */
 export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> {
-  const { agent, device, log } = options;
-  const card = cardOf(agent, device);
+  const { agent, device, log, leavesMessages = false } = options;
+  cardOf(agent, device);
   if (device.name !== agent.manifest.name) {
     log("warn", "agent.name-differs", { manifest: agent.manifest.name, admitted: device.name });
   }
@@ -55,11 +65,12 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
   device.serve(
     (task) => runtime.work(task),
     (task) => runtime.admit(task),
+    { resumable: (skill) => runtime.isResumable(skill) },
   );
-  const leave = device.onMessage((message) => runtime.receive(message), {
-    ready: (from) => runtime.guards.ready(from),
-  });
-  await publish(card, options);
+  const listen = (handler: MessageHandler | undefined): (() => void) =>
+    device.onMessage((message) => runtime.receive(message, handler), { ready: (from) => runtime.guards.ready(from) });
+  const leave = leavesMessages ? () => undefined : listen(agent.onMessage);
+  await runtime.skills.publish();
   const channels = new AgentChannels({
     device,
     wanted: agent.manifest.channels,
@@ -74,8 +85,14 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
     get tasks() {
       return runtime.tasks;
     },
+    get skills() {
+      return runtime.skills.ids;
+    },
+    offer: (skills) => runtime.skills.offer(skills),
+    listen,
     stop: () => {
       channels.stop();
+      runtime.skills.stop();
       return (stopping ??= runtime.stop().then((ended) => {
         leave();
         // After nobody reads any more: what waits for a guard stays in the inbox.
@@ -86,28 +103,19 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
   };
 }
 
-/** A device without the member's root key goes on with the card that is published, and says so when its own differs. */
-async function publish(card: AgentCard, { device, log }: RunAgentOptions): Promise<void> {
-  try {
-    await device.publishCard(card);
-  } catch (error) {
-    const { code, message, data } = toParleyError(error);
-    if (code !== "forbidden" || data?.["lacks"] !== "root key") throw error;
-    log("warn", "agent.card-not-published", { code, message });
-  }
-}
-
 class AgentRuntime {
   readonly #options: RunAgentOptions;
   readonly #clock: Clock;
-  readonly #skills: ReadonlyMap<string, AnySkill>;
+  readonly skills: OfferedSkills;
   readonly #slots: TaskSlots;
   readonly guards: AgentGuards;
+  /** Handlers of messages at work: how each is ended. */
+  readonly #atWork = new Set<(reason: ParleyError) => void>();
 
   constructor(options: RunAgentOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    this.#skills = new Map(options.agent.skills.map((skill) => [skill.id, skill]));
+    this.skills = new OfferedSkills(options);
     this.#slots = new TaskSlots(this.#clock, options.agent.manifest.limits.concurrentTasks);
     const { device, agent, log } = options;
     this.guards = new AgentGuards({ device, manifest: agent.manifest, clock: this.#clock, log });
@@ -127,9 +135,9 @@ class AgentRuntime {
     readonly from: Sender;
     readonly hops: number;
   }): ApprovalNeed | undefined {
-    const { approval } = this.#skillOf(skill);
+    const { approval } = this.skills.of(skill);
     this.guards.checkCall({ from, hops });
-    this.#slots.check();
+    this.#slots.check(isNested(hops));
     const { approvals } = this.#options.agent.manifest;
     const ruled = Object.hasOwn(approvals, skill) ? approvals[skill] : undefined;
     if (ruled === undefined) return approval;
@@ -140,13 +148,20 @@ class AgentRuntime {
     });
   }
 
-  stop(): Promise<number> {
-    return this.#slots.drain(this.#options.agent.manifest.limits.drainSeconds * 1000);
+  /** Skills of programs, and of older copies of this package, do not say. */
+  isResumable(skill: string): boolean {
+    return this.skills.has(skill) && this.skills.of(skill).resumable === true;
+  }
+
+  async stop(): Promise<number> {
+    const ended = await this.#slots.drain(this.#options.agent.manifest.limits.drainSeconds * 1000);
+    for (const end of this.#atWork) end(new ParleyError("closed", { message: "The agent is stopping." }));
+    return ended;
   }
 
   async work(task: IncomingTask): Promise<unknown> {
     const { agent, log } = this.#options;
-    const skill = this.#skillOf(task.skill);
+    const skill = this.skills.of(task.skill);
     const started = this.#clock.monotonic();
     const facts = { task: task.id, skill: skill.id, from: task.from.name, path: task.path };
     log("info", "task.started", facts);
@@ -158,7 +173,12 @@ class AgentRuntime {
       });
     try {
       const limitMs = agent.manifest.limits.taskSeconds * 1000;
-      const output = await this.#slots.run(limitMs, task.signal, (signal) => this.#run(skill, task, signal));
+      const output = await this.#slots.run(
+        limitMs,
+        task.signal,
+        (signal, slot) => this.#run(skill, task, signal, slot),
+        isNested(task.hops),
+      );
       end({ state: "completed" });
       return output;
     } catch (thrown) {
@@ -169,8 +189,8 @@ class AgentRuntime {
     }
   }
 
-  async receive(message: IncomingMessage): Promise<void> {
-    const { agent, device, log } = this.#options;
+  async receive(message: IncomingMessage, handler: MessageHandler | undefined): Promise<void> {
+    const { log } = this.#options;
     const facts = { id: message.id, from: message.from.name, path: message.path, characters: message.text.length };
     log("info", "message.received", message.redelivered ? { ...facts, redelivered: true } : facts);
     if (!(await this.#takes(message, facts))) return;
@@ -178,8 +198,11 @@ class AgentRuntime {
     const text = this.#neutral ? neutralText(raw) : raw;
     const { member, name } = message.from;
     const cause = { ...this.#causeOf(message.hops), conversation: [member, name] };
+    const handled = { id: message.id, from: message.from, hops: message.hops, raw, conversation: member };
     try {
-      await agent.onMessage?.({ ...message, text, raw }, createMesh(device, { cause }));
+      await this.#handle({ ...handled, what: "message" }, cause, (context) =>
+        handler?.({ ...message, text, raw }, context.mesh, context),
+      );
     } catch (thrown) {
       log("error", "message.handler-threw", { ...facts, error: stackOf(thrown) });
       // It becomes a dead letter, which can be handed out again.
@@ -206,38 +229,67 @@ class AgentRuntime {
   }
 
   async #answer(mention: Mention): Promise<void> {
-    const { agent, device, log } = this.#options;
+    const { agent, log } = this.#options;
     const { channelName: channel, from, text, post, redelivered } = mention;
     const facts = { id: post.message.id, channel, from: from.name, characters: text.length };
     log("info", "mention.received", redelivered ? { ...facts, redelivered } : facts);
     const cause = { ...this.#causeOf(mention.hops), conversation: [mention.channel.slice(1), channel] };
+    const { hops, raw } = mention;
+    const conversation = `${mention.channel}/${textContent(post.message.content)?.thread ?? ""}`;
     try {
-      await agent.onMention?.(mention, createMesh(device, { cause }));
+      await this.#handle({ id: post.message.id, from, hops, raw, conversation, what: "mention" }, cause, (context) =>
+        agent.onMention?.(mention, context.mesh, context),
+      );
     } catch (thrown) {
       log("error", "mention.handler-threw", { ...facts, error: stackOf(thrown) });
       throw thrown;
     }
   }
 
-  async #run(skill: AnySkill, task: IncomingTask, signal: AbortSignal): Promise<unknown> {
+  #handle(
+    message: HandledMessage,
+    cause: Cause,
+    handle: (context: SkillContext) => void | Promise<void> | undefined,
+  ): Promise<void> {
+    const { agent, device, log } = this.#options;
+    const { instructions, manifest } = agent;
+    const limitMs = manifest.limits.taskSeconds * 1000;
+    return withHandlerContext(
+      { device, clock: this.#clock, log, instructions, limitMs, atWork: this.#atWork },
+      message,
+      (signal) => createMesh(device, { cause, signal }),
+      (context) => handle(context),
+    );
+  }
+
+  async #run(skill: AnySkill, task: IncomingTask, signal: AbortSignal, slot: TaskSlot): Promise<unknown> {
     const given = inputOf(task);
     const input = await checkInput(skill, this.#neutral ? neutralValue(given) : given);
     // Its schema has just made it what `run` takes.
-    const output = await skill.run(input as never, this.#contextOf(task, signal));
+    const output = await skill.run(input as never, this.#contextOf(task, signal, slot));
     return checkOutput(skill, output);
   }
 
-  #contextOf(task: IncomingTask, signal: AbortSignal): SkillContext {
+  #contextOf(task: IncomingTask, signal: AbortSignal, slot: TaskSlot): SkillContext {
     const { agent, device, log } = this.#options;
-    const deadline = Math.min(task.deadline, this.#clock.now() + agent.manifest.limits.taskSeconds * 1000);
+    const waits = new TaskWaits(task, slot);
     let artifacts = 0;
     return {
       signal,
-      deadline,
+      get deadline() {
+        return Math.min(task.deadline, slot.deadline);
+      },
+      history: task.history,
+      messages: task.messages,
+      resumed: task.resumed,
+      checkpoint: (value) => task.checkpoint(value),
       from: task.from,
       actsFor: task.actsFor,
       hops: task.hops,
+      through: [...task.through, { member: device.member, skill: task.skill }],
+      mandate: task.mandate,
       raw: { input: task.input, text: task.text },
+      contextId: task.contextId,
       idempotencyKey: task.id,
       instructions: agent.instructions,
       progress: async (text) => {
@@ -251,15 +303,19 @@ class AgentRuntime {
       usage: (used) => device.reportUsage(used),
       ask: async (question, { of, withinMs } = {}) => {
         const member = of === undefined ? undefined : (await device.memberOf(of)).member;
-        return task.ask(question, {
+        return waits.ask(question, {
           ...(member === undefined ? {} : { of: member }),
           ...(withinMs === undefined ? {} : { withinMs }),
         });
       },
+      approve: (act) => waits.asked(() => task.approve(act)),
       log: (level, event, fields) => log(level, event, { skill: task.skill, task: task.id, ...fields }),
       mesh: createMesh(device, {
         signal,
-        deadline,
+        get deadline() {
+          return Math.min(task.deadline, slot.deadline);
+        },
+        waits,
         mandate: task.mandate,
         cause: this.#causeOf(task.hops, [...task.through, { member: device.member, skill: task.skill }]),
       }),
@@ -273,13 +329,10 @@ class AgentRuntime {
   #causeOf(hops: number, through: readonly CallStep[] = []): Cause {
     return { hops, through, mostHops: this.#options.agent.manifest.guards.hops };
   }
-
-  #skillOf(id: string): AnySkill {
-    const skill = this.#skills.get(id);
-    if (skill !== undefined) return skill;
-    throw new ParleyError("not_found", { message: `@${this.#options.device.name} has no skill ${id.slice(0, 80)}.` });
-  }
 }
+
+/** Whether a call is made for another one's task: that one has lent its slot. */
+const isNested = (hops: number): boolean => hops > 0;
 
 /** Of what the skill and agent.yaml ask for, the larger quorum and the shorter time. */
 function strictest(one: ApprovalNeed | undefined, other: ApprovalNeed): ApprovalNeed {

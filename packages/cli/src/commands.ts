@@ -8,6 +8,9 @@ import type { CommandRow } from "./command.ts";
 import { conversationCommands } from "./conversation-commands.ts";
 import { delegationCommands } from "./delegation-commands.ts";
 import { guardCommands } from "./guard-commands.ts";
+import { modelOptions } from "./model-options.ts";
+import { sidecarCommands } from "./sidecar/sidecar-commands.ts";
+import { taskCommands } from "./task-commands.ts";
 
 /** Settings of every command that may make links. */
 const linkSettings = ["link-address", "link-ports", "link-interfaces", "link-policy", "ice-servers"] as const;
@@ -79,10 +82,18 @@ export const commandTable: readonly CommandRow[] = [
   },
   {
     path: ["init"],
-    summary: "Writes a new agent: manifest, instructions, a working skill",
+    summary: "Writes a new agent: manifest, instructions, a working skill, or one with a role and a model",
     arguments: [{ name: "name", means: "the agent's name; the folder's by default", optional: true }],
-    options: [{ name: "dir", short: "d", value: "DIR", means: "the folder; one with the agent's name by default" }],
-    examples: ["parley init my-agent", "parley init my-agent -d agents/first"],
+    options: [
+      { name: "dir", short: "d", value: "DIR", means: "the folder; one with the agent's name by default" },
+      ...modelOptions,
+    ],
+    examples: [
+      "parley init my-agent",
+      "parley init my-agent -d agents/first",
+      "parley init chief --role coordinator",
+      "parley init reader --role researcher --provider ollama --model qwen3",
+    ],
     load: () => import("./commands/init.ts"),
   },
   {
@@ -204,6 +215,7 @@ export const commandTable: readonly CommandRow[] = [
     ],
     options: [
       { name: "text", value: "TEXT", means: "words for the skill" },
+      { name: "context", value: "ID", means: "goes on with a conversation, as the result of an earlier task names it" },
       { name: "explain", means: "says who could do it, who was chosen and why, and which path it took" },
       {
         name: "may-call",
@@ -323,9 +335,11 @@ export const commandTable: readonly CommandRow[] = [
   ...conversationCommands,
   ...approvalCommands,
   ...guardCommands,
+  ...taskCommands,
   ...delegationCommands,
   ...agreementCommands,
   ...authorityCommands,
+  ...sidecarCommands,
   {
     path: ["delivery", "list"],
     summary: "Lists messages that this device sent and received, and what became of them",

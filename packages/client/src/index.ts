@@ -25,6 +25,7 @@ export {
 } from "./audit/audit-reader.ts";
 export type { AttachOptions, TransferOptions } from "./blobs/attachments.ts";
 export type { DelegationApi, DelegationTerms, GivenDelegation, SubAgent } from "./delegations/delegation-api.ts";
+export type { ActCause, ActToApprove } from "./approvals/act-approval.ts";
 export type {
   ApprovalApi,
   ApprovalEvent,
@@ -32,7 +33,10 @@ export type {
   AskingRule,
   StandingTerms,
   StandingView,
+  MemberQuestion,
 } from "./approvals/approval-api.ts";
+export { broadcast, type BroadcastOptions, type BroadcastState, everyMember, settleMs } from "./broadcast.ts";
+export { knownWithin } from "./delivery-wait.ts";
 export { type ContentSink, MemorySink } from "./blobs/content-sink.ts";
 export { blobSource, type ContentSource } from "./blobs/content-source.ts";
 export type { TransferProgress } from "./blobs/transfer.ts";
@@ -88,10 +92,15 @@ export { callRoute, type RegistryHttpOptions, type RouteAnswer, type RouteCall }
 export type { Connect, SocketLike } from "./socket-like.ts";
 export { type LiveMessage, LiveStreamWriter } from "./live-stream-writer.ts";
 export type { FindQuery, FoundMembers, MemberView } from "./member-view.ts";
+export type { TaskApi, TaskView } from "./tasks/task-api.ts";
+export { blobOf } from "./tasks/artifact-blobs.ts";
+export { WorkTime } from "./tasks/work-time.ts";
 export type {
   DelegateRequest,
   IncomingTask,
   Principal,
+  Resumed,
+  ServeOptions,
   TaskAdmission,
   TaskEvent,
   TaskHandler,

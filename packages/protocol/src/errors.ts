@@ -1,7 +1,7 @@
 /**
  * The one table of errors: code, whether trying again can help, HTTP status, WebSocket close code and the sentence
  * for people. Every binding maps from here and nowhere else. Close codes by range: 41xx come back after a pause,
- * 42xx come back with other credentials, 43xx do not come back (RFC 6455 section 7.4.2 leaves 4000-4999 to us).
+ * 42xx come back with other credentials, 43xx and 44xx do not come back (RFC 6455 section 7.4.2 leaves 4000-4999 to us).
  */
 
 interface ErrorRow {
@@ -245,7 +245,30 @@ export const errorTable = {
   kicked: row(true, 409, 4136, 1, "An operator ended this session; the device may come back."),
   stopped: row(false, 403, 4385, 4, "An operator stopped this member; it may run again once it is resumed."),
   muted_in_channel: row(false, 403, 4386, 4, "This member may read in the channel, not write, until that is lifted."),
+  interrupted: row(
+    true,
+    503,
+    4139,
+    1,
+    "The agent started anew while it worked on this, and the skill does not go on; it may be half done.",
+  ),
   banned_from_channel: row(false, 403, 4387, 4, "This member may not come into the channel until that is lifted."),
+  // Agents with models.
+  model_unavailable: row(true, 503, 4141, 1, "The agent's model cannot be asked now; try again later."),
+  model_refused: row(
+    false,
+    502,
+    4401,
+    1,
+    "The agent's model did not take what it was asked; the agent's log says why.",
+  ),
+  turns_used_up: row(
+    false,
+    422,
+    4402,
+    1,
+    "The agent's model came to no answer within its turns; ask for less at once.",
+  ),
   // Bounds and resources.
   limit_reached: row(true, 429, 4107, 1, "A limit is reached; wait until earlier work is done. See docs/limits.md."),
   rate_limited: row(true, 429, 4108, 1, "Too many requests; slow down."),
@@ -342,6 +365,6 @@ export function errorCodeOfClose(close: number): ErrorCode | undefined {
 
 /** What a session does after a close code: `retry` with back-off, `renew` credentials first, or `stop`. */
 export function afterClose(close: number): "retry" | "renew" | "stop" {
-  if (close >= 4300 && close < 4400) return "stop";
+  if (close >= 4300 && close < 4500) return "stop";
   return close >= 4200 && close < 4300 ? "renew" : "retry";
 }

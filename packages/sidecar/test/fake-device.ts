@@ -7,6 +7,7 @@ import type {
   DeliveryViews,
   DeviceApi,
   DeviceEvent,
+  FoundMembers,
   IncomingMessage,
   LinkView,
   MetricSample,
@@ -151,10 +152,19 @@ export class FakeDevice implements DeviceApi {
     offers: async () => ({ offers: [], next: undefined }),
     take: () => Promise.reject(new ParleyError("not_found")),
   };
+  readonly tasks: DeviceApi["tasks"] = {
+    list: async () => [],
+    follow: () => Promise.reject(new ParleyError("task_not_found")),
+    get: () => Promise.reject(new ParleyError("task_not_found")),
+    cancel: () => Promise.reject(new ParleyError("task_not_found")),
+    export: () => Promise.reject(new ParleyError("task_not_found")),
+  };
   readonly approvals: DeviceApi["approvals"] = {
     list: async () => [],
     answer: async () => undefined,
     reply: async () => undefined,
+    ask: async () => undefined,
+    question: async () => "-",
     standing: async () => [],
     endStanding: async () => undefined,
   };
@@ -197,7 +207,7 @@ export class FakeDevice implements DeviceApi {
     return bob;
   }
 
-  async find(query: unknown) {
+  async find(query: unknown): Promise<FoundMembers> {
     this.asked.push(query);
     return { members: [bob], refused: [], next: undefined };
   }
@@ -307,6 +317,7 @@ export class FakeDevice implements DeviceApi {
       outcome: ended.then(() => ({ task, output: undefined, text: "", path: "direct" as const, tookMs: 7 })),
       reply: async (text) => void this.asked.push({ reply: text }),
       cancel: () => undefined,
+      leave: () => undefined,
     };
   }
 

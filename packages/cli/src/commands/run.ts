@@ -8,10 +8,12 @@ import { ParleyError } from "@parley/protocol";
 
 import type { CommandContext } from "../command-context.ts";
 import type { CommandModule } from "../command.ts";
+import { stoppedBy, untilEnded } from "../device-end.ts";
 import { processLog } from "../log-line.ts";
 import { openDevice } from "../open-device.ts";
 import { restrictionJson, restrictionText } from "../restriction-text.ts";
 import { watchConnection } from "../session-watch.ts";
+import { type ThinkingAgent, thinkingAgent } from "../thinking-agent.ts";
 import { untilAborted } from "../until-aborted.ts";
 
 /** Runs an agent until a signal, then lets it finish what it has in hand. */
@@ -23,16 +25,19 @@ export const run: CommandModule["run"] = async (context) => {
     throw new ParleyError("invalid_manifest", {
       message: "There is no agent.yaml here or above; `parley init` writes one.",
     });
-  const agent = await loadAgent(path);
+  const loaded = await loadAgent(path);
   const warning = await envFileWarning(/\.[a-z]+$/u.test(path) ? dirname(path) : path);
   if (warning !== undefined) out.note(warning);
-  const opened = await openDevice(context, { hold: true, links: agent.manifest.links });
+  const opened = await openDevice(context, { hold: true, links: loaded.manifest.links });
+  let thinking: ThinkingAgent | undefined;
   try {
     const { device } = opened;
     const { kind } = (await opened.home.mesh()).identity;
     const held = (await opened.trust()).restrictions.of({ member: device.member, kind }, Date.now());
     if (held?.kind === "stopped") throw stoppedBy(held);
     const log = processLog(settings.get("log"), out.json);
+    thinking = await thinkingAgent(loaded, { path, home: opened.home.path, log });
+    const { agent } = thinking;
     const running = await runAgent({ agent, device, log });
     const skills = agent.skills.map(({ id }) => id);
     const leave = watchConnection(device, (connected) =>
@@ -56,6 +61,7 @@ export const run: CommandModule["run"] = async (context) => {
     if (stopped !== undefined) throw stopped;
     return 0;
   } finally {
+    await thinking?.close();
     await opened.close();
   }
 };
@@ -75,23 +81,4 @@ function tellStanding({ out }: CommandContext, restriction: Restriction | undefi
     { event: "restricted", ...restrictionJson(restriction) },
     `an operator has this agent ${restrictionText(restriction)}: ${means}`,
   );
-}
-
-function stoppedBy(restriction: Restriction): ParleyError {
-  return new ParleyError("stopped", {
-    message: `An operator has this agent ${restrictionText(restriction)}; it runs again after \`parley member resume\`.`,
-    data: restrictionJson(restriction),
-  });
-}
-
-/** Resolves when the session ended for good: revoked, superseded; or when an operator stops the agent. */
-function untilEnded(device: DeviceApi): Promise<ParleyError> {
-  return new Promise((resolvePromise) => {
-    device.watch((event) => {
-      if (event.type === "restricted" && event.restriction?.kind === "stopped")
-        resolvePromise(stoppedBy(event.restriction));
-      if (event.type === "session" && event.state === "stopped" && event.error !== undefined)
-        resolvePromise(new ParleyError(event.error.code, { message: event.error.message }));
-    });
-  });
 }

@@ -104,6 +104,8 @@ export interface Mesh {
     text: string,
     options?: { readonly waitMs?: number; readonly kind?: "agent" | "person" },
   ): Promise<readonly BroadcastState[]>;
+  /** What this agent agreed on with others. */
+  readonly agreements: DeviceApi["agreements"];
   /** A channel by `#name`, name or `#<id>`: post, read back, follow. Nobody is asked before something is done with it. */
   channel(name: string): MeshChannel;
   /** Makes something that calls these skills under a key of its own, in this agent's name; others see it beside the agent. */
@@ -175,6 +177,7 @@ export function createMesh(device: DeviceApi, options: MeshOptions = {}): Mesh {
     },
     broadcast: async (text, { waitMs, kind } = {}) =>
       broadcast(device, text, { waitMs, kind, hops: nextHops(options.cause) }),
+    agreements: device.agreements,
     channel: (name) => channelOf(device, name, options.signal, () => nextHops(options.cause, name)),
     subAgent: async (label, terms) => {
       const sub = await device.delegations.subAgent(label, terms);

@@ -216,6 +216,27 @@ describe("a model that gives work away", () => {
     expect((await run.outcome).output).toEqual({ answer: "Done." });
   });
 
+  it("proposes an agreement once a person approved its terms", async () => {
+    const terms = { task: "Count the tents.", price: { amount: "5", currency: "EUR" } };
+    await using scene = await ModelScene.start(
+      answers(
+        { request: {}, response: { answer: { calls: [{ name: "propose", input: { to: "@bob", ...terms } }] } } },
+        { request: { results: { count: 1, hold: ["proposed"] } }, response: { answer: { text: "Proposed." } } },
+      ),
+    );
+    const { joined } = await scene.run({ name: "thinker" });
+    const [caller, bob] = [await scene.scope.join("caller"), await scene.scope.join("bob")];
+    const ada = await scene.scope.join("ada", { kind: "person" });
+    await mayAsk(scene, ada, [joined, caller, ada, bob]);
+    const run = await caller.device.delegate("@thinker", { skill: "ask", text: "Let bob count the tents." });
+    const request = await asked(ada);
+    expect(await joined.device.agreements.list()).toEqual([]);
+    await ada.device.approvals.answer([request], "granted");
+    expect((await run.outcome).output).toEqual({ answer: "Proposed." });
+    await until(async () => (await bob.device.agreements.list()).length === 1);
+    expect(await bob.device.agreements.list()).toMatchObject([{ proposer: joined.device.member, terms }]);
+  });
+
   it("is held to hops like every other program", async () => {
     await using scene = await ModelScene.start(
       answers(

@@ -10,6 +10,7 @@ import { delegationCommands } from "./delegation-commands.ts";
 import { guardCommands } from "./guard-commands.ts";
 import { modelOptions } from "./model-options.ts";
 import { sidecarCommands } from "./sidecar/sidecar-commands.ts";
+import { taskCommands } from "./task-commands.ts";
 
 /** Settings of every command that may make links. */
 const linkSettings = ["link-address", "link-ports", "link-interfaces", "link-policy", "ice-servers"] as const;
@@ -214,6 +215,7 @@ export const commandTable: readonly CommandRow[] = [
     ],
     options: [
       { name: "text", value: "TEXT", means: "words for the skill" },
+      { name: "context", value: "ID", means: "goes on with a conversation, as the result of an earlier task names it" },
       { name: "explain", means: "says who could do it, who was chosen and why, and which path it took" },
       {
         name: "may-call",
@@ -333,6 +335,7 @@ export const commandTable: readonly CommandRow[] = [
   ...conversationCommands,
   ...approvalCommands,
   ...guardCommands,
+  ...taskCommands,
   ...delegationCommands,
   ...agreementCommands,
   ...authorityCommands,

@@ -22,6 +22,7 @@ export type Parsed = { readonly invocation: Invocation } | { readonly text: stri
 const groupSummaries: Readonly<Record<string, string>> = {
   channel: "Talk with several: make channels, come and go, invite, read",
   attention: "Say what may reach an agent's program",
+  agreement: "Agree with others on work, and say how it went",
   delegation: "Let others act for you, and take that back",
   guard: "See what was held back from an agent, and let it go on",
   contact: "Say who may write: accept, block, and see who waits",

@@ -59,14 +59,13 @@ it("a task for anyone with the skill waits for one, comes back with its result, 
 
   const now = jsonOf(await parley(shout({ text: "second" })));
   expect(now).toMatchObject({ state: "completed", output: { said: "SECOND" } });
-  const { tasks } = jsonOf<{ tasks: BoardFacts[] }>(await parley(["task", "list", ...at("ada")]));
-  expect(tasks.map(({ state }) => state)).toEqual(["completed", "completed"]);
+  const { board } = jsonOf<{ board: BoardFacts[] }>(await parley(["task", "list", ...at("ada")]));
+  expect(board.map(({ state }) => state)).toEqual(["completed", "completed"]);
 
   const file = join(mesh.folder, "task.json");
-  jsonOf(await parley(["task", "export", waiting.taskId, file, ...at("ada")]));
+  jsonOf(await parley(["task", "export", waiting.taskId, "--output", file, ...at("ada")]));
   expect(jsonOf(await parley(["task", "verify", file, ...at("ada")]))).toMatchObject({
     holds: true,
-    kind: "board",
     task: waiting.taskId,
   });
   const text = readFileSync(file, "utf8");

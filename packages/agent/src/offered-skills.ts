@@ -30,6 +30,10 @@ export class OfferedSkills {
     return [...this.#skills.keys()];
   }
 
+  has(id: string): boolean {
+    return this.#skills.has(id);
+  }
+
   /** Throws `not_found`. */
   of(id: string): AnySkill {
     const skill = this.#skills.get(id);

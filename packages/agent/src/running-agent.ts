@@ -22,8 +22,8 @@ import { OfferedSkills } from "./offered-skills.ts";
 import { checkInput, checkOutput } from "./skill-check.ts";
 import type { SkillArtifact, SkillContext } from "./skill-context.ts";
 import type { AnySkill } from "./skill.ts";
-import { TaskSlots } from "./task-slots.ts";
-import type { WaitFor } from "./time-limit.ts";
+import { type TaskSlot, TaskSlots } from "./task-slots.ts";
+import { TaskWaits } from "./task-waits.ts";
 
 export interface RunAgentOptions {
   readonly agent: Agent;
@@ -65,6 +65,7 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
   device.serve(
     (task) => runtime.work(task),
     (task) => runtime.admit(task),
+    { resumable: (skill) => runtime.isResumable(skill) },
   );
   const listen = (handler: MessageHandler | undefined): (() => void) =>
     device.onMessage((message) => runtime.receive(message, handler), { ready: (from) => runtime.guards.ready(from) });
@@ -136,7 +137,7 @@ class AgentRuntime {
   }): ApprovalNeed | undefined {
     const { approval } = this.skills.of(skill);
     this.guards.checkCall({ from, hops });
-    this.#slots.check();
+    this.#slots.check(isNested(hops));
     const { approvals } = this.#options.agent.manifest;
     const ruled = Object.hasOwn(approvals, skill) ? approvals[skill] : undefined;
     if (ruled === undefined) return approval;
@@ -145,6 +146,10 @@ class AgentRuntime {
       ...(quorum === undefined ? {} : { quorum }),
       ...(withinMs === undefined ? {} : { withinMs }),
     });
+  }
+
+  isResumable(skill: string): boolean {
+    return this.skills.has(skill) && this.skills.of(skill).resumable;
   }
 
   async stop(): Promise<number> {
@@ -167,8 +172,11 @@ class AgentRuntime {
       });
     try {
       const limitMs = agent.manifest.limits.taskSeconds * 1000;
-      const output = await this.#slots.run(limitMs, task.signal, (signal, waitFor) =>
-        this.#run(skill, task, signal, waitFor),
+      const output = await this.#slots.run(
+        limitMs,
+        task.signal,
+        (signal, slot) => this.#run(skill, task, signal, slot),
+        isNested(task.hops),
       );
       end({ state: "completed" });
       return output;
@@ -253,21 +261,27 @@ class AgentRuntime {
     );
   }
 
-  async #run(skill: AnySkill, task: IncomingTask, signal: AbortSignal, waitFor: WaitFor): Promise<unknown> {
+  async #run(skill: AnySkill, task: IncomingTask, signal: AbortSignal, slot: TaskSlot): Promise<unknown> {
     const given = inputOf(task);
     const input = await checkInput(skill, this.#neutral ? neutralValue(given) : given);
     // Its schema has just made it what `run` takes.
-    const output = await skill.run(input as never, this.#contextOf(task, signal, waitFor));
+    const output = await skill.run(input as never, this.#contextOf(task, signal, slot));
     return checkOutput(skill, output);
   }
 
-  #contextOf(task: IncomingTask, signal: AbortSignal, waitFor: WaitFor): SkillContext {
+  #contextOf(task: IncomingTask, signal: AbortSignal, slot: TaskSlot): SkillContext {
     const { agent, device, log } = this.#options;
-    const deadline = Math.min(task.deadline, this.#clock.now() + agent.manifest.limits.taskSeconds * 1000);
+    const waits = new TaskWaits(task, slot);
     let artifacts = 0;
     return {
       signal,
-      deadline,
+      get deadline() {
+        return Math.min(task.deadline, slot.deadline);
+      },
+      history: task.history,
+      messages: task.messages,
+      resumed: task.resumed,
+      checkpoint: (value) => task.checkpoint(value),
       from: task.from,
       actsFor: task.actsFor,
       hops: task.hops,
@@ -288,18 +302,19 @@ class AgentRuntime {
       usage: (used) => device.reportUsage(used),
       ask: async (question, { of, withinMs } = {}) => {
         const member = of === undefined ? undefined : (await device.memberOf(of)).member;
-        return waitFor(() =>
-          task.ask(question, {
-            ...(member === undefined ? {} : { of: member }),
-            ...(withinMs === undefined ? {} : { withinMs }),
-          }),
-        );
+        return waits.ask(question, {
+          ...(member === undefined ? {} : { of: member }),
+          ...(withinMs === undefined ? {} : { withinMs }),
+        });
       },
-      approve: (act) => waitFor(() => task.approve(act)),
+      approve: (act) => waits.asked(() => task.approve(act)),
       log: (level, event, fields) => log(level, event, { skill: task.skill, task: task.id, ...fields }),
       mesh: createMesh(device, {
         signal,
-        deadline,
+        get deadline() {
+          return Math.min(task.deadline, slot.deadline);
+        },
+        waits,
         mandate: task.mandate,
         cause: this.#causeOf(task.hops, [...task.through, { member: device.member, skill: task.skill }]),
       }),
@@ -314,6 +329,9 @@ class AgentRuntime {
     return { hops, through, mostHops: this.#options.agent.manifest.guards.hops };
   }
 }
+
+/** Whether a call is made for another one's task: that one has lent its slot. */
+const isNested = (hops: number): boolean => hops > 0;
 
 /** Of what the skill and agent.yaml ask for, the larger quorum and the shorter time. */
 function strictest(one: ApprovalNeed | undefined, other: ApprovalNeed): ApprovalNeed {

@@ -35,6 +35,11 @@ export interface SkillDefinition<Id extends string, Input extends StandardSchema
   readonly approval?: ApprovalNeed | undefined;
   /** What a task costs, as its card says it. Nothing is charged: callers settle it by an agreement. */
   readonly price?: Price | undefined;
+  /**
+   * Its tasks are kept on disk, with what `context.checkpoint` keeps, and begun again after a restart of the agent: the skill can do again
+   * what it did, or goes on from `context.resumed`. Default false: then a task ends with its agent.
+   */
+  readonly resumable?: boolean;
   /** JSON Schema of the input, for schema libraries that cannot write one themselves. */
   readonly inputJsonSchema?: Readonly<Record<string, unknown>>;
   /** JSON Schema of the output, likewise. */
@@ -58,6 +63,7 @@ export interface Skill<
   /** As it stands on the agent's card. */
   readonly described: AgentSkill;
   readonly approval: ApprovalNeed | undefined;
+  readonly resumable: boolean;
   readonly price: Price | undefined;
   readonly input: Input;
   readonly output: Output;
@@ -108,6 +114,7 @@ export function defineSkill<const Id extends string, Input extends StandardSchem
       ...(definition.examples === undefined ? {} : { examples: [...definition.examples] }),
     },
     approval: approvalOf(id, definition.approval),
+    resumable: definition.resumable === true,
     price: priceOf(id, definition.price),
     input,
     output,

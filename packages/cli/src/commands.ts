@@ -8,9 +8,9 @@ import type { CommandRow } from "./command.ts";
 import { conversationCommands } from "./conversation-commands.ts";
 import { delegationCommands } from "./delegation-commands.ts";
 import { guardCommands } from "./guard-commands.ts";
-import { taskCommands } from "./task-commands.ts";
 import { modelOptions } from "./model-options.ts";
 import { sidecarCommands } from "./sidecar/sidecar-commands.ts";
+import { taskCommands } from "./task-commands.ts";
 
 /** Settings of every command that may make links. */
 const linkSettings = ["link-address", "link-ports", "link-interfaces", "link-policy", "ice-servers"] as const;
@@ -228,6 +228,7 @@ export const commandTable: readonly CommandRow[] = [
         means: "with --any: not before this task of yours is completed",
         repeatable: true,
       },
+      { name: "context", value: "ID", means: "goes on with a conversation, as the result of an earlier task names it" },
       { name: "explain", means: "says who could do it, who was chosen and why, and which path it took" },
       {
         name: "may-call",
@@ -348,6 +349,7 @@ export const commandTable: readonly CommandRow[] = [
   ...conversationCommands,
   ...approvalCommands,
   ...guardCommands,
+  ...taskCommands,
   ...delegationCommands,
   ...agreementCommands,
   ...authorityCommands,
@@ -592,5 +594,4 @@ export const commandTable: readonly CommandRow[] = [
     examples: ["parley audit export audit.jsonl"],
     load: () => import("./commands/audit-export.ts"),
   },
-  ...taskCommands,
 ];

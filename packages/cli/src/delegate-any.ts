@@ -4,8 +4,8 @@ import { type ExitCode, limits, ParleyError } from "@parley/protocol";
 import type { CommandContext } from "./command-context.ts";
 import { formatDuration, parseDuration } from "./duration.ts";
 import { withDevice } from "./open-device.ts";
-import { findTask } from "./task-reference.ts";
-import { followRun, shownCharacters } from "./task-view.ts";
+import { findTask } from "./tasks/board-reference.ts";
+import { followRun, shownCharacters } from "./tasks/board-view.ts";
 
 /** Options of `delegate` that only tasks on the board have. */
 const ofBoard = ["priority", "not-before", "deadline", "attempts", "key"] as const;

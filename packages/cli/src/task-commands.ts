@@ -1,61 +1,67 @@
-/** The commands on tasks after they were given: part of the one table. */
+/** The commands about tasks: part of the one table. */
 import type { CommandArgument, CommandRow } from "./command.ts";
 
-const task: CommandArgument = { name: "task", means: "its id, or the beginning of it that parley task list shows" };
+const task: CommandArgument = { name: "task", means: "its id, or the beginning of it, as parley task list shows it" };
+const linkSettings = ["link-address", "link-ports", "link-interfaces", "link-policy", "ice-servers"] as const;
 
 export const taskCommands: readonly CommandRow[] = [
   {
     path: ["task", "list"],
-    summary: "Lists your tasks on the board, newest first",
-    options: [
-      { name: "state", value: "STATES", means: "only these: open, leased, completed, failed, canceled, expired" },
-      { name: "skill", value: "SKILL", means: "only of this skill" },
-      { name: "limit", value: "N", means: "how many (default: 50)" },
-    ],
-    examples: ["parley task list", "parley task list --state open,leased --json"],
+    summary: "Lists tasks: those that you asked for, on the board too, and those that this agent works on",
+    options: [{ name: "open", means: "only those that have not ended" }],
+    examples: ["parley task list", "parley task list --open --json"],
     load: () => import("./commands/task-list.ts"),
   },
   {
     path: ["task", "show"],
-    summary: "Shows all of a task: what was asked, where it stands, what came of it",
+    summary: "Shows one task as its agent holds it, else as it is remembered here",
     arguments: [task],
-    examples: ["parley task show 7WFCnC0b", "parley task show 7WFCnC0b --json"],
+    settings: [...linkSettings],
+    examples: ["parley task show pYQX2fJ0WmB1yR4k", "parley task show pYQX --json"],
     load: () => import("./commands/task-show.ts"),
   },
   {
     path: ["task", "follow"],
-    summary: "Waits for a task's end and prints its result, with progress while its worker is there",
+    summary: "Follows a task again, also after a restart, from the last event that came",
     arguments: [task],
-    examples: ["parley task follow 7WFCnC0b", "parley task follow 7WFCnC0b --json"],
+    options: [
+      { name: "after", value: "N", means: "from the event after this number; 0 for all" },
+      { name: "answer", value: "TEXT", means: "answers the agent's next question", repeatable: true },
+    ],
+    settings: [...linkSettings],
+    examples: ["parley task follow pYQX2fJ0WmB1yR4k", "parley task follow pYQX --after 0 --json"],
     load: () => import("./commands/task-follow.ts"),
   },
   {
     path: ["task", "cancel"],
-    summary: "Cancels a task; whoever works on it stops",
+    summary: "Asks the agent to stop a task, or stops the own work on one",
     arguments: [task],
-    examples: ["parley task cancel 7WFCnC0b"],
+    settings: [...linkSettings],
+    examples: ["parley task cancel pYQX2fJ0WmB1yR4k"],
     load: () => import("./commands/task-cancel.ts"),
   },
   {
     path: ["task", "retry"],
-    summary: "Has a task tried again that ended without success, as often as before",
+    summary: "Has a task on the board tried again that ended without success, as often as before",
     arguments: [task],
     examples: ["parley task retry 7WFCnC0b"],
     load: () => import("./commands/task-retry.ts"),
   },
   {
     path: ["task", "export"],
-    summary: "Writes what was signed about a task to a file that can be verified elsewhere",
-    arguments: [task, { name: "file", means: "the file to write; must not exist" }],
-    examples: ["parley task export 7WFCnC0b task.json"],
+    summary: "Writes the signed timeline of a task into a file",
+    arguments: [task],
+    options: [{ name: "output", value: "FILE", means: "where to (default: the standard output)" }],
+    settings: [...linkSettings],
+    examples: ["parley task export pYQX2fJ0WmB1yR4k --output task.json"],
     load: () => import("./commands/task-export.ts"),
   },
   {
     path: ["task", "verify"],
-    summary: "Verifies an exported task, without asking anybody",
+    summary: "Verifies an exported timeline of a task, without asking anybody",
     arguments: [{ name: "file", means: "what parley task export wrote" }],
-    options: [{ name: "mesh", value: "ID", means: "the mesh that the file is of (default: this home's)" }],
-    examples: ["parley task verify task.json", "parley task verify task.json --mesh ID --json"],
+    options: [{ name: "mesh", value: "ID", means: "the mesh that is believed (default: that of this home)" }],
+    examples: ["parley task verify task.json", "parley task verify task.json --json"],
     load: () => import("./commands/task-verify.ts"),
   },
 ];

@@ -12,6 +12,8 @@ import {
   keptWithdrawalsSchema,
 } from "./delegations/kept-delegations.ts";
 import { KeptTable } from "./kept-table.ts";
+import { type AskedTask, openAskedTasks } from "./tasks/asked-tasks.ts";
+import { openResumableTasks, type ResumableTables } from "./tasks/resumable-tasks.ts";
 import { type KeptTask, keptTaskSchema, type WaitingTasks } from "./tasks/waiting-tasks.ts";
 
 export interface KeptState {
@@ -19,16 +21,20 @@ export interface KeptState {
   readonly approvals: KeptApprovals;
   readonly agreements: KeptAgreements;
   readonly tasks: WaitingTasks;
+  readonly resumable: ResumableTables;
+  readonly asked: KeptTable<AskedTask>;
   readonly delegations: KeptTable<KeptDelegation>;
   readonly withdrawals: KeptTable<KeptWithdrawals>;
 }
 
 export async function openKeptState(journal: Journal): Promise<KeptState> {
-  const [contacts, approvals, agreements, tasks, delegations, withdrawals] = await Promise.all([
+  const [contacts, approvals, agreements, tasks, resumable, asked, delegations, withdrawals] = await Promise.all([
     ContactBook.open(journal),
     openApprovals(journal),
     openAgreements(journal),
     KeptTable.open<KeptTask>({ journal, name: "waiting-tasks", schema: keptTaskSchema, most: limits.approvalsOpen }),
+    openResumableTasks(journal),
+    openAskedTasks(journal),
     KeptTable.open<KeptDelegation>({
       journal,
       name: "delegations",
@@ -37,5 +43,5 @@ export async function openKeptState(journal: Journal): Promise<KeptState> {
     }),
     KeptTable.open<KeptWithdrawals>({ journal, name: "withdrawals", schema: keptWithdrawalsSchema, most: 1 }),
   ]);
-  return { contacts, approvals, agreements, tasks, delegations, withdrawals };
+  return { contacts, approvals, agreements, tasks, resumable, asked, delegations, withdrawals };
 }

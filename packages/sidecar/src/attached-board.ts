@@ -25,15 +25,15 @@ export class AttachedBoard implements BoardApi {
   }
 
   async submit({ signal, ...request }: BoardRequest): Promise<BoardFacts> {
-    return (await this.#calls.call("submitTask", request as OperationBody<"submitTask">, { signal })).facts;
+    return (await this.#calls.call("submitBoardTask", request as OperationBody<"submitBoardTask">, { signal })).facts;
   }
 
   task(id: string): Promise<BoardTaskView> {
-    return this.#calls.call("task", { task: id });
+    return this.#calls.call("boardTask", { task: id });
   }
 
   list({ states, ...query }: BoardQuery = {}): Promise<BoardPage> {
-    return this.#calls.call("tasks", { ...query, ...(states === undefined ? {} : { states: [...states] }) });
+    return this.#calls.call("boardTasks", { ...query, ...(states === undefined ? {} : { states: [...states] }) });
   }
 
   follow(id: string): BoardRun {
@@ -44,7 +44,7 @@ export class AttachedBoard implements BoardApi {
       () => this.#calls.resume(),
     );
     const onEvent = (event: BoardEvent): void => events.push(event);
-    const outcome = this.#calls.call("followTask", { task: id }, { onEvent, signal: abort.signal });
+    const outcome = this.#calls.call("followBoardTask", { task: id }, { onEvent, signal: abort.signal });
     outcome.then(
       () => events.end(),
       (error: unknown) => events.end(toParleyError(error)),
@@ -57,11 +57,11 @@ export class AttachedBoard implements BoardApi {
   }
 
   async retry(id: string): Promise<BoardFacts> {
-    return (await this.#calls.call("retryTask", { task: id })).facts;
+    return (await this.#calls.call("retryBoardTask", { task: id })).facts;
   }
 
   async export(id: string): Promise<string> {
-    return (await this.#calls.call("exportTask", { task: id })).text;
+    return (await this.#calls.call("exportBoardTask", { task: id })).text;
   }
 
   work(): void {

@@ -7,14 +7,14 @@ import type { Handlers, RequestContext } from "./request-context.ts";
 const outcomeJson = ({ worker, ...outcome }: BoardOutcome) => ({ ...outcome, worker: { ...worker } });
 
 export const boardHandlers: Handlers<keyof typeof boardOperations> = {
-  submitTask: async ({ device, body, signal }: RequestContext<"submitTask">) => ({
+  submitBoardTask: async ({ device, body, signal }: RequestContext<"submitBoardTask">) => ({
     facts: await device.board.submit({ ...body, signal }),
   }),
-  async tasks({ device, body }) {
+  async boardTasks({ device, body }) {
     const { tasks, next } = await device.board.list(body);
     return { tasks: [...tasks], next };
   },
-  async task({ device, body }) {
+  async boardTask({ device, body }) {
     const { outcome, asked, error, acts, facts } = await device.board.task(body.task);
     return {
       facts,
@@ -24,7 +24,7 @@ export const boardHandlers: Handlers<keyof typeof boardOperations> = {
       acts: acts.map((act) => ({ ...act })),
     };
   },
-  async followTask({ device, body, signal, emit }) {
+  async followBoardTask({ device, body, signal, emit }) {
     const run = device.board.follow(body.task);
     const stop = (): void => run.stop();
     signal.addEventListener("abort", stop, { once: true });
@@ -35,6 +35,6 @@ export const boardHandlers: Handlers<keyof typeof boardOperations> = {
     return outcomeJson(await run.outcome);
   },
   cancelBoardTask: async ({ device, body }) => ({ facts: await device.board.cancel(body.task) }),
-  retryTask: async ({ device, body }) => ({ facts: await device.board.retry(body.task) }),
-  exportTask: async ({ device, body }) => ({ text: await device.board.export(body.task) }),
+  retryBoardTask: async ({ device, body }) => ({ facts: await device.board.retry(body.task) }),
+  exportBoardTask: async ({ device, body }) => ({ text: await device.board.export(body.task) }),
 };

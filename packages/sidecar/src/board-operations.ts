@@ -29,7 +29,7 @@ const outcomeSchema = z.object({
 });
 
 export const boardOperations = {
-  submitTask: operation(
+  submitBoardTask: operation(
     "Puts a task on the board, for anyone with the skill; answers when the registry has it on disk.",
     z.strictObject({
       skill: skillIdSchema,
@@ -51,7 +51,7 @@ export const boardOperations = {
     facts,
     none,
   ),
-  tasks: operation(
+  boardTasks: operation(
     "Own tasks on the board, newest first.",
     z.strictObject({
       states: z.exactOptional(z.array(boardStateSchema).min(1).max(boardStates.length)),
@@ -62,7 +62,7 @@ export const boardOperations = {
     z.object({ tasks: z.array(boardFactsSchema).readonly(), next: maybe(z.string()) }),
     none,
   ),
-  task: operation(
+  boardTask: operation(
     "A task on the board with what was asked and what came of it.",
     task,
     z.object({
@@ -74,15 +74,15 @@ export const boardOperations = {
     }),
     none,
   ),
-  followTask: operation(
+  followBoardTask: operation(
     "Streams how a task on the board stands until it ends; the reply is its outcome. Cancelling stops only the stream.",
     task,
     outcomeSchema,
     z.union([facts, z.object({ progress: streamResponseSchema })]),
   ),
   cancelBoardTask: operation("Cancels a task on the board.", task, facts, none),
-  retryTask: operation("Has a task on the board tried again that ended without success.", task, facts, none),
-  exportTask: operation(
+  retryBoardTask: operation("Has a task on the board tried again that ended without success.", task, facts, none),
+  exportBoardTask: operation(
     "What was signed about a task on the board, as the text of a file.",
     task,
     z.object({ text: z.string() }),

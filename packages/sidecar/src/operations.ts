@@ -37,6 +37,7 @@ import {
 } from "./operation-json.ts";
 import { empty, hops, none, operation, paths, ttlMs, who } from "./operation-row.ts";
 import { programOperations } from "./program-operations.ts";
+import { taskOperations } from "./task-operations.ts";
 
 /** The two processes may run in different folders. */
 const absolutePath = z.string().max(4096).regex(/^\//, "is not an absolute path");
@@ -218,6 +219,7 @@ export const operationTable = {
   ...boardOperations,
   ...agreementOperations,
   ...programOperations,
+  ...taskOperations,
 } as const;
 
 /** Operations whose events wait for the caller's `ack`. */

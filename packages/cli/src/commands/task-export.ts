@@ -4,21 +4,24 @@ import { fileError } from "@parley/client/node";
 
 import type { CommandModule } from "../command.ts";
 import { withDevice } from "../open-device.ts";
-import { findTask } from "../task-reference.ts";
+import { boardTaskOf } from "../tasks/board-reference.ts";
+import { directTask } from "../tasks/direct-tasks.ts";
 
-/** Writes what was signed about a task to a new file. */
 export const run: CommandModule["run"] = (context) =>
   withDevice(context, async ({ device }) => {
-    const { input, out } = context;
-    const path = input.argument("file");
-    const task = await findTask(device, input.argument("task"));
-    const text = await device.board.export(task);
-    await writeFile(path, text, { flag: "wx", mode: 0o600 }).catch((error: unknown) => {
-      throw fileError(path, error);
-    });
-    out.result({ file: path, task, mesh: device.mesh, bytes: Buffer.byteLength(text) }, () => {
-      out.line(`${path}: task ${task}`);
-      out.note(`To verify it elsewhere: parley task verify ${path} --mesh ${device.mesh}`);
-    });
+    const { out, input } = context;
+    const onBoard = await boardTaskOf(device, input.argument("task"));
+    const id = onBoard ?? (await directTask(device, input.argument("task"))).id;
+    const text = await (onBoard === undefined ? device.tasks.export(id) : device.board.export(id));
+    const path = input.text("output");
+    if (path === undefined) out.line(text.trimEnd());
+    else {
+      await writeFile(path, text, { flag: "wx", mode: 0o600 }).catch((error: unknown) => {
+        throw fileError(path, error);
+      });
+      out.result({ task: id, file: path, bytes: text.length }, () =>
+        out.line(`${path}: the timeline of ${id}; verify it with \`parley task verify ${path}\`.`),
+      );
+    }
     return 0;
   });

@@ -1,6 +1,6 @@
 import type { CommandModule } from "../command.ts";
 import { withDevice } from "../open-device.ts";
-import { findTask } from "../task-reference.ts";
+import { findTask } from "../tasks/board-reference.ts";
 
 /** Has a task tried again that ended without success. */
 export const run: CommandModule["run"] = (context) =>

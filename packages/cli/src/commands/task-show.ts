@@ -1,48 +1,38 @@
-import { visible } from "@parley/protocol";
+import type { TaskView } from "@parley/client";
+import { isParleyError, type Task, visible } from "@parley/protocol";
 
+import type { CommandContext } from "../command-context.ts";
 import type { CommandModule } from "../command.ts";
 import { formatTime } from "../moment.ts";
 import { withDevice } from "../open-device.ts";
-import { findTask } from "../task-reference.ts";
-import { nameOf, printOutcome, stateText } from "../task-view.ts";
+import { boardTaskOf } from "../tasks/board-reference.ts";
+import { showBoardTask } from "../tasks/board-show.ts";
+import { directTask, stateText } from "../tasks/direct-tasks.ts";
 
-/** Shows all of a task on the board. */
-export const run: CommandModule["run"] = async (context) => {
-  const { input, out } = context;
-  return withDevice(context, async ({ device }) => {
-    const view = await device.board.task(await findTask(device, input.argument("task")));
-    const { facts, asked, outcome, error, acts } = view;
-    const names = new Map(
-      await Promise.all(
-        [...new Set(acts.map(({ by }) => by))].map(async (by) => [by, await nameOf(device, by)] as const),
-      ),
-    );
-    const worker = await nameOf(device, facts.worker);
-    if (out.json) {
-      const { output = null, text } = outcome ?? { text: undefined };
-      out.result({ ...facts, asked, error, acts, ...(outcome === undefined ? {} : { output, text }) }, () => undefined);
+export const run: CommandModule["run"] = (context) =>
+  withDevice(context, async ({ device }) => {
+    const onBoard = await boardTaskOf(device, context.input.argument("task"));
+    if (onBoard !== undefined) {
+      await showBoardTask(context, device, onBoard);
       return 0;
     }
-    const rows: readonly (readonly [string, string | undefined])[] = [
-      ["task", facts.task],
-      ["skill", facts.skill],
-      ["state", stateText(facts, Date.now())],
-      ["worker", worker === "" ? undefined : worker],
-      ["since", formatTime(facts.created)],
-      ["until", formatTime(facts.deadline)],
-      ["priority", String(facts.priority)],
-      ["waits for", facts.waitsFor?.join(" ")],
-      ["error", error && `${error.message} (${error.code})`],
-      ["input", asked && (asked.input === undefined ? asked.text : JSON.stringify(asked.input))],
-    ];
-    for (const [name, says] of rows)
-      if (says !== undefined) out.line(`${out.style("dim", name.padEnd(9))} ${visible(says)}`);
-    out.line();
-    for (const { type, by, at } of acts) out.line(`${formatTime(at)}  ${type} by ${visible(names.get(by) ?? by)}`);
-    if (outcome !== undefined) {
-      out.line();
-      printOutcome(context, outcome);
-    }
+    const view = await directTask(device, context.input.argument("task"));
+    const task = await device.tasks.get(view.id).catch((error: unknown) => {
+      if (isParleyError(error)) return undefined;
+      throw error;
+    });
+    context.out.result({ ...view, ...(task === undefined ? {} : { task }) }, () => print(context, view, task));
     return 0;
   });
-};
+
+function print({ out }: CommandContext, view: TaskView, task: Task | undefined): void {
+  const { id, role, name, skill, contextId, began, ended, last } = view;
+  out.line(`${id}: ${skill}, ${role === "asked" ? `asked of @${name}` : `for @${name}`}`);
+  out.line(`state: ${stateText(task === undefined ? view : { state: task.status.state, code: view.code })}`);
+  out.line(`began: ${formatTime(began)}${ended === undefined ? "" : `, ended: ${formatTime(ended)}`}`);
+  if (contextId !== undefined) out.line(`context: ${contextId}`);
+  out.line(`last event: ${last}`);
+  if (task === undefined) return out.note("Its agent does not answer; this is what is remembered here.");
+  for (const { artifactId, name: label, parts } of task.artifacts ?? [])
+    out.line(`artifact: ${visible(label ?? artifactId)}, ${parts.length} part${parts.length === 1 ? "" : "s"}`);
+}

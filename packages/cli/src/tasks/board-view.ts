@@ -1,9 +1,9 @@
 import type { BoardEvent, BoardOutcome, BoardRun, DeviceApi } from "@parley/client";
 import { type BoardFacts, type ExitCode, type StreamResponse, visible } from "@parley/protocol";
 
-import type { CommandContext } from "./command-context.ts";
-import { formatDuration } from "./duration.ts";
-import { formatTime } from "./moment.ts";
+import type { CommandContext } from "../command-context.ts";
+import { formatDuration } from "../duration.ts";
+import { formatTime } from "../moment.ts";
 
 /** Characters of an id that lists show. */
 export const shownCharacters = 8;
@@ -19,7 +19,10 @@ export async function nameOf(device: DeviceApi, member: string | undefined): Pro
 }
 
 /** Where a task stands, in words. */
-export function stateText({ state, reason, starts, attempts, waitsFor, readyAt }: BoardFacts, now: number): string {
+export function boardStateText(
+  { state, reason, starts, attempts, waitsFor, readyAt }: BoardFacts,
+  now: number,
+): string {
   const because = reason === undefined ? "" : ` (${reason})`;
   const start = `start ${starts} of ${attempts}`;
   switch (state) {
@@ -54,7 +57,7 @@ async function printEvent({ out }: CommandContext, device: DeviceApi, event: Boa
   const { facts } = event;
   if (out.json) return out.event({ type: "state", ...facts }, "");
   const by = facts.worker === undefined ? "" : ` by ${visible(await nameOf(device, facts.worker))}`;
-  out.note(out.style("dim", `${stateText(facts, Date.now())}${by}`));
+  out.note(out.style("dim", `${boardStateText(facts, Date.now())}${by}`));
 }
 
 /** Prints what happens to a task until it ends, then its result. Ctrl-C leaves it on the board. */

@@ -26,3 +26,9 @@ export async function findTask(device: DeviceApi, typed: string): Promise<string
     message: `${fitting.length} tasks begin with ${typed}; give more of it.`,
   });
 }
+
+/** The task on the board that is meant; undefined where a direct task begins so. Throws as `findTask`. */
+export async function boardTaskOf(device: DeviceApi, typed: string): Promise<string | undefined> {
+  const direct = await device.tasks.list();
+  return direct.some(({ id }) => id.startsWith(typed)) ? undefined : findTask(device, typed);
+}

@@ -148,9 +148,8 @@ class AgentRuntime {
     });
   }
 
-  /** Skills of programs, and of older copies of this package, do not say. */
   isResumable(skill: string): boolean {
-    return this.skills.has(skill) && this.skills.of(skill).resumable === true;
+    return this.skills.has(skill) && this.skills.of(skill).resumable;
   }
 
   async stop(): Promise<number> {

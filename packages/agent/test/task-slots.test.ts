@@ -1,6 +1,6 @@
 import { ParleyError } from "@parley/protocol";
 import { FakeClock } from "@parley/testkit";
-import fc from "fast-check";
+import { array, assert, asyncProperty, constantFrom, integer, nat, tuple } from "fast-check";
 import { describe, expect, it } from "vitest";
 
 import { type TaskSlot, TaskSlots } from "../src/task-slots.ts";
@@ -107,10 +107,10 @@ describe("a slot", () => {
   });
 
   it("is never two tasks' at once, and never nobody's while one waits, whatever they do", async () => {
-    await fc.assert(
-      fc.asyncProperty(
-        fc.integer({ min: 1, max: 3 }),
-        fc.array(fc.tuple(fc.constantFrom("begin", "nest", "lend", "back", "end"), fc.nat(9)), { maxLength: 40 }),
+    await assert(
+      asyncProperty(
+        integer({ min: 1, max: 3 }),
+        array(tuple(constantFrom("begin", "nest", "lend", "back", "end"), nat(9)), { maxLength: 40 }),
         async (most, steps) => {
           const slots = new TaskSlots(new FakeClock(), most);
           const hands: { hand: Hand; backs: (() => Promise<void>)[]; waits: number; isOver: boolean }[] = [];

@@ -28,6 +28,7 @@ const groupSummaries: Readonly<Record<string, string>> = {
   contact: "Say who may write: accept, block, and see who waits",
   message: "Change, take back and react to what was said",
   secret: "Protect a conversation with a secret that two members share",
+  task: "Find tasks again: list, show, follow and cancel them, and prove what became of them",
   delivery: "Find messages, see what became of them, try again, forget",
   device: "Add, list and take away devices of this member",
   turn: "Configure a TURN server",

@@ -225,11 +225,6 @@ const table = {
   resumableTasks: { value: 64, unit: "count", means: "tasks of resumable skills at work, kept on disk" },
   checkpointBytes: { value: 256 * 1024, unit: "bytes", means: "what a resumable skill keeps of where it is" },
   taskStarts: { value: 8, unit: "count", means: "times that a task of a resumable skill is begun" },
-  contexts: {
-    value: 1024,
-    unit: "count",
-    means: "contexts that an agent remembers, the one used longest ago dropped first",
-  },
   contextMessages: { value: 64, unit: "count", means: "messages of one context, oldest dropped first" },
   contextBytes: { value: 256 * 1024, unit: "bytes", means: "the same, of all of them together" },
   taskTimelineEntries: {

@@ -1,56 +1,35 @@
-/** What was said in the contexts of an agent's tasks: bounded, in memory, each member's for itself. */
-import { limits, type Message } from "@parley/protocol";
+/**
+ * What was said in a context: read from the tasks that an agent remembers, when somebody goes on with one. Nothing is kept beside
+ * them, and a task whose context nobody names again costs nothing.
+ */
+import { limits, type Message, type Part } from "@parley/protocol";
 
-interface Kept {
-  readonly message: Message;
-  readonly bytes: number;
+import type { HeldTask } from "./held-task.ts";
+import type { TaskShelf } from "./task-shelf.ts";
+
+/** What was said before in a member's context, oldest first: the newest of it that fits the bounds. */
+export function historyOf(
+  shelf: Pick<TaskShelf, "all">,
+  owner: string,
+  contextId: string | undefined,
+): readonly Message[] {
+  if (contextId === undefined) return [];
+  const tasks = [...shelf.all()].filter((held) => held.contextId === contextId && held.owner === owner);
+  const said: Message[] = [];
+  let bytes = 0;
+  for (const held of tasks.toReversed()) {
+    bytes += held.bytes + held.record.bytes;
+    const words = wordsOf(held);
+    if (said.length + words.length > limits.contextMessages || bytes > limits.contextBytes) break;
+    said.unshift(...words);
+  }
+  return said;
 }
 
-interface Context {
-  readonly messages: Kept[];
-  bytes: number;
+/** What its caller and its agent said in one task. */
+function wordsOf(held: HeldTask): readonly Message[] {
+  const { record, id, contextId, task } = held;
+  const parts: Part[] = (task.artifacts ?? []).flatMap((artifact) => artifact.parts);
+  const result: Message = { messageId: `${id}/result`, role: "ROLE_AGENT", parts, contextId, taskId: id };
+  return [record.message, ...record.answers, ...(parts.length === 0 ? [] : [result])];
 }
-
-/** Of all contexts together. */
-const mostBytes = 32 * 1024 * 1024;
-
-export class Contexts {
-  readonly #contexts = new Map<string, Context>();
-  #bytes = 0;
-
-  /** What was said before, oldest first. */
-  of(owner: string, contextId: string): readonly Message[] {
-    return this.#contexts.get(keyOf(owner, contextId))?.messages.map(({ message }) => message) ?? [];
-  }
-
-  /** Adds what is said, of about so many bytes. What is larger than a whole context is left out. */
-  add(owner: string, contextId: string, message: Message, bytes: number): void {
-    if (bytes > limits.contextBytes) return;
-    const key = keyOf(owner, contextId);
-    const context: Context = this.#contexts.get(key) ?? { messages: [], bytes: 0 };
-    // The one used last is the last.
-    this.#contexts.delete(key);
-    this.#contexts.set(key, context);
-    context.messages.push({ message, bytes });
-    this.#change(context, bytes);
-    while (context.messages.length > limits.contextMessages || context.bytes > limits.contextBytes)
-      this.#change(context, -(context.messages.shift()?.bytes ?? 0));
-    this.#makeRoom();
-  }
-
-  #change(context: Context, bytes: number): void {
-    context.bytes += bytes;
-    this.#bytes += bytes;
-  }
-
-  #makeRoom(): void {
-    while (this.#contexts.size > limits.contexts || this.#bytes > mostBytes) {
-      const [oldest] = this.#contexts;
-      if (oldest === undefined) return;
-      this.#bytes -= oldest[1].bytes;
-      this.#contexts.delete(oldest[0]);
-    }
-  }
-}
-
-const keyOf = (owner: string, contextId: string): string => `${owner}/${contextId}`;

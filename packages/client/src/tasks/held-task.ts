@@ -71,14 +71,14 @@ export class HeldTask {
   /** Milliseconds since 1970. */
   readonly began: number;
   readonly record: TaskRecord;
-  readonly words: CallerWords;
   readonly time: WorkTime;
   /** Keeps how it ended, before anybody is told. */
   beforeEnd: ((task: Task, error: WireError | undefined) => Promise<void>) | undefined;
   readonly #options: HeldTaskOptions;
   readonly #fold = new TaskFold();
   readonly #feed: TaskFeed;
-  readonly #holds = new Set<Hold>();
+  #holds: Set<Hold> | undefined;
+  #words: CallerWords | undefined;
   #controller: AbortController | undefined;
   #aborted: ParleyError | undefined;
   #onAbort: ((reason: ParleyError) => void) | undefined;
@@ -100,7 +100,6 @@ export class HeldTask {
     this.record = options.record;
     this.began = clock.now();
     this.#feed = new TaskFeed({ tell: options.tell, before: options.before ?? 0 }, first);
-    this.words = new CallerWords();
     this.time = new WorkTime(clock, timeLimitMs, () =>
       this.abort(new ParleyError("timeout", { message: `The task took longer than ${timeLimitMs} ms.` })),
     );
@@ -115,12 +114,13 @@ export class HeldTask {
    */
   hold(state: WaitingState, note: string): () => void {
     const hold: Hold = { state, note };
-    this.#holds.add(hold);
+    const holds = (this.#holds ??= new Set());
+    holds.add(hold);
     this.time.pause();
     this.#go(state, note);
     return () => {
-      if (!this.#holds.delete(hold) || this.ended) return;
-      const [other] = this.#holds;
+      if (!holds.delete(hold) || this.ended) return;
+      const [other] = holds;
       if (other !== undefined) return this.#go(other.state, other.note);
       this.time.goOn();
       this.#go("TASK_STATE_WORKING");
@@ -166,6 +166,11 @@ export class HeldTask {
       signal.addEventListener("abort", stop, { once: true });
       work.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
     });
+  }
+
+  /** What the caller says. Made when somebody looks. */
+  get words(): CallerWords {
+    return (this.#words ??= new CallerWords());
   }
 
   /** Made when somebody looks: most short tasks end without. */
@@ -384,7 +389,7 @@ export class HeldTask {
   #close(state: TaskState, final: Happening): void {
     this.record.state(state, this.#options.clock.now(), final.error?.code);
     this.time.stop();
-    this.#holds.clear();
+    this.#holds = undefined;
     this.#onAbort = undefined;
     const kept = this.beforeEnd?.(this.task, final.error);
     if (kept === undefined) this.#tellEnd(final);

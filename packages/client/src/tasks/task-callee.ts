@@ -18,7 +18,6 @@ import type { Outgoing } from "../guards/outgoing.ts";
 import type { Peer } from "../peer.ts";
 import type { LiveEnvelope } from "../section-handler.ts";
 import { callNumberOf } from "./call-number.ts";
-import { Contexts } from "./contexts.ts";
 import { type HeldTask, wireErrorOf } from "./held-task.ts";
 import { type ResumableTables, ResumableTasks } from "./resumable-tasks.ts";
 import type { TaskView } from "./task-api.ts";
@@ -65,7 +64,7 @@ export class TaskCallee {
     const { clock, random, leave } = options;
     this.#shelf = new TaskShelf({ clock, random, leave, tell: (to, event) => this.#tell(to, event) });
     const resumable = new ResumableTasks(options.resumable, clock);
-    this.#work = new TaskWork({ ...options, contexts: new Contexts(), resumable, shelf: this.#shelf });
+    this.#work = new TaskWork({ ...options, resumable, shelf: this.#shelf });
     this.#starts = new TaskStarts(options, this.#shelf, this.#work, resumable);
   }
 

@@ -14,18 +14,40 @@ export const recordedActSchema = z.discriminatedUnion("act", [
 ]);
 export type RecordedAct = z.infer<typeof recordedActSchema>;
 
+const none: readonly never[] = [];
+
 export class TaskRecord {
   /** What was asked. */
   readonly message: Message;
   /** Digests of the delegations by which it was asked are made of these. */
   readonly chain: readonly string[];
+  /** Of the message, about. */
+  readonly bytes: number;
   #acts: RecordedAct[];
+  #answers: Message[] | undefined;
   #last: TaskState = "TASK_STATE_WORKING";
 
-  constructor(message: Message, chain: readonly string[] = [], acts: readonly RecordedAct[] = []) {
+  constructor(
+    message: Message,
+    {
+      chain = none,
+      acts,
+      bytes = 0,
+    }: { chain?: readonly string[] | undefined; acts?: readonly RecordedAct[]; bytes?: number } = {},
+  ) {
     this.message = message;
     this.chain = chain;
-    this.#acts = [...acts];
+    this.bytes = bytes;
+    this.#acts = acts === undefined ? [] : [...acts];
+  }
+
+  /** What the caller said to what it was asked. */
+  get answers(): readonly Message[] {
+    return this.#answers ?? none;
+  }
+
+  answered(message: Message): void {
+    if (this.answers.length < limits.contextMessages) (this.#answers ??= []).push(message);
   }
 
   get acts(): readonly RecordedAct[] {

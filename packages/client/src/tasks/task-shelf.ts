@@ -72,8 +72,8 @@ export class TaskShelf {
   /** It has ended: it may be forgotten when there is need. */
   end(held: HeldTask): void {
     if (this.#ended.has(held)) return;
-    this.rejoined(held);
-    const { bytes } = held;
+    if (this.#orphans.size > 0) this.rejoined(held);
+    const bytes = held.bytes + held.record.bytes;
     this.#ended.set(held, bytes);
     this.#endedBytes += bytes;
     while (this.#endedBytes > limits.endedTaskBytes && this.#forgetOldest());

@@ -9,6 +9,7 @@ import type { Peer } from "../peer.ts";
 import type { LiveEnvelope } from "../section-handler.ts";
 import { type CallChains, type ChainedCall, principalOf } from "./call-chains.ts";
 import { checkCycle } from "./call-cycle.ts";
+import { historyOf } from "./contexts.ts";
 import type { HeldTask } from "./held-task.ts";
 import { leftAt, type ResumableTask, type ResumableTasks, type TaskProgress } from "./resumable-tasks.ts";
 import { approvable, neededApproval, type TaskApprovals } from "./task-approvals.ts";
@@ -83,7 +84,8 @@ export class TaskStarts {
     const guard = neededApproval(decision, (admitted instanceof Promise ? await admitted : admitted) ?? undefined);
     const asked = Math.min(call.timeLimitMs ?? defaultTimeLimitMs, limits.taskMs);
     const timeLimitMs = chain === undefined ? asked : Math.min(asked, chains.leftOf(chain));
-    const record = new TaskRecord(message, chained?.chain);
+    const record = new TaskRecord(message, { chain: chained?.chain, bytes: envelope.body.length });
+    const history = historyOf(this.#shelf, member.member, message.contextId);
     const held = this.#shelf.hold(
       { owner: member.member, contextId: message.contextId, skill, timeLimitMs, record },
       follower,
@@ -92,7 +94,7 @@ export class TaskStarts {
     const start = {
       skill,
       message,
-      bytes: envelope.body.length,
+      history,
       hops,
       through,
       path: envelope.path,
@@ -131,9 +133,9 @@ export class TaskStarts {
 
   #waitOn(served: Served, id: string, { request, contextId, cause, timeLimitMs, ...kept }: KeptTask): void {
     const { owner, skill, message } = kept;
-    const record = new TaskRecord(message, cause?.chained?.chain);
+    const record = new TaskRecord(message, { chain: cause?.chained?.chain });
     const held = this.#shelf.hold({ id, owner, contextId, skill, timeLimitMs, record }, undefined);
-    const waiting = { ...kept, ...startOf(cause), bytes: 0 };
+    const waiting = { ...kept, ...startOf(cause), history: [] };
     this.#runApproved(served, held, waiting, () => Promise.resolve(request)).catch(this.#options.onError);
   }
 
@@ -143,7 +145,7 @@ export class TaskStarts {
     const { owner, device, skill, contextId, message, cause, yeses } = task;
     const { starts, checkpoint, ended } = progress;
     const timeLimitMs = leftAt(progress, clock.now());
-    const record = new TaskRecord(message, cause.chained?.chain, progress.acts);
+    const record = new TaskRecord(message, { chain: cause.chained?.chain, acts: progress.acts });
     const before = starts * taskStartNumbers;
     const held = this.#shelf.hold(
       { id, owner, contextId, skill, timeLimitMs: Math.max(1, timeLimitMs), record, before },
@@ -172,7 +174,7 @@ export class TaskStarts {
       return this.#failed(held, error);
     }
     const resumed = { starts: starts + 1, checkpoint };
-    const start = { ...startOf(cause), skill, message, bytes: 0, from, actsFor, yeses, resumed, isKept: true };
+    const start = { ...startOf(cause), skill, message, history: [], from, actsFor, yeses, resumed, isKept: true };
     await this.#work.run(served.handler, held, start);
   }
 

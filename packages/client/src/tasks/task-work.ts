@@ -1,16 +1,14 @@
 /** Has the program work on a task, and ends the task as that ends. */
 import type { Clock } from "@parley/core";
-import { type CallStep, type Message, ParleyError, type Path, toBase64url, toParleyError } from "@parley/protocol";
+import { type CallStep, type Message, ParleyError, type Path, toParleyError } from "@parley/protocol";
 
 import { defaultQuestionMs } from "../approvals/approval-requests.ts";
 import type { Sender } from "../delivery.ts";
 import type { Outgoing } from "../guards/outgoing.ts";
 import type { CallChains, ChainedCall } from "./call-chains.ts";
-import type { Contexts } from "./contexts.ts";
 import type { HeldTask } from "./held-task.ts";
 import type { ResumableTask, ResumableTasks } from "./resumable-tasks.ts";
 import type { TaskApprovals } from "./task-approvals.ts";
-import { jsonBytes } from "./task-pieces.ts";
 import type { IncomingTask, Principal, Resumed, TaskHandler } from "./task-run.ts";
 import type { TaskShelf } from "./task-shelf.ts";
 
@@ -19,10 +17,8 @@ export interface TaskWorkOptions {
   readonly outgoing: Outgoing;
   readonly approvals: TaskApprovals;
   readonly chains: CallChains;
-  readonly contexts: Contexts;
   readonly resumable: ResumableTasks;
   readonly shelf: TaskShelf;
-  readonly random: { bytes(count: number): Uint8Array<ArrayBuffer> };
   /** Told when the number of tasks at work changes: presence carries it. */
   readonly onLoad: (load: number) => void;
   readonly onError: (error: unknown) => void;
@@ -32,8 +28,8 @@ export interface TaskWorkOptions {
 export interface TaskStart {
   readonly skill: string;
   readonly message: Message;
-  /** Of the message, about. */
-  readonly bytes: number;
+  /** What was said in its context before. */
+  readonly history: readonly Message[];
   readonly from: Sender;
   readonly hops: number;
   readonly through: readonly CallStep[];
@@ -69,19 +65,15 @@ export class TaskWork {
   }
 
   async run(handler: TaskHandler, held: HeldTask, start: TaskStart): Promise<void> {
-    const { contexts } = this.#options;
-    const { message, isKept } = start;
-    const history = contexts.of(held.owner, held.contextId);
-    if (start.resumed === undefined) contexts.add(held.owner, held.contextId, message, start.bytes);
+    const { isKept } = start;
     this.#change(1);
     try {
       if (isKept) await this.#keep(held, start);
-      const task = this.#taskOf(held, start, history);
+      const task = this.#taskOf(held, start);
       // Not in one: a task that ends at once is told in the turn in which its work ends.
       const output = await held.orAborted(handler(task));
       const done = held.complete(this.#options.outgoing.value(output));
       if (done !== undefined) await held.orAborted(done);
-      this.#said(held);
     } catch (error) {
       if (!this.#suspends(held, error)) this.#fail(held, error);
     } finally {
@@ -131,23 +123,8 @@ export class TaskWork {
     held.fail(failure);
   }
 
-  /** What the agent said is part of the context. */
-  #said(held: HeldTask): void {
-    const { contexts, random } = this.#options;
-    const parts = (held.task.artifacts ?? []).flatMap((artifact) => artifact.parts);
-    if (parts.length === 0 || parts.length > 64) return;
-    const message: Message = {
-      messageId: toBase64url(random.bytes(12)),
-      role: "ROLE_AGENT",
-      parts,
-      contextId: held.contextId,
-      taskId: held.id,
-    };
-    contexts.add(held.owner, held.contextId, message, held.bytes);
-  }
-
-  #taskOf(held: HeldTask, start: TaskStart, history: readonly Message[]): IncomingTask {
-    const { skill, message, from, hops, through, path, actsFor, mandate, resumed } = start;
+  #taskOf(held: HeldTask, start: TaskStart): IncomingTask {
+    const { skill, message, history, from, hops, through, path, actsFor, mandate, resumed } = start;
     const { outgoing, resumable, approvals } = this.#options;
     return {
       id: held.id,
@@ -198,14 +175,14 @@ export class TaskWork {
     question: string,
     { of, withinMs }: NonNullable<Parameters<IncomingTask["ask"]>[1]> = {},
   ): Promise<string> {
-    const { outgoing, approvals, contexts } = this.#options;
+    const { outgoing, approvals } = this.#options;
     const text = outgoing.text(question);
     if (of === undefined) {
       const asking = held.askCaller(text, withinMs ?? defaultQuestionMs);
       this.#noteTime(held);
       const answer = await asking;
       this.#noteTime(held);
-      contexts.add(held.owner, held.contextId, answer, jsonBytes(answer));
+      held.record.answered(answer);
       return textIn(answer);
     }
     return this.#during(held, "This waits for a person's answer.", () =>

@@ -43,7 +43,7 @@ const summaryShape = {
 
 export const agreementSummarySchema = z.object(summaryShape);
 
-export const agreementActViewSchema = z.object({
+const agreementActViewSchema = z.object({
   number: z.number(),
   by: z.string(),
   name: maybe(z.string()),

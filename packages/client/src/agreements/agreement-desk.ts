@@ -1,29 +1,7 @@
 /** Agreements of a device: its own acts, those of others, and the time that each waits. */
-import {
-  type Clock,
-  exportTimeline,
-  membersOf,
-  type MeshTrust,
-  partyOf,
-  type Random,
-  type TimelineParty,
-  type VerifiedMember,
-} from "@parley/core";
-import {
-  type AgreementAct,
-  type AgreementBody,
-  agreementBodySchema,
-  decodeJson,
-  type Envelope,
-  envelopeKinds,
-  id16Schema,
-  limits,
-  ParleyError,
-  toBase64url,
-  toParleyError,
-} from "@parley/protocol";
+import { type Clock, type MeshTrust, type Random, type VerifiedMember } from "@parley/core";
+import { type AgreementAct, type Envelope, ParleyError, toBase64url, toParleyError } from "@parley/protocol";
 
-import { bodyOf, textOf } from "../body.ts";
 import type { Directory } from "../directory.ts";
 import type { DurableStreams } from "../durable-streams.ts";
 import type { Gate } from "../gate.ts";
@@ -40,7 +18,9 @@ import type {
 } from "./agreement-api.ts";
 import { AgreementBook, type HeldAgreement, type KeptAgreements } from "./agreement-book.ts";
 import type { Act } from "./agreement-book.ts";
+import { exportAgreement } from "./agreement-export.ts";
 import { AgreementIntake } from "./agreement-intake.ts";
+import { readActs, sendActs } from "./agreement-mail.ts";
 import { AgreementViews } from "./agreement-views.ts";
 import { AgreementWaits } from "./agreement-waits.ts";
 import { Lanes } from "./lanes.ts";
@@ -96,7 +76,7 @@ export class AgreementDesk implements AgreementApi {
       now,
       heads,
       advance: (body) => session.request("agreement.advance", body),
-      send: (member, body) => this.#send(member, body),
+      send: (member, body) => sendActs(options.streams(), member, body, now()),
       keepParty: async (device) => intake.keepParty(await directory.current(own()), device),
       onDone: (act, held) => this.#tell(act, held),
       onRefused,
@@ -163,7 +143,7 @@ export class AgreementDesk implements AgreementApi {
 
   async take(reference: string): Promise<AgreementView> {
     const { gate, directory } = this.#options;
-    const agreement = id16Schema.safeParse(reference).success ? reference : await this.#offerLike(reference);
+    const agreement = await this.#offers.idOf(reference);
     return this.#lanes.run(agreement, async () => {
       if (this.#book.get(agreement) !== undefined)
         throw new ParleyError("act_not_allowed", { message: "This device has a part in this agreement already." });
@@ -190,22 +170,14 @@ export class AgreementDesk implements AgreementApi {
 
   async export(reference: string): Promise<string> {
     const { trust, directory } = this.#options;
-    const subject = this.#book.find(reference);
-    const { acts, facts } = this.#held(subject);
-    const parties = new Map<string, TimelineParty>();
-    for (const member of facts === undefined ? [] : membersOf(facts)) {
-      const record = directory.known(member)?.verified.record;
-      const party = this.#book.party(member) ?? (record && partyOf(record));
-      if (party !== undefined) parties.set(member, party);
-    }
-    const { mesh, operators } = trust;
-    return exportTimeline({ kind: "agreement", mesh, subject, operators: operators.chain, parties, entries: acts });
+    const agreement = this.#book.find(reference);
+    return exportAgreement({ book: this.#book, trust, directory }, agreement, this.#held(agreement));
   }
 
   /** Takes an envelope before it is acknowledged; resolves when what came is on disk. What cannot be read is of a later version. */
-  async takeEnvelope(from: VerifiedMember, { body }: Envelope): Promise<void> {
+  async takeEnvelope(from: VerifiedMember, envelope: Envelope): Promise<void> {
     const { notices } = this.#options;
-    const said = decodeJson(agreementBodySchema, textOf(body), limits.envelopeBytes);
+    const said = readActs(envelope);
     if (!said.ok) return notices.refused(new ParleyError(said.code, { message: said.message }), from.name);
     if (!(await this.#intake.keep(from, said.value))) return;
     this.#settle(said.value.agreement);
@@ -264,17 +236,6 @@ export class AgreementDesk implements AgreementApi {
     });
   }
 
-  async #offerLike(reference: string): Promise<string> {
-    const { offers } = await this.#offers.list({});
-    const found = offers.filter(({ agreement }) => agreement.startsWith(reference));
-    const [only, another] = found;
-    if (only === undefined || another !== undefined)
-      throw new ParleyError(only === undefined ? "not_found" : "invalid_argument", {
-        message: `${only === undefined ? "No" : "More than one"} open offer begins with ${reference}; see \`parley agreement offers\`.`,
-      });
-    return only.agreement;
-  }
-
   #held(agreement: string): HeldAgreement {
     const held = this.#book.get(agreement);
     if (held?.facts === undefined) throw new ParleyError("not_found");
@@ -285,20 +246,5 @@ export class AgreementDesk implements AgreementApi {
     const view = await this.#views.view(held);
     if (view === undefined) throw new ParleyError("not_found");
     return view;
-  }
-
-  async #send(member: string, body: AgreementBody): Promise<void> {
-    const { streams, session } = this.#options;
-    const head = {
-      kind: envelopeKinds.agreement,
-      critical: true,
-      created: Math.round(session.registryTime),
-      ttl: 0,
-      hops: 0,
-      trace: undefined,
-      origin: undefined,
-    };
-    const stream = await streams().to(member, undefined);
-    await stream.accept(head, bodyOf(body));
   }
 }

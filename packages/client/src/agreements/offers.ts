@@ -1,6 +1,6 @@
 /** Open offers of a mesh: each is the first act of an agreement, checked before anybody sees it. */
 import { type MeshTrust, type TimelineEntry, verifyEntry } from "@parley/core";
-import { type OpenOffer, ParleyError, type ReplyBody, type RequestBody } from "@parley/protocol";
+import { id16Schema, type OpenOffer, ParleyError, type ReplyBody, type RequestBody } from "@parley/protocol";
 
 import type { OfferQuery, OfferView } from "./agreement-api.ts";
 import { rulesAfter } from "./own-acts.ts";
@@ -38,6 +38,17 @@ export class Offers {
       }
     }
     return { offers: views, next };
+  }
+
+  /** The agreement of an open offer, by its id or the beginning of it. Throws `not_found`, or `invalid_argument` for several. */
+  async idOf(reference: string): Promise<string> {
+    if (id16Schema.safeParse(reference).success) return reference;
+    const { offers } = await this.list({});
+    const [only, another] = offers.filter(({ agreement }) => agreement.startsWith(reference));
+    if (only !== undefined && another === undefined) return only.agreement;
+    throw new ParleyError(only === undefined ? "not_found" : "invalid_argument", {
+      message: `${only === undefined ? "No" : "More than one"} open offer begins with ${reference}; see \`parley agreement offers\`.`,
+    });
   }
 
   /** The act that an open offer is. Throws `not_found`, or what does not hold of it. */

@@ -61,8 +61,10 @@ describe("the texts of an agreement", () => {
       priceSchema.safeParse({ amount: "1", currency: "C".repeat(length) }).success;
     expect([limits.currencyCharacters, limits.currencyCharacters + 1].map(currency)).toEqual([true, false]);
     const evidence = (count: number): boolean =>
-      agreementActSchema.safeParse({ type: "deliver", evidence: Array(count).fill({ digest: "A".repeat(43) }) })
-        .success;
+      agreementActSchema.safeParse({
+        type: "deliver",
+        evidence: Array.from({ length: count }, () => ({ digest: "A".repeat(43) })),
+      }).success;
     const most = limits.agreementEvidence;
     expect([1, most, most + 1].map(evidence)).toEqual([true, true, false]);
   });

@@ -5,6 +5,9 @@ import type { OperationEventJson, OperationReplyJson } from "./operations.ts";
 import { type Handlers, untilAborted } from "./request-context.ts";
 import type { taskOperations } from "./task-operations.ts";
 
+/** Who works on a task is told after this, if nothing else was. */
+const tellSoonMs = 5;
+
 /** Streams a task's events until it ends. */
 export async function streamRun(
   run: TaskRun,
@@ -12,10 +15,21 @@ export async function streamRun(
 ): Promise<OperationReplyJson<"delegate">> {
   // Both sides of a failed call throw: the stream below is the one that is read.
   run.outcome.catch(() => undefined);
-  await emit({ to: { ...run.to, roles: [...run.to.roles] } });
-  for await (const task of run.events) await emit({ task });
-  const { path, reason, tookMs } = await run.outcome;
-  return { path, reason, tookMs };
+  let told: Promise<void> | undefined;
+  const tell = (): Promise<void> => (told ??= emit({ to: { ...run.to, roles: [...run.to.roles] } }));
+  // With the first event, where that comes soon: a short call wakes its program once.
+  const timer = setTimeout(() => void tell().catch(() => undefined), tellSoonMs);
+  try {
+    for await (const task of run.events) {
+      await tell();
+      await emit({ task });
+    }
+    await tell();
+    const { path, reason, tookMs } = await run.outcome;
+    return { path, reason, tookMs };
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 export const taskHandlers: Handlers<keyof typeof taskOperations> = {

@@ -92,7 +92,7 @@ describe("tasks that wait for calls of their own", () => {
     await agent(ann, 4, [
       skill("root", async ({ mesh, deadline }) => {
         deadlines.push(deadline);
-        await until(() => Date.now() > deadline - 9_700);
+        await until(() => Date.now() > deadline - 7_000);
         await mesh.delegate({ skill: "leaf", to: "@bob" });
         await mesh.delegate({ skill: "leaf", to: "@bob", timeLimitMs: limits.taskMs });
       }),
@@ -100,7 +100,7 @@ describe("tasks that wait for calls of their own", () => {
     await outputOf(await asker.device.delegate("@ann", { skill: "root", input: {}, timeLimitMs: 10_000 }));
     const [root = 0, ...leaves] = deadlines;
     expect(leaves).toHaveLength(2);
-    for (const leaf of leaves) expect(Math.abs(leaf - root)).toBeLessThan(250);
+    for (const leaf of leaves) expect(Math.abs(leaf - root)).toBeLessThan(2_000);
   });
 
   it(

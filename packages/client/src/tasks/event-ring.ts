@@ -39,6 +39,11 @@ export class EventRing<Event> {
     return ++this.#last;
   }
 
+  /** The number of an event that is not kept. */
+  skip(): number {
+    return ++this.#last;
+  }
+
   /** What came after a number, with numbers; undefined when not all of it is remembered, or the number was never given. */
   after(number: number): readonly (readonly [number, Event])[] | undefined {
     const first = this.#last - this.#kept.length + 1;

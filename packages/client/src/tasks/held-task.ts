@@ -49,6 +49,8 @@ const mostNoteCharacters = 8192;
 /** Of a status, about, beside its note. */
 const statusBytes = 256;
 
+const endOnly: Happening = { end: true };
+
 type WaitingState = "TASK_STATE_AUTH_REQUIRED" | "TASK_STATE_INPUT_REQUIRED";
 
 /** A wait for somebody's word. */
@@ -85,6 +87,8 @@ export class HeldTask {
   #aborted: ParleyError | undefined;
   #onAbort: ((reason: ParleyError) => void) | undefined;
   #announced = false;
+  /** It ended at once, in one event. */
+  #isOnly = false;
   #waitsForYes = false;
   #waiting = 0;
   /** What happens after a large artifact waits until that is left at the registry. */
@@ -279,7 +283,7 @@ export class HeldTask {
   /** One more follower, from a number on or with the task as it stands. */
   follow(follower: Follower, after: number | undefined): void {
     if (this.#final === undefined) this.#announce();
-    this.#feed.follow(follower, this.task, after, this.#final);
+    this.#feed.follow(follower, this.task, this.#isOnly && after === 0 ? undefined : after, this.#final);
   }
 
   /** A device started anew: it does not wait for this any more, until it asks again. */
@@ -403,9 +407,11 @@ export class HeldTask {
   }
 
   #tellEnd(final: Happening): void {
-    this.#final = final;
+    // A task that ended at once holds nothing twice: the only event of it is made again from what it is.
+    this.#isOnly = !this.#announced && final.error === undefined;
+    this.#final = this.#isOnly ? endOnly : final;
     // What the task is made of is counted already.
-    void this.#feed.publish(final, statusBytes);
+    void (this.#isOnly ? this.#feed.publishOnly(final) : this.#feed.publish(final, statusBytes));
     this.#feed.close();
   }
 

@@ -60,6 +60,16 @@ export class TaskFeed {
     await (others.length === 0 ? only : Promise.all([only, ...others]));
   }
 
+  /** Tells everybody the only thing that ever happened, which is not kept here. */
+  async publishOnly(happening: Happening): Promise<void> {
+    const number = this.#ring.skip();
+    await Promise.all(
+      [...this.#followers].map((follower) =>
+        this.#options.tell(follower, { call: follower.call, ...happening, number }),
+      ),
+    );
+  }
+
   /**
    * One more follower. After a number it hears everything that came then, or where that is not remembered the whole task with
    * the gap declared; without one the whole task as it stands.
@@ -78,7 +88,7 @@ export class TaskFeed {
           ...(index === last && final?.end === true ? { end: true } : {}),
         }),
       );
-      if (final?.error !== undefined) this.#tell(follower, { error: final.error, number: this.#ring.last });
+      if (final?.error !== undefined) this.#tell(follower, { error: final.error });
     }
     if (final === undefined) this.#followers.add(follower);
   }

@@ -40,26 +40,30 @@ describe("clients/python/parley.py", () => {
     expect(code).toBe(0);
   });
 
-  it("has an agent that another member delegates to, through a restart of its holder", async () => {
-    const holder = await mesh.hold("painter");
-    const home = mesh.home("painter");
-    const agent = new Program(python, ["examples/python-agent/agent.py"], { PARLEY_HOME: home });
-    expect(await agent.line()).toBe("@painter is ready");
-    const ask = async (): Promise<unknown> =>
-      jsonOf<{ output: unknown }>(
-        await parley(["delegate", "@painter/describe", '{"numbers":[1,2,3]}', "--home", mesh.home("ada"), "--json"]),
-      ).output;
-    expect(await ask()).toMatchObject({ count: 3, mean: 2, median: 2 });
-    await holder.stop("SIGKILL");
-    const next = start(["sidecar", "--home", home, "--json", "--strangers", "take"]);
-    expect(await next.json()).toMatchObject({ event: "ready", name: "painter" });
-    expect(await agent.line()).toBe("@painter is ready");
-    expect(await ask()).toMatchObject({ count: 3 });
-    await agent.kill("SIGTERM");
-    expect((await agent.ended).code).toBe(0);
-    expect(await next.json()).toMatchObject({ event: "serving", program: "python-agent" });
-    expect(await next.json()).toMatchObject({ event: "left", skills: ["describe", "describe-texts"] });
-  });
+  it(
+    "has an agent that another member delegates to, through a restart of its holder",
+    { timeout: testsMs },
+    async () => {
+      const holder = await mesh.hold("painter");
+      const home = mesh.home("painter");
+      const agent = new Program(python, ["examples/python-agent/agent.py"], { PARLEY_HOME: home });
+      expect(await agent.line()).toBe("@painter is ready");
+      const ask = async (): Promise<unknown> =>
+        jsonOf<{ output: unknown }>(
+          await parley(["delegate", "@painter/describe", '{"numbers":[1,2,3]}', "--home", mesh.home("ada"), "--json"]),
+        ).output;
+      expect(await ask()).toMatchObject({ count: 3, mean: 2, median: 2 });
+      await holder.stop("SIGKILL");
+      const next = start(["sidecar", "--home", home, "--json", "--strangers", "take"]);
+      expect(await next.json()).toMatchObject({ event: "ready", name: "painter" });
+      expect(await agent.line()).toBe("@painter is ready");
+      expect(await ask()).toMatchObject({ count: 3 });
+      await agent.kill("SIGTERM");
+      expect((await agent.ended).code).toBe(0);
+      expect(await next.json()).toMatchObject({ event: "serving", program: "python-agent" });
+      expect(await next.json()).toMatchObject({ event: "left", skills: ["describe", "describe-texts"] });
+    },
+  );
 
   it("checks its example's skills without a mesh", async () => {
     expect(await new Program(python, ["examples/python-agent/agent.py", "--check"], {}).ended).toEqual({

@@ -4,6 +4,7 @@ import { errorOf, jsonOf, parley, start } from "../e2e/cli-process.ts";
 import { type ProgramMesh, shareProgramMesh } from "./program-mesh.ts";
 import { parleyCommand, Program } from "./program.ts";
 
+const testsMs = 180_000;
 const agentFile = "examples/shell-agent/agent.sh";
 
 describe("a shell with jq", () => {
@@ -14,7 +15,7 @@ describe("a shell with jq", () => {
     }),
   );
 
-  it("is an agent that another member delegates to, and its skills go with it", async () => {
+  it("is an agent that another member delegates to, and its skills go with it", { timeout: testsMs }, async () => {
     const holder = await mesh.hold("counter");
     const agent = new Program("bash", [agentFile], { PARLEY: parleyCommand, PARLEY_HOME: mesh.home("counter") });
     expect(await agent.line()).toBe("ready");

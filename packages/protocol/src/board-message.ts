@@ -77,7 +77,7 @@ export const boardFactsSchema = z.strictObject({
 export type BoardFacts = z.infer<typeof boardFactsSchema>;
 
 /** The same with what was signed and sealed. */
-export const boardViewSchema = boardFactsSchema.extend({
+const boardViewSchema = boardFactsSchema.extend({
   entries: entriesSchema,
   input: inputSchema.optional(),
   /** The content key of the input, sealed to the asker. */

@@ -345,7 +345,18 @@ export class RegistryNode {
       const { tokenKeys, apiKeys, ledger, agreements, board } = this.#parts;
       shares.sweep((member) => table.ofMember(member).length > 0);
       const waiting = [invites, pairings, proposals, enrolments];
-      const kept = [ledger, agreements, ...waiting, mailboxes, deviceBoxes, deadLetters, tokenKeys, apiKeys, audit, board];
+      const kept = [
+        ledger,
+        agreements,
+        ...waiting,
+        mailboxes,
+        deviceBoxes,
+        deadLetters,
+        tokenKeys,
+        apiKeys,
+        audit,
+        board,
+      ];
       const inChannels = [channels, channelRetention, channelFeed];
       Promise.all([this.#sweepBlobs(), ...[...kept, ...inChannels].map((part) => part.sweep())])
         .catch((error: unknown) => this.#failed("sweep", error))

@@ -8,7 +8,7 @@ import { empty, none, operation } from "./operation-row.ts";
 const task = z.string().min(1).max(128);
 const maybe = <Schema extends z.ZodType>(schema: Schema) => schema.optional().transform((value) => value);
 
-export const taskViewSchema = z.object({
+const taskViewSchema = z.object({
   id: task,
   role: z.enum(["asked", "worked"]),
   member: z.string(),

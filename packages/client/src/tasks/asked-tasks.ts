@@ -6,7 +6,7 @@ import { z } from "zod";
 import { KeptTable } from "../kept-table.ts";
 import type { CallerRun } from "./caller-run.ts";
 
-export const askedTaskSchema = z.object({
+const askedTaskSchema = z.object({
   id: z.string(),
   /** Whom it was asked of. */
   member: id32Schema,

@@ -23,7 +23,7 @@ import { recordedActSchema } from "./task-record.ts";
 import { taskCauseSchema } from "./waiting-tasks.ts";
 
 /** What it was begun with. */
-export const resumableTaskSchema = z.object({
+const resumableTaskSchema = z.object({
   contextId: z.string(),
   skill: skillIdSchema,
   owner: id32Schema,
@@ -36,7 +36,7 @@ export const resumableTaskSchema = z.object({
 export type ResumableTask = z.infer<typeof resumableTaskSchema>;
 
 /** Where it is. */
-export const taskProgressSchema = z.object({
+const taskProgressSchema = z.object({
   starts: z.int().min(1),
   /** Milliseconds that the work had left at `at` (ms since 1970); without `at` they do not run. */
   leftMs: z.number(),

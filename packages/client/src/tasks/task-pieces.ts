@@ -14,7 +14,7 @@ export function jsonBytes(value: unknown): number {
   return length * 3 <= mostEventBytes ? length : encoder.encode(JSON.stringify(value)).length;
 }
 
-export const fitsInEvent = (value: unknown): boolean => jsonBytes(value) <= mostEventBytes;
+const fitsInEvent = (value: unknown): boolean => jsonBytes(value) <= mostEventBytes;
 
 /** Parts of one artifact in one event. */
 const mostParts = 64;

@@ -211,5 +211,5 @@ export class TaskWork {
 /** The value for the skill: of the first data part. */
 export const inputIn = (message: Message): unknown => message.parts.find((part) => part.data !== undefined)?.data;
 
-export const textIn = (message: Message): string =>
+const textIn = (message: Message): string =>
   message.parts.flatMap((part) => (part.text === undefined ? [] : [part.text])).join("\n");

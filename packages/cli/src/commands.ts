@@ -7,6 +7,7 @@ import type { CommandRow } from "./command.ts";
 import { conversationCommands } from "./conversation-commands.ts";
 import { delegationCommands } from "./delegation-commands.ts";
 import { guardCommands } from "./guard-commands.ts";
+import { supervisorCommands } from "./supervisor-commands.ts";
 
 /** Settings of every command that may make links. */
 const linkSettings = ["link-address", "link-ports", "link-interfaces", "link-policy", "ice-servers"] as const;
@@ -97,12 +98,16 @@ export const commandTable: readonly CommandRow[] = [
     arguments: [
       {
         name: "agent",
-        means: "folder, agent.yaml or module; the nearest agent.yaml upward by default",
+        means:
+          "folder, agent.yaml or module; the nearest agent.yaml upward by default; with --all the folder of the agents",
         optional: true,
       },
     ],
+    options: [
+      { name: "all", means: "every agent of a folder of agents, each in a process that is started again when it ends" },
+    ],
     settings: ["log", "strangers", "redact", ...linkSettings],
-    examples: ["parley run", "parley run agents/first --log info"],
+    examples: ["parley run", "parley run agents/first --log info", "parley run --all agents"],
     load: () => import("./commands/run.ts"),
   },
   {
@@ -564,4 +569,5 @@ export const commandTable: readonly CommandRow[] = [
     examples: ["parley audit export audit.jsonl"],
     load: () => import("./commands/audit-export.ts"),
   },
+  ...supervisorCommands,
 ];

@@ -12,11 +12,13 @@ import { processLog } from "../log-line.ts";
 import { openDevice } from "../open-device.ts";
 import { restrictionJson, restrictionText } from "../restriction-text.ts";
 import { watchConnection } from "../session-watch.ts";
+import { answerSupervisor } from "../supervisor/agent-use.ts";
 import { untilAborted } from "../until-aborted.ts";
 
 /** Runs an agent until a signal, then lets it finish what it has in hand. */
 export const run: CommandModule["run"] = async (context) => {
   const { input, out, cwd, signal, settings } = context;
+  if (input.switch("all")) return (await import("../supervisor/run-all.ts")).runAll(context);
   const given = input.optionalArgument("agent");
   const path = given === undefined ? findAgentFolder(cwd) : resolve(cwd, given);
   if (path === undefined)
@@ -34,6 +36,7 @@ export const run: CommandModule["run"] = async (context) => {
     if (held?.kind === "stopped") throw stoppedBy(held);
     const log = processLog(settings.get("log"), out.json);
     const running = await runAgent({ agent, device, log });
+    answerSupervisor(() => running.tasks);
     const skills = agent.skills.map(({ id }) => id);
     const leave = watchConnection(device, (connected) =>
       out.note(

@@ -37,7 +37,7 @@ export {
 } from "./mesh.ts";
 export { type MeshChannel, type PostOptions } from "./mesh-channel.ts";
 export { meshSkills } from "./mesh-skills.ts";
-export { provideModules } from "./module-resolution.ts";
+export { provideModules, readModulesAnew } from "./module-resolution.ts";
 export { runAgent, type RunAgentOptions, type RunningAgent } from "./running-agent.ts";
 export {
   type AnySkill,
@@ -47,7 +47,10 @@ export {
   type SkillDefinition,
   type SkillInput,
   type SkillOutput,
+  type SkillTrial,
 } from "./skill.ts";
+export { ruleOf as skillRuleOf, type SkillLimits, type SkillRule } from "./skill-rules.ts";
+export { type TrialOptions, trySkill } from "./skill-trial.ts";
 export { type SkillArtifact, type SkillContext } from "./skill-context.ts";
 export { readYaml, type YamlForm, type YamlPlace, type YamlProblem, type YamlResult } from "./yaml-form.ts";
 /** For authors: the error that reaches a caller with its code and words. */

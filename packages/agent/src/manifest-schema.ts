@@ -1,6 +1,8 @@
 import { errorTable, labelSchema, limits, nameSchema, parseChannelName, skillIdSchema } from "@parley/protocol";
 import { z } from "zod";
 
+import { skillRuleSchema } from "./skill-rules.ts";
+
 const name = z.string().refine((text) => nameSchema.safeParse(text).success, errorTable.invalid_name.says);
 const label = z
   .string()
@@ -27,6 +29,8 @@ const skills = z.preprocess(
   z.strictObject({
     folder: z.string().min(1).max(1024).default("skills"),
     disable: z.array(skillId).max(limits.skills).default([]),
+    /** Who may call a skill, and its limits, besides what the skills themselves say. */
+    rules: z.record(skillId, skillRuleSchema).default({}),
   }),
 );
 

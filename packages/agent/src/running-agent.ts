@@ -20,6 +20,8 @@ import { neutralText, neutralValue } from "./guards/neutral.ts";
 import { type Cause, createMesh } from "./mesh.ts";
 import { checkInput, checkOutput } from "./skill-check.ts";
 import type { SkillArtifact, SkillContext } from "./skill-context.ts";
+import type { SkillGate } from "./skill-rules.ts";
+import { SkillSet } from "./skill-set.ts";
 import type { AnySkill } from "./skill.ts";
 import { TaskSlots } from "./task-slots.ts";
 
@@ -32,10 +34,29 @@ export interface RunAgentOptions {
   readonly clock?: Clock;
 }
 
+/** A task that asks to be let in. */
+interface Admitting {
+  readonly skill: string;
+  readonly from: Sender;
+  readonly hops: number;
+}
+
+/** What a task is worked on with, to its end. */
+interface SkillWork {
+  readonly agent: Agent;
+  readonly skill: AnySkill;
+  readonly gate: SkillGate;
+}
+
 /** An agent at work. */
 export interface RunningAgent {
   /** Tasks at work now. */
   readonly tasks: number;
+  /**
+   * Goes on with another version of the agent: publishes its card, and takes what comes by it. Tasks at work end with the one
+   * that they began with. Throws, and goes on as before, when the card is not valid. Channels, links and guards stay.
+   */
+  replace(agent: Agent): Promise<void>;
   /**
    * Takes no more work, waits `limits.drainSeconds` of the manifest for what is at work, and ends the rest with
    * `closed`. The device stays up, so that results still go out. Safe to call twice.
@@ -74,6 +95,11 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
     get tasks() {
       return runtime.tasks;
     },
+    replace: async (next) => {
+      await publish(cardOf(next, device), options);
+      runtime.replace(next);
+      log("info", "agent.replaced", { skills: next.skills.map(({ id }) => id) });
+    },
     stop: () => {
       channels.stop();
       return (stopping ??= runtime.stop().then((ended) => {
@@ -100,14 +126,14 @@ async function publish(card: AgentCard, { device, log }: RunAgentOptions): Promi
 class AgentRuntime {
   readonly #options: RunAgentOptions;
   readonly #clock: Clock;
-  readonly #skills: ReadonlyMap<string, AnySkill>;
   readonly #slots: TaskSlots;
+  #set: SkillSet;
   readonly guards: AgentGuards;
 
   constructor(options: RunAgentOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    this.#skills = new Map(options.agent.skills.map((skill) => [skill.id, skill]));
+    this.#set = new SkillSet(options.agent, options.device, this.#clock);
     this.#slots = new TaskSlots(this.#clock, options.agent.manifest.limits.concurrentTasks);
     const { device, agent, log } = options;
     this.guards = new AgentGuards({ device, manifest: agent.manifest, clock: this.#clock, log });
@@ -117,36 +143,33 @@ class AgentRuntime {
     return this.#slots.size;
   }
 
+  /** Another version of the agent: tasks at work end with the one that they began with. */
+  replace(agent: Agent): void {
+    this.#set = new SkillSet(agent, this.#options.device, this.#clock);
+    this.#slots.most = agent.manifest.limits.concurrentTasks;
+  }
+
   /** Refuses a task before it starts, or says what a person has to allow first. */
-  admit({
-    skill,
-    from,
-    hops,
-  }: {
-    readonly skill: string;
-    readonly from: Sender;
-    readonly hops: number;
-  }): ApprovalNeed | undefined {
-    const { approval } = this.#skillOf(skill);
+  admit({ skill, from, hops }: Admitting): ApprovalNeed | undefined | Promise<ApprovalNeed | undefined> {
+    const set = this.#set;
+    const { gate } = set.of(skill);
     this.guards.checkCall({ from, hops });
     this.#slots.check();
-    const { approvals } = this.#options.agent.manifest;
-    const ruled = Object.hasOwn(approvals, skill) ? approvals[skill] : undefined;
-    if (ruled === undefined) return approval;
-    const { quorum, within: withinMs } = ruled;
-    return strictest(approval, {
-      ...(quorum === undefined ? {} : { quorum }),
-      ...(withinMs === undefined ? {} : { withinMs }),
-    });
+    gate.check();
+    const asked = set.checkAccess(skill, from);
+    return asked === undefined ? set.approvalOf(skill) : asked.then(() => set.approvalOf(skill));
   }
 
   stop(): Promise<number> {
-    return this.#slots.drain(this.#options.agent.manifest.limits.drainSeconds * 1000);
+    return this.#slots.drain(this.#set.agent.manifest.limits.drainSeconds * 1000);
   }
 
   async work(task: IncomingTask): Promise<unknown> {
-    const { agent, log } = this.#options;
-    const skill = this.#skillOf(task.skill);
+    const { log } = this.#options;
+    const set = this.#set;
+    const { skill, gate } = set.of(task.skill);
+    // Who may call may have changed while a person was asked.
+    await set.checkAccess(skill.id, task.from);
     const started = this.#clock.monotonic();
     const facts = { task: task.id, skill: skill.id, from: task.from.name, path: task.path };
     log("info", "task.started", facts);
@@ -157,8 +180,10 @@ class AgentRuntime {
         tookMs: Math.round(this.#clock.monotonic() - started),
       });
     try {
-      const limitMs = agent.manifest.limits.taskSeconds * 1000;
-      const output = await this.#slots.run(limitMs, task.signal, (signal) => this.#run(skill, task, signal));
+      const limitMs = gate.timeMs(set.agent.manifest.limits.taskSeconds * 1000);
+      const run = (signal: AbortSignal): Promise<unknown> =>
+        gate.during(() => this.#run({ agent: set.agent, skill, gate }, task, signal));
+      const output = await this.#slots.run(limitMs, task.signal, run);
       end({ state: "completed" });
       return output;
     } catch (thrown) {
@@ -170,7 +195,8 @@ class AgentRuntime {
   }
 
   async receive(message: IncomingMessage): Promise<void> {
-    const { agent, device, log } = this.#options;
+    const { device, log } = this.#options;
+    const { agent } = this.#set;
     const facts = { id: message.id, from: message.from.name, path: message.path, characters: message.text.length };
     log("info", "message.received", message.redelivered ? { ...facts, redelivered: true } : facts);
     if (!(await this.#takes(message, facts))) return;
@@ -198,7 +224,8 @@ class AgentRuntime {
   }
 
   async called(mention: Mention): Promise<void> {
-    const { device, log, agent } = this.#options;
+    const { device, log } = this.#options;
+    const { agent } = this.#set;
     const { channel, byName, post } = mention;
     if (!(await this.guards.takesMention(guarded(mention)))) return;
     if (byName || !agent.manifest.floor) return this.#answer(mention);
@@ -206,7 +233,8 @@ class AgentRuntime {
   }
 
   async #answer(mention: Mention): Promise<void> {
-    const { agent, device, log } = this.#options;
+    const { device, log } = this.#options;
+    const { agent } = this.#set;
     const { channelName: channel, from, text, post, redelivered } = mention;
     const facts = { id: post.message.id, channel, from: from.name, characters: text.length };
     log("info", "mention.received", redelivered ? { ...facts, redelivered } : facts);
@@ -219,17 +247,19 @@ class AgentRuntime {
     }
   }
 
-  async #run(skill: AnySkill, task: IncomingTask, signal: AbortSignal): Promise<unknown> {
+  async #run(work: SkillWork, task: IncomingTask, signal: AbortSignal): Promise<unknown> {
+    const { skill } = work;
     const given = inputOf(task);
     const input = await checkInput(skill, this.#neutral ? neutralValue(given) : given);
     // Its schema has just made it what `run` takes.
-    const output = await skill.run(input as never, this.#contextOf(task, signal));
+    const output = await skill.run(input as never, this.#contextOf(work, task, signal));
     return checkOutput(skill, output);
   }
 
-  #contextOf(task: IncomingTask, signal: AbortSignal): SkillContext {
-    const { agent, device, log } = this.#options;
-    const deadline = Math.min(task.deadline, this.#clock.now() + agent.manifest.limits.taskSeconds * 1000);
+  #contextOf({ agent, gate }: SkillWork, task: IncomingTask, signal: AbortSignal): SkillContext {
+    const { device, log } = this.#options;
+    const mostMs = gate.timeMs(agent.manifest.limits.taskSeconds * 1000);
+    const deadline = Math.min(task.deadline, this.#clock.now() + mostMs);
     let artifacts = 0;
     return {
       signal,
@@ -267,27 +297,12 @@ class AgentRuntime {
   }
 
   get #neutral(): boolean {
-    return this.#options.agent.manifest.guards.text === "neutral";
+    return this.#set.agent.manifest.guards.text === "neutral";
   }
 
   #causeOf(hops: number, through: readonly CallStep[] = []): Cause {
-    return { hops, through, mostHops: this.#options.agent.manifest.guards.hops };
+    return { hops, through, mostHops: this.#set.agent.manifest.guards.hops };
   }
-
-  #skillOf(id: string): AnySkill {
-    const skill = this.#skills.get(id);
-    if (skill !== undefined) return skill;
-    throw new ParleyError("not_found", { message: `@${this.#options.device.name} has no skill ${id.slice(0, 80)}.` });
-  }
-}
-
-/** Of what the skill and agent.yaml ask for, the larger quorum and the shorter time. */
-function strictest(one: ApprovalNeed | undefined, other: ApprovalNeed): ApprovalNeed {
-  const withinMs = Math.min(one?.withinMs ?? Infinity, other.withinMs ?? Infinity);
-  return {
-    quorum: Math.max(one?.quorum ?? 1, other.quorum ?? 1),
-    ...(withinMs === Infinity ? {} : { withinMs }),
-  };
 }
 
 /** A post that calls the agent, as guards look at it. */

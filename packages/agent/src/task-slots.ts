@@ -12,13 +12,14 @@ const tidyMs = 1_000;
 /** The tasks at work: how many at once, until when, and their end when the agent stops. */
 export class TaskSlots {
   readonly #clock: Clock;
-  readonly #most: number;
+  /** How many at once. */
+  most: number;
   readonly #slots = new Set<Slot>();
   #stopping = false;
 
   constructor(clock: Clock, most: number) {
     this.#clock = clock;
-    this.#most = most;
+    this.most = most;
   }
 
   get size(): number {
@@ -28,9 +29,9 @@ export class TaskSlots {
   /** Throws `limit_reached` when every slot is taken and `closed` once the agent stops. */
   check(): void {
     if (this.#stopping) throw new ParleyError("closed", { message: "The agent is stopping; ask another one." });
-    if (this.#slots.size < this.#most) return;
+    if (this.#slots.size < this.most) return;
     throw new ParleyError("limit_reached", {
-      message: `The agent works on ${this.#most} tasks, its limit; try again soon.`,
+      message: `The agent works on ${this.most} tasks, its limit; try again soon.`,
     });
   }
 

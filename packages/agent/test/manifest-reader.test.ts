@@ -11,7 +11,7 @@ describe("a good agent.yaml", () => {
         description: "",
         version: "0.1.0",
         tags: [],
-        skills: { folder: "skills", disable: [] },
+        skills: { folder: "skills", disable: [], rules: {} },
         approvals: {},
         channels: [],
         env: [],

@@ -7,6 +7,7 @@ import type { CommandRow } from "./command.ts";
 import { conversationCommands } from "./conversation-commands.ts";
 import { delegationCommands } from "./delegation-commands.ts";
 import { guardCommands } from "./guard-commands.ts";
+import { skillCommands } from "./skill-commands.ts";
 import { supervisorCommands } from "./supervisor-commands.ts";
 
 /** Settings of every command that may make links. */
@@ -104,10 +105,11 @@ export const commandTable: readonly CommandRow[] = [
       },
     ],
     options: [
+      { name: "watch", means: "goes on with changed skills and a changed agent.yaml while it runs, for development" },
       { name: "all", means: "every agent of a folder of agents, each in a process that is started again when it ends" },
     ],
     settings: ["log", "strangers", "redact", ...linkSettings],
-    examples: ["parley run", "parley run agents/first --log info", "parley run --all agents"],
+    examples: ["parley run", "parley run agents/first --log info", "parley run --watch", "parley run --all agents"],
     load: () => import("./commands/run.ts"),
   },
   {
@@ -570,4 +572,5 @@ export const commandTable: readonly CommandRow[] = [
     load: () => import("./commands/audit-export.ts"),
   },
   ...supervisorCommands,
+  ...skillCommands,
 ];

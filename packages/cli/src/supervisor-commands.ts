@@ -55,8 +55,8 @@ export const supervisorCommands: readonly CommandRow[] = [
     options: [{ name: "up", means: "a registry, with parley.yaml of that folder" }],
     settings: ["data"],
     examples: [
-      "parley service print systemd agents > ~/.config/systemd/user/parley-agents.service",
-      "parley service print launchd agents > ~/Library/LaunchAgents/parley.agents.plist",
+      "parley service print systemd agents",
+      "parley service print launchd agents",
       "parley service print systemd --up",
     ],
     load: () => import("./commands/service-print.ts"),

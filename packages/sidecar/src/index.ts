@@ -4,7 +4,7 @@
  */
 export { type AttachedDevice, attachDevice } from "./attached-device.ts";
 export { DeviceSocket, type DeviceSocketOptions } from "./device-socket.ts";
-export { LineConnection, type LineHandlers } from "./line-connection.ts";
+export { LineConnection } from "./line-connection.ts";
 export { lineBytes, lineVersions, mostConnections, mostRequests } from "./local-lines.ts";
 export { type OperationName, operationTable } from "./operations.ts";
 export { createSocketSecret, isSocketSecret, readSocketSecret, removeSocketSecret } from "./socket-secret.ts";

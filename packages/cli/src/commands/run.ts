@@ -1,11 +1,12 @@
-import { dirname, resolve } from "node:path";
+import { dirname } from "node:path";
 
 import { envFileWarning, loadAgent, runAgent } from "@parley/agent";
 import type { DeviceApi } from "@parley/client";
-import { findAgentFolder } from "@parley/client/node";
 import type { Restriction } from "@parley/core";
 import { ParleyError } from "@parley/protocol";
 
+import { agentPathOf } from "../agent-path.ts";
+import { followChanges } from "../changed-agent.ts";
 import type { CommandContext } from "../command-context.ts";
 import type { CommandModule } from "../command.ts";
 import { processLog } from "../log-line.ts";
@@ -19,12 +20,7 @@ import { untilAborted } from "../until-aborted.ts";
 export const run: CommandModule["run"] = async (context) => {
   const { input, out, cwd, signal, settings } = context;
   if (input.switch("all")) return (await import("../supervisor/run-all.ts")).runAll(context);
-  const given = input.optionalArgument("agent");
-  const path = given === undefined ? findAgentFolder(cwd) : resolve(cwd, given);
-  if (path === undefined)
-    throw new ParleyError("invalid_manifest", {
-      message: "There is no agent.yaml here or above; `parley init` writes one.",
-    });
+  const path = agentPathOf(cwd, input.optionalArgument("agent"));
   const agent = await loadAgent(path);
   const warning = await envFileWarning(/\.[a-z]+$/u.test(path) ? dirname(path) : path);
   if (warning !== undefined) out.note(warning);
@@ -46,6 +42,7 @@ export const run: CommandModule["run"] = async (context) => {
       ),
     );
     const unwatch = watchStanding(context, device);
+    const unfollow = input.switch("watch") ? followChanges({ path, agent, running, out }) : () => undefined;
     if (held !== undefined) tellStanding(context, held);
     out.event(
       { event: "ready", name: device.name, member: device.member, device: device.device, skills },
@@ -55,6 +52,7 @@ export const run: CommandModule["run"] = async (context) => {
     out.note(`stopping: ${running.tasks} tasks in hand…`);
     leave();
     unwatch();
+    unfollow();
     await running.stop();
     if (stopped !== undefined) throw stopped;
     return 0;

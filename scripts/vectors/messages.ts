@@ -23,6 +23,7 @@ import {
 
 import { channelPushBodies, channelReplyBodies, channelRequestBodies } from "./channel-messages.ts";
 import { fixedId, type FixedSigners, vectorExpiry, vectorTime } from "./identities.ts";
+import { resourceReplyBodies, resourceRequestBodies } from "./resource-messages.ts";
 import type { StatementVector } from "./statements.ts";
 
 const id16 = fixedId(16, 32);
@@ -150,6 +151,7 @@ function requestBodies(signers: FixedSigners, compacts: Compacts): { readonly [T
     "audit.list": { act: "member.revoked", by: signers.member.id, since: time, until: vectorExpiry, after: 17, before: 90, limit: 10 },
     "audit.head": {},
     "audit.witness": { witness: compacts.witness },
+    ...resourceRequestBodies,
     ping: {},
   };
 }
@@ -216,6 +218,7 @@ function replyBodies(signers: FixedSigners, { entry, invite, pending }: Facts, c
     "audit.list": { entries: [auditEntry(signers)], first: 10, last: 17, next: 17 },
     "audit.head": { head: compacts.head, certificate: compacts.node, checkpoints: [compacts.checkpoint], witnesses: [compacts.witness] },
     "audit.witness": {},
+    ...resourceReplyBodies(signers.member.id, signers.device.id),
     ping: { time },
   };
 }
@@ -236,6 +239,7 @@ function pushBodies(signers: FixedSigners, { record, presence, pending, error }:
     "inbox.lease": { generation: 2, lifeMs: 15_000 },
     ...channelPushBodies(signers),
     "audit.head": { head: compacts.head },
+    "resource.changed": { resource: "file:src/main.ts", free: "released" },
     goodbye: { error },
   };
 }

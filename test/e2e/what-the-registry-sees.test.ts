@@ -217,6 +217,12 @@ describe("of the directory", () => {
       .filter(({ type }) => type === "blocks.set");
     expect(JSON.stringify(blocks)).toContain(marked.bob.device.member);
   });
+
+  it("a lease shows its resource, note and holder, and is kept", () => {
+    expectSeen("lease-resource", "lease-note");
+    expect(isKept("lease-resource") && isKept("lease-note")).toBe(true);
+    expect(requests(marked.part("directory"), "resource.take")).toHaveLength(1);
+  });
 });
 
 describe("of those who come in", () => {
@@ -294,7 +300,7 @@ describe("of what the registry keeps", () => {
   it("the data folder has what is signed to be read by all, what door clients say, and nothing else in clear", () => {
     const members = "member-name device-label new-device card-description skill-description skill-tag";
     const channels = "channel-name channel-topic public-post public-edit den-name den-topic";
-    const clear = `${members} ${channels} door-post door-direct door-answer`.split(" ");
+    const clear = `${members} ${channels} door-post door-direct lease-note lease-resource door-answer`.split(" ");
     expect(marked.plants.names.filter(isKept).toSorted()).toEqual(clear.toSorted());
   });
 });

@@ -130,6 +130,11 @@ const id16 = "AAAAAAAAAAAAAAAAAAAAAA";
 const id32 = "A".repeat(43);
 const inChannel = { channel: id32 };
 const bodies: Readonly<Record<string, unknown>> = {
+  "resource.take": { resource: "x", claim: "A".repeat(22), lifeMs: 1000 },
+  "resource.renew": { resource: "x", generation: 1, lifeMs: 1000 },
+  "resource.release": { resource: "x" },
+  "resource.break": { resource: "y" },
+  "resource.watch": { resource: "x" },
   "directory.get": { name: "olivia" },
   "directory.watch": { members: [] },
   "card.publish": { card: "a.b.c" },

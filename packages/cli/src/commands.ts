@@ -7,6 +7,7 @@ import type { CommandRow } from "./command.ts";
 import { conversationCommands } from "./conversation-commands.ts";
 import { delegationCommands } from "./delegation-commands.ts";
 import { guardCommands } from "./guard-commands.ts";
+import { leaseCommands } from "./lease-commands.ts";
 import { skillCommands } from "./skill-commands.ts";
 import { supervisorCommands } from "./supervisor-commands.ts";
 
@@ -573,4 +574,5 @@ export const commandTable: readonly CommandRow[] = [
   },
   ...supervisorCommands,
   ...skillCommands,
+  ...leaseCommands,
 ];

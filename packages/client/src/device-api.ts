@@ -9,6 +9,7 @@ import type {
   ReplyBody,
   RequestBody,
   RequestType,
+  ResourceLease,
 } from "@parley/protocol";
 
 import type { ApprovalApi, ApprovalEvent } from "./approvals/approval-api.ts";
@@ -60,6 +61,13 @@ export interface LinkView {
 export type DeviceEvent =
   | ConversationEvent
   | GuardEvent
+  /** An advisory lease that this device waits for or holds: taken, or free and why. */
+  | {
+      readonly type: "resource";
+      readonly resource: string;
+      readonly lease?: ResourceLease | undefined;
+      readonly free?: "released" | "expired" | "broken" | undefined;
+    }
   | {
       readonly type: "session";
       readonly state: SessionState;

@@ -94,6 +94,8 @@ export {
   type SkillSchemas,
   skillSchemasOf,
 } from "./tasks/skill-schema.ts";
+export { HeldLease } from "./leases/held-lease.ts";
+export { defaultLeaseMs, type LeaseDevice, type LeaseOptions, takeLease } from "./leases/take-lease.ts";
 export { TaskFold } from "./tasks/task-fold.ts";
 export type { DeliveryView, DeliveryViews, PurgeQuery } from "./deliveries.ts";
 export type {

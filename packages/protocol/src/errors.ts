@@ -1,7 +1,7 @@
 /**
  * The one table of errors: code, whether trying again can help, HTTP status, WebSocket close code and the sentence
  * for people. Every binding maps from here and nowhere else. Close codes by range: 41xx come back after a pause,
- * 42xx come back with other credentials, 43xx do not come back (RFC 6455 section 7.4.2 leaves 4000-4999 to us).
+ * 42xx come back with other credentials, 43xx and 44xx do not come back (RFC 6455 section 7.4.2 leaves 4000-4999 to us).
  */
 
 interface ErrorRow {
@@ -266,6 +266,9 @@ export const errorTable = {
   address_in_use: row(false, 500, 4342, 1, "The port is in use; choose another with --port."),
   draining: row(true, 503, 4113, 3, "The registry is shutting down; come back in a moment."),
   internal: row(true, 500, 4114, 1, "Something failed that should not; the log has more."),
+  // Advisory leases.
+  lease_held: row(false, 409, 4406, 1, "Somebody else holds this lease; wait for it, or work on something else."),
+  lease_lost: row(false, 409, 4407, 1, "The lease is not held any more: it ran out, was given back or broken."),
   // Credentials.
   scope_missing: row(false, 403, 4370, 4, "The API key was not made for this; make one with the scope that it needs."),
 } as const satisfies Record<string, ErrorRow>;
@@ -327,6 +330,6 @@ export function errorCodeOfClose(close: number): ErrorCode | undefined {
 
 /** What a session does after a close code: `retry` with back-off, `renew` credentials first, or `stop`. */
 export function afterClose(close: number): "retry" | "renew" | "stop" {
-  if (close >= 4300 && close < 4400) return "stop";
+  if (close >= 4300 && close < 4500) return "stop";
   return close >= 4200 && close < 4300 ? "renew" : "retry";
 }

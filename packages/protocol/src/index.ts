@@ -311,3 +311,4 @@ export {
   taskStatusSchema,
 } from "./task.ts";
 export { visible } from "./visible.ts";
+export { type ResourceLease, resourceLeaseSchema, resourceNameSchema } from "./resource-lease.ts";

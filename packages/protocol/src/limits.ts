@@ -410,6 +410,15 @@ const table = {
     unit: "count",
     means: "posts a second of one member, all its devices together, with a burst of ten times that",
   },
+  resourceNameCharacters: { value: 256, unit: "count", means: "name of a resource in an advisory lease" },
+  resourceLeaseMs: { value: 86_400_000, unit: "ms", means: "longest life of an advisory lease between renewals" },
+  resourceLeases: { value: 256, unit: "count", means: "advisory leases that one member holds" },
+  resourceLeasesInTotal: { value: 8192, unit: "count", means: "resources of a mesh whose advisory leases are kept" },
+  resourceWatches: {
+    value: 64,
+    unit: "count",
+    means: "resources that one session watches; the longest watched gives way",
+  },
 } as const satisfies Record<string, Limit>;
 
 /** Name of a bound. */

@@ -17,6 +17,7 @@ import { parseJson } from "./json.ts";
 import { limits } from "./limits.ts";
 import { labelSchema, nameSchema, skillIdSchema } from "./names.ts";
 import { adminsOnly, empty, everyone, members, offset, operatorsOnly, page, request, time } from "./request-row.ts";
+import { resourcePushes, resourceRequests } from "./resource-lease.ts";
 import { decoded, type Decoded, undecodable } from "./result.ts";
 import {
   compactSchema,
@@ -409,6 +410,7 @@ export const requestTable = {
   ),
   ...channelRequests,
   ...auditRequests,
+  ...resourceRequests,
   ping: request(everyone, "Measures the session's round trip; answers registry time.", empty, z.strictObject({ time })),
 } as const;
 
@@ -493,6 +495,7 @@ export const pushTable = {
   },
   ...channelPushes,
   ...auditPushes,
+  ...resourcePushes,
   goodbye: { says: "The node closes this session soon; why.", body: z.strictObject({ error: wireErrorSchema }) },
 } as const;
 

@@ -157,11 +157,11 @@ export class RegistryNode {
   async open(): Promise<void> {
     const { signal } = this.#ending;
     const { mesh, orders, directory, pairings, enrolments, blocks, channelTable, groups, channelFeed } = this.#parts;
-    const { tokenKeys, apiKeys, audit, ledger, budgets } = this.#parts;
+    const { tokenKeys, apiKeys, audit, ledger, budgets, resources } = this.#parts;
     await mesh.open(signal);
     await audit.open();
     const ofChannels = [channelTable, groups, channelFeed];
-    const projections = [directory, pairings, enrolments, blocks, ...ofChannels, tokenKeys, apiKeys];
+    const projections = [directory, pairings, enrolments, blocks, ...ofChannels, tokenKeys, apiKeys, resources];
     await Promise.all(projections.map((part) => part.open(signal)));
     await orders.open(signal);
     await ledger.open();
@@ -338,10 +338,10 @@ export class RegistryNode {
     this.#sweeps = this.#parts.clock.setTimer(this.#parts.bounds.sweepMs, () => {
       const { invites, pairings, proposals, enrolments, mailboxes, deviceBoxes, deadLetters, audit } = this.#parts;
       const { channels, channelRetention, channelFeed, shares, table } = this.#parts;
-      const { tokenKeys, apiKeys, ledger } = this.#parts;
+      const { tokenKeys, apiKeys, ledger, resources } = this.#parts;
       shares.sweep((member) => table.ofMember(member).length > 0);
       const waiting = [invites, pairings, proposals, enrolments];
-      const kept = [ledger, ...waiting, mailboxes, deviceBoxes, deadLetters, tokenKeys, apiKeys, audit];
+      const kept = [ledger, ...waiting, mailboxes, deviceBoxes, deadLetters, tokenKeys, apiKeys, resources, audit];
       const inChannels = [channels, channelRetention, channelFeed];
       Promise.all([this.#sweepBlobs(), ...[...kept, ...inChannels].map((part) => part.sweep())])
         .catch((error: unknown) => this.#failed("sweep", error))

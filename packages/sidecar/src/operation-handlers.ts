@@ -7,6 +7,7 @@ import { approvalHandlers } from "./approval-handlers.ts";
 import { conversationHandlers, fittingEvent } from "./conversation-handlers.ts";
 import { delegationHandlers } from "./delegation-handlers.ts";
 import { guardHandlers } from "./guard-handlers.ts";
+import { leaseHandlers } from "./lease-handlers.ts";
 import { lineBytes } from "./local-lines.ts";
 import { memberViewJson } from "./member-json.ts";
 import type { OperationName } from "./operations.ts";
@@ -50,6 +51,7 @@ const sizeOf = (record: DeliveryView): number => Buffer.byteLength(JSON.stringif
 export const operationHandlers: Handlers<OperationName> = {
   ...conversationHandlers,
   ...guardHandlers,
+  ...leaseHandlers,
   ...approvalHandlers,
   ...delegationHandlers,
 

@@ -17,6 +17,7 @@ import { z } from "zod";
 import { approvalEventSchemas } from "./approval-json.ts";
 import { conversationEventSchemas } from "./conversation-json.ts";
 import { guardEventSchemas } from "./guard-json.ts";
+import { leaseEventSchema } from "./lease-operations.ts";
 
 const maybe = <Schema extends z.ZodType>(schema: Schema) => schema.optional().transform((value) => value);
 const coded = z.object({ code: errorCodeSchema, message: z.string() });
@@ -165,6 +166,7 @@ export const sessionStateSchema = z.enum(["connecting", "connected", "waiting", 
 export const deviceEventSchema = z.discriminatedUnion("type", [
   ...conversationEventSchemas,
   ...guardEventSchemas,
+  leaseEventSchema,
   ...approvalEventSchemas,
   z.object({
     type: z.literal("session"),

@@ -16,6 +16,7 @@ import { approvalOperations } from "./approval-operations.ts";
 import { conversationOperations } from "./conversation-operations.ts";
 import { chainSchema, delegationOperations, delegationTermsSchema } from "./delegation-operations.ts";
 import { guardOperations } from "./guard-operations.ts";
+import { leaseOperations } from "./lease-operations.ts";
 import { memberViewSchema } from "./member-json.ts";
 import {
   deliveryQuerySchema,
@@ -208,12 +209,13 @@ export const operationTable = {
   ...guardOperations,
   ...approvalOperations,
   ...delegationOperations,
+  ...leaseOperations,
 } as const;
 
 /** Operations whose events wait for the caller's `ack`. */
 export const acknowledgedOperations: readonly OperationName[] = ["messages", "subscribe"];
 /** Operations that end only when their caller wants: nobody waits for their reply. */
-export const endlessOperations: readonly OperationName[] = ["watch", "messages", "keep", "subscribe"];
+export const endlessOperations: readonly OperationName[] = ["watch", "messages", "keep", "subscribe", "holdLease"];
 
 export type OperationName = keyof typeof operationTable;
 /** As a caller gives it. */

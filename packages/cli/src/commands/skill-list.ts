@@ -11,7 +11,7 @@ export const run: CommandModule["run"] = async ({ input, out, cwd }) => {
   );
   out.result({ agent: manifest.name, skills: listed, disabled: manifest.skills.disable }, () => {
     out.table(
-      ["skill", "version", "tags", "who may call", "limits", "what it does"],
+      ["SKILL", "VERSION", "TAGS", "WHO MAY CALL", "LIMITS", "WHAT IT DOES"],
       listed.map(({ id, version, tags, access, approval, limits, description }) => [
         id,
         version,

@@ -4,7 +4,7 @@ import { formatMoment } from "../moment.ts";
 import type { Presenter } from "../presenter.ts";
 import type { AgentView } from "./supervised-agent.ts";
 
-const headings = ["agent", "state", "pid", "restarts", "up since", "cpu", "memory", "tasks", "why"];
+const headings = ["AGENT", "STATE", "PID", "RESTARTS", "UP SINCE", "CPU", "MEMORY", "TASKS", "WHY"];
 const bytesOfMiB = 1024 * 1024;
 
 export function printAgents(out: Presenter, agents: readonly AgentView[], now: number): void {

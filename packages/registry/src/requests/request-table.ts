@@ -11,6 +11,7 @@ import { directoryRequests, type DirectoryServices } from "./directory.ts";
 import { mailboxRequests, type MailboxServices } from "./mailbox.ts";
 import { operatorsRequests, type OperatorsServices } from "./operators.ts";
 import type { MemberHandlers, RequestHandlers } from "./request-handler.ts";
+import { resourcesRequests, type ResourcesServices } from "./resources.ts";
 import { standingRequests, type StandingServices } from "./standing.ts";
 import { tokensRequests, type TokensServices } from "./tokens.ts";
 import { usageRequests, type UsageServices } from "./usage.ts";
@@ -24,6 +25,7 @@ export type RequestServices = AdmissionServices &
   DirectoryServices &
   MailboxServices &
   OperatorsServices &
+  ResourcesServices &
   StandingServices &
   TokensServices &
   UsageServices;
@@ -45,5 +47,6 @@ export function makeRequestTable(services: RequestServices): RequestTable {
     ...tokensRequests(services),
     ...usageRequests(services),
     ...apiKeysRequests(services),
+    ...resourcesRequests(services),
   };
 }

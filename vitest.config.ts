@@ -93,6 +93,24 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          name: "python",
+          include: ["test/programs/python.test.ts"],
+          testTimeout: slowTestMs,
+          hookTimeout: slowTestMs,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "shell",
+          include: ["test/programs/shell.test.ts"],
+          testTimeout: slowTestMs,
+          hookTimeout: slowTestMs,
+        },
+      },
+      {
+        extends: true,
+        test: {
           name: "browser",
           include: ["test/browser/**/*.test.ts"],
           testTimeout: slowTestMs,

@@ -15,6 +15,7 @@ import { memory } from "./measures/memory.ts";
 import { messages } from "./measures/messages.ts";
 import { mls } from "./measures/mls.ts";
 import { ready } from "./measures/ready.ts";
+import { sidecar } from "./measures/sidecar.ts";
 import { jsonOf, surroundings, table } from "./report.ts";
 
 const measures: readonly Measure[] = [
@@ -30,6 +31,7 @@ const measures: readonly Measure[] = [
   channelMembers,
   firstPage,
   flood,
+  sidecar,
 ];
 const names = measures.map(({ name }) => name).join(", ");
 const usage = `npm run bench -- [options]

@@ -26,6 +26,11 @@ export class PairOfAgents {
     return pair;
   }
 
+  /** One more member in one of the two processes. */
+  admit(agent: Agent, name: string): Promise<void> {
+    return this.#mesh.join(agent, name, { durable: true });
+  }
+
   /** What is wrong with the link: nothing, unless it is not the one direct one. */
   async faults(): Promise<readonly string[]> {
     const paths = await this.near.ask("paths", between.as);

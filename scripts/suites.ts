@@ -60,6 +60,8 @@ export const suites: readonly Suite[] = [
     ["turnserver"],
   ),
   vitestSuite("pty", "the chat in a pseudo-terminal", "test/pty/**/*.test.ts", ["python3"]),
+  vitestSuite("python", "members in Python", "test/programs/python.test.ts", ["python3"]),
+  vitestSuite("shell", "members in shell", "test/programs/shell.test.ts", ["bash", "jq"]),
   vitestSuite("browser", "Chromium against the real thing", "test/browser/**/*.test.ts", ["chromium"]),
   {
     name: "lab",

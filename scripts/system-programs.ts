@@ -10,6 +10,7 @@ interface SystemProgram {
 }
 
 const systemPrograms = {
+  bash: { commands: ["bash"], aptPackage: "bash" },
   caddy: { commands: ["caddy"], aptPackage: "caddy" },
   chromium: {
     commands: ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"],
@@ -17,6 +18,7 @@ const systemPrograms = {
   },
   ip: { commands: ["ip"], aptPackage: "iproute2" },
   nginx: { commands: ["nginx"], aptPackage: "nginx-light" },
+  jq: { commands: ["jq"], aptPackage: "jq" },
   nft: { commands: ["nft"], aptPackage: "nftables" },
   python3: { commands: ["python3"], aptPackage: "python3" },
   strace: { commands: ["strace"], aptPackage: "strace" },

@@ -1,4 +1,5 @@
 /** A process with one or more devices, each of its own member. */
+import { createAgent, runAgent } from "@parley/agent";
 import {
   awaitAdmission,
   createIdentityDraft,
@@ -11,11 +12,14 @@ import {
 import { type Journal, openMemoryJournal } from "@parley/core";
 import { NodeLinkFactory } from "@parley/peer/node";
 import { limits, parseInviteLink } from "@parley/protocol";
+import { DeviceSocket } from "@parley/sidecar";
 import { openSqliteJournal } from "@parley/store-sqlite";
 import { testCard } from "@parley/testkit";
 
+import { ProgramHost } from "../../packages/cli/src/sidecar/program-host.ts";
 import { CountedBodies, Counter, endOfRun } from "../counted-bodies.ts";
 import { type LoadFigures, repeatCall } from "../load.ts";
+import { between } from "../pair-of-agents.ts";
 import { answerCommands, residentKiB } from "../role.ts";
 
 /** The one skill of the bench: answers with its input. */
@@ -215,6 +219,17 @@ const commands = {
       if (path !== "direct") throw new Error(`a call went by ${path}`);
     };
     return repeatCall(call, load);
+  },
+  /** Lets programs use a device by its socket, and serve skills through it, as `parley sidecar` does. */
+  async openSocket({ as, path }: { as: string; path: string }): Promise<void> {
+    const device = deviceOf(as);
+    const host = new ProgramHost({ mostHops: limits.hops });
+    await DeviceSocket.open({ device, path, host });
+    if (as === between.as) return;
+    // What is measured is the way, not the guard.
+    const guards = { perMinute: { sender: 1_000_000, total: 1_000_000 } };
+    const agent = createAgent({ name: as, skills: [], limits: { concurrentTasks: limits.taskCalls }, guards });
+    host.begin(await runAgent({ agent, device, log: () => undefined, leavesMessages: true }));
   },
   /** Answers each message with one. */
   answer(as: string): void {

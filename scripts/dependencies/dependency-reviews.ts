@@ -15,6 +15,42 @@ const looked = "2026-11";
 /** One row for each package that a `package.json` of ours names; docs/dependencies.md is made from it. */
 export const dependencyReviews: Readonly<Record<string, DependencyReview>> = {
   // What runs when Parley runs.
+  "@ai-sdk/anthropic": {
+    why: "Anthropic's wire format, for agents with models",
+    since: 2024,
+    looked,
+    instead: "our own of its one streamed request",
+  },
+  "@ai-sdk/azure": {
+    why: "Azure's wire format, likewise",
+    since: 2024,
+    looked,
+    instead: "`@ai-sdk/openai` at Azure's address",
+  },
+  "@ai-sdk/google": {
+    why: "Google's wire format, likewise",
+    since: 2024,
+    looked,
+    instead: "our own of its one request",
+  },
+  "@ai-sdk/mcp": {
+    why: "MCP servers of an agent, by standard streams and HTTP",
+    since: 2025,
+    looked,
+    instead: "`@modelcontextprotocol/sdk`, which brings Express along",
+  },
+  "@ai-sdk/openai": {
+    why: "OpenAI's wire formats, likewise",
+    since: 2024,
+    looked,
+    instead: "our own of its two requests",
+  },
+  "@ai-sdk/openai-compatible": {
+    why: "the same for compatible endpoints and Ollama",
+    since: 2024,
+    looked,
+    instead: "`@ai-sdk/openai`, stricter about what answers",
+  },
   "@hono/node-server": { why: "Hono on Node's HTTP", since: 2022, looked, instead: "an adapter of our own, 200 lines" },
   "@hpke/core": {
     why: "HPKE (RFC 9180) on WebCrypto, for sealing frames",
@@ -69,6 +105,12 @@ export const dependencyReviews: Readonly<Record<string, DependencyReview>> = {
     since: 2021,
     looked,
     instead: "goes with it",
+  },
+  ai: {
+    why: "one form of request, stream, tools and errors for all providers of models",
+    since: 2023,
+    looked,
+    instead: "a loop of our own for each provider",
   },
   canonicalize: {
     why: "canonical JSON (RFC 8785), under the digest of what is approved and the chain of the audit",

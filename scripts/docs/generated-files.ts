@@ -1,10 +1,12 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
+import { sidecarVectors } from "../vectors/sidecar-lines.ts";
 import { makeVectors } from "../vectors/vectors.ts";
 import { dependencyTables } from "./dependency-tables.ts";
 import { pathTable } from "./path-table.ts";
 import { makeSchemas } from "./schemas.ts";
+import { makeSidecarSchemas, operationsTable } from "./sidecar-schemas.ts";
 import { errorsDocument, limitsDocument, protocolTables } from "./tables.ts";
 
 const root = join(import.meta.dirname, "..", "..");
@@ -22,6 +24,9 @@ export async function generatedFiles(): Promise<ReadonlyMap<string, string>> {
     ["docs/protocol.md", withTables("docs/protocol.md", protocolTables())],
     ...inFolder("packages/protocol/schema", makeSchemas()),
     ...inFolder("packages/protocol/vectors", await makeVectors()),
+    ["docs/sidecar.md", withTables("docs/sidecar.md", { operations: operationsTable() })],
+    ...inFolder("packages/sidecar/schema", makeSidecarSchemas()),
+    ...inFolder("packages/sidecar/vectors", sidecarVectors()),
   ]);
 }
 

@@ -27,7 +27,7 @@ function withoutDialect(schema: object): object {
 }
 
 /** One file: its schemas by name, under `$defs`. */
-const file = (title: string, schemas: Readonly<Record<string, AnySchema>>): object => ({
+export const schemaFile = (title: string, schemas: Readonly<Record<string, AnySchema>>): object => ({
   $schema: "https://json-schema.org/draft/2020-12/schema",
   title,
   $defs: mapped(schemas),
@@ -44,18 +44,18 @@ const pick = (field: "body" | "reply", table: Readonly<Record<string, object>>):
 /** The JSON Schemas of every message that is JSON, by file name. */
 export function makeSchemas(): Readonly<Record<string, object>> {
   return {
-    "statements.json": file("Payloads of statements, by type", statementSchemas),
-    "handshake.json": file("The handshake of a session", {
+    "statements.json": schemaFile("Payloads of statements, by type", statementSchemas),
+    "handshake.json": schemaFile("The handshake of a session", {
       challenge: challengeSchema,
       proof: proofSchema,
       welcome: welcomeSchema,
     }),
-    "requests.json": file("Bodies of a session's requests, by type", pick("body", requestTable)),
-    "replies.json": file("Bodies of the replies, by type of request", pick("reply", requestTable)),
-    "pushes.json": file("Bodies of pushes, by type", pick("body", pushTable)),
-    "http-requests.json": file("Bodies of HTTP requests, by route", pick("body", routeTable)),
-    "http-replies.json": file("Bodies of HTTP answers, by route", pick("reply", routeTable)),
-    "envelope-bodies.json": file("Bodies of envelopes, by kind", {
+    "requests.json": schemaFile("Bodies of a session's requests, by type", pick("body", requestTable)),
+    "replies.json": schemaFile("Bodies of the replies, by type of request", pick("reply", requestTable)),
+    "pushes.json": schemaFile("Bodies of pushes, by type", pick("body", pushTable)),
+    "http-requests.json": schemaFile("Bodies of HTTP requests, by route", pick("body", routeTable)),
+    "http-replies.json": schemaFile("Bodies of HTTP answers, by route", pick("reply", routeTable)),
+    "envelope-bodies.json": schemaFile("Bodies of envelopes, by kind", {
       call: callSchema,
       callEvent: callEventSchema,
       signal: signalSchema,

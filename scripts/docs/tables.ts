@@ -65,6 +65,8 @@ const signers: Readonly<Record<StatementType, string>> = {
   head: "the node's key",
   checkpoint: "the node's key",
   witness: "an operator's device",
+  agreement: "a device of the member that acts",
+  "task-entry": "a device of the member that works on the task, or for `submitted` of who asked",
 };
 
 /** The parts of docs/protocol.md that come from tables, by the name in their markers. */

@@ -104,6 +104,12 @@ function auditEntry({ node, member, device }: FixedSigners): string {
   });
 }
 
+/** The order of two acts of an agreement. */
+const agreementHeads = ({ member, second }: FixedSigners): ReplyBody<"agreement.heads"> => ({
+  members: [member.id, second.id],
+  heads: [{ hash: fixedId(32, 74), by: member.id, at: time }, { hash: fixedId(32, 75), by: second.id, at: time }],
+});
+
 function requestBodies(signers: FixedSigners, compacts: Compacts): { readonly [Type in RequestType]: RequestBody<Type> } {
   return {
     "directory.find": { skill: "search", tag: "documents", text: "library", kind: "agent", live: true, limit: 10, after: "abc" },
@@ -152,12 +158,18 @@ function requestBodies(signers: FixedSigners, compacts: Compacts): { readonly [T
     "audit.head": {},
     "audit.witness": { witness: compacts.witness },
     ...resourceRequestBodies,
+    "agreement.advance": { agreement: id16, number: 2, previous: fixedId(32, 74), hash: fixedId(32, 75), until: vectorExpiry },
+    "agreement.heads": { agreement: id16 },
+    "agreement.offers": { skill: "search", limit: 10, after: "abc" },
     ping: {},
   };
 }
 
 function replyBodies(signers: FixedSigners, { entry, invite, pending }: Facts, compacts: Compacts): { readonly [Type in RequestType]: ReplyBody<Type> } {
   return {
+    "agreement.advance": agreementHeads(signers),
+    "agreement.heads": agreementHeads(signers),
+    "agreement.offers": { offers: [{ agreement: id16, offer: compacts.agreement, at: time }], next: "abc" },
     "directory.find": { members: [entry], next: "abc" },
     "directory.get": entry,
     "directory.watch": {},

@@ -189,6 +189,29 @@ export async function validStatements(signers: FixedSigners): Promise<Readonly<R
       hash: fixedId(32, 61),
       iat,
     }),
+    agreement: await sign("agreement", "device", {
+      mesh,
+      subject: fixedId(16, 71),
+      number: 1,
+      by: member.id,
+      iat,
+      act: {
+        type: "propose",
+        to: second.id,
+        worker: "recipient",
+        terms: { task: "Read the corpus and list what is new.", skill: "search", price: { amount: "12.5", currency: "EUR" }, payment: "invoice 7", deadline: exp },
+        until: iat + 86_400_000,
+      },
+    }),
+    "task-entry": await sign("task-entry", "device", {
+      mesh,
+      subject: "task-1",
+      number: 2,
+      previous: fixedId(32, 72),
+      by: member.id,
+      iat,
+      act: { type: "state", state: "TASK_STATE_COMPLETED", digest: fixedId(32, 73), at: iat },
+    }),
   };
 }
 

@@ -225,6 +225,37 @@ describe("of the directory", () => {
   });
 });
 
+describe("of what is decided", () => {
+  it("a policy, a pause and its reason show whole, and are kept", () => {
+    expectSeen("policy-note", "pause-reason");
+    expect(["policy-note", "pause-reason"].filter(isKept)).toHaveLength(2);
+  });
+
+  it("an approval of a task shows who asks whom, and neither what is to be done, a question nor an answer", () => {
+    expectHidden("guarded-input", "asked-question", "given-answer");
+    const asked = between(marked.part("decisions"), marked.bob, marked.mesh.operator);
+    const answered = between(marked.part("decisions"), marked.mesh.operator, marked.bob);
+    expect([asked.length > 0, answered.length > 1]).toEqual([true, true]);
+  });
+
+  it("an API key shows when it is made and used, and its hash and name alone are kept", () => {
+    expectSeen("key-name");
+    expect(isKept("key-name")).toBe(true);
+    const [, id = "", secret = ""] = marked.apiKey.split("_");
+    expect(marked.part("decisions").placesOf(secret)).toEqual(["socket-out"]);
+    expect(marked.kept.placesOf(id)).not.toEqual([]);
+    const kept = [marked.kept, marked.said].flatMap((capture) => capture.find(new Marker("secret", secret)));
+    expect(kept).toEqual([]);
+  });
+
+  it("the audit has who did what to whom, and it is kept", () => {
+    const places = ["policy.published", "restrictions.published", "member.admitted"].map((act) =>
+      marked.kept.placesOf(act),
+    );
+    expect(places.filter((found) => found.length === 0)).toEqual([]);
+  });
+});
+
 describe("of those who come in", () => {
   it("a pairing shows name, kind, label, address and public keys, and no private key", async () => {
     expectSeen("member-name", "device-label");
@@ -300,7 +331,8 @@ describe("of what the registry keeps", () => {
   it("the data folder has what is signed to be read by all, what door clients say, and nothing else in clear", () => {
     const members = "member-name device-label new-device card-description skill-description skill-tag";
     const channels = "channel-name channel-topic public-post public-edit den-name den-topic";
-    const clear = `${members} ${channels} door-post door-direct lease-note lease-resource door-answer`.split(" ");
+    const decided = "policy-note pause-reason key-name lease-note lease-resource";
+    const clear = `${members} ${channels} ${decided} door-post door-direct door-answer`.split(" ");
     expect(marked.plants.names.filter(isKept).toSorted()).toEqual(clear.toSorted());
   });
 });

@@ -152,7 +152,7 @@ describe("the audit log has", () => {
     const rules = [{ allow: ["see" as const, "call" as const, "message" as const] }];
     await scope.mesh.orders.publishPolicy({ rules, budgets: [{ who: ["@ada"], tokens: { day: 10 } }] });
     await until(() => ada.joined.trust.orderNumbers.policy >= 1);
-    await ada.device.reportUsage({ tokens: 1000 });
+    await expect(ada.device.reportUsage({ tokens: 1000 })).rejects.toMatchObject({ code: "over_budget" });
     await written(scene, "member.held");
     await scope.mesh.orders.publishPolicy({ rules });
     await written(scene, "member.released");

@@ -89,7 +89,7 @@ describe("a budget", () => {
     await budget(scope, [{ who: ["@alice"], tokens: { day: 1000 } }], alice, bob);
     await alice.device.reportUsage({ tokens: 999, money: 5 });
     await alice.device.send("@bob", "still fine");
-    await alice.device.reportUsage({ tokens: 1 });
+    await expect(alice.device.reportUsage({ tokens: 1 })).rejects.toMatchObject({ code: "over_budget" });
     await expect(alice.device.send("@bob", "over")).rejects.toMatchObject({ code: "over_budget" });
     await until(async () => (await usageOf(scope, alice.device.member))?.day.tokens === 1000);
     await expect(alice.device.reportUsage({ tokens: -1 })).rejects.toMatchObject({ code: "invalid_argument" });

@@ -178,6 +178,8 @@ const bodies: Readonly<Record<string, unknown>> = {
   "group.commits": { ...inChannel, from: 0 },
   "group.info": inChannel,
   "blocks.set": { blocked: [] },
+  "agreement.advance": { agreement: id16, number: 2, previous: id32, hash: id32 },
+  "agreement.heads": { agreement: id16 },
   "key.create": { name: "ci", scopes: ["directory:read"] },
   "key.revoke": { key: "0".repeat(12) },
   "audit.witness": { witness: "a.b.c" },

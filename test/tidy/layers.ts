@@ -10,6 +10,7 @@ const layers: Readonly<Record<string, readonly string[] | "all">> = {
   testkit: "all",
   sidecar: ["protocol", "core", "client"],
   agent: ["protocol", "core", "client"],
+  model: ["protocol", "core", "client", "agent"],
   chat: ["protocol", "core", "client"],
   door: ["protocol", "core", "client"],
   "bridge-*": ["protocol", "core", "client", "agent"],

@@ -18,7 +18,7 @@ const page = "docs/parity.md";
 const shortestFragment = 8;
 /** What Vitest runs (vitest.config.ts), and the suites that adapters run. */
 const runs =
-  /^(?:packages\/[\w-]+\/test\/.+\.test\.ts|test\/(?:tidy|chaos|mutants|sim|integration|e2e|traced|foreign|proxies|browser)\/.+\.test\.ts|packages\/testkit\/src\/compliance\/.+\.ts)$/;
+  /^(?:packages\/[\w-]+\/test\/.+\.test\.ts|test\/(?:tidy|chaos|mutants|sim|integration|e2e|traced|foreign|proxies|programs|browser)\/.+\.test\.ts|packages\/testkit\/src\/compliance\/.+\.ts)$/;
 
 /** The rows of every table of the page: each line that begins with a bar, but headings and rules. */
 export function parityRows(text: string): readonly ParityRow[] {

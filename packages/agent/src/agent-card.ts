@@ -5,6 +5,7 @@ import {
   envelopeBinding,
   limits,
   ParleyError,
+  skillPricesExtension,
   skillSchemasExtension,
 } from "@parley/protocol";
 
@@ -29,6 +30,8 @@ export function cardOf({ manifest, skills }: Agent, owner: CardOwner): AgentCard
       { version, input: inputJsonSchema, output: outputJsonSchema },
     ]),
   );
+  const prices = Object.fromEntries(skills.flatMap(({ id, price }) => (price === undefined ? [] : [[id, price]])));
+  const hasPrices = Object.keys(prices).length > 0;
   const card = {
     name: owner.name,
     description: manifest.description,
@@ -39,6 +42,9 @@ export function cardOf({ manifest, skills }: Agent, owner: CardOwner): AgentCard
       pushNotifications: false,
       extensions: [
         { uri: skillSchemasExtension, description: "JSON Schemas of the skills", params: { skills: schemas } },
+        ...(hasPrices
+          ? [{ uri: skillPricesExtension, description: "What the skills cost", params: { skills: prices } }]
+          : []),
       ],
     },
     defaultInputModes: [json, "text/plain"],

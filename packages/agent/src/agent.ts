@@ -10,6 +10,7 @@ import { type ManifestContent, type ManifestInput, manifestSchema } from "./mani
 import { loadManifest, type Manifest } from "./manifest.ts";
 import type { Mesh } from "./mesh.ts";
 import { nearestName } from "./nearest-name.ts";
+import type { SkillContext } from "./skill-context.ts";
 import { importModule, loadSkills } from "./skill-modules.ts";
 import type { AnySkill } from "./skill.ts";
 
@@ -22,21 +23,24 @@ export interface AgentMessage extends IncomingMessage {
   readonly raw: string;
 }
 
-/** Handles a direct message. What it throws is logged by code, and the message becomes a dead letter. */
-export type MessageHandler = (message: AgentMessage, mesh: Mesh) => void | Promise<void>;
+/**
+ * Handles a direct message; `context` is what a skill gets, with nobody who waits for its progress. What it throws is logged by code,
+ * and the message becomes a dead letter.
+ */
+export type MessageHandler = (message: AgentMessage, mesh: Mesh, context: SkillContext) => void | Promise<void>;
 
 /**
  * Handles a post that calls this agent, in a channel that it is in; those of one channel one after the other. One that it throws on comes
  * again a little later, five times at most.
  */
-export type MentionHandler = (mention: Mention, mesh: Mesh) => void | Promise<void>;
+export type MentionHandler = (mention: Mention, mesh: Mesh, context: SkillContext) => void | Promise<void>;
 
 /** An agent that is ready to run on a device. */
 export interface Agent {
   readonly [brand]: true;
   readonly manifest: ManifestContent;
   readonly skills: readonly AnySkill[];
-  /** Text of AGENT.md. */
+  /** `instructions` of agent.yaml, and the text of AGENT.md. */
   readonly instructions: string | undefined;
   readonly onMessage: MessageHandler | undefined;
   readonly onMention: MentionHandler | undefined;
@@ -95,10 +99,15 @@ export async function agentOf(manifest: Manifest, env: Environment = process.env
     [brand]: true,
     manifest,
     skills,
-    instructions: await readInstructions(join(manifest.folder, "AGENT.md")),
+    instructions: joined(manifest.instructions, await readInstructions(join(manifest.folder, "AGENT.md"))),
     onMessage: undefined,
     onMention: undefined,
   };
+}
+
+function joined(...texts: readonly (string | undefined)[]): string | undefined {
+  const there = texts.filter((text) => text !== undefined);
+  return there.length === 0 ? undefined : there.join("\n\n");
 }
 
 async function loadModule(path: string, env: Environment): Promise<Agent> {
@@ -119,9 +128,9 @@ async function readInstructions(path: string): Promise<string | undefined> {
   return readFile(path, "utf8");
 }
 
-/** A rule for a skill that is not there would protect nothing. */
-function checkRules({ approvals, skills }: ManifestContent, ids: readonly string[]): void {
-  checkNamed("approvals", Object.keys(approvals), ids);
+/** A rule for a skill that is not there would protect nothing. Of an agent with a model, whoever makes its tools looks at approvals. */
+function checkRules({ approvals, model, skills }: ManifestContent, ids: readonly string[]): void {
+  if (model === undefined) checkNamed("approvals", Object.keys(approvals), ids);
   checkNamed("skills.rules", Object.keys(skills.rules), ids);
 }
 

@@ -14,6 +14,7 @@ export {
 } from "./agent.ts";
 export { cardOf, type CardOwner } from "./agent-card.ts";
 export { type Mention } from "./agent-channels.ts";
+export { declareSkill, type DeclaredSkill } from "./declared-skill.ts";
 export { call, callAny } from "./call.ts";
 export { type Environment, envFileWarning, loadEnvFile, maxEnvFileBytes } from "./env-file.ts";
 export { neutralText, neutralValue } from "./guards/neutral.ts";
@@ -25,7 +26,6 @@ export { type ManifestContent, type ManifestInput } from "./manifest-schema.ts";
 export {
   type AgentQuery,
   type AgentSummary,
-  type BroadcastState,
   type CallOptions,
   type Cause,
   createMesh,
@@ -38,6 +38,8 @@ export {
 export { type MeshChannel, type PostOptions } from "./mesh-channel.ts";
 export { meshSkills } from "./mesh-skills.ts";
 export { provideModules, readModulesAnew } from "./module-resolution.ts";
+export { type McpServer, type ModelProvider, modelProviders, type ModelSettings } from "./model-schema.ts";
+export { type ModelChoice, type Role, roleOf, roles } from "./roles.ts";
 export { runAgent, type RunAgentOptions, type RunningAgent } from "./running-agent.ts";
 export {
   type AnySkill,
@@ -51,7 +53,9 @@ export {
 } from "./skill.ts";
 export { ruleOf as skillRuleOf, type SkillLimits, type SkillRule } from "./skill-rules.ts";
 export { type TrialOptions, trySkill } from "./skill-trial.ts";
+export { checkInput, checkOutput } from "./skill-check.ts";
 export { type SkillArtifact, type SkillContext } from "./skill-context.ts";
 export { readYaml, type YamlForm, type YamlPlace, type YamlProblem, type YamlResult } from "./yaml-form.ts";
+export type { BroadcastState } from "@parley/client";
 /** For authors: the error that reaches a caller with its code and words. */
 export { type ErrorCode, ParleyError } from "@parley/protocol";

@@ -1,6 +1,13 @@
 import { errorTable, labelSchema, limits, nameSchema, parseChannelName, skillIdSchema } from "@parley/protocol";
 import { z } from "zod";
 
+import {
+  contextWindowSchema,
+  instructionsSchema,
+  maxTurnsSchema,
+  mcpServersSchema,
+  modelSchema,
+} from "./model-schema.ts";
 import { skillRuleSchema } from "./skill-rules.ts";
 
 const name = z.string().refine((text) => nameSchema.safeParse(text).success, errorTable.invalid_name.says);
@@ -115,7 +122,7 @@ export const manifestSchema = z.strictObject({
   /** Environment variables without which the agent does not start. */
   env: z.array(variable).max(64).default([]),
   limits: bounds.prefault({}),
-  /** Skills that a person has to say yes to, besides what the skills themselves and the policy of the mesh ask for. */
+  /** Skills, and tools of the model, that a person has to say yes to, besides what the skills themselves and the policy of the mesh ask for. */
   approvals: z.record(skillId, approval).default({}),
   links: links.prefault({}),
   guards: guards.prefault({}),
@@ -125,6 +132,14 @@ export const manifestSchema = z.strictObject({
   floor: z.boolean().default(true),
   /** Replaces what looks like a secret in what leaves the agent. */
   redact: z.boolean().default(false),
+  /** The model that answers for the agent and works with its skills; an agent without one loads none. */
+  model: modelSchema.optional(),
+  /** What the model is told, before AGENT.md. */
+  instructions: instructionsSchema.optional(),
+  maxTurns: maxTurnsSchema.default(20),
+  contextWindow: contextWindowSchema.default(100_000),
+  /** Servers of the Model Context Protocol whose tools the model has. */
+  mcpServers: mcpServersSchema.default({}),
 });
 
 /** What agent.yaml says, with its defaults filled in. */

@@ -1,19 +1,22 @@
 import {
   type AllowedPaths,
+  broadcast,
+  type BroadcastState,
   type DelegationTerms,
   type Delivery,
   type DeviceApi,
+  everyMember,
   HeldLease,
+  knownWithin,
   type LeaseOptions,
   type MemberView,
   type SendOptions,
-  type Sent,
   type TaskEvent,
   type TaskRun,
+  settleMs,
 } from "@parley/client";
-import { type CallStep, type ErrorCode, limits, ParleyError, type Path, toParleyError } from "@parley/protocol";
+import { type CallStep, limits, ParleyError, type Path } from "@parley/protocol";
 
-import { knownWithin } from "./delivery-wait.ts";
 import { channelOf, type MeshChannel } from "./mesh-channel.ts";
 import type { AnySkill, SkillInput, SkillOutput } from "./skill.ts";
 
@@ -65,15 +68,6 @@ export interface DelegationResult<Output = unknown> {
   readonly text: string;
   readonly path: Path;
   readonly tookMs: number;
-}
-
-/** What became of a broadcast to one member. */
-export interface BroadcastState {
-  readonly name: string;
-  readonly member: string;
-  readonly state: Delivery["state"];
-  readonly path: Path | undefined;
-  readonly error: { readonly code: ErrorCode; readonly message: string } | undefined;
 }
 
 /** Options of a typed call. */
@@ -153,11 +147,6 @@ function nextHops(cause: Cause | undefined, to?: string): number {
   });
 }
 
-/** Default of `waitMs`. */
-const settleMs = 10_000;
-/** Messages of one broadcast under way at the same time. */
-const broadcastAtOnce = 32;
-
 /** Wraps a device. `options` tie what is done through it to a task. */
 export function createMesh(device: DeviceApi, options: MeshOptions = {}): Mesh {
   const delegate = (delegation: Delegation): Promise<DelegationResult> =>
@@ -178,7 +167,8 @@ export function createMesh(device: DeviceApi, options: MeshOptions = {}): Mesh {
       await knownWithin(device, [sent], waitMs);
       return sent.state();
     },
-    broadcast: (text, { waitMs = settleMs, kind } = {}) => broadcast(device, text, waitMs, kind, options.cause),
+    broadcast: async (text, { waitMs, kind } = {}) =>
+      broadcast(device, text, { waitMs, kind, hops: nextHops(options.cause) }),
     channel: (name) => channelOf(device, name, options.signal, () => nextHops(options.cause, name)),
     lease: (resource, leaseOptions = {}) => holdLease(device, resource, leaseOptions, options),
     subAgent: async (label, terms) => {
@@ -208,20 +198,6 @@ async function holdLease(
   const left = deadline === undefined ? undefined : AbortSignal.timeout(Math.max(1, deadline - Date.now()));
   for (const each of [task, left]) each?.addEventListener("abort", end, { once: true });
   return held;
-}
-
-async function everyMember(
-  device: DeviceApi,
-  query: AgentQuery & { readonly kind?: "agent" | "person" },
-): Promise<readonly MemberView[]> {
-  const members: MemberView[] = [];
-  let after: string | undefined;
-  do {
-    const page = await device.find({ ...query, limit: limits.pageSize, ...(after === undefined ? {} : { after }) });
-    members.push(...page.members);
-    after = page.next;
-  } while (after !== undefined && members.length < limits.members);
-  return members;
 }
 
 function summarise(view: MemberView, device: DeviceApi): AgentSummary {
@@ -296,42 +272,4 @@ export function progressOf({ response }: TaskEvent): string | undefined {
   if (status?.state !== "TASK_STATE_WORKING" || status.message === undefined) return undefined;
   const text = status.message.parts.map((part) => part.text ?? "").join("");
   return text === "" ? undefined : text;
-}
-
-/** Sends to everybody first and then waits once for all, so that those who are away do not add up. */
-async function broadcast(
-  device: DeviceApi,
-  text: string,
-  waitMs: number,
-  kind: "agent" | "person" | undefined,
-  cause: Cause | undefined,
-): Promise<readonly BroadcastState[]> {
-  const hops = nextHops(cause);
-  const everyone = await everyMember(device, kind === undefined ? {} : { kind });
-  const others = everyone.filter(({ member }) => member !== device.member);
-  const accepted = new Map<string, Sent>();
-  const refused = new Map<string, BroadcastState["error"]>();
-  const waiting = [...others];
-  const work = async (): Promise<void> => {
-    for (let view = waiting.shift(); view !== undefined; view = waiting.shift()) {
-      try {
-        accepted.set(view.member, await device.send(view.member, text, { hops }));
-      } catch (thrown) {
-        const { code, message } = toParleyError(thrown);
-        refused.set(view.member, { code, message });
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: broadcastAtOnce }, work));
-  await knownWithin(device, [...accepted.values()], waitMs);
-  return others.map(({ name, member }) => {
-    const fact = accepted.get(member)?.state();
-    return {
-      name,
-      member,
-      state: fact?.state ?? "refused",
-      path: fact?.path,
-      error: fact?.error ?? refused.get(member),
-    };
-  });
 }

@@ -1,7 +1,6 @@
 import type { DeviceApi, IncomingMessage, IncomingTask, LogLine, Sender } from "@parley/client";
 import { type Clock, systemClock } from "@parley/core";
 import {
-  type AgentCard,
   type ApprovalNeed,
   type CallStep,
   isParleyError,
@@ -13,17 +12,19 @@ import {
 
 import { cardOf } from "./agent-card.ts";
 import { AgentChannels, type Mention } from "./agent-channels.ts";
-import type { Agent } from "./agent.ts";
+import type { Agent, MessageHandler } from "./agent.ts";
 import { AgentGuards, type GuardedMention } from "./guards/agent-guards.ts";
 import { withFloor } from "./guards/floor.ts";
 import { neutralText, neutralValue } from "./guards/neutral.ts";
+import { type HandledMessage, withHandlerContext } from "./handler-context.ts";
 import { type Cause, createMesh } from "./mesh.ts";
+import { OfferedSkills } from "./offered-skills.ts";
+import { approvalOf, checkAccess } from "./skill-admission.ts";
 import { checkInput, checkOutput } from "./skill-check.ts";
 import type { SkillArtifact, SkillContext } from "./skill-context.ts";
-import type { SkillGate } from "./skill-rules.ts";
-import { SkillSet } from "./skill-set.ts";
 import type { AnySkill } from "./skill.ts";
 import { TaskSlots } from "./task-slots.ts";
+import type { WaitFor } from "./time-limit.ts";
 
 export interface RunAgentOptions {
   readonly agent: Agent;
@@ -32,6 +33,8 @@ export interface RunAgentOptions {
   readonly log: LogLine;
   /** Default: the system's. */
   readonly clock?: Clock;
+  /** Direct messages are left where they are until somebody listens. Default false: the agent's own handler takes them. */
+  readonly leavesMessages?: boolean;
 }
 
 /** A task that asks to be let in. */
@@ -45,13 +48,19 @@ interface Admitting {
 interface SkillWork {
   readonly agent: Agent;
   readonly skill: AnySkill;
-  readonly gate: SkillGate;
+  readonly limitMs: number;
 }
 
 /** An agent at work. */
 export interface RunningAgent {
   /** Tasks at work now. */
   readonly tasks: number;
+  /** Ids of its skills, its own and those that are offered besides. */
+  readonly skills: readonly string[];
+  /** Adds skills of programs, and takes them away again when the returned function is called: see `OfferedSkills.offer`. */
+  offer(skills: readonly AnySkill[]): Promise<() => Promise<void>>;
+  /** Hands direct messages, as the guards let them through, to this handler until the returned function is called. */
+  listen(handler: MessageHandler): () => void;
   /**
    * Goes on with another version of the agent: publishes its card, and takes what comes by it. Tasks at work end with the one
    * that they began with. Throws, and goes on as before, when the card is not valid. Channels, links and guards stay.
@@ -66,8 +75,8 @@ export interface RunningAgent {
 
 /** Publishes the agent's card, takes its tasks and hands its messages to their handler. */
 export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> {
-  const { agent, device, log } = options;
-  const card = cardOf(agent, device);
+  const { agent, device, log, leavesMessages = false } = options;
+  cardOf(agent, device);
   if (device.name !== agent.manifest.name) {
     log("warn", "agent.name-differs", { manifest: agent.manifest.name, admitted: device.name });
   }
@@ -77,10 +86,10 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
     (task) => runtime.work(task),
     (task) => runtime.admit(task),
   );
-  const leave = device.onMessage((message) => runtime.receive(message), {
-    ready: (from) => runtime.guards.ready(from),
-  });
-  await publish(card, options);
+  const listen = (handler: MessageHandler | undefined): (() => void) =>
+    device.onMessage((message) => runtime.receive(message, handler), { ready: (from) => runtime.guards.ready(from) });
+  const leave = leavesMessages ? () => undefined : listen(agent.onMessage);
+  await runtime.skills.publish();
   const channels = new AgentChannels({
     device,
     wanted: agent.manifest.channels,
@@ -95,13 +104,18 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
     get tasks() {
       return runtime.tasks;
     },
+    get skills() {
+      return runtime.skills.ids;
+    },
+    offer: (skills) => runtime.skills.offer(skills),
+    listen,
     replace: async (next) => {
-      await publish(cardOf(next, device), options);
-      runtime.replace(next);
-      log("info", "agent.replaced", { skills: next.skills.map(({ id }) => id) });
+      await runtime.replace(next);
+      log("info", "agent.replaced", { skills: runtime.skills.ids });
     },
     stop: () => {
       channels.stop();
+      runtime.skills.stop();
       return (stopping ??= runtime.stop().then((ended) => {
         leave();
         // After nobody reads any more: what waits for a guard stays in the inbox.
@@ -112,28 +126,19 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
   };
 }
 
-/** A device without the member's root key goes on with the card that is published, and says so when its own differs. */
-async function publish(card: AgentCard, { device, log }: RunAgentOptions): Promise<void> {
-  try {
-    await device.publishCard(card);
-  } catch (error) {
-    const { code, message, data } = toParleyError(error);
-    if (code !== "forbidden" || data?.["lacks"] !== "root key") throw error;
-    log("warn", "agent.card-not-published", { code, message });
-  }
-}
-
 class AgentRuntime {
   readonly #options: RunAgentOptions;
   readonly #clock: Clock;
+  readonly skills: OfferedSkills;
   readonly #slots: TaskSlots;
-  #set: SkillSet;
   readonly guards: AgentGuards;
+  /** Handlers of messages at work: how each is ended. */
+  readonly #atWork = new Set<(reason: ParleyError) => void>();
 
   constructor(options: RunAgentOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    this.#set = new SkillSet(options.agent, options.device, this.#clock);
+    this.skills = new OfferedSkills({ ...options, clock: this.#clock });
     this.#slots = new TaskSlots(this.#clock, options.agent.manifest.limits.concurrentTasks);
     const { device, agent, log } = options;
     this.guards = new AgentGuards({ device, manifest: agent.manifest, clock: this.#clock, log });
@@ -143,33 +148,35 @@ class AgentRuntime {
     return this.#slots.size;
   }
 
-  /** Another version of the agent: tasks at work end with the one that they began with. */
-  replace(agent: Agent): void {
-    this.#set = new SkillSet(agent, this.#options.device, this.#clock);
+  async replace(agent: Agent): Promise<void> {
+    await this.skills.replace(agent);
     this.#slots.most = agent.manifest.limits.concurrentTasks;
   }
 
   /** Refuses a task before it starts, or says what a person has to allow first. */
   admit({ skill, from, hops }: Admitting): ApprovalNeed | undefined | Promise<ApprovalNeed | undefined> {
-    const set = this.#set;
-    const { gate } = set.of(skill);
+    const gated = this.skills.of(skill);
+    const { manifest } = this.#agent;
     this.guards.checkCall({ from, hops });
     this.#slots.check();
-    gate.check();
-    const asked = set.checkAccess(skill, from);
-    return asked === undefined ? set.approvalOf(skill) : asked.then(() => set.approvalOf(skill));
+    gated.gate.check();
+    const asked = checkAccess(gated, from, this.#options.device);
+    return asked === undefined ? approvalOf(gated, manifest) : asked.then(() => approvalOf(gated, manifest));
   }
 
-  stop(): Promise<number> {
-    return this.#slots.drain(this.#set.agent.manifest.limits.drainSeconds * 1000);
+  async stop(): Promise<number> {
+    const ended = await this.#slots.drain(this.#agent.manifest.limits.drainSeconds * 1000);
+    for (const end of this.#atWork) end(new ParleyError("closed", { message: "The agent is stopping." }));
+    return ended;
   }
 
   async work(task: IncomingTask): Promise<unknown> {
-    const { log } = this.#options;
-    const set = this.#set;
-    const { skill, gate } = set.of(task.skill);
+    const { device, log } = this.#options;
+    const agent = this.#agent;
+    const gated = this.skills.of(task.skill);
+    const { skill, gate } = gated;
     // Who may call may have changed while a person was asked.
-    await set.checkAccess(skill.id, task.from);
+    await checkAccess(gated, task.from, device);
     const started = this.#clock.monotonic();
     const facts = { task: task.id, skill: skill.id, from: task.from.name, path: task.path };
     log("info", "task.started", facts);
@@ -180,10 +187,10 @@ class AgentRuntime {
         tookMs: Math.round(this.#clock.monotonic() - started),
       });
     try {
-      const limitMs = gate.timeMs(set.agent.manifest.limits.taskSeconds * 1000);
-      const run = (signal: AbortSignal): Promise<unknown> =>
-        gate.during(() => this.#run({ agent: set.agent, skill, gate }, task, signal));
-      const output = await this.#slots.run(limitMs, task.signal, run);
+      const limitMs = gate.timeMs(agent.manifest.limits.taskSeconds * 1000);
+      const output = await this.#slots.run(limitMs, task.signal, (signal, waitFor) =>
+        gate.during(() => this.#run({ agent, skill, limitMs }, task, signal, waitFor)),
+      );
       end({ state: "completed" });
       return output;
     } catch (thrown) {
@@ -194,9 +201,8 @@ class AgentRuntime {
     }
   }
 
-  async receive(message: IncomingMessage): Promise<void> {
-    const { device, log } = this.#options;
-    const { agent } = this.#set;
+  async receive(message: IncomingMessage, handler: MessageHandler | undefined): Promise<void> {
+    const { log } = this.#options;
     const facts = { id: message.id, from: message.from.name, path: message.path, characters: message.text.length };
     log("info", "message.received", message.redelivered ? { ...facts, redelivered: true } : facts);
     if (!(await this.#takes(message, facts))) return;
@@ -204,8 +210,11 @@ class AgentRuntime {
     const text = this.#neutral ? neutralText(raw) : raw;
     const { member, name } = message.from;
     const cause = { ...this.#causeOf(message.hops), conversation: [member, name] };
+    const handled = { id: message.id, from: message.from, hops: message.hops, raw, conversation: member };
     try {
-      await agent.onMessage?.({ ...message, text, raw }, createMesh(device, { cause }));
+      await this.#handle({ ...handled, what: "message" }, cause, (context) =>
+        handler?.({ ...message, text, raw }, context.mesh, context),
+      );
     } catch (thrown) {
       log("error", "message.handler-threw", { ...facts, error: stackOf(thrown) });
       // It becomes a dead letter, which can be handed out again.
@@ -225,41 +234,59 @@ class AgentRuntime {
 
   async called(mention: Mention): Promise<void> {
     const { device, log } = this.#options;
-    const { agent } = this.#set;
     const { channel, byName, post } = mention;
     if (!(await this.guards.takesMention(guarded(mention)))) return;
-    if (byName || !agent.manifest.floor) return this.#answer(mention);
+    if (byName || !this.#agent.manifest.floor) return this.#answer(mention);
     await withFloor({ device, log }, { channel: channel.slice(1), post: post.message.id }, () => this.#answer(mention));
   }
 
   async #answer(mention: Mention): Promise<void> {
-    const { device, log } = this.#options;
-    const { agent } = this.#set;
+    const { log } = this.#options;
+    const agent = this.#agent;
     const { channelName: channel, from, text, post, redelivered } = mention;
     const facts = { id: post.message.id, channel, from: from.name, characters: text.length };
     log("info", "mention.received", redelivered ? { ...facts, redelivered } : facts);
     const cause = { ...this.#causeOf(mention.hops), conversation: [mention.channel.slice(1), channel] };
+    const { hops, raw } = mention;
+    const conversation = `${mention.channel}/${textContent(post.message.content)?.thread ?? ""}`;
     try {
-      await agent.onMention?.(mention, createMesh(device, { cause }));
+      await this.#handle({ id: post.message.id, from, hops, raw, conversation, what: "mention" }, cause, (context) =>
+        agent.onMention?.(mention, context.mesh, context),
+      );
     } catch (thrown) {
       log("error", "mention.handler-threw", { ...facts, error: stackOf(thrown) });
       throw thrown;
     }
   }
 
-  async #run(work: SkillWork, task: IncomingTask, signal: AbortSignal): Promise<unknown> {
+  #handle(
+    message: HandledMessage,
+    cause: Cause,
+    handle: (context: SkillContext) => void | Promise<void> | undefined,
+  ): Promise<void> {
+    const { device, log } = this.#options;
+    const { instructions, manifest } = this.#agent;
+    const limitMs = manifest.limits.taskSeconds * 1000;
+    return withHandlerContext(
+      { device, clock: this.#clock, log, instructions, limitMs, atWork: this.#atWork },
+      message,
+      (signal) => createMesh(device, { cause, signal }),
+      (context) => handle(context),
+    );
+  }
+
+  async #run(work: SkillWork, task: IncomingTask, signal: AbortSignal, waitFor: WaitFor): Promise<unknown> {
     const { skill } = work;
     const given = inputOf(task);
     const input = await checkInput(skill, this.#neutral ? neutralValue(given) : given);
     // Its schema has just made it what `run` takes.
-    const output = await skill.run(input as never, this.#contextOf(work, task, signal));
+    const output = await skill.run(input as never, this.#contextOf(work, task, signal, waitFor));
     return checkOutput(skill, output);
   }
 
-  #contextOf({ agent, gate }: SkillWork, task: IncomingTask, signal: AbortSignal): SkillContext {
+  #contextOf({ agent, limitMs }: SkillWork, task: IncomingTask, signal: AbortSignal, waitFor: WaitFor): SkillContext {
     const { device, log } = this.#options;
-    const mostMs = gate.timeMs(agent.manifest.limits.taskSeconds * 1000);
-    const deadline = Math.min(task.deadline, this.#clock.now() + mostMs);
+    const deadline = Math.min(task.deadline, this.#clock.now() + limitMs);
     let artifacts = 0;
     return {
       signal,
@@ -267,7 +294,10 @@ class AgentRuntime {
       from: task.from,
       actsFor: task.actsFor,
       hops: task.hops,
+      through: [...task.through, { member: device.member, skill: task.skill }],
+      mandate: task.mandate,
       raw: { input: task.input, text: task.text },
+      contextId: task.contextId,
       idempotencyKey: task.id,
       instructions: agent.instructions,
       progress: async (text) => {
@@ -281,11 +311,14 @@ class AgentRuntime {
       usage: (used) => device.reportUsage(used),
       ask: async (question, { of, withinMs } = {}) => {
         const member = of === undefined ? undefined : (await device.memberOf(of)).member;
-        return task.ask(question, {
-          ...(member === undefined ? {} : { of: member }),
-          ...(withinMs === undefined ? {} : { withinMs }),
-        });
+        return waitFor(() =>
+          task.ask(question, {
+            ...(member === undefined ? {} : { of: member }),
+            ...(withinMs === undefined ? {} : { withinMs }),
+          }),
+        );
       },
+      approve: (act) => waitFor(() => task.approve(act)),
       log: (level, event, fields) => log(level, event, { skill: task.skill, task: task.id, ...fields }),
       mesh: createMesh(device, {
         signal,
@@ -296,12 +329,16 @@ class AgentRuntime {
     };
   }
 
+  get #agent(): Agent {
+    return this.skills.agent;
+  }
+
   get #neutral(): boolean {
-    return this.#set.agent.manifest.guards.text === "neutral";
+    return this.#agent.manifest.guards.text === "neutral";
   }
 
   #causeOf(hops: number, through: readonly CallStep[] = []): Cause {
-    return { hops, through, mostHops: this.#set.agent.manifest.guards.hops };
+    return { hops, through, mostHops: this.#agent.manifest.guards.hops };
   }
 }
 

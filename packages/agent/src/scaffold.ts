@@ -1,5 +1,7 @@
 import { readFile } from "node:fs/promises";
 
+import { type ModelChoice, type Role, roleFiles } from "./roles.ts";
+
 /** The files of a new agent. `greet` works as it is; everything else says where to go on. */
 
 /** Path within the folder, and content. */
@@ -9,6 +11,9 @@ export interface ScaffoldOptions {
   readonly name: string;
   /** Address of the registry, if it is known already. */
   readonly registry?: string;
+  /** What it is, for an agent with a model. */
+  readonly role?: Role;
+  readonly model?: ModelChoice;
 }
 
 /** A skill as an author would write it, in a file of its own so that it is checked like any other. */
@@ -16,6 +21,11 @@ const skillFile = new URL("../scaffold/greet.ts", import.meta.url);
 
 /** What `parley init` writes. */
 export async function scaffoldOf(options: ScaffoldOptions): Promise<readonly ScaffoldFile[]> {
+  const { name, role, model, registry } = options;
+  if (role !== undefined) {
+    const more = registry === undefined ? {} : { registry };
+    return [...(await roleFiles({ name, role, ...model, ...more })), [".gitignore", gitignore]];
+  }
   return [
     ["agent.yaml", manifest(options)],
     ["AGENT.md", instructions(options.name)],

@@ -1,5 +1,5 @@
-import type { LogLine, Principal, SelfReport, Sender } from "@parley/client";
-import type { Part } from "@parley/protocol";
+import type { ActToApprove, LogLine, Principal, SelfReport, Sender } from "@parley/client";
+import type { CallStep, Part } from "@parley/protocol";
 
 import type { Mesh } from "./mesh.ts";
 
@@ -27,8 +27,14 @@ export interface SkillContext {
   readonly actsFor: Principal | undefined;
   /** How many messages or calls of agents led to this call, by the caller's word. */
   readonly hops: number;
+  /** The skills at work, outermost first, this one the last: what `mesh` says with each call of its own. */
+  readonly through: readonly CallStep[];
+  /** Delegations by which this agent may act further for `actsFor`; `mesh` uses them where it is asked to. */
+  readonly mandate: readonly string[] | undefined;
   /** What the caller sent, as it came: in the input control and invisible characters are visible, unless the manifest says `raw`. */
   readonly raw: { readonly input: unknown; readonly text: string };
+  /** The conversation that the caller means, by its word: the same for several tasks that belong together. */
+  readonly contextId: string;
   /** The task's id: the same when a task is handed out again after a crash. */
   readonly idempotencyKey: string;
   /** Tells the caller how far the work is. Resolves when there is room for more: a slow caller slows the skill. */
@@ -40,7 +46,7 @@ export interface SkillContext {
   ) => Promise<void>;
   /**
    * Says what a model that the skill asked has cost: tokens, and money in millionths of the mesh's unit. Counted against this agent's
-   * budget and shown as self-reported.
+   * budget and shown as self-reported. Rejects with `over_budget` once that is used up, when it was counted.
    */
   readonly usage: (used: SelfReport) => Promise<void>;
   /**
@@ -48,6 +54,12 @@ export interface SkillContext {
    * hour, unless `withinMs` says another. The time limit does not run meanwhile. Rejects with `approval_expired`, or as `signal` does.
    */
   readonly ask: (question: string, options?: { readonly of?: string; readonly withinMs?: number }) => Promise<string>;
+  /**
+   * Waits until a person says yes to something that the skill is about to do, with exactly this input: those whom the policy lets
+   * approve `act` as if it were a skill, never the caller. The time limit does not run meanwhile. Rejects with `approval_denied`,
+   * `approval_expired`, or as `signal` does.
+   */
+  readonly approve: (act: ActToApprove) => Promise<void>;
   /** Structured log line; leave content and secrets out. */
   readonly log: LogLine;
   /** The other members. Delegations end with this task. */

@@ -53,6 +53,8 @@ export async function importModule(path: string): Promise<Readonly<Record<string
 async function moduleNames(folder: string, manifest: Manifest): Promise<readonly string[]> {
   const info = await stat(folder).catch(() => undefined);
   if (info?.isDirectory() !== true) {
+    // A model is enough to answer with.
+    if (manifest.model !== undefined) return [];
     throw invalid(`There is no folder ${manifest.skills.folder} beside ${basename(manifest.path)}; put a skill in it.`);
   }
   const names = (await readdir(folder)).filter(isModule).toSorted();

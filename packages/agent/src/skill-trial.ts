@@ -67,6 +67,9 @@ function contextOf(options: TrialOptions, signal: AbortSignal, deadline: number)
     from: author,
     actsFor: undefined,
     hops: 0,
+    through: [],
+    mandate: undefined,
+    contextId: "trial",
     raw: { input, text: typeof input === "string" ? input : "" },
     idempotencyKey: "trial",
     instructions: agent.instructions,
@@ -77,6 +80,7 @@ function contextOf(options: TrialOptions, signal: AbortSignal, deadline: number)
       if (onAsk === undefined) throw alone();
       return onAsk(question);
     },
+    approve: () => Promise.reject(alone()),
     log: (level, event, fields) => log?.(level, event, { skill: skill.id, ...fields }),
     mesh: createMesh(nobody, { signal, deadline }),
   };

@@ -5,6 +5,8 @@ import {
   issueOf,
   limits,
   ParleyError,
+  type Price,
+  priceSchema,
   skillIdSchema,
 } from "@parley/protocol";
 import type { StandardSchemaV1 } from "@standard-schema/spec";
@@ -44,6 +46,8 @@ export interface SkillDefinition<Id extends string, Input extends StandardSchema
   readonly access?: readonly string[] | undefined;
   /** Bounds of this skill alone; agent.yaml may set others. */
   readonly limits?: SkillLimits | undefined;
+  /** What a task costs, as its card says it. Nothing is charged: callers settle it by an agreement. */
+  readonly price?: Price | undefined;
   /** JSON Schema of the input, for schema libraries that cannot write one themselves. */
   readonly inputJsonSchema?: Readonly<Record<string, unknown>>;
   /** JSON Schema of the output, likewise. */
@@ -71,6 +75,7 @@ export interface Skill<
   readonly limits: SkillLimits | undefined;
   /** Inputs that it is tried with by `parley skill test`. */
   readonly trials: readonly SkillTrial[];
+  readonly price: Price | undefined;
   readonly input: Input;
   readonly output: Output;
   readonly inputJsonSchema: Readonly<Record<string, unknown>>;
@@ -123,6 +128,7 @@ export function defineSkill<const Id extends string, Input extends StandardSchem
     access: checked(id, "access", skillAccessSchema, definition.access),
     limits: checked(id, "limits", skillLimitsSchema, definition.limits),
     trials: (definition.examples ?? []).filter((example) => typeof example !== "string"),
+    price: priceOf(id, definition.price),
     input,
     output,
     inputJsonSchema: definition.inputJsonSchema ?? inputSchemaOf(id, input),
@@ -147,6 +153,13 @@ function checked<Value>(id: string, what: string, schema: z.ZodType, value: Valu
 /** As it stands on the card. */
 function exampleText(example: string | SkillTrial): string {
   return typeof example === "string" ? example : JSON.stringify(example.input);
+}
+
+function priceOf(id: string, price: Price | undefined): Price | undefined {
+  if (price === undefined || priceSchema.safeParse(price).success) return price;
+  throw new ParleyError("invalid_manifest", {
+    message: `The price of the skill ${id} is an amount such as "12.5" and a currency such as EUR.`,
+  });
 }
 
 /** Whether a module's export is a skill. */

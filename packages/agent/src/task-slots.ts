@@ -1,6 +1,8 @@
 import type { Clock } from "@parley/core";
 import { ParleyError } from "@parley/protocol";
 
+import { TimeLimit, type WaitFor } from "./time-limit.ts";
+
 interface Slot {
   readonly end: (reason: unknown) => void;
   readonly done: Promise<void>;
@@ -37,12 +39,12 @@ export class TaskSlots {
 
   /**
    * Runs work in a slot, for at most `limitMs`. Rejects with `timeout` or the reason of `signal` even when the work does
-   * not listen; the slot stays taken until the work has really ended, so that what hangs cannot pile up.
+   * not listen, and no time runs while it waits for somebody's word; the slot stays taken until the work has really ended, so that what hangs cannot pile up.
    */
   async run<Result>(
     limitMs: number,
     signal: AbortSignal,
-    work: (signal: AbortSignal) => Promise<Result>,
+    work: (signal: AbortSignal, waitFor: WaitFor) => Promise<Result>,
   ): Promise<Result> {
     this.check();
     const controller = new AbortController();
@@ -55,12 +57,12 @@ export class TaskSlots {
     const follow = (): void => end(signal.reason);
     if (signal.aborted) follow();
     else signal.addEventListener("abort", follow, { once: true });
-    const timer = this.#clock.setTimer(limitMs, () =>
+    const time = new TimeLimit(this.#clock, limitMs, () =>
       end(new ParleyError("timeout", { message: `The agent gives a task ${limitMs / 1000} s; it took longer.` })),
     );
-    const working = work(controller.signal);
+    const working = work(controller.signal, time.during);
     const free = (): void => {
-      timer.cancel();
+      time.cancel();
       signal.removeEventListener("abort", follow);
       this.#slots.delete(slot);
     };

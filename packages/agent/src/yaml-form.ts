@@ -142,6 +142,8 @@ function describe(issue: z.core.$ZodIssue, document: Document, schema: z.ZodType
 
 function words(issue: z.core.$ZodIssue): string {
   if (issue.code === "invalid_value") return `is not one of ${issue.values.map(String).join(", ")}`;
+  // Of a key that is free within a form.
+  if (issue.code === "invalid_key") return issue.issues[0]?.message ?? issue.message;
   if (issue.code === "too_big") return `is more than ${String(issue.maximum)}${unitOf(issue.origin)}`;
   if (issue.code === "too_small") return `is less than ${String(issue.minimum)}${unitOf(issue.origin)}`;
   return issue.message;

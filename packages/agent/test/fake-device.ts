@@ -52,10 +52,21 @@ export class FakeDevice implements Fake {
     withdraw: async () => undefined,
     subAgent: () => Promise.reject(new ParleyError("unsupported_operation")),
   };
+  readonly agreements: DeviceApi["agreements"] = {
+    propose: () => Promise.reject(new ParleyError("unsupported_operation")),
+    act: () => Promise.reject(new ParleyError("unsupported_operation")),
+    list: async () => [],
+    get: () => Promise.reject(new ParleyError("not_found")),
+    export: () => Promise.reject(new ParleyError("not_found")),
+    offers: async () => ({ offers: [], next: undefined }),
+    take: () => Promise.reject(new ParleyError("not_found")),
+  };
   readonly approvals: DeviceApi["approvals"] = {
     list: async () => [],
     answer: async () => undefined,
     reply: async () => undefined,
+    ask: async () => undefined,
+    question: async () => "-",
     standing: async () => [],
     endStanding: async () => undefined,
   };
@@ -267,6 +278,7 @@ export class FakeDevice implements Fake {
       progress: async (note) => void progress.push(note),
       artifact: async (artifact) => void artifacts.push(artifact),
       ask: async (question) => `answer to ${question}`,
+      approve: async () => undefined,
     };
     const handler = this.#handler;
     if (handler === undefined) throw new ParleyError("internal", { message: "nothing serves tasks" });

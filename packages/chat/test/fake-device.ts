@@ -49,6 +49,8 @@ export class FakeDevice implements ChatDevice {
       this.calls.push(`reply ${text}`);
       return this.#close([request], "answered");
     },
+    ask: async () => undefined,
+    question: async () => "-",
     standing: () => Promise.resolve([]),
     endStanding: () => Promise.resolve(),
   };

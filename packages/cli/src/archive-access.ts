@@ -18,6 +18,7 @@ const arrivals: ReadonlySet<DeviceEvent["type"]> = new Set([
   "message-changed",
   "approval-asked",
   "approval-closed",
+  "agreement",
 ]);
 
 /** Works with what was said; what waits at the registry is fetched first. Without the registry it says so. */

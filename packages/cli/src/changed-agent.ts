@@ -2,7 +2,7 @@
 import { type FSWatcher, statSync, watch } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 
-import { type Agent, loadAgent, readModulesAnew, type RunningAgent } from "@parley/agent";
+import { type Agent, readModulesAnew, type RunningAgent } from "@parley/agent";
 import { toParleyError } from "@parley/protocol";
 
 import type { Presenter } from "./presenter.ts";
@@ -11,6 +11,8 @@ export interface ChangeOptions {
   /** The agent's folder, manifest or module. */
   readonly path: string;
   readonly agent: Agent;
+  /** Loads it as it is now. */
+  readonly load: () => Promise<Agent>;
   readonly running: RunningAgent;
   readonly out: Presenter;
 }
@@ -21,14 +23,14 @@ const settleMs = 200;
 const atStart = ["name", "registry", "channels", "links", "guards", "attention", "redact"] as const;
 
 /** Follows the files until the returned function is called. One that cannot be loaded leaves the agent as it is, and says why. */
-export function followChanges({ path, agent, running, out }: ChangeOptions): () => void {
+export function followChanges({ path, agent, load, running, out }: ChangeOptions): () => void {
   let current = agent;
   let timer: NodeJS.Timeout | undefined;
   let work = Promise.resolve();
   const reload = async (): Promise<void> => {
     try {
       readModulesAnew();
-      const next = await loadAgent(path);
+      const next = await load();
       await running.replace(next);
       const later = atStart.filter(
         (key) => JSON.stringify(next.manifest[key]) !== JSON.stringify(current.manifest[key]),

@@ -1,6 +1,7 @@
 import { admissionCommands } from "./admission-commands.ts";
 import { scopeOptions } from "./admission-options.ts";
 /** Every command of `parley`, once. */
+import { agreementCommands } from "./agreement-commands.ts";
 import { approvalCommands } from "./approval-commands.ts";
 import { authorityCommands } from "./authority-commands.ts";
 import type { CommandRow } from "./command.ts";
@@ -8,6 +9,8 @@ import { conversationCommands } from "./conversation-commands.ts";
 import { delegationCommands } from "./delegation-commands.ts";
 import { guardCommands } from "./guard-commands.ts";
 import { leaseCommands } from "./lease-commands.ts";
+import { modelOptions } from "./model-options.ts";
+import { sidecarCommands } from "./sidecar/sidecar-commands.ts";
 import { skillCommands } from "./skill-commands.ts";
 import { supervisorCommands } from "./supervisor-commands.ts";
 
@@ -81,10 +84,18 @@ export const commandTable: readonly CommandRow[] = [
   },
   {
     path: ["init"],
-    summary: "Writes a new agent: manifest, instructions, a working skill",
+    summary: "Writes a new agent: manifest, instructions, a working skill, or one with a role and a model",
     arguments: [{ name: "name", means: "the agent's name; the folder's by default", optional: true }],
-    options: [{ name: "dir", short: "d", value: "DIR", means: "the folder; one with the agent's name by default" }],
-    examples: ["parley init my-agent", "parley init my-agent -d agents/first"],
+    options: [
+      { name: "dir", short: "d", value: "DIR", means: "the folder; one with the agent's name by default" },
+      ...modelOptions,
+    ],
+    examples: [
+      "parley init my-agent",
+      "parley init my-agent -d agents/first",
+      "parley init chief --role coordinator",
+      "parley init reader --role researcher --provider ollama --model qwen3",
+    ],
     load: () => import("./commands/init.ts"),
   },
   {
@@ -331,7 +342,9 @@ export const commandTable: readonly CommandRow[] = [
   ...approvalCommands,
   ...guardCommands,
   ...delegationCommands,
+  ...agreementCommands,
   ...authorityCommands,
+  ...sidecarCommands,
   {
     path: ["delivery", "list"],
     summary: "Lists messages that this device sent and received, and what became of them",

@@ -1,6 +1,12 @@
 import type { MemberView } from "@parley/client";
 import type { MeshTrust } from "@parley/core";
-import { type AgentSkill, skillSchemasExtension } from "@parley/protocol";
+import {
+  type AgentSkill,
+  type Price,
+  priceSchema,
+  skillPricesExtension,
+  skillSchemasExtension,
+} from "@parley/protocol";
 
 import { restrictionJson, restrictionOf, restrictionText } from "./restriction-text.ts";
 
@@ -30,8 +36,15 @@ export function loadOf(member: MemberView): number {
 export const skillsOf = (member: MemberView): readonly AgentSkill[] => member.card?.skills ?? [];
 
 /** The JSON Schemas that a card declares for a skill. */
-export function schemasOf(member: MemberView, skill: string): unknown {
-  const extension = member.card?.capabilities.extensions?.find(({ uri }) => uri === skillSchemasExtension);
+export const schemasOf = (member: MemberView, skill: string): unknown =>
+  declaredFor(member, skillSchemasExtension, skill);
+
+/** What a card says that a skill costs; undefined where it says nothing, or nothing that is a price. */
+export const priceOf = (member: MemberView, skill: string): Price | undefined =>
+  priceSchema.safeParse(declaredFor(member, skillPricesExtension, skill)).data;
+
+function declaredFor(member: MemberView, extensionUri: string, skill: string): unknown {
+  const extension = member.card?.capabilities.extensions?.find(({ uri }) => uri === extensionUri);
   const skills = extension?.params?.["skills"];
   return typeof skills === "object" && skills !== null && !Array.isArray(skills)
     ? (skills as Record<string, unknown>)[skill]
@@ -63,6 +76,7 @@ export function memberJson(member: MemberView, trust: MeshTrust) {
       description,
       tags,
       schemas: schemasOf(member, id),
+      price: priceOf(member, id),
     })),
     admittedUntil: verified.admissionExpires,
     ...(verified.scope === undefined ? {} : { scope: verified.scope }),

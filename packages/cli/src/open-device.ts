@@ -6,6 +6,7 @@ import type { IceServer } from "@parley/core";
 import type { NodeLinkFactory } from "@parley/peer/node";
 import { type ExitCode, isParleyError, ParleyError, visible } from "@parley/protocol";
 import { beginHomeDevice, type HomeDevice, settlePairing } from "@parley/sdk";
+import type { SkillHost } from "@parley/sidecar";
 
 import type { CommandContext } from "./command-context.ts";
 import { unlockOf } from "./home-unlock.ts";
@@ -25,6 +26,8 @@ export interface OpenDeviceOptions {
   readonly links?: ManifestContent["links"];
   /** Lets other commands go through this process. Default true. */
   readonly serves?: boolean;
+  /** The agent at work in this process, where programs may serve skills through it. */
+  readonly programs?: SkillHost;
   /** Milliseconds to wait for the registry. Default `connectMs`; a command that can do without it says nothing of the wait. */
   readonly patienceMs?: number;
   /** Does not wait for the registry: what the device remembers is enough to begin with. Default false. */
@@ -63,12 +66,13 @@ function attachOrHold(
   options: OpenDeviceOptions,
   begin: (device: DeviceApi) => Promise<void> = async () => undefined,
 ): Promise<OpenDevice> {
-  const { hold = false, stays = hold, serves = true, quiet = false, links: own = {} } = options;
+  const { hold = false, stays = hold, serves = true, quiet = false, programs, links: own = {} } = options;
   const log: LogLine = quiet ? () => undefined : deviceLog(context, hold);
   let links: HeldLinks | undefined;
   const settings = {
     hold,
     serves,
+    programs,
     signal: context.signal,
     log,
     ...conversationSettings(context),

@@ -12,6 +12,7 @@ import type {
   ResourceLease,
 } from "@parley/protocol";
 
+import type { AgreementApi, AgreementEvent } from "./agreements/agreement-api.ts";
 import type { ApprovalApi, ApprovalEvent } from "./approvals/approval-api.ts";
 import type { AuditAlert } from "./audit/audit-memory.ts";
 import type { AttachOptions, TransferOptions } from "./blobs/attachments.ts";
@@ -117,6 +118,7 @@ export type DeviceEvent =
     }
   | { readonly type: "revoked"; readonly member: string }
   | ApprovalEvent
+  | AgreementEvent
   /** An operator paused, stopped, muted or banned this member; undefined when that is over. */
   | { readonly type: "restricted"; readonly restriction: Restriction | undefined };
 
@@ -186,6 +188,8 @@ export interface DeviceApi {
   readonly delegations: DelegationApi;
   /** What waits for this member's word, and its answers. */
   readonly approvals: ApprovalApi;
+  /** What this member agreed on with others, and how it goes. */
+  readonly agreements: AgreementApi;
   /** Delegates to one member, or to the least loaded live holder of the skill when `to` is undefined. Never to itself. */
   delegate(to: string | undefined, request: DelegateRequest): Promise<TaskRun>;
   /** Answers what the agent of a task that this device began asks its caller. Throws `task_not_found`. */
@@ -200,7 +204,10 @@ export interface DeviceApi {
    */
   rotateRoot(): Promise<RootKeyChange>;
   setAvailability(availability: Availability): Promise<void>;
-  /** Says what the program used elsewhere: counted against this member's budget, and shown as self-reported. Throws `invalid_argument`. */
+  /**
+   * Says what the program used elsewhere: counted against this member's budget, and shown as self-reported. Throws `invalid_argument`,
+   * and `over_budget` when the budget is used up: what was used is counted, and no more should be.
+   */
   reportUsage(used: SelfReport): Promise<void>;
 }
 

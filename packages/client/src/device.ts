@@ -11,6 +11,7 @@ import {
   type Task,
 } from "@parley/protocol";
 
+import type { AgreementApi } from "./agreements/agreement-api.ts";
 import type { ApprovalApi } from "./approvals/approval-api.ts";
 import type { AttachOptions, TransferOptions } from "./blobs/attachments.ts";
 import type { ContentSink } from "./blobs/content-sink.ts";
@@ -85,6 +86,7 @@ export class Device implements DeviceApi {
     const { own, renewal, session, intake, peers, arrivals, ending, writes, audit } = this.#parts;
     this.#exchanges.callee.stop();
     this.#exchanges.approvals.stop();
+    this.#exchanges.agreements.stop();
     intake.holder.close();
     own.stop();
     renewal.stop();
@@ -146,6 +148,10 @@ export class Device implements DeviceApi {
 
   get approvals(): ApprovalApi {
     return this.#exchanges.approvals.inbox;
+  }
+
+  get agreements(): AgreementApi {
+    return this.#exchanges.agreements;
   }
 
   get conversations(): ConversationApi {
@@ -239,6 +245,7 @@ export class Device implements DeviceApi {
 
   async reportUsage(used: SelfReport): Promise<void> {
     this.#parts.meter.used(used);
+    this.#parts.gate.checkBudget();
   }
 
   async setAvailability(availability: Availability): Promise<void> {

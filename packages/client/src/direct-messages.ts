@@ -56,8 +56,8 @@ const liveTtlMs = 60_000;
 
 export class DirectMessages {
   readonly #options: DirectMessagesOptions;
-  #handler: MessageHandler | undefined;
-  #ready: MessageGate | undefined;
+  /** Who reads: the newest has the messages, and the one before it once that one left. */
+  readonly #readers: { readonly handler: MessageHandler; readonly ready: MessageGate | undefined }[] = [];
   #keepers = 0;
 
   constructor(options: DirectMessagesOptions) {
@@ -91,17 +91,26 @@ export class DirectMessages {
     return stream.accept(this.#head(options.ttlMs ?? 0, options.hops), body, options.signal);
   }
 
-  /** Hands messages to a handler until the returned function is called; what waited comes first. */
+  /**
+   * Hands messages to a handler until the returned function is called; what waited comes first. One reader has them at a
+   * time: who asked last, and when that one leaves, who asked before.
+   */
   read(handler: MessageHandler, ready?: MessageGate): () => void {
-    this.#handler = handler;
-    this.#ready = ready;
+    const reader = { handler, ready };
+    this.#readers.push(reader);
     this.#refit();
-    return () => {
-      if (this.#handler !== handler) return;
-      this.#handler = undefined;
-      this.#ready = undefined;
+    return once(() => {
+      this.#readers.splice(this.#readers.indexOf(reader), 1);
       this.#refit();
-    };
+    });
+  }
+
+  get #handler(): MessageHandler | undefined {
+    return this.#readers.at(-1)?.handler;
+  }
+
+  get #ready(): MessageGate | undefined {
+    return this.#readers.at(-1)?.ready;
   }
 
   /** Messages count as handled once they are remembered, as long as no handler reads and until the returned function is called. */

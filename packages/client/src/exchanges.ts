@@ -2,9 +2,18 @@
  * What a program exchanges with other members: messages, attachments, tasks, streams, and between one person's devices
  * their history. A new sort of exchange is one more part here, with a row for each kind of envelope that it takes.
  */
-import { type Clock, type Journal, type JournalState, type MeshTrust, type Random, splitBody } from "@parley/core";
-import { envelopeKinds, knownContent, ParleyError } from "@parley/protocol";
+import {
+  type Clock,
+  type Journal,
+  type JournalState,
+  type MeshTrust,
+  type Random,
+  splitBody,
+  type VerifiedMember,
+} from "@parley/core";
+import { type Envelope, envelopeKinds, knownContent, ParleyError } from "@parley/protocol";
 
+import { AgreementDesk } from "./agreements/agreement-desk.ts";
 import { ApprovalDesk } from "./approvals/approval-desk.ts";
 import { Attachments } from "./blobs/attachments.ts";
 import { bodyOf } from "./body.ts";
@@ -88,6 +97,7 @@ export class Exchanges {
   readonly desk: ConversationDesk;
   readonly deliveries: Deliveries;
   readonly approvals: ApprovalDesk;
+  readonly agreements: AgreementDesk;
   readonly attachments: Attachments;
   readonly caller: TaskCaller;
   readonly callee: TaskCallee;
@@ -109,6 +119,7 @@ export class Exchanges {
     this.desk = this.#makeDesk();
     this.deliveries = this.#makeDeliveries();
     this.approvals = this.#makeApprovals();
+    this.agreements = this.#makeAgreements();
     this.attachments = this.#makeAttachments();
     const { outgoing } = options.guards;
     const calls = { clock, random, send: sendLive(clock), outgoing, onError: notices.failed };
@@ -157,6 +168,13 @@ export class Exchanges {
     return this.messages.onEntry(entry);
   }
 
+  /** A durable envelope that is for the device itself: resolves when what it changes is on disk. */
+  takeNote(from: VerifiedMember, envelope: Envelope): Promise<void> {
+    if (envelope.kind === envelopeKinds.sync) return this.conversations.sync.take(envelope);
+    if (envelope.kind === envelopeKinds.agreement) return this.agreements.takeEnvelope(from, envelope);
+    return this.approvals.take(from, envelope);
+  }
+
   /** Whether the program is ready for it: as `InboxLanesOptions.mayHand` says. */
   mayHand(entry: Waiting): ReturnType<DirectMessages["mayHand"]> {
     return this.messages.mayHand(entry);
@@ -175,6 +193,7 @@ export class Exchanges {
     this.conversations.onSession();
     this.channels.onSession();
     this.delegations.onSession();
+    this.agreements.onSession();
     const { own, settings, notices } = this.#options;
     const { kind, root } = own.identity;
     if (kind !== "person" || own.listed < 2 || root !== undefined || settings.links === undefined) return;
@@ -353,6 +372,28 @@ export class Exchanges {
             await sendLive(clock)(peer, envelopeKinds.approval, body);
           }
       },
+    });
+  }
+
+  #makeAgreements(): AgreementDesk {
+    const { kept, own, trust, gate, directory, session, peers, clock, random, names, notices } = this.#options;
+    return new AgreementDesk({
+      kept: kept.agreements,
+      own,
+      trust,
+      gate,
+      directory,
+      session,
+      streams: () => peers.streams,
+      clock,
+      random,
+      isBlocked: (member) => this.conversations.contacts.of(member)?.standing === "blocked",
+      admits: (member) => this.conversations.contacts.admits(member),
+      nameOf: async (member) => {
+        if (member === own.identity.member) return own.identity.name;
+        return directory.known(member)?.name ?? names.of(member);
+      },
+      notices,
     });
   }
 

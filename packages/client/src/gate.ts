@@ -76,6 +76,13 @@ export class Gate {
     return held === undefined ? undefined : heldOff(own, held);
   }
 
+  /** Throws `over_budget` when this member used up its budget. */
+  checkBudget(): void {
+    const own = this.#options.own();
+    const held = this.#heldOf(own);
+    if (held?.code === "over_budget") throw heldOff(own, held);
+  }
+
   /** Whether this device takes nothing now. */
   get isPaused(): boolean {
     const kind = this.ownRestriction?.kind;

@@ -118,6 +118,8 @@ const lossMs = 5000;
 /** Bytes of one stream on their way to disk: no sender that keeps the bounds has more under way. */
 const mostPendingBytes = limits.unackedBytes + limits.envelopeBytes;
 const handledKinds: ReadonlySet<number> = new Set([envelopeKinds.message]);
+/** What is for the device itself. */
+const notedKinds: ReadonlySet<number> = new Set([envelopeKinds.sync, envelopeKinds.approval, envelopeKinds.agreement]);
 
 export class Inbox {
   readonly #options: InboxOptions;
@@ -324,8 +326,8 @@ export class Inbox {
     };
     if (envelope === undefined) return end("too_large");
     const { kind, critical, created, ttl, body } = envelope;
-    if (kind === envelopeKinds.sync || kind === envelopeKinds.approval) {
-      const isTaken = kind === envelopeKinds.approval || this.#options.isOwn(incoming.source.member.member);
+    if (notedKinds.has(kind)) {
+      const isTaken = kind !== envelopeKinds.sync || this.#options.isOwn(incoming.source.member.member);
       if (isTaken) notes.push({ ...envelope, body: body.slice() });
       return true;
     }

@@ -3,6 +3,17 @@
  * Not here: where keys are kept (`@parley/client/node`), WebRTC stacks (`@parley/peer`), skills (`@parley/agent`).
  */
 export { type AuditAlert, type AuditMemory, type AuditStanding, openAuditMemory } from "./audit/audit-memory.ts";
+export type {
+  AgreementActView,
+  AgreementApi,
+  AgreementEvent,
+  AgreementSummary,
+  AgreementView,
+  NewAgreement,
+  NextAct,
+  OfferQuery,
+  OfferView,
+} from "./agreements/agreement-api.ts";
 export {
   auditError,
   type AuditFindings,
@@ -14,6 +25,7 @@ export {
 } from "./audit/audit-reader.ts";
 export type { AttachOptions, TransferOptions } from "./blobs/attachments.ts";
 export type { DelegationApi, DelegationTerms, GivenDelegation, SubAgent } from "./delegations/delegation-api.ts";
+export type { ActCause, ActToApprove } from "./approvals/act-approval.ts";
 export type {
   ApprovalApi,
   ApprovalEvent,
@@ -21,7 +33,10 @@ export type {
   AskingRule,
   StandingTerms,
   StandingView,
+  MemberQuestion,
 } from "./approvals/approval-api.ts";
+export { broadcast, type BroadcastOptions, type BroadcastState, everyMember, settleMs } from "./broadcast.ts";
+export { knownWithin } from "./delivery-wait.ts";
 export { type ContentSink, MemorySink } from "./blobs/content-sink.ts";
 export { blobSource, type ContentSource } from "./blobs/content-source.ts";
 export type { TransferProgress } from "./blobs/transfer.ts";

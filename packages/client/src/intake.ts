@@ -3,7 +3,6 @@
  * messages, the inbox on disk, the lanes to the program, and the receipts for all that.
  */
 import type { Clock, Journal, JournalState, MeshTrust, Random } from "@parley/core";
-import { envelopeKinds } from "@parley/protocol";
 
 import type { DeviceEnding } from "./device-ending.ts";
 import type { Exchanges } from "./exchanges.ts";
@@ -100,10 +99,7 @@ export class Intake {
           isSuspect: (sender) => options.exchanges.conversations.intake.isSuspect(sender),
         },
         onKept: (entry, source) => options.exchanges.conversations.onKept(entry, source.member),
-        onNote: (source, envelope) =>
-          envelope.kind === envelopeKinds.sync
-            ? options.exchanges.conversations.sync.take(envelope)
-            : options.exchanges.approvals.take(source.member, envelope),
+        onNote: (source, envelope) => options.exchanges.takeNote(source.member, envelope),
         onCommitted: (source, epoch, from, to) => this.receipts.note(source, epoch, "delivered", from, to),
         onGap: (source, from, to) => this.#onGap(source, from, to),
         onError,

@@ -2,6 +2,7 @@
 import type { Journal } from "@parley/core";
 import { limits } from "@parley/protocol";
 
+import { type KeptAgreements, openAgreements } from "./agreements/agreement-book.ts";
 import { type KeptApprovals, openApprovals } from "./approvals/approval-desk.ts";
 import { ContactBook } from "./conversations/contact-book.ts";
 import {
@@ -16,15 +17,17 @@ import { type KeptTask, keptTaskSchema, type WaitingTasks } from "./tasks/waitin
 export interface KeptState {
   readonly contacts: ContactBook;
   readonly approvals: KeptApprovals;
+  readonly agreements: KeptAgreements;
   readonly tasks: WaitingTasks;
   readonly delegations: KeptTable<KeptDelegation>;
   readonly withdrawals: KeptTable<KeptWithdrawals>;
 }
 
 export async function openKeptState(journal: Journal): Promise<KeptState> {
-  const [contacts, approvals, tasks, delegations, withdrawals] = await Promise.all([
+  const [contacts, approvals, agreements, tasks, delegations, withdrawals] = await Promise.all([
     ContactBook.open(journal),
     openApprovals(journal),
+    openAgreements(journal),
     KeptTable.open<KeptTask>({ journal, name: "waiting-tasks", schema: keptTaskSchema, most: limits.approvalsOpen }),
     KeptTable.open<KeptDelegation>({
       journal,
@@ -34,5 +37,5 @@ export async function openKeptState(journal: Journal): Promise<KeptState> {
     }),
     KeptTable.open<KeptWithdrawals>({ journal, name: "withdrawals", schema: keptWithdrawalsSchema, most: 1 }),
   ]);
-  return { contacts, approvals, tasks, delegations, withdrawals };
+  return { contacts, approvals, agreements, tasks, delegations, withdrawals };
 }

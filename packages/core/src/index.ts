@@ -2,6 +2,23 @@
  * What Parley is made of, without any I/O: ports, memory adapters, trust, sealing, streams. Runs in Node and the
  * browser. Not here: sockets, files, WebRTC.
  */
+export {
+  agreementCounts,
+  type CountedAgreement,
+  type MemberCounts,
+  type RoleCounts,
+} from "./agreement/agreement-counts.ts";
+export { agreementOf, AgreementRules } from "./agreement/agreement-rules.ts";
+export {
+  type AgreementRole,
+  type AgreementRule,
+  type AgreementState,
+  agreementStates,
+  agreementTable,
+  rulesFor,
+  waitsForAct,
+} from "./agreement/agreement-table.ts";
+export { actsOf, type AgreementFacts, membersOf, nextAgreement, rolesOf } from "./agreement/agreement.ts";
 export { type AuditFileReport, type AuditPins, verifyAuditFile } from "./audit/audit-file.ts";
 export { type AuditHeader, auditHeaderLine, auditLine } from "./audit/audit-lines.ts";
 export { type AuditNode, placeAfter, verifyByNode, verifyCheckpoints } from "./audit/audit-statements.ts";
@@ -267,6 +284,30 @@ export { ChunkJoiner, splitBody } from "./stream/chunks.ts";
 export { InboundStream, type InboundStreamOptions, type NumberedEnvelope } from "./stream/inbound-stream.ts";
 export { OutboundStream, type OutboundStreamOptions, type StreamPosition } from "./stream/outbound-stream.ts";
 export {
+  type DeviceKeyOf,
+  type NewEntry,
+  readEntry,
+  signEntry,
+  type TimelineEntry,
+  type TimelinePlace,
+  verifyEntry,
+} from "./timeline/timeline-entry.ts";
+export {
+  exportTimeline,
+  type TimelineExport,
+  type TimelinePins,
+  type TimelineReport,
+  verifyTimelineFile,
+} from "./timeline/timeline-file.ts";
+export {
+  partyOf,
+  type TimelineParty,
+  timelinePartySchema,
+  type VerifiedParty,
+  verifyParty,
+} from "./timeline/timeline-party.ts";
+export { type TimelineRules, timelineRules } from "./timeline/timeline-rules.ts";
+export {
   approveOperators,
   type OperatorChange,
   operatorsDigest,
@@ -311,6 +352,7 @@ export {
   type OperatorSet,
   verifyByOperator,
   verifyOperators,
+  verifyOperatorSets,
 } from "./trust/operators.ts";
 export { type CompactOrders, type OrderNumbers, Orders, orderTypes, verifyOrder } from "./trust/orders.ts";
 export { peekStatement, signStatement, verifyStatement } from "./trust/statement.ts";

@@ -1,6 +1,5 @@
-import { createHash, scrypt, timingSafeEqual } from "node:crypto";
-
 import type { Clock, Random } from "@parley/core";
+import { SecretHasher } from "@parley/core/node";
 import { ParleyError, toBase64url } from "@parley/protocol";
 
 /** A door token as it is kept: its secret only as a salted, memory-hard hash. */
@@ -54,11 +53,7 @@ const form = /^pdt_([A-Za-z0-9_-]{11})\.([A-Za-z0-9_-]{43})$/;
 const holderName = /^[A-Za-z0-9_-]{1,32}$/;
 const idBytes = 8;
 const secretBytes = 32;
-const saltBytes = 16;
 const mostTokens = 1000;
-/** Hashes at a time; more wait, up to the second number. */
-const mostAtOnce = 2;
-const mostWaiting = 64;
 const usedEveryMs = 60_000;
 
 /** Makes, lists, revokes and checks door tokens: `pdt_<id>.<secret>`. */
@@ -67,14 +62,14 @@ export class DoorTokens {
   readonly #clock: Pick<Clock, "now">;
   readonly #random: Random;
   readonly #cost: number;
-  #running = 0;
-  readonly #waiting: (() => void)[] = [];
+  readonly #hasher: SecretHasher;
 
   constructor(options: DoorTokensOptions) {
     this.#store = options.store;
     this.#clock = options.clock;
     this.#random = options.random;
     this.#cost = options.cost ?? 2 ** 15;
+    this.#hasher = new SecretHasher(options.random, this.#cost);
   }
 
   /** The token is given here and never again. Throws `invalid_name`, or `limit_reached`. */
@@ -89,12 +84,12 @@ export class DoorTokens {
       throw new ParleyError("limit_reached", { message: `There are ${mostTokens} door tokens; revoke some.` });
     const id = newId(this.#random);
     const secret = toBase64url(this.#random.bytes(secretBytes));
-    const salt = toBase64url(this.#random.bytes(saltBytes));
+    const { salt, hash } = await this.#hasher.hash(secret);
     const record: DoorTokenRecord = {
       id,
       name: bare,
       salt,
-      hash: toBase64url(await this.#hash(secret, salt)),
+      hash,
       created: this.#clock.now(),
       lastUsed: undefined,
       revoked: undefined,
@@ -114,14 +109,13 @@ export class DoorTokens {
     if (record.revoked === undefined) await this.#store.put({ ...record, revoked: this.#clock.now() });
   }
 
-  /** Whose token it is, or undefined. Takes the same time for an unknown one. Throws `limit_reached` when too many are checked. */
+  /** Whose token it is, or undefined. Takes the same time for an unknown one. Throws `rate_limited` when too many are checked. */
   async check(token: string): Promise<DoorTokenRecord | undefined> {
     const [, id, secret] = form.exec(token) ?? [];
     if (id === undefined || secret === undefined) return undefined;
     const record = await this.#store.get(id);
-    const hash = await this.#hash(secret, record?.salt ?? standInSalt(id));
-    const kept = Buffer.from(record?.hash ?? "", "base64url");
-    const fits = timingSafeEqual(hash, kept.length === hash.length ? kept : Buffer.alloc(hash.length));
+    const hashed = record && { salt: record.salt, hash: record.hash, cost: this.#cost };
+    const fits = await this.#hasher.fits(secret, hashed);
     if (!fits || record === undefined || record.revoked !== undefined) return undefined;
     const now = this.#clock.now();
     if (now - (record.lastUsed ?? 0) >= usedEveryMs) await this.#noteUse(id, now);
@@ -138,39 +132,10 @@ export class DoorTokens {
     const record = await this.#store.get(id);
     if (record !== undefined) await this.#store.put({ ...record, lastUsed: now });
   }
-
-  async #hash(secret: string, salt: string): Promise<Buffer> {
-    await this.#turn();
-    try {
-      return await new Promise((resolve, reject) => {
-        const options = { N: this.#cost, r: 8, p: 1, maxmem: 256 * this.#cost * 8 };
-        scrypt(secret, Buffer.from(salt, "base64url"), 32, options, (error, key) =>
-          error === null ? resolve(key) : reject(error),
-        );
-      });
-    } finally {
-      this.#running--;
-      this.#waiting.shift()?.();
-    }
-  }
-
-  async #turn(): Promise<void> {
-    if (this.#running >= mostAtOnce) {
-      if (this.#waiting.length >= mostWaiting)
-        throw new ParleyError("limit_reached", { message: "Too many door tokens are being checked; wait a moment." });
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    }
-    this.#running++;
-  }
 }
 
 /** Begins with a letter: a command line would take a `-` for the beginning of an option. */
 function newId(random: Random): string {
   const [first = 0, ...rest] = random.bytes(idBytes);
   return toBase64url(Uint8Array.of(first & 0x7f, ...rest));
-}
-
-/** An unknown id is hashed with a salt too, always the same one. */
-function standInSalt(id: string): string {
-  return createHash("sha256").update(`no-token|${id}`).digest("base64url").slice(0, 22);
 }

@@ -36,6 +36,8 @@ export const envelopeKinds = {
   post: 12,
   /** Asks somebody to approve an action or to answer a question, and what came of it. */
   approval: 13,
+  /** The acts of an agreement, for those who have a part in it. */
+  agreement: 14,
 } as const;
 
 export type EnvelopeKind = keyof typeof envelopeKinds;

@@ -246,6 +246,22 @@ export const errorTable = {
   stopped: row(false, 403, 4385, 4, "An operator stopped this member; it may run again once it is resumed."),
   muted_in_channel: row(false, 403, 4386, 4, "This member may read in the channel, not write, until that is lifted."),
   banned_from_channel: row(false, 403, 4387, 4, "This member may not come into the channel until that is lifted."),
+  // Agents with models.
+  model_unavailable: row(true, 503, 4141, 1, "The agent's model cannot be asked now; try again later."),
+  model_refused: row(
+    false,
+    502,
+    4401,
+    1,
+    "The agent's model did not take what it was asked; the agent's log says why.",
+  ),
+  turns_used_up: row(
+    false,
+    422,
+    4402,
+    1,
+    "The agent's model came to no answer within its turns; ask for less at once.",
+  ),
   // Bounds and resources.
   limit_reached: row(true, 429, 4107, 1, "A limit is reached; wait until earlier work is done. See docs/limits.md."),
   rate_limited: row(true, 429, 4108, 1, "Too many requests; slow down."),
@@ -271,6 +287,21 @@ export const errorTable = {
   lease_lost: row(false, 409, 4407, 1, "The lease is not held any more: it ran out, was given back or broken."),
   // Credentials.
   scope_missing: row(false, 403, 4370, 4, "The API key was not made for this; make one with the scope that it needs."),
+  // Timelines and agreements.
+  timeline_broken: row(
+    false,
+    409,
+    4388,
+    4,
+    "The timeline does not hold together, or somebody changed it; see docs/agreements.md.",
+  ),
+  act_not_allowed: row(
+    false,
+    409,
+    4389,
+    4,
+    "The agreement is not in a state for this, or it is another member's to do; see `parley agreement show`.",
+  ),
 } as const satisfies Record<string, ErrorRow>;
 
 /** A code of the table. */

@@ -16,6 +16,27 @@ export {
 } from "./audit.ts";
 export { type AuditMark, auditMarkSchema, type AuditState, auditStateSchema } from "./audit-message.ts";
 export {
+  type AgreementAct,
+  agreementActSchema,
+  type AgreementActType,
+  type AgreementOutcome,
+  type AgreementTerms,
+  agreementTermsSchema,
+  type Evidence,
+  evidenceSchema,
+  outcomeSchema,
+  type Price,
+  priceSchema,
+} from "./agreement.ts";
+export {
+  type AgreementBody,
+  agreementBodySchema,
+  type AgreementHeads,
+  agreementHeadsSchema,
+  type OpenOffer,
+  openOfferSchema,
+} from "./agreement-message.ts";
+export {
   type ApprovalAction,
   approvalActionSchema,
   type ApprovalBody,
@@ -281,6 +302,9 @@ export {
   statementSchemas,
   statementTyp,
   type StatementType,
+  type TimelineKind,
+  type TimelineStatement,
+  timelineTypes,
   tokenIssuer,
 } from "./statement.ts";
 export {
@@ -299,6 +323,7 @@ export {
   partSchema,
   type SendMessageRequest,
   sendMessageRequestSchema,
+  skillPricesExtension,
   skillSchemasExtension,
   statusUpdateSchema,
   type StreamResponse,
@@ -310,5 +335,6 @@ export {
   type TaskStatus,
   taskStatusSchema,
 } from "./task.ts";
+export { type TaskAct, taskActSchema, timelineSubjectSchema } from "./timeline.ts";
 export { visible } from "./visible.ts";
 export { type ResourceLease, resourceLeaseSchema, resourceNameSchema } from "./resource-lease.ts";

@@ -419,6 +419,36 @@ const table = {
     unit: "count",
     means: "resources that one session watches; the longest watched gives way",
   },
+  // Timelines and agreements.
+  timelineEntries: { value: 4096, unit: "count", means: "entries of one timeline" },
+  timelineMembers: { value: 8, unit: "count", means: "members whose records an exported timeline carries" },
+  timelineDeviceLists: {
+    value: 32,
+    unit: "count",
+    means: "device lists of one member that an exported timeline carries",
+  },
+  timelineFileBytes: { value: 16 * 1024 * 1024, unit: "bytes", means: "one exported timeline" },
+  agreementActs: { value: 32, unit: "count", means: "acts of one agreement" },
+  agreementBytes: { value: 48 * 1024, unit: "bytes", means: "all acts of one agreement together, in compact form" },
+  agreements: { value: 1000, unit: "count", means: "agreements that one device keeps, oldest ended dropped first" },
+  agreementsOpen: { value: 256, unit: "count", means: "agreements of one member that the registry keeps the order of" },
+  agreementsInTotal: { value: 20_000, unit: "count", means: "the same of a mesh" },
+  agreementKeptMs: {
+    value: 30 * 86_400_000,
+    unit: "ms",
+    means: "time that the registry keeps the order of an agreement's acts after the last wait",
+  },
+  offers: { value: 32, unit: "count", means: "open offers of one member" },
+  agreementTextCharacters: { value: 2000, unit: "characters", means: "a task, a condition, a reason of an agreement" },
+  agreementEvidence: { value: 16, unit: "count", means: "pieces of evidence that one act names" },
+  agreementWaitMs: {
+    value: 90 * 86_400_000,
+    unit: "ms",
+    means: "longest time that an agreement waits for an act",
+  },
+  priceCharacters: { value: 24, unit: "characters", means: "an amount of money" },
+  currencyCharacters: { value: 16, unit: "characters", means: "the name of a currency" },
+  referenceCharacters: { value: 512, unit: "characters", means: "a payment reference, or where evidence can be had" },
 } as const satisfies Record<string, Limit>;
 
 /** Name of a bound. */

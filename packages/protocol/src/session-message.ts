@@ -7,6 +7,7 @@
  */
 import { z } from "zod";
 
+import { agreementRequests } from "./agreement-message.ts";
 import { auditPushes, auditRequests } from "./audit-message.ts";
 import { errorCodeSchema, wireErrorSchema } from "./call.ts";
 import { channelPushes, channelRequests } from "./channel-message.ts";
@@ -411,6 +412,7 @@ export const requestTable = {
   ...channelRequests,
   ...auditRequests,
   ...resourceRequests,
+  ...agreementRequests,
   ping: request(everyone, "Measures the session's round trip; answers registry time.", empty, z.strictObject({ time })),
 } as const;
 

@@ -6,6 +6,7 @@
  */
 import { z } from "zod";
 
+import { agreementStatement } from "./agreement.ts";
 import { anyContentSchema, encryptedContentSchema, postIdSchema, viaSchema } from "./content.ts";
 import { id16Schema, id32Schema, id8Schema } from "./ids.ts";
 import { limits } from "./limits.ts";
@@ -13,6 +14,7 @@ import { labelSchema, nameSchema, skillIdSchema } from "./names.ts";
 import { policyDocumentSchema, restrictionKinds, skillPatternSchema } from "./policy.ts";
 import { scopeSchema } from "./scope.ts";
 import { agentCardSchema } from "./task.ts";
+import { taskEntryStatement } from "./timeline.ts";
 
 const time = z
   .int()
@@ -498,10 +500,20 @@ export const statementSchemas = {
   head,
   checkpoint,
   witness,
+  agreement: agreementStatement,
+  "task-entry": taskEntryStatement,
 } as const;
 
 export type StatementType = keyof typeof statementSchemas;
 export type Statement<Type extends StatementType> = z.infer<(typeof statementSchemas)[Type]>;
+
+/** Statements that are entries of timelines, by the kind of the timeline. */
+export const timelineTypes = { agreement: "agreement", task: "task-entry" } as const satisfies Record<
+  string,
+  StatementType
+>;
+export type TimelineKind = keyof typeof timelineTypes;
+export type TimelineStatement<Kind extends TimelineKind> = Statement<(typeof timelineTypes)[Kind]>;
 
 /** The `aud` of session tokens for the registry's HTTP API. */
 export const httpAudience = "http";

@@ -147,6 +147,9 @@ export type AgentSkill = z.infer<typeof agentSkillSchema>;
 /** Declares the JSON Schemas of the skills; `params.skills` maps a skill's id to `{input, output}`. */
 export const skillSchemasExtension = "https://parley.dev/a2a/extensions/skill-schemas/v1";
 
+/** Declares what skills cost; `params.skills` maps a skill's id to its price. Asks nothing by itself: an agreement does. */
+export const skillPricesExtension = "https://parley.dev/a2a/extensions/skill-prices/v1";
+
 /** The binding's URI: `protocolBinding` of a card's interface that is reached over envelopes. */
 export const envelopeBinding = "https://parley.dev/a2a/bindings/envelope/v1";
 

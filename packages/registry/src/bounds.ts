@@ -99,6 +99,10 @@ export const defaultBounds = {
   /** Members of a channel up to which presence and typing are told. */
   presenceMembers: 500,
   typingPerSecond: 2,
+  agreementsOpen: limits.agreementsOpen,
+  agreementsInTotal: limits.agreementsInTotal,
+  agreementKeptMs: limits.agreementKeptMs,
+  offers: limits.offers,
   groupCommits: limits.groupCommits,
   tokenKeyMs: limits.tokenKeyMs,
   resourceLeases: limits.resourceLeases,

@@ -115,6 +115,11 @@ export class Directory {
     return entry !== undefined && this.#isListed(entry) ? entry : undefined;
   }
 
+  /** Whether a member that is admitted now has a skill on its card. */
+  hasSkill(member: string, skill: string): boolean {
+    return this.get(member) !== undefined && this.#members.get(member)?.skills.has(skill) === true;
+  }
+
   byName(name: string): DirectoryEntry | undefined {
     const member = this.#names.get(name);
     return member === undefined ? undefined : this.get(member);

@@ -86,13 +86,18 @@ export class HttpGate {
   ): Promise<ClientAddress> {
     const { clock, bounds } = this.#options;
     const from = this.clientAddress(request);
-    this.#count(from, request.socket, response);
-    const now = clock.monotonic();
-    const wait = this.#rates[routePace[route]].of(from.group, now).reserve(now, bounds.httpHoldMs);
-    if (wait !== 0) await this.hold(wait ?? bounds.httpHoldMs);
-    if (wait === undefined) throw this.#turnAway("requests", from.address);
-    await this.#turns.take();
-    return from;
+    const entered = this.#count(from, request.socket, response);
+    try {
+      const now = clock.monotonic();
+      const wait = this.#rates[routePace[route]].of(from.group, now).reserve(now, bounds.httpHoldMs);
+      if (wait !== 0) await this.hold(wait ?? bounds.httpHoldMs);
+      if (wait === undefined) throw this.#turnAway("requests", from.address);
+      // Nobody waits for the answer any more: its turn is another one's.
+      if (!response.destroyed) await this.#turns.take();
+      return from;
+    } finally {
+      entered();
+    }
   }
 
   /** A member asks with its session token. Holds and throws as `enter` does. */
@@ -109,7 +114,8 @@ export class HttpGate {
     return new Promise((resolve) => void this.#options.clock.setTimer(ms, resolve));
   }
 
-  #count({ address, group }: ClientAddress, socket: Socket, response: ServerResponse): void {
+  /** Counts a request until it is answered or given up, and not before it has entered: who hangs up while it waits gets no second one for it. */
+  #count({ address, group }: ClientAddress, socket: Socket, response: ServerResponse): () => void {
     const { bounds } = this.#options;
     const pipelined = this.#pipelined.get(socket) ?? 0;
     const isFull = pipelined >= bounds.httpPipelined || this.#inFlight >= bounds.httpRequests;
@@ -119,11 +125,15 @@ export class HttpGate {
     }
     this.#pipelined.set(socket, pipelined + 1);
     this.#inFlight++;
-    response.once("close", () => {
+    let reasons = 2;
+    const release = (): void => {
+      if (--reasons > 0) return;
       this.#pipelined.set(socket, (this.#pipelined.get(socket) ?? 1) - 1);
       this.#inFlight--;
       this.#requests.remove(group);
-    });
+    };
+    response.once("close", release);
+    return release;
   }
 
   #countUntilClose({ address, group }: Omit<ClientAddress, "viaProxy">, socket: Socket): boolean {

@@ -29,6 +29,7 @@ import { foldName } from "@parley/protocol";
  *   api-key/<id>             an API key: whose, what for, and the hash of its secret
  *   resource/<hash of name>  who holds an advisory lease, and its generation
  *   audit-checkpoints/<node> what was trimmed from a node's audit log
+ *   agreement/<id>           the order of an agreement's acts, and the offer while it is open
  *   audit-witness/<node>/<device>  up to where an operator's device verified it
  *
  * and in the log: mailbox/<member>, device-box/<member>/<device>, channel/<id>, channel-commits/<id>, audit/<node>.
@@ -58,6 +59,7 @@ export const keys = {
   channelGroup: (id: string) => `channel-group/${id}`,
   channelKept: (id: string) => `channel-kept/${id}`,
   channelCommits: (id: string) => `channel-commits/${id}`,
+  agreement: (id: string) => `agreement/${id}`,
   blocks: (member: string) => `blocks/${member}`,
   usage: (node: string, member: string) => `usage/${node}/${member}`,
   resource: (hash: string) => `resource/${hash}`,
@@ -82,6 +84,7 @@ export const prefixes = {
   channelName: "channel-name/",
   channelMember: "channel-member/",
   channelGroup: "channel-group/",
+  agreement: "agreement/",
   blocks: "blocks/",
   tokenKey: "token-key/",
   apiKey: "api-key/",

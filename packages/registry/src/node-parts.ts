@@ -1,5 +1,6 @@
 import { type Blobs, systemClock, systemRandom } from "@parley/core";
 
+import { Agreements } from "./agreements.ts";
 import { AuditTrail } from "./audit/audit-trail.ts";
 import { AuditWitnesses } from "./audit/audit-witnesses.ts";
 import { Authority } from "./authority.ts";
@@ -38,6 +39,7 @@ export interface NodeParts extends SessionServices, ChannelParts, CredentialPart
   readonly invites: Invites;
   readonly proposals: OperatorProposals;
   readonly enrolments: Enrolments;
+  readonly agreements: Agreements;
   readonly blobs: Blobs;
   readonly blocks: Blocks;
   readonly budgets: Budgets;
@@ -123,6 +125,12 @@ export function makeNodeParts(
     onPending: (member, enrolment, request) => {
       for (const session of table.ofMember(member)) session.push("device.pending", { enrolment, request });
     },
+  });
+  const agreements = new Agreements({
+    records,
+    clock,
+    bounds,
+    hasSkill: (member, skill) => directory.hasSkill(member, skill),
   });
   const mailboxes = new Mailboxes({ log: store, records, clock, bounds });
   const deviceBoxes = new DeviceBoxes({ log: store, clock, mostFrames: bounds.deviceBoxFrames });
@@ -227,6 +235,7 @@ export function makeNodeParts(
     pairings,
     proposals,
     enrolments,
+    agreements,
     mailboxes,
     inboxes,
     deadLetters,
@@ -270,6 +279,7 @@ export function makeNodeParts(
     pairings,
     proposals,
     enrolments,
+    agreements,
     mailboxes,
     deviceBoxes,
     deadLetters,

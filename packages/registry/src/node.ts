@@ -156,12 +156,23 @@ export class RegistryNode {
   /** Reads what the stores hold. Throws `registry_key_mismatch` or what the stores say. */
   async open(): Promise<void> {
     const { signal } = this.#ending;
-    const { mesh, orders, directory, pairings, enrolments, blocks, channelTable, groups, channelFeed } = this.#parts;
+    const { mesh, orders, directory, pairings, enrolments, agreements, blocks, channelTable, groups, channelFeed } =
+      this.#parts;
     const { tokenKeys, apiKeys, audit, ledger, budgets, resources } = this.#parts;
     await mesh.open(signal);
     await audit.open();
     const ofChannels = [channelTable, groups, channelFeed];
-    const projections = [directory, pairings, enrolments, blocks, ...ofChannels, tokenKeys, apiKeys, resources];
+    const projections = [
+      directory,
+      pairings,
+      enrolments,
+      agreements,
+      blocks,
+      ...ofChannels,
+      tokenKeys,
+      apiKeys,
+      resources,
+    ];
     await Promise.all(projections.map((part) => part.open(signal)));
     await orders.open(signal);
     await ledger.open();
@@ -338,10 +349,21 @@ export class RegistryNode {
     this.#sweeps = this.#parts.clock.setTimer(this.#parts.bounds.sweepMs, () => {
       const { invites, pairings, proposals, enrolments, mailboxes, deviceBoxes, deadLetters, audit } = this.#parts;
       const { channels, channelRetention, channelFeed, shares, table } = this.#parts;
-      const { tokenKeys, apiKeys, ledger, resources } = this.#parts;
+      const { tokenKeys, apiKeys, ledger, agreements, resources } = this.#parts;
       shares.sweep((member) => table.ofMember(member).length > 0);
       const waiting = [invites, pairings, proposals, enrolments];
-      const kept = [ledger, ...waiting, mailboxes, deviceBoxes, deadLetters, tokenKeys, apiKeys, resources, audit];
+      const kept = [
+        ledger,
+        agreements,
+        resources,
+        ...waiting,
+        mailboxes,
+        deviceBoxes,
+        deadLetters,
+        tokenKeys,
+        apiKeys,
+        audit,
+      ];
       const inChannels = [channels, channelRetention, channelFeed];
       Promise.all([this.#sweepBlobs(), ...[...kept, ...inChannels].map((part) => part.sweep())])
         .catch((error: unknown) => this.#failed("sweep", error))

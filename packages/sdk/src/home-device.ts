@@ -15,7 +15,13 @@ import {
 import { DeviceLock, type Home, openAuditMarks, prepareSocketFolder } from "@parley/client/node";
 import type { MeshTrust } from "@parley/core";
 import { isParleyError, ParleyError } from "@parley/protocol";
-import { type AttachedDevice, attachDevice, DeviceSocket } from "@parley/sidecar";
+import {
+  type AttachedDevice,
+  attachDevice,
+  DeviceSocket,
+  type DeviceSocketOptions,
+  type SkillHost,
+} from "@parley/sidecar";
 import { openSqliteArchive, openSqliteJournal } from "@parley/store-sqlite";
 
 import { Endings } from "./endings.ts";
@@ -36,12 +42,14 @@ export interface HomeDevice {
 
 export type HomeLinks = LinkSettings & { readonly factory: { close(): Promise<void> } };
 
-/** All but `hold`, `serves` and `signal` concern a device that this process holds. */
+/** All but `hold`, `serves`, `programs` and `signal` concern a device that this process holds. */
 export interface HomeDeviceOptions extends Pick<DeviceOptions, "strangers" | "tellsRead" | "redact" | "log"> {
   /** Refuses a device that another process holds. Default false. */
   readonly hold?: boolean;
   /** Lets other programs of this person go through this process. Default true. */
   readonly serves?: boolean;
+  /** The agent at work in this process, where programs may serve skills through it. */
+  readonly programs?: SkillHost | undefined;
   /** Gives up waiting for the process that holds it, or is about to end. */
   readonly signal?: AbortSignal;
   /** Makes links; without them everything goes by relay and mailbox. */
@@ -153,7 +161,7 @@ async function holdDevice(home: Home, lock: DeviceLock, options: HomeDeviceOptio
     };
     const { registry, trust } = mesh;
     const device = await openHeld(home, { identity, registry, trust, keepIdentity }, options, endings);
-    if (options.serves !== false) await serveOthers(home, device, endings);
+    if (options.serves !== false) await serveOthers(home, { device, host: options.programs }, endings);
     const operator = new Operator({ device, root: mesh.identity.root, trust: () => trust, registry });
     const devices = new MemberDevices({ device, identity: () => identity, trust: () => trust, registry });
     return { device, home, holderGone: undefined, operator, trust: () => trust, devices, close: endings.run };
@@ -166,7 +174,15 @@ async function holdDevice(home: Home, lock: DeviceLock, options: HomeDeviceOptio
 async function openHeld(
   home: Home,
   mesh: Pick<DeviceOptions, "identity" | "registry" | "trust" | "keepIdentity">,
-  { hold: _hold, serves: _serves, signal: _signal, links: makeLinks, beside, ...settings }: HomeDeviceOptions,
+  {
+    hold: _hold,
+    serves: _serves,
+    programs: _programs,
+    signal: _signal,
+    links: makeLinks,
+    beside,
+    ...settings
+  }: HomeDeviceOptions,
   endings: Endings,
 ): Promise<DeviceApi> {
   const folder = join(home.path, "journal");
@@ -192,9 +208,13 @@ async function openHeld(
   return device;
 }
 
-async function serveOthers(home: Home, device: DeviceApi, endings: Endings): Promise<void> {
+async function serveOthers(
+  home: Home,
+  served: Pick<DeviceSocketOptions, "device" | "host">,
+  endings: Endings,
+): Promise<void> {
   await prepareSocketFolder(home.socketPath);
-  const socket = await DeviceSocket.open({ device, path: home.socketPath });
+  const socket = await DeviceSocket.open({ ...served, path: home.socketPath });
   endings.add(async () => {
     await socket.settle(lingerMs);
     await socket.close();

@@ -1,5 +1,6 @@
 /** Approvals of a device that another process holds. */
 import type { ApprovalApi, AskedApproval, StandingTerms, StandingView } from "@parley/client";
+import { ParleyError } from "@parley/protocol";
 
 import type { LocalCalls } from "./local-calls.ts";
 
@@ -25,6 +26,15 @@ export class AttachedApprovals implements ApprovalApi {
 
   async endStanding(id: string): Promise<void> {
     await this.#calls.call("endStanding", { id });
+  }
+
+  /** What asks is the program that works on tasks, and that holds its device. */
+  ask(): Promise<never> {
+    return Promise.reject(new ParleyError("unsupported_operation"));
+  }
+
+  question(): Promise<never> {
+    return Promise.reject(new ParleyError("unsupported_operation"));
   }
 
   async reply(request: string, text: string): Promise<void> {

@@ -18,6 +18,7 @@ import type { ArchivedMessage, ConversationSummary, MessagePage, MessageQuery, S
 
 import { attachedSent, type HolderView } from "./attached-sent.ts";
 import type { LocalCalls } from "./local-calls.ts";
+import type { OperationEvent } from "./operations.ts";
 
 export class AttachedConversations implements ConversationApi {
   readonly #holder: HolderView;
@@ -195,8 +196,10 @@ export class AttachedConversations implements ConversationApi {
   ): Promise<() => void> {
     const abort = new AbortController();
     const subscribed = Promise.withResolvers<void>();
-    const onEvent = (event: { subscribed: true } | { post: IncomingPost }): void | Promise<void> =>
-      "post" in event ? handler(event.post) : subscribed.resolve();
+    const onEvent = (event: OperationEvent<"subscribe">): void | Promise<void> => {
+      if ("post" in event) return handler(event.post);
+      if ("subscribed" in event) subscribed.resolve();
+    };
     const ended = this.#calls.call("subscribe", { channel, ...options }, { onEvent, signal: abort.signal });
     // What ends it later otherwise shows as the end of the connection.
     ended.catch((error: unknown) => subscribed.reject(error));

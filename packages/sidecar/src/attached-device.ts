@@ -42,6 +42,7 @@ import {
   toParleyError,
 } from "@parley/protocol";
 
+import { AttachedAgreements } from "./attached-agreements.ts";
 import { AttachedApprovals } from "./attached-approvals.ts";
 import { AttachedConversations } from "./attached-conversations.ts";
 import { AttachedDelegations } from "./attached-delegations.ts";
@@ -81,6 +82,7 @@ class Attached implements AttachedDevice {
   readonly conversations: ConversationApi;
   readonly guards: GuardApi;
   readonly approvals: AttachedApprovals;
+  readonly agreements: AttachedAgreements;
   readonly delegations: AttachedDelegations;
   readonly #calls: LocalCalls;
   readonly #holder: HolderView;
@@ -94,6 +96,7 @@ class Attached implements AttachedDevice {
     this.guards = new AttachedGuards(calls);
     this.conversations = new AttachedConversations(this.#holder);
     this.approvals = new AttachedApprovals(calls);
+    this.agreements = new AttachedAgreements(calls);
     this.delegations = new AttachedDelegations(calls);
   }
 

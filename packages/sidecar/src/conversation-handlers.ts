@@ -1,7 +1,6 @@
 /** What the operations about conversations do with the device of this process. */
 import type { ChannelView, DeviceEvent, IncomingPost, PendingPost } from "@parley/client";
 import type { ArchivedMessage, ConversationSummary } from "@parley/core";
-import { toParleyError } from "@parley/protocol";
 
 import type { conversationOperations } from "./conversation-operations.ts";
 import { lineBytes } from "./local-lines.ts";
@@ -11,7 +10,7 @@ import { followSent, type Handlers, untilAborted } from "./request-context.ts";
 const messageBytes = lineBytes - 4096;
 
 /** One that fills a line alone goes without its content, as what cannot be shown. */
-function fittingMessage(message: ArchivedMessage): ArchivedMessage {
+export function fittingMessage(message: ArchivedMessage): ArchivedMessage {
   if (Buffer.byteLength(JSON.stringify(message)) <= messageBytes) return message;
   return { ...message, content: { type: "omitted" }, unreadable: "unknown" };
 }
@@ -26,7 +25,7 @@ const fittingLast = <View extends ConversationSummary | ChannelView>(view: View)
   last: view.last === undefined ? undefined : fittingMessage(view.last),
 });
 
-const fittingPost = (post: IncomingPost): IncomingPost => ({ ...post, message: fittingMessage(post.message) });
+export const fittingPost = (post: IncomingPost): IncomingPost => ({ ...post, message: fittingMessage(post.message) });
 
 /** An event as it fits a line. */
 export function fittingEvent(event: DeviceEvent): DeviceEvent {
@@ -177,32 +176,6 @@ export const conversationHandlers: Handlers<keyof typeof conversationOperations>
 
   async channelMembers({ device, body, emit }) {
     await emitEach(await device.conversations.channelMembers(body.channel), emit);
-    return {};
-  },
-
-  async subscribe({ device, body, signal, emit, emitAcknowledged }) {
-    const { channel, ...options } = body;
-    // Posts may come before the subscription is confirmed; the caller hears of them after that.
-    const confirmed = Promise.withResolvers<void>();
-    const stop: () => void = await device.conversations.subscribe(
-      channel,
-      async (post) => {
-        await confirmed.promise;
-        try {
-          await emitAcknowledged({ post: fittingPost(post) });
-        } catch (error) {
-          // A caller that went did not have it: leaving first keeps the post for the next one.
-          const { code } = toParleyError(error);
-          if (code === "closed" || code === "canceled") stop();
-          throw error;
-        }
-      },
-      options,
-    );
-    await emit({ subscribed: true });
-    confirmed.resolve();
-    await untilAborted(signal);
-    stop();
     return {};
   },
 };

@@ -11,7 +11,6 @@ import {
   contactSchema,
   conversationName,
   conversationSummarySchema,
-  incomingPostSchema,
   messageName,
   messageQuerySchema,
   pendingPostSchema,
@@ -138,16 +137,4 @@ export const conversationOperations = {
   inviteTo: operation("Lets a member come into a channel.", memberOfChannel, empty, none),
   kickFrom: operation("Takes a member out of a channel.", memberOfChannel, empty, none),
   channelMembers: operation("Streams who is in a channel.", inChannel, empty, channelPersonSchema),
-  subscribe: operation(
-    "Streams posts of a channel: `subscribed` first; each post waits for its `ack` before the next.",
-    z.strictObject({
-      channel: conversationName,
-      name: z.exactOptional(z.string().min(1).max(128)),
-      since: z.exactOptional(z.int().min(0)),
-      replay: z.exactOptional(z.int().min(0)),
-      own: z.exactOptional(z.boolean()),
-    }),
-    empty,
-    z.union([z.object({ subscribed: z.literal(true) }), z.object({ post: incomingPostSchema })]),
-  ),
 } as const;

@@ -3,7 +3,8 @@ import { StringDecoder } from "node:string_decoder";
 
 import { ParleyError } from "@parley/protocol";
 
-import { lineBytes, mostBufferedBytes } from "./local-lines.ts";
+import { localError } from "./local-error.ts";
+import { cutOffMs, lineBytes, mostBufferedBytes } from "./local-lines.ts";
 
 export interface LineHandlers {
   /** One line without its newline. Not called again after `close`. */
@@ -19,6 +20,7 @@ export class LineConnection {
   readonly #decoder = new StringDecoder("utf8");
   #rest = "";
   #error: ParleyError | undefined;
+  #corked = false;
   #closed = false;
   #closing = false;
 
@@ -45,9 +47,10 @@ export class LineConnection {
       throw new ParleyError("too_large", { message: `A line of the local socket is longer than ${lineBytes} bytes.` });
     if (this.isClosed || this.#socket.writableEnded) return;
     if (this.#socket.writableLength > mostBufferedBytes) {
-      this.fail(new ParleyError("slow_reader", { message: "The local program does not read what it asked for." }));
+      this.cutOff(new ParleyError("slow_reader", { message: "The local program does not read what it asked for." }));
       return;
     }
+    this.#cork();
     if (this.#socket.write(`${line}\n`)) return;
     await new Promise<void>((resolve) => {
       const done = (): void => {
@@ -78,10 +81,30 @@ export class LineConnection {
     this.#socket.destroySoon();
   }
 
+  /** Takes and sends nothing more, and says why, which a slow reader may still read for a moment. */
+  cutOff(error: ParleyError): void {
+    if (this.isClosed) return;
+    this.#error ??= error;
+    const timer = setTimeout(() => this.#socket.destroy(), cutOffMs);
+    this.#socket.once("close", () => clearTimeout(timer));
+    this.close({ error: localError(error) });
+  }
+
   /** Closes at once, for a reason. */
   fail(error: ParleyError): void {
     this.#error ??= error;
     this.#socket.destroy();
+  }
+
+  /** What is said in one turn of the event loop goes out in one write, and wakes the other process once. */
+  #cork(): void {
+    if (this.#corked) return;
+    this.#corked = true;
+    this.#socket.cork();
+    setImmediate(() => {
+      this.#corked = false;
+      this.#socket.uncork();
+    });
   }
 
   #take(text: string): void {
@@ -102,6 +125,6 @@ export class LineConnection {
       message: `A line of the local socket is longer than ${lineBytes} bytes.`,
     });
     this.#error = error;
-    this.close({ error: { code: error.code, message: error.message } });
+    this.close({ error: localError(error) });
   }
 }

@@ -1,10 +1,15 @@
 import type { Socket } from "node:net";
 
 import type { DeviceApi } from "@parley/client";
-import { decodeJson, issueOf, limits, ParleyError, toParleyError, type WireError } from "@parley/protocol";
+import { decodeJson, issueOf, ParleyError } from "@parley/protocol";
+import { z } from "zod";
 
+import { takeBodyFile, UnreadFiles } from "./body-files.ts";
 import { LineConnection } from "./line-connection.ts";
+import { LocalAnswers } from "./local-answers.ts";
+import { localError } from "./local-error.ts";
 import {
+  bodyFileBytes,
   callerLineSchema,
   freshMs,
   helloMs,
@@ -13,28 +18,23 @@ import {
   lineBytes,
   lineVersions,
   mostRequests,
+  versionWithFiles,
 } from "./local-lines.ts";
 import { operationHandlers } from "./operation-handlers.ts";
 import { endlessOperations, type OperationName, operationTable } from "./operations.ts";
 import type { RequestContext } from "./request-context.ts";
+import { ServedTasks } from "./served-tasks.ts";
+import type { SkillHost } from "./skill-host.ts";
 import { isSocketSecret } from "./socket-secret.ts";
 
 interface Running {
   readonly op: OperationName;
   readonly abort: AbortController;
-  /** Events sent. */
-  events: number;
-  readonly acks: Map<number, { readonly resolve: () => void; readonly reject: (error: ParleyError) => void }>;
+  readonly answers: LocalAnswers;
 }
 
-function wireError(error: unknown): WireError {
-  const { code, message, data } = toParleyError(error);
-  return {
-    code,
-    message: message.slice(0, limits.errorCharacters),
-    ...(data === undefined ? {} : { data: JSON.parse(JSON.stringify(data)) as WireError["data"] & {} }),
-  };
-}
+/** What a request asks with: in its line, or in a file. */
+type Asked = { readonly body: unknown } | { readonly file: string };
 
 export interface LocalCallerOptions {
   readonly device: DeviceApi;
@@ -42,26 +42,30 @@ export interface LocalCallerOptions {
   readonly since: number;
   /** What a caller has to show. */
   readonly secret: string;
+  /** Folder of larger bodies. */
+  readonly folder: string;
+  readonly host: SkillHost | undefined;
 }
 
 /** One connection of another program: handshake, then requests side by side. */
 export class LocalCaller {
   readonly #connection: LineConnection;
-  readonly #device: DeviceApi;
-  readonly #since: number;
-  readonly #secret: string;
+  readonly #options: LocalCallerOptions;
+  readonly #files: UnreadFiles;
+  readonly #served = new ServedTasks();
   readonly #running = new Map<number, Running>();
   readonly #waiting = new Set<() => void>();
   readonly #freshUntil = performance.now() + freshMs;
-  #greeted = false;
+  /** Of the lines; none before the greeting. */
+  #version: number | undefined;
+  #program = "";
   /** Asked for more than how the device stands. */
   #asked = false;
   #timer: NodeJS.Timeout;
 
-  constructor(socket: Socket, { device, since, secret }: LocalCallerOptions, onClosed: () => void) {
-    this.#device = device;
-    this.#since = since;
-    this.#secret = secret;
+  constructor(socket: Socket, options: LocalCallerOptions, onClosed: () => void) {
+    this.#options = options;
+    this.#files = new UnreadFiles(options.folder);
     this.#timer = setTimeout(() => this.#connection.fail(new ParleyError("timeout")), helloMs);
     this.#connection = new LineConnection(socket, {
       onLine: (line) => this.#take(line),
@@ -71,6 +75,7 @@ export class LocalCaller {
         for (const running of this.#running.values()) this.#stop(running, gone);
         onClosed();
         this.#wake();
+        void this.#files.removeAll();
       },
     });
   }
@@ -105,7 +110,7 @@ export class LocalCaller {
   }
 
   #take(line: string): void {
-    if (!this.#greeted) {
+    if (this.#version === undefined) {
       this.#greet(line);
       return;
     }
@@ -118,14 +123,14 @@ export class LocalCaller {
     if ("cancel" in message) {
       const running = this.#running.get(message.cancel);
       if (running !== undefined) this.#stop(running, new ParleyError("canceled"));
-    } else if ("ack" in message) this.#running.get(message.ack)?.acks.get(message.n)?.resolve();
-    else void this.#run(message.id, message.op, message.body);
+    } else if ("ack" in message) this.#running.get(message.ack)?.answers.onAck(message.n);
+    else void this.#run(message.id, message.op, message);
   }
 
   #greet(line: string): void {
     clearTimeout(this.#timer);
     const decoded = decodeJson(helloSchema, line, lineBytes);
-    if (decoded.ok && !isSocketSecret(decoded.value.hello.secret ?? "", this.#secret)) {
+    if (decoded.ok && !isSocketSecret(decoded.value.hello.secret ?? "", this.#options.secret)) {
       this.#refuse(
         new ParleyError("unauthenticated", {
           message: "This program does not know the secret of the device's socket, which lies beside it for its owner.",
@@ -144,13 +149,18 @@ export class LocalCaller {
       );
       return;
     }
-    this.#greeted = true;
-    const { member, device, name, mesh } = this.#device;
-    void this.#connection.send({ welcome: { version, member, device, name, mesh } });
+    this.#version = version;
+    if (decoded.ok) this.#program = decoded.value.hello.program;
+    const { folder: files } = this.#options;
+    const { member, device, name, mesh } = this.#options.device;
+    const newer = version >= versionWithFiles ? { lineBytes, files } : {};
+    void this.#connection.send({ welcome: { version, member, device, name, mesh, ...newer } });
     this.#idle();
   }
 
-  async #run(id: number, op: string, body: unknown): Promise<void> {
+  async #run(id: number, op: string, asked: Asked): Promise<void> {
+    const files = (this.#version ?? 0) >= versionWithFiles ? this.#files : undefined;
+    const answers = new LocalAnswers({ id, connection: this.#connection, files });
     try {
       if (this.#running.has(id))
         throw new ParleyError("invalid_argument", { message: `A request with the id ${id} is under way.` });
@@ -161,20 +171,20 @@ export class LocalCaller {
       if (!Object.hasOwn(operationTable, op))
         throw new ParleyError("unsupported_operation", { message: "There is no operation of this name." });
     } catch (error) {
-      await this.#connection.send({ re: id, error: wireError(error) });
+      await answers.fail(error);
       return;
     }
     const name = op as OperationName;
-    const running: Running = { op: name, abort: new AbortController(), events: 0, acks: new Map() };
+    const running: Running = { op: name, abort: new AbortController(), answers };
     this.#running.set(id, running);
     clearTimeout(this.#timer);
     this.#asked ||= name !== "watch";
     this.#wake();
     try {
-      const reply = await this.#handle(id, name, body, running);
-      await this.#connection.send({ re: id, body: reply });
+      const reply = await this.#handle(name, await this.#bodyOf(asked), running);
+      await answers.reply(reply);
     } catch (error) {
-      await this.#connection.send({ re: id, error: wireError(error) });
+      await answers.fail(error);
     } finally {
       this.#running.delete(id);
       this.#idle();
@@ -182,28 +192,28 @@ export class LocalCaller {
     }
   }
 
-  async #handle(id: number, op: OperationName, body: unknown, running: Running): Promise<unknown> {
+  async #bodyOf(asked: Asked): Promise<unknown> {
+    if ("body" in asked) return asked.body;
+    const text = await takeBodyFile(this.#options.folder, asked.file);
+    const decoded = decodeJson(z.unknown(), text, bodyFileBytes);
+    if (decoded.ok) return decoded.value;
+    throw new ParleyError(decoded.code, { message: decoded.message });
+  }
+
+  async #handle(op: OperationName, body: unknown, { abort, answers }: Running): Promise<unknown> {
     const parsed = operationTable[op].body.safeParse(body);
     if (!parsed.success) throw new ParleyError("invalid_argument", { message: issueOf(parsed.error) });
+    const { device, since, host } = this.#options;
     const context: RequestContext<OperationName> = {
-      device: this.#device,
+      device,
+      host,
+      since,
+      program: this.#program,
+      served: this.#served,
       body: parsed.data,
-      signal: running.abort.signal,
-      since: this.#since,
-      emit: (event) => this.#connection.send({ re: id, n: ++running.events, event }),
-      emitAcknowledged: async (event) => {
-        const n = ++running.events;
-        const acknowledged = new Promise<void>((resolve, reject) => running.acks.set(n, { resolve, reject }));
-        // The caller may go while the event is still being written.
-        acknowledged.catch(() => undefined);
-        try {
-          await this.#connection.send({ re: id, n, event });
-          if (this.#connection.isClosed) throw new ParleyError("closed");
-          await acknowledged;
-        } finally {
-          running.acks.delete(n);
-        }
-      },
+      signal: abort.signal,
+      emit: (event) => answers.event(event),
+      emitAcknowledged: (event) => answers.acknowledged(event),
     };
     // The table pairs each name with its handler, which the types of a union of names cannot say.
     const handler: (context: never) => Promise<unknown> = operationHandlers[op];
@@ -212,7 +222,7 @@ export class LocalCaller {
 
   #stop(running: Running, error: ParleyError): void {
     running.abort.abort(error);
-    for (const { reject } of running.acks.values()) reject(error);
+    running.answers.end(error);
   }
 
   #idle(): void {
@@ -225,6 +235,6 @@ export class LocalCaller {
   }
 
   #refuse(error: ParleyError): void {
-    this.#connection.close({ error: wireError(error) });
+    this.#connection.close({ error: localError(error) });
   }
 }

@@ -1,9 +1,13 @@
 import { connect, type Socket } from "node:net";
 
-import { decodeJson, isErrorCode, type ErrorCode, ParleyError } from "@parley/protocol";
+import { listenPathOf } from "@parley/client/node";
+import { decodeJson, isErrorCode, type ErrorCode, ParleyError, toParleyError } from "@parley/protocol";
+import { z } from "zod";
 
+import { leaveBodyFile, takeBodyFile } from "./body-files.ts";
 import { LineConnection } from "./line-connection.ts";
 import {
+  bodyFileBytes,
   helloMs,
   type HolderLine,
   holderLineSchema,
@@ -29,6 +33,7 @@ export interface CallOptions<Name extends OperationName> {
 }
 
 interface Waiting {
+  /** What came, or a promise of it where it is read from a file. */
   readonly onEvent: (n: number, json: unknown) => void;
   readonly resolve: (json: unknown) => void;
   readonly reject: (error: ParleyError) => void;
@@ -124,7 +129,7 @@ export class LocalCalls {
     const reply = new Promise<unknown>((resolve, reject) => {
       const onEvent = (n: number, json: unknown): void => {
         handled = handled.then(async () => {
-          const event = row.event.safeParse(json);
+          const event = row.event.safeParse(await json);
           if (event.success) await options.onEvent?.(event.data as OperationEvent<Name>);
           if (acknowledgedOperations.includes(op)) await this.#connection.send({ ack: id, n });
         });
@@ -139,7 +144,7 @@ export class LocalCalls {
       acknowledgedOperations.includes(op) ? void handled.then(cancelNow, cancelNow) : cancelNow();
     options.signal?.addEventListener("abort", cancel, { once: true });
     try {
-      await this.#connection.send({ id, op, body });
+      await this.#ask(id, op, body);
       const json = await reply;
       await handled;
       const parsed = row.reply.safeParse(json);
@@ -152,6 +157,24 @@ export class LocalCalls {
       this.#waiting.delete(id);
       options.signal?.removeEventListener("abort", cancel);
     }
+  }
+
+  /** What no line can carry goes by file, where the holder takes files. */
+  async #ask(id: number, op: string, body: unknown): Promise<void> {
+    const { files } = this.welcome;
+    try {
+      await this.#connection.send({ id, op, body });
+    } catch (error) {
+      if (files === undefined || toParleyError(error).code !== "too_large") throw error;
+      await this.#connection.send({ id, op, file: await leaveBodyFile(files, JSON.stringify(body)) });
+    }
+  }
+
+  async #readFile(name: string): Promise<unknown> {
+    const text = await takeBodyFile(this.welcome.files ?? "", name);
+    const decoded = decodeJson(z.unknown(), text, bodyFileBytes);
+    if (decoded.ok) return decoded.value;
+    throw new ParleyError(decoded.code, { message: decoded.message });
   }
 
   close(): void {
@@ -181,7 +204,12 @@ export class LocalCalls {
     const waiting = this.#waiting.get(message.re);
     if (waiting === undefined) return;
     if ("event" in message) waiting.onEvent(message.n, message.event);
-    else if ("error" in message) waiting.reject(toError(message.error));
+    else if ("file" in message) {
+      const read = this.#readFile(message.file);
+      read.catch((error: unknown) => waiting.reject(toParleyError(error)));
+      if ("n" in message) waiting.onEvent(message.n, read);
+      else read.then(waiting.resolve, () => undefined);
+    } else if ("error" in message) waiting.reject(toError(message.error));
     else waiting.resolve(message.body);
   }
 }
@@ -210,7 +238,7 @@ function readWelcome(line: string): WelcomeLine["welcome"] {
 
 function connectSocket(path: string): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = connect(path);
+    const socket = connect(listenPathOf(path));
     const onError = (cause: Error): void =>
       reject(new ParleyError("not_connected", { message: "No process holds this device.", cause }));
     socket.once("error", onError);

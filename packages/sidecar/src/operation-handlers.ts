@@ -1,8 +1,9 @@
 /** What each operation of the table does with the device of this process. */
 import type { DeliveryView, DeliveryViews, DeviceApi, DeviceEvent, LinkView, TransferProgress } from "@parley/client";
 import { FileSink, openFileSource } from "@parley/client/node";
-import { ParleyError, requestTable, toParleyError } from "@parley/protocol";
+import { limits, ParleyError, requestTable } from "@parley/protocol";
 
+import { agreementHandlers } from "./agreement-handlers.ts";
 import { approvalHandlers } from "./approval-handlers.ts";
 import { conversationHandlers, fittingEvent } from "./conversation-handlers.ts";
 import { delegationHandlers } from "./delegation-handlers.ts";
@@ -11,7 +12,9 @@ import { leaseHandlers } from "./lease-handlers.ts";
 import { lineBytes } from "./local-lines.ts";
 import { memberViewJson } from "./member-json.ts";
 import type { OperationName } from "./operations.ts";
-import { followSent, given, type Handlers, untilAborted } from "./request-context.ts";
+import { programHandlers } from "./program-handlers.ts";
+import { followMessages, messageJson } from "./program-subscriptions.ts";
+import { followSent, given, type Handlers, type RequestContext, untilAborted } from "./request-context.ts";
 
 const linkJson = (link: LinkView): LinkView => ({ ...link });
 const linksOf = (device: DeviceApi): LinkView[] => device.links().map(linkJson);
@@ -48,12 +51,31 @@ function fittingPage(page: DeliveryViews): DeliveryViews {
 
 const sizeOf = (record: DeliveryView): number => Buffer.byteLength(JSON.stringify(record));
 
+/** What is asked in the course of a task carries on what led to it, whatever the program says. */
+function delegationOf({ body, served }: RequestContext<"delegate">) {
+  const { task, onBehalf = false, ...request } = body;
+  if (task === undefined) {
+    if (onBehalf)
+      throw new ParleyError("invalid_argument", { message: "`onBehalf` goes with the `task` that it is for." });
+    return request;
+  }
+  const { deadline, cause } = served.of(task);
+  const { mandate, ...led } = cause();
+  if (onBehalf && mandate === undefined)
+    throw new ParleyError("bad_delegation", { message: "The task came without a mandate to act for anybody." });
+  const left = Math.max(1, deadline - Date.now());
+  const timeLimitMs = Math.min(request.timeLimitMs ?? left, left, limits.taskMs);
+  return { ...request, ...led, through: [...led.through], timeLimitMs, ...(onBehalf ? given("chain", mandate) : {}) };
+}
+
 export const operationHandlers: Handlers<OperationName> = {
   ...conversationHandlers,
   ...guardHandlers,
   ...leaseHandlers,
   ...approvalHandlers,
   ...delegationHandlers,
+  ...agreementHandlers,
+  ...programHandlers,
 
   status: async ({ device, since }) => ({ pid: process.pid, since, state: device.state, links: linksOf(device) }),
 
@@ -86,23 +108,10 @@ export const operationHandlers: Handlers<OperationName> = {
     return followSent(context, () => context.device.send(to, text, { ...options, signal: context.signal }));
   },
 
-  async messages({ device, signal, emitAcknowledged }) {
-    const stop = device.onMessage(async (message) => {
-      try {
-        await emitAcknowledged({
-          ...message,
-          from: { ...message.from, roles: [...message.from.roles] },
-          attachments: [...message.attachments],
-        });
-      } catch (error) {
-        // A caller that went did not have it: leaving first keeps the message for the next one.
-        const { code } = toParleyError(error);
-        if (code === "closed" || code === "canceled") stop();
-        throw error;
-      }
-    });
-    await untilAborted(signal);
-    stop();
+  async messages(context) {
+    const leave = await followMessages(context, (message) => context.emitAcknowledged(messageJson(message)));
+    await untilAborted(context.signal);
+    leave();
     return {};
   },
 
@@ -147,8 +156,9 @@ export const operationHandlers: Handlers<OperationName> = {
     return { samples: (await device.metrics()).map((sample) => ({ ...sample, labels: { ...sample.labels } })) };
   },
 
-  async delegate({ device, body, signal, emit }) {
-    const { to, ...request } = body;
+  async delegate(context) {
+    const { device, signal, emit } = context;
+    const { to, ...request } = delegationOf(context);
     const run = await device.delegate(to, { ...request, signal });
     // Both sides of a failed call throw: the stream below is the one that is read.
     run.outcome.catch(() => undefined);

@@ -14,6 +14,7 @@ import {
 } from "@parley/protocol";
 import { z } from "zod";
 
+import { agreementEventSchema } from "./agreement-json.ts";
 import { approvalEventSchemas } from "./approval-json.ts";
 import { conversationEventSchemas } from "./conversation-json.ts";
 import { guardEventSchemas } from "./guard-json.ts";
@@ -168,6 +169,7 @@ export const deviceEventSchema = z.discriminatedUnion("type", [
   ...guardEventSchemas,
   leaseEventSchema,
   ...approvalEventSchemas,
+  agreementEventSchema,
   z.object({
     type: z.literal("session"),
     state: sessionStateSchema,

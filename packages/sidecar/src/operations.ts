@@ -1,4 +1,4 @@
-/** The operations of the local socket: one table, from which holder, caller and (later) the schema file come. */
+/** The operations of the local socket: one table, from which holder, caller and the schema file come. */
 import {
   agentCardSchema,
   availabilitySchema,
@@ -12,6 +12,7 @@ import {
 } from "@parley/protocol";
 import { z } from "zod";
 
+import { agreementOperations } from "./agreement-operations.ts";
 import { approvalOperations } from "./approval-operations.ts";
 import { conversationOperations } from "./conversation-operations.ts";
 import { chainSchema, delegationOperations, delegationTermsSchema } from "./delegation-operations.ts";
@@ -35,6 +36,7 @@ import {
   taskEventSchema,
 } from "./operation-json.ts";
 import { empty, hops, none, operation, paths, ttlMs, who } from "./operation-row.ts";
+import { programOperations } from "./program-operations.ts";
 
 /** The two processes may run in different folders. */
 const absolutePath = z.string().max(4096).regex(/^\//, "is not an absolute path");
@@ -181,6 +183,10 @@ export const operationTable = {
       ),
       paths,
       chain: z.exactOptional(chainSchema),
+      /** A task that this connection serves, for which this one is asked: it carries on hops, skills at work and time. */
+      task: z.exactOptional(z.string().min(1).max(128)),
+      /** In the name of whoever that task is done for. */
+      onBehalf: z.exactOptional(z.boolean()),
       mandate: z.exactOptional(delegationTermsSchema),
     }),
     taskEndSchema,
@@ -210,12 +216,21 @@ export const operationTable = {
   ...approvalOperations,
   ...delegationOperations,
   ...leaseOperations,
+  ...agreementOperations,
+  ...programOperations,
 } as const;
 
 /** Operations whose events wait for the caller's `ack`. */
 export const acknowledgedOperations: readonly OperationName[] = ["messages", "subscribe"];
 /** Operations that end only when their caller wants: nobody waits for their reply. */
-export const endlessOperations: readonly OperationName[] = ["watch", "messages", "keep", "subscribe", "holdLease"];
+export const endlessOperations: readonly OperationName[] = [
+  "watch",
+  "messages",
+  "keep",
+  "subscribe",
+  "serve",
+  "holdLease",
+];
 
 export type OperationName = keyof typeof operationTable;
 /** As a caller gives it. */

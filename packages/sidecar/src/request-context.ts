@@ -2,6 +2,8 @@
 import type { Delivery, DeviceApi, Sent } from "@parley/client";
 
 import type { OperationBody, OperationEventJson, OperationName, OperationReplyJson } from "./operations.ts";
+import type { ServedTasks } from "./served-tasks.ts";
+import type { SkillHost } from "./skill-host.ts";
 
 /** What a handler has of its request. */
 export interface RequestContext<Name extends OperationName> {
@@ -11,6 +13,12 @@ export interface RequestContext<Name extends OperationName> {
   readonly signal: AbortSignal;
   /** Milliseconds since 1970 when this process took the device. */
   readonly since: number;
+  /** As the caller calls itself. */
+  readonly program: string;
+  /** The agent at work in this process, if it takes skills of programs. */
+  readonly host: SkillHost | undefined;
+  /** The tasks that this connection works on. */
+  readonly served: ServedTasks;
   /** Sends an event; resolves when there is room for the next. */
   readonly emit: (event: OperationEventJson<Name>) => Promise<void>;
   /** Sends an event and resolves when the caller has dealt with it; rejects when it goes first. */

@@ -7,6 +7,7 @@ import type {
   DeliveryViews,
   DeviceApi,
   DeviceEvent,
+  FoundMembers,
   IncomingMessage,
   LinkView,
   MetricSample,
@@ -142,10 +143,21 @@ export class FakeDevice implements DeviceApi {
     withdraw: async () => undefined,
     subAgent: () => Promise.reject(new ParleyError("unsupported_operation")),
   };
+  readonly agreements: DeviceApi["agreements"] = {
+    propose: () => Promise.reject(new ParleyError("unsupported_operation")),
+    act: () => Promise.reject(new ParleyError("unsupported_operation")),
+    list: async () => [],
+    get: () => Promise.reject(new ParleyError("not_found")),
+    export: () => Promise.reject(new ParleyError("not_found")),
+    offers: async () => ({ offers: [], next: undefined }),
+    take: () => Promise.reject(new ParleyError("not_found")),
+  };
   readonly approvals: DeviceApi["approvals"] = {
     list: async () => [],
     answer: async () => undefined,
     reply: async () => undefined,
+    ask: async () => undefined,
+    question: async () => "-",
     standing: async () => [],
     endStanding: async () => undefined,
   };
@@ -188,7 +200,7 @@ export class FakeDevice implements DeviceApi {
     return bob;
   }
 
-  async find(query: unknown) {
+  async find(query: unknown): Promise<FoundMembers> {
     this.asked.push(query);
     return { members: [bob], refused: [], next: undefined };
   }

@@ -21,11 +21,17 @@ export class RawCaller {
     this.#lines = this.#reader[Symbol.asyncIterator]();
   }
 
-  static async greeted(path: string): Promise<RawCaller> {
+  static async greeted(path: string, version = 1): Promise<RawCaller> {
     const caller = new RawCaller(path);
-    caller.send(helloTo(path));
+    caller.send(helloTo(path, { versions: [version] }));
     await caller.next();
     return caller;
+  }
+
+  /** Sends a request and gives the next line. */
+  async ask(id: number, op: string, body: unknown): Promise<unknown> {
+    this.send({ id, op, body });
+    return this.next();
   }
 
   send(value: unknown): void {

@@ -7,6 +7,7 @@ import type { CleanUp } from "../cli-process.ts";
 import { Capture } from "./capture.ts";
 import { CapturedMesh, type CapturedMember } from "./captured-mesh.ts";
 import { DatagramTap } from "./datagram-tap.ts";
+import { decide } from "./marked-decisions.ts";
 import { call, post, reads, serveMarked } from "./marked-talk.ts";
 import { Plants } from "./plants.ts";
 
@@ -23,6 +24,8 @@ export class MarkedMesh {
   /** What it kept when all was over, and what it said. */
   kept = new Capture();
   said = new Capture();
+  /** As it was shown to who made it. */
+  apiKey = "";
   readonly #members: Partial<Record<"alice" | "bob" | "carol" | "dave" | "phone", CapturedMember>> = {};
 
   private constructor(mesh: CapturedMesh, tap: DatagramTap) {
@@ -80,6 +83,7 @@ export class MarkedMesh {
       ["public channel", () => this.#publicChannel()],
       ["encrypted channel", () => this.#encryptedChannel()],
       ["attachments", () => this.#attachments()],
+      ["decisions", () => this.#decisions()],
       ["directory", () => this.#directory()],
       ["enrolment", () => this.#enrolment()],
       ["door", () => this.#door()],
@@ -100,7 +104,7 @@ export class MarkedMesh {
     this.#members.dave = await this.mesh.join("dave");
     await this.mesh.join(this.plants.text("member-name"));
     this.carol.device.conversations.keep();
-    await serveMarked(this.plants, this.bob);
+    await serveMarked(this.plants, this.bob, this.mesh.operator);
   }
 
   async #direct(): Promise<void> {
@@ -194,6 +198,11 @@ export class MarkedMesh {
     if (received === undefined) throw new Error("The attachment did not come.");
     const sink = new MemorySink();
     await this.dave.device.fetchAttachment(received, sink);
+  }
+
+  async #decisions(): Promise<void> {
+    const { operator } = this.mesh;
+    this.apiKey = await decide(this.plants, { operator, agent: this.bob, caller: this.dave, paused: this.alice });
   }
 
   async #directory(): Promise<void> {

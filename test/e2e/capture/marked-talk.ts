@@ -7,8 +7,9 @@ import type { CapturedMember } from "./captured-mesh.ts";
 import type { Plants } from "./plants.ts";
 
 /** An agent whose card, progress, results and errors are marked. */
-export async function serveMarked(plants: Plants, agent: CapturedMember): Promise<void> {
+export async function serveMarked(plants: Plants, agent: CapturedMember, operator: CapturedMember): Promise<void> {
   agent.device.serve(async (task) => {
+    if (task.skill === "guarded") return task.ask(plants.text("asked-question"), { of: operator.device.member });
     if (task.skill === "fails") throw new Error(plants.text("task-error"));
     await task.progress(plants.text("task-progress"));
     await task.artifact({ artifactId: "log", parts: [{ text: plants.text("task-artifact") }] });
@@ -16,7 +17,9 @@ export async function serveMarked(plants: Plants, agent: CapturedMember): Promis
   });
   const skill = { id: "work", description: plants.text("skill-description"), tags: [plants.text("skill-tag")] };
   await agent.device.publishCard(
-    testCard(agent.device, [skill, { id: "fails" }], { description: plants.text("card-description") }),
+    testCard(agent.device, [skill, { id: "fails" }, { id: "guarded" }], {
+      description: plants.text("card-description"),
+    }),
   );
 }
 

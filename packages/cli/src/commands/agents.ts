@@ -2,10 +2,11 @@ import type { MemberView } from "@parley/client";
 import type { MeshTrust } from "@parley/core";
 import { skillIdSchema, ParleyError, visible } from "@parley/protocol";
 
+import { priceText } from "../agreement-terms.ts";
 import type { CommandContext } from "../command-context.ts";
 import type { CommandModule } from "../command.ts";
 import { findAll } from "../member-pages.ts";
-import { loadOf, memberJson, schemasOf, skillsOf, standingOf } from "../member-table.ts";
+import { loadOf, memberJson, priceOf, schemasOf, skillsOf, standingOf } from "../member-table.ts";
 import { withDevice } from "../open-device.ts";
 
 export const run: CommandModule["run"] = async (context) => {
@@ -44,13 +45,19 @@ function printAgents({ out }: CommandContext, found: readonly MemberView[], trus
   );
 }
 
+function costOf(member: MemberView, skill: string): string {
+  const price = priceOf(member, skill);
+  return price === undefined ? "" : priceText(price);
+}
+
 function printHolders({ out }: CommandContext, skill: string, found: readonly MemberView[]): void {
   if (found.length === 0) return out.line(`No live agent offers ${skill}.`);
   out.table(
-    ["NAME", "LOAD", "DESCRIPTION"],
+    ["NAME", "LOAD", "PRICE", "DESCRIPTION"],
     found.map((member) => [
       `@${member.name}`,
       String(loadOf(member)),
+      costOf(member, skill),
       skillsOf(member).find(({ id }) => id === skill)?.description ?? "",
     ]),
   );

@@ -1,19 +1,20 @@
 import { dirname } from "node:path";
 
-import { envFileWarning, loadAgent, runAgent } from "@parley/agent";
+import { type Agent, envFileWarning, loadAgent, runAgent } from "@parley/agent";
 import type { DeviceApi } from "@parley/client";
 import type { Restriction } from "@parley/core";
-import { ParleyError } from "@parley/protocol";
 
 import { agentPathOf } from "../agent-path.ts";
 import { followChanges } from "../changed-agent.ts";
 import type { CommandContext } from "../command-context.ts";
 import type { CommandModule } from "../command.ts";
+import { stoppedBy, untilEnded } from "../device-end.ts";
 import { processLog } from "../log-line.ts";
 import { openDevice } from "../open-device.ts";
 import { restrictionJson, restrictionText } from "../restriction-text.ts";
 import { watchConnection } from "../session-watch.ts";
 import { answerSupervisor } from "../supervisor/agent-use.ts";
+import { type ThinkingAgent, thinkingAgent } from "../thinking-agent.ts";
 import { untilAborted } from "../until-aborted.ts";
 
 /** Runs an agent until a signal, then lets it finish what it has in hand. */
@@ -21,16 +22,23 @@ export const run: CommandModule["run"] = async (context) => {
   const { input, out, cwd, signal, settings } = context;
   if (input.switch("all")) return (await import("../supervisor/run-all.ts")).runAll(context);
   const path = agentPathOf(cwd, input.optionalArgument("agent"));
-  const agent = await loadAgent(path);
+  const loaded = await loadAgent(path);
   const warning = await envFileWarning(/\.[a-z]+$/u.test(path) ? dirname(path) : path);
   if (warning !== undefined) out.note(warning);
-  const opened = await openDevice(context, { hold: true, links: agent.manifest.links });
+  const opened = await openDevice(context, { hold: true, links: loaded.manifest.links });
+  const thinking: ThinkingAgent[] = [];
   try {
     const { device } = opened;
     const { kind } = (await opened.home.mesh()).identity;
     const held = (await opened.trust()).restrictions.of({ member: device.member, kind }, Date.now());
     if (held?.kind === "stopped") throw stoppedBy(held);
     const log = processLog(settings.get("log"), out.json);
+    const think = async (next: Agent): Promise<Agent> => {
+      const made = await thinkingAgent(next, { path, home: opened.home.path, log });
+      thinking.push(made);
+      return made.agent;
+    };
+    const agent = await think(loaded);
     const running = await runAgent({ agent, device, log });
     answerSupervisor(() => running.tasks);
     const skills = agent.skills.map(({ id }) => id);
@@ -42,7 +50,8 @@ export const run: CommandModule["run"] = async (context) => {
       ),
     );
     const unwatch = watchStanding(context, device);
-    const unfollow = input.switch("watch") ? followChanges({ path, agent, running, out }) : () => undefined;
+    const load = async (): Promise<Agent> => think(await loadAgent(path));
+    const unfollow = input.switch("watch") ? followChanges({ path, agent, load, running, out }) : () => undefined;
     if (held !== undefined) tellStanding(context, held);
     out.event(
       { event: "ready", name: device.name, member: device.member, device: device.device, skills },
@@ -57,6 +66,7 @@ export const run: CommandModule["run"] = async (context) => {
     if (stopped !== undefined) throw stopped;
     return 0;
   } finally {
+    for (const each of thinking) await each.close();
     await opened.close();
   }
 };
@@ -76,23 +86,4 @@ function tellStanding({ out }: CommandContext, restriction: Restriction | undefi
     { event: "restricted", ...restrictionJson(restriction) },
     `an operator has this agent ${restrictionText(restriction)}: ${means}`,
   );
-}
-
-function stoppedBy(restriction: Restriction): ParleyError {
-  return new ParleyError("stopped", {
-    message: `An operator has this agent ${restrictionText(restriction)}; it runs again after \`parley member resume\`.`,
-    data: restrictionJson(restriction),
-  });
-}
-
-/** Resolves when the session ended for good: revoked, superseded; or when an operator stops the agent. */
-function untilEnded(device: DeviceApi): Promise<ParleyError> {
-  return new Promise((resolvePromise) => {
-    device.watch((event) => {
-      if (event.type === "restricted" && event.restriction?.kind === "stopped")
-        resolvePromise(stoppedBy(event.restriction));
-      if (event.type === "session" && event.state === "stopped" && event.error !== undefined)
-        resolvePromise(new ParleyError(event.error.code, { message: event.error.message }));
-    });
-  });
 }

@@ -1,6 +1,7 @@
 import type { ApprovalAction, ApprovalEnd, PolicyRule } from "@parley/protocol";
 
 import type { Sender } from "../delivery.ts";
+import type { ActCause, ActToApprove } from "./act-approval.ts";
 
 /** The rule of the policy that asks, by the policy's number and its place from 0. */
 export interface AskingRule {
@@ -59,7 +60,17 @@ export interface StandingView {
   readonly expires: number;
 }
 
-/** What waits for this member's word, and its answers. */
+/** A question to one member, in the course of a task or a message. */
+export interface MemberQuestion {
+  readonly of: string;
+  readonly text: string;
+  /** Id of the task or message, and what of the agent asks. */
+  readonly task: string;
+  readonly skill: string;
+  readonly withinMs?: number | undefined;
+}
+
+/** What waits for this member's word, its answers, and what it waits for itself. */
 export interface ApprovalApi {
   /** Oldest first. */
   list(): Promise<readonly AskedApproval[]>;
@@ -72,6 +83,13 @@ export interface ApprovalApi {
   standing(): Promise<readonly StandingView[]>;
   /** Ends a standing approval: here, or where it was given to. Throws `not_found`. */
   endStanding(id: string): Promise<void>;
+  /**
+   * Waits for a yes to something that this agent is about to do for another member. Rejects with `approval_denied`,
+   * `approval_expired`, `too_large`, or as the signal does, which withdraws it.
+   */
+  ask(act: ActToApprove, cause: ActCause, signal?: AbortSignal): Promise<void>;
+  /** Asks a member (its id) in words, and waits for its answer, an hour unless `withinMs` says another. */
+  question(question: MemberQuestion, signal?: AbortSignal): Promise<string>;
   /** Answers a question. */
   reply(request: string, text: string): Promise<void>;
 }

@@ -96,6 +96,7 @@ export class ApprovalDesk {
     });
     this.inbox = new ApprovalInbox({
       ...options,
+      requests: this.requests,
       standing,
       table: kept.asked,
       send,

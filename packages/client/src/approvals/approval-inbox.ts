@@ -16,8 +16,17 @@ import { z } from "zod";
 import type { Gate } from "../gate.ts";
 import type { Identity } from "../identity.ts";
 import type { KeptTable } from "../kept-table.ts";
-import type { ApprovalApi, ApprovalEvent, AskedApproval, StandingTerms, StandingView } from "./approval-api.ts";
+import { type ActCause, type ActToApprove, approveAct } from "./act-approval.ts";
+import type {
+  ApprovalApi,
+  ApprovalEvent,
+  AskedApproval,
+  MemberQuestion,
+  StandingTerms,
+  StandingView,
+} from "./approval-api.ts";
 import { digestOfAction, objectOf } from "./approval-proof.ts";
+import { type ApprovalRequests, defaultQuestionMs } from "./approval-requests.ts";
 import type { StandingApprovals } from "./standing-approvals.ts";
 
 /** As it is kept on disk. */
@@ -47,6 +56,8 @@ export interface ApprovalInboxOptions {
   readonly identity: () => Identity;
   readonly trust: Pick<MeshTrust, "mesh" | "policy">;
   readonly standing: StandingApprovals;
+  /** What this device asks of others. */
+  readonly requests: ApprovalRequests;
   readonly gate: Pick<Gate, "mayApprove">;
   readonly random: Random;
   /** Registry time, ms since 1970. */
@@ -90,6 +101,17 @@ export class ApprovalInbox implements ApprovalApi {
       await this.#options.send(one.from, { type: "answer", request: one.request, statement }, one.expires);
       await this.#close(one.request, decision);
     }
+  }
+
+  ask(act: ActToApprove, cause: ActCause, signal?: AbortSignal): Promise<void> {
+    const { requests, trust, identity, random } = this.#options;
+    return approveAct({ requests, trust, own: () => identity().member, random }, act, cause, signal);
+  }
+
+  async question({ withinMs = defaultQuestionMs, ...asked }: MemberQuestion, signal?: AbortSignal): Promise<string> {
+    const { requests } = this.#options;
+    const request = await requests.question({ ...asked, withinMs });
+    return (await requests.outcome(request, signal)) as string;
   }
 
   standing(): Promise<readonly StandingView[]> {

@@ -86,6 +86,8 @@ interface Waiter {
 }
 
 const defaultWithinMs = 3_600_000;
+/** Time for the answer to a question, unless whoever asks says another. */
+export const defaultQuestionMs = 3_600_000;
 /** Requests in the interest of the same caller at once: one that asks too much leaves room for the others. */
 const mostPerCaller = 64;
 
@@ -129,9 +131,15 @@ export class ApprovalRequests {
     return { request, quorum, names: approvers.map(({ name }) => name) };
   }
 
-  /** Asks one member a question. */
+  /** Asks one member a question. Throws `denied_by_policy` where that one may not approve what the skill does, nor be asked about it. */
   async question({ task, skill, text, of, withinMs }: QuestionRequest): Promise<string> {
-    const { table, now } = this.#options;
+    const { table, now, trust, own, memberOf } = this.#options;
+    const who = await memberOf(of);
+    // Its device would not show the question: better said now than waited for.
+    if (!trust.policy.decide({ action: "approve", who, to: own(), skill }).allowed)
+      throw new ParleyError("denied_by_policy", {
+        message: `The policy does not let @${own().name} ask @${who.name}: that takes the action approve.`,
+      });
     await this.#sweep();
     const expires = Math.round(now()) + Math.min(withinMs, limits.approvalLifeMs);
     const request = this.#newId();

@@ -20,4 +20,4 @@ export {
   writePrivateFile,
 } from "./private-file.ts";
 export { createPrivateFile } from "./new-file.ts";
-export { prepareSocketFolder, socketPathOf } from "./socket-path.ts";
+export { listenPathOf, prepareSocketFolder, socketPathOf } from "./socket-path.ts";

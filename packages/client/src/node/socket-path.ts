@@ -21,6 +21,16 @@ export function socketPathOf(
   return Buffer.byteLength(short) <= mostSocketPathBytes ? short : folder("/tmp");
 }
 
+/**
+ * What a holder listens on and others connect to: the socket's file, and on Windows, which has none that Node can listen
+ * on, a named pipe that stands for it. Its secret and its larger bodies lie beside the file's path on both.
+ */
+export function listenPathOf(socketPath: string, platform: NodeJS.Platform = process.platform): string {
+  if (platform !== "win32") return socketPath;
+  const name = createHash("sha256").update(socketPath.toLowerCase()).digest("hex").slice(0, 32);
+  return `\\\\.\\pipe\\parley-${name}`;
+}
+
 /** Makes sure that nobody else can reach into the socket's folder. */
 export async function prepareSocketFolder(socketPath: string): Promise<void> {
   await preparePrivateFolder(dirname(socketPath));

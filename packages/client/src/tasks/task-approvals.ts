@@ -2,7 +2,8 @@
 import { type MeshTrust, type PolicyDecision, type PolicyMember, type Random, sha256 } from "@parley/core";
 import { type ApprovalNeed, type Message, toBase64url } from "@parley/protocol";
 
-import type { ApprovalRequests, AskedOf, Grants } from "../approvals/approval-requests.ts";
+import { type ActCause, type ActToApprove, approveAct } from "../approvals/act-approval.ts";
+import { type ApprovalRequests, type AskedOf, defaultQuestionMs, type Grants } from "../approvals/approval-requests.ts";
 import type { TaskCause, WaitingTasks } from "./waiting-tasks.ts";
 
 /** What an action is made of, and why it needs a yes. */
@@ -30,9 +31,6 @@ export interface TaskApprovalsOptions {
   readonly own: () => string;
   readonly random: Random;
 }
-
-/** Time for an answer in the course of a task, unless the skill says another. */
-export const defaultQuestionMs = 3_600_000;
 
 export class TaskApprovals {
   readonly #options: TaskApprovalsOptions;
@@ -98,6 +96,12 @@ export class TaskApprovals {
     } finally {
       await this.#options.tasks.delete(task);
     }
+  }
+
+  /** Waits for a yes to an act in the course of a task. */
+  act(act: ActToApprove, cause: ActCause, signal: AbortSignal): Promise<void> {
+    const { requests, trust, own, random } = this.#options;
+    return approveAct({ requests: requests(), trust, own, random }, act, cause, signal);
   }
 
   /** Asks a member in words, in the course of a task. */

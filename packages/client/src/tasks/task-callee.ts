@@ -15,7 +15,7 @@ import {
   toParleyError,
 } from "@parley/protocol";
 
-import type { AskedOf } from "../approvals/approval-requests.ts";
+import { type AskedOf, defaultQuestionMs } from "../approvals/approval-requests.ts";
 import { textOf } from "../body.ts";
 import type { AllowedPaths, Sender } from "../delivery.ts";
 import { denied, type Gate } from "../gate.ts";
@@ -26,8 +26,9 @@ import { type CallChains, type ChainedCall, principalOf } from "./call-chains.ts
 import { checkCycle } from "./call-cycle.ts";
 import { callNumberOf } from "./call-number.ts";
 import { type Follower, HeldTask, wireErrorOf } from "./held-task.ts";
-import { approvable, defaultQuestionMs, neededApproval, type TaskApprovals } from "./task-approvals.ts";
+import { approvable, neededApproval, type TaskApprovals } from "./task-approvals.ts";
 import type { IncomingTask, Principal, TaskAdmission, TaskHandler } from "./task-run.ts";
+import { TaskWaits } from "./task-waits.ts";
 
 export interface TaskCalleeOptions {
   readonly clock: Clock;
@@ -290,6 +291,7 @@ export class TaskCallee {
   #run(handler: TaskHandler, held: HeldTask, start: TaskStart): Promise<void> {
     const { skill, message, from, hops, through, path, timeLimitMs, actsFor, mandate } = start;
     const { approvals, clock, outgoing } = this.#options;
+    const waits = new TaskWaits(held);
     return this.#work(handler, held, {
       id: held.id,
       contextId: held.contextId,
@@ -314,12 +316,16 @@ export class TaskCallee {
         const text = outgoing.text(question);
         if (options?.of === undefined)
           return textIn(await held.askCaller(text, options?.withinMs ?? defaultQuestionMs));
-        held.pause("TASK_STATE_AUTH_REQUIRED", "This waits for a person's answer.");
         const { of, withinMs } = options;
-        const answer = await approvals.question({ id: held.id, skill }, text, { of, withinMs }, held.signal);
-        held.goOn();
-        return answer;
+        return waits.during("This waits for a person's answer.", () =>
+          approvals.question({ id: held.id, skill }, text, { of, withinMs }, held.signal),
+        );
       },
+      approve: (act) =>
+        waits.during(`${act.skill} waits for a person's approval.`, () => {
+          const principals = actsFor === undefined ? [] : [actsFor.member, ...actsFor.through.map((by) => by.member)];
+          return approvals.act(act, { caller: from.member, principals, task: held.id }, held.signal);
+        }),
     });
   }
 

@@ -1,5 +1,6 @@
 import type { ApprovalNeed, Artifact, CallStep, Message, Path, StreamResponse, Task } from "@parley/protocol";
 
+import type { ActToApprove } from "../approvals/act-approval.ts";
 import type { DelegationTerms } from "../delegations/delegation-api.ts";
 import type { AllowedPaths, Sender } from "../delivery.ts";
 import type { PathReason } from "../path-reason.ts";
@@ -109,6 +110,11 @@ export interface IncomingTask {
    * `withinMs` says another. The time limit of the task does not run meanwhile.
    */
   ask(text: string, options?: { readonly of?: string; readonly withinMs?: number }): Promise<string>;
+  /**
+   * Waits for a person's yes to something that is to be done in the course of the task; the time limit does not run meanwhile.
+   * Rejects with `approval_denied` or `approval_expired`.
+   */
+  approve(act: ActToApprove): Promise<void>;
 }
 
 /** Works on a task; what it returns becomes the last artifact (`data`), what it throws fails the task. */

@@ -3,7 +3,7 @@ import { join } from "node:path";
 
 import { expect, it } from "vitest";
 
-import { findHomePath, socketPathOf } from "../../src/node/index.ts";
+import { findHomePath, listenPathOf, socketPathOf } from "../../src/node/index.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 
 it("is the folder given, from the working folder", () => {
@@ -43,4 +43,13 @@ it("gives each long home a socket of its own", () => {
   const long = `/${"h".repeat(120)}`;
   expect(socketPathOf(`${long}a`, {})).not.toBe(socketPathOf(`${long}b`, {}));
   expect(Buffer.byteLength(socketPathOf(long, { XDG_RUNTIME_DIR: `/${"r".repeat(120)}` }))).toBeLessThanOrEqual(100);
+});
+
+it("listens on the socket's file, and on Windows on a named pipe that stands for it", () => {
+  expect(listenPathOf("/home/ada/.parley/device.sock", "linux")).toBe("/home/ada/.parley/device.sock");
+  expect(listenPathOf("/home/ada/.parley/device.sock", "darwin")).toBe("/home/ada/.parley/device.sock");
+  const pipe = listenPathOf(String.raw`C:\Users\Ada\.parley\device.sock`, "win32");
+  expect(pipe).toMatch(/^\\\\\.\\pipe\\parley-[0-9a-f]{32}$/);
+  expect(listenPathOf(String.raw`c:\users\ada\.parley\device.sock`, "win32")).toBe(pipe);
+  expect(listenPathOf(String.raw`C:\Users\Bob\.parley\device.sock`, "win32")).not.toBe(pipe);
 });

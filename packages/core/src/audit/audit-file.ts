@@ -3,7 +3,7 @@ import { isParleyError, ParleyError, type Statement } from "@parley/protocol";
 
 import { idOfKey } from "../trust/keys.ts";
 import { verifyMember } from "../trust/member.ts";
-import { type OperatorSet, verifyByOperator, verifyOperators } from "../trust/operators.ts";
+import { type OperatorSet, requireSameChain, verifyByOperator, verifyOperators } from "../trust/operators.ts";
 import { peekStatement, verifyStatement } from "../trust/statement.ts";
 import { type ReadLine, readBodyLine, readHeader } from "./audit-lines.ts";
 import { type AuditNode, placeAfter, verifyByNode } from "./audit-statements.ts";
@@ -206,13 +206,4 @@ class AuditFile {
       throw broken(error.message, line, { reason: error.code });
     }
   }
-}
-
-function requireSameChain(found: readonly string[], pinned: readonly string[]): void {
-  const shared = Math.min(found.length, pinned.length);
-  for (let index = 0; index < shared; index++)
-    if (found[index] !== pinned[index])
-      throw new ParleyError("registry_key_mismatch", {
-        message: "The operator sets are not those that are pinned here.",
-      });
 }

@@ -109,12 +109,28 @@ async function checkQuorum(set: Statement<"operators">, signer: string, before: 
 
 /** Follows a chain from its genesis. Throws a coded error at the first step that does not hold. */
 export async function verifyOperators(chain: readonly string[]): Promise<OperatorSet> {
+  const [newest] = await verifyOperatorSets(chain);
+  return newest;
+}
+
+/** The same, with every set that there was: the newest first. */
+export async function verifyOperatorSets(chain: readonly string[]): Promise<readonly [OperatorSet, ...OperatorSet[]]> {
   const [genesis, ...steps] = chain;
   if (genesis === undefined || chain.length > limits.operatorChain)
     throw new ParleyError("bad_signature", { message: "The chain of operator sets is empty or too long." });
-  let set = await verifyGenesis(genesis);
-  for (const step of steps) set = await verifyStep(set, step);
-  return set;
+  let sets: readonly [OperatorSet, ...OperatorSet[]] = [await verifyGenesis(genesis)];
+  for (const step of steps) sets = [await verifyStep(sets[0], step), ...sets];
+  return sets;
+}
+
+/** Two chains of one mesh, where each may have grown further than the other. Throws `registry_key_mismatch` where they part. */
+export function requireSameChain(found: readonly string[], pinned: readonly string[]): void {
+  const shared = Math.min(found.length, pinned.length);
+  for (let index = 0; index < shared; index++)
+    if (found[index] !== pinned[index])
+      throw new ParleyError("registry_key_mismatch", {
+        message: "The operator sets are not those that are pinned here.",
+      });
 }
 
 type OperatorStatement = "admission" | "revocations" | "policy" | "restrictions" | "node" | "grant";

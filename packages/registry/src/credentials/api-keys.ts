@@ -1,4 +1,5 @@
 import type { Clock, Random, RecordChange, Records } from "@parley/core";
+import { hashedSecretSchema, type SecretHasher } from "@parley/core/node";
 import {
   addressRangeSchema,
   type ApiKey,
@@ -21,7 +22,6 @@ import { JsonRecords } from "../json-records.ts";
 import { afterPrefix, prefixes } from "../keys.ts";
 import { isAddressListed } from "./address-list.ts";
 import type { Claimed } from "./bearer.ts";
-import { hashedSecretSchema, type SecretHasher } from "./secret-hash.ts";
 import { VerifiedKeys } from "./verified-keys.ts";
 
 const time = z.int().min(0);

@@ -1,4 +1,5 @@
 import type { Clock, Random, Records, Signer } from "@parley/core";
+import { SecretHasher } from "@parley/core/node";
 
 import type { AuditRecorder } from "../audit/audit-trail.ts";
 import type { Authority } from "../authority.ts";
@@ -10,7 +11,6 @@ import { SessionTokens } from "../session-token.ts";
 import { ApiKeys } from "./api-keys.ts";
 import { Bearers } from "./bearers.ts";
 import { LiveCalls } from "./live-calls.ts";
-import { SecretHasher } from "./secret-hash.ts";
 import { type PrivateText, TokenKeys } from "./token-keys.ts";
 
 /** What stands for a member outside its session. */

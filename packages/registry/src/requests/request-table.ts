@@ -2,6 +2,7 @@ import type { RequestType } from "@parley/protocol";
 
 import type { RestRequest } from "../rest-routes.ts";
 import { admissionRequests, type AdmissionServices } from "./admission.ts";
+import { agreementsRequests, type AgreementsServices } from "./agreements.ts";
 import { apiKeysRequests, type ApiKeysServices } from "./api-keys.ts";
 import { auditRequests, type AuditServices } from "./audit.ts";
 import { blocksRequests, type BlocksServices } from "./blocks.ts";
@@ -17,6 +18,7 @@ import { tokensRequests, type TokensServices } from "./tokens.ts";
 import { usageRequests, type UsageServices } from "./usage.ts";
 
 export type RequestServices = AdmissionServices &
+  AgreementsServices &
   ApiKeysServices &
   AuditServices &
   BlocksServices &
@@ -48,5 +50,6 @@ export function makeRequestTable(services: RequestServices): RequestTable {
     ...usageRequests(services),
     ...apiKeysRequests(services),
     ...resourcesRequests(services),
+    ...agreementsRequests(services),
   };
 }

@@ -1,11 +1,11 @@
 import { openMemoryStores, type Records, systemRandom } from "@parley/core";
+import { type HashedSecret, SecretHasher } from "@parley/core/node";
 import { makeApiKey, toParleyError } from "@parley/protocol";
 import { FakeClock } from "@parley/testkit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { defaultBounds } from "../../src/bounds.ts";
 import { ApiKeys } from "../../src/credentials/api-keys.ts";
-import { type HashedSecret, SecretHasher } from "../../src/credentials/secret-hash.ts";
 
 /** Counts what is looked up and hashed. */
 class CountingHasher extends SecretHasher {

@@ -1,4 +1,5 @@
-import type { DeviceApi, Sent } from "@parley/client";
+import type { Sent } from "./delivery.ts";
+import type { DeviceApi } from "./device-api.ts";
 
 /** A frame may be stored and, a moment later, delivered: this long the better word is waited for. */
 const afterStoredMs = 300;
@@ -7,7 +8,11 @@ const afterStoredMs = 300;
  * Resolves when each of these has reached its recipient or its mailbox, was refused or has expired, or when `waitMs`
  * is over. Their states then say which.
  */
-export async function knownWithin(device: DeviceApi, sents: readonly Sent[], waitMs: number): Promise<void> {
+export async function knownWithin(
+  device: Pick<DeviceApi, "watch">,
+  sents: readonly Sent[],
+  waitMs: number,
+): Promise<void> {
   const open = new Set(sents.map(({ id }) => id));
   let timer: ReturnType<typeof setTimeout> | undefined;
   let finish = (): void => {};

@@ -1,8 +1,9 @@
 import { scrypt, timingSafeEqual } from "node:crypto";
 
-import { type Random } from "@parley/core";
 import { fromBase64url, ParleyError, toBase64url } from "@parley/protocol";
 import { z } from "zod";
+
+import type { Random } from "../ports/clock.ts";
 
 /** A secret as it is kept: a salted, memory-hard hash (scrypt, RFC 7914) with its cost. */
 export const hashedSecretSchema = z.object({
@@ -67,7 +68,7 @@ export class SecretHasher {
   async #turn(): Promise<void> {
     if (this.#running >= mostAtOnce) {
       if (this.#waiting.length >= mostWaiting)
-        throw new ParleyError("rate_limited", { message: "Too many API keys are being checked; wait a moment." });
+        throw new ParleyError("rate_limited", { message: "Too many secrets are being checked; wait a moment." });
       await new Promise<void>((resolve) => void this.#waiting.push(resolve));
     }
     this.#running++;

@@ -1,0 +1,3 @@
+import { acting } from "../agreement-access.ts";
+
+export const run = acting(() => ({ type: "accept" }));

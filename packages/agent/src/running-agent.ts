@@ -25,6 +25,7 @@ import type { SkillArtifact, SkillContext } from "./skill-context.ts";
 import type { AnySkill } from "./skill.ts";
 import { TaskSlots } from "./task-slots.ts";
 import type { WaitFor } from "./time-limit.ts";
+import { wakerOf, WakeUps } from "./wake-ups.ts";
 
 export interface RunAgentOptions {
   readonly agent: Agent;
@@ -90,6 +91,7 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
     device.onMessage((message) => runtime.receive(message, handler), { ready: (from) => runtime.guards.ready(from) });
   const leave = leavesMessages ? () => undefined : listen(agent.onMessage);
   await runtime.skills.publish();
+  await runtime.wakeUps.begin();
   const channels = new AgentChannels({
     device,
     wanted: agent.manifest.channels,
@@ -116,6 +118,7 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
     stop: () => {
       channels.stop();
       runtime.skills.stop();
+      runtime.wakeUps.stop();
       return (stopping ??= runtime.stop().then((ended) => {
         leave();
         // After nobody reads any more: what waits for a guard stays in the inbox.
@@ -132,6 +135,7 @@ class AgentRuntime {
   readonly skills: OfferedSkills;
   readonly #slots: TaskSlots;
   readonly guards: AgentGuards;
+  readonly wakeUps: WakeUps;
   /** Handlers of messages at work: how each is ended. */
   readonly #atWork = new Set<(reason: ParleyError) => void>();
 
@@ -142,6 +146,15 @@ class AgentRuntime {
     this.#slots = new TaskSlots(this.#clock, options.agent.manifest.limits.concurrentTasks);
     const { device, agent, log } = options;
     this.guards = new AgentGuards({ device, manifest: agent.manifest, clock: this.#clock, log });
+    this.wakeUps = new WakeUps({
+      device,
+      clock: this.#clock,
+      log,
+      schedule: () => this.#agent.manifest.schedule,
+      admit: (task) => this.admit(task),
+      work: (task) => this.work(task),
+      taskMs: () => this.#agent.manifest.limits.taskSeconds * 1000,
+    });
   }
 
   get tasks(): number {
@@ -150,6 +163,7 @@ class AgentRuntime {
 
   async replace(agent: Agent): Promise<void> {
     await this.skills.replace(agent);
+    await this.wakeUps.refit();
     this.#slots.most = agent.manifest.limits.concurrentTasks;
   }
 
@@ -319,6 +333,7 @@ class AgentRuntime {
         );
       },
       approve: (act) => waitFor(() => task.approve(act)),
+      wakeAt: wakerOf(device, task),
       log: (level, event, fields) => log(level, event, { skill: task.skill, task: task.id, ...fields }),
       mesh: createMesh(device, {
         signal,

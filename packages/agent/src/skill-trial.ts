@@ -80,6 +80,7 @@ function contextOf(options: TrialOptions, signal: AbortSignal, deadline: number)
       if (onAsk === undefined) throw alone();
       return onAsk(question);
     },
+    wakeAt: () => Promise.reject(alone()),
     approve: () => Promise.reject(alone()),
     log: (level, event, fields) => log?.(level, event, { skill: skill.id, ...fields }),
     mesh: createMesh(nobody, { signal, deadline }),

@@ -18,6 +18,7 @@ import type {
 import { type AgentCard, type Artifact, ParleyError, toParleyError } from "@parley/protocol";
 
 import { FakeGuards } from "../../testkit/src/fake-guards.ts";
+import { FakeSchedule } from "../../testkit/src/fake-schedule.ts";
 
 const caller: Sender = {
   member: "m-caller",
@@ -73,6 +74,7 @@ export class FakeDevice implements Fake {
   readonly sent: { to: string; text: string }[] = [];
   readonly delegated: { to: string | undefined; request: DelegateRequest }[] = [];
   readonly guards = new FakeGuards();
+  readonly scheduled = new FakeSchedule();
   members: MemberView[] = [];
   card: AgentCard | undefined;
   /** Answers to `delegate`. */

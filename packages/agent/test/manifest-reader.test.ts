@@ -12,6 +12,7 @@ describe("a good agent.yaml", () => {
         version: "0.1.0",
         tags: [],
         skills: { folder: "skills", disable: [], rules: {} },
+        schedule: [],
         approvals: {},
         channels: [],
         env: [],

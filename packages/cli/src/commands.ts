@@ -10,6 +10,7 @@ import { delegationCommands } from "./delegation-commands.ts";
 import { guardCommands } from "./guard-commands.ts";
 import { leaseCommands } from "./lease-commands.ts";
 import { modelOptions } from "./model-options.ts";
+import { scheduledCommands } from "./scheduled-commands.ts";
 import { sidecarCommands } from "./sidecar/sidecar-commands.ts";
 import { skillCommands } from "./skill-commands.ts";
 import { supervisorCommands } from "./supervisor-commands.ts";
@@ -275,6 +276,7 @@ export const commandTable: readonly CommandRow[] = [
         value: "STATE",
         means: "waits for stored, delivered, handled or read (default: delivered; in a channel stored)",
       },
+      { name: "at", value: "TIME", means: "sends it then: +2h, 18:30, '2026-12-24 18:30'; see parley scheduled list" },
       { name: "timeout", value: "TIME", means: "how long to wait (default: 30s)" },
       { name: "ttl", value: "TIME", means: "after which it is worth nothing any more (default: never)" },
       { name: "thread", value: "MESSAGE", means: "the message whose thread it belongs to" },
@@ -288,6 +290,7 @@ export const commandTable: readonly CommandRow[] = [
       "parley send '#general' 'hello, all'",
       "parley send @ada 'later is fine' --no-wait",
       "parley send @ada 'lunch in ten minutes' --ttl 10m --until handled",
+      "parley send @ada 'good morning' --at 08:00",
       "parley send @ada - --path direct,turn",
       "parley send @ada 'the report' --attach report.pdf --attach data.csv",
     ],
@@ -588,4 +591,5 @@ export const commandTable: readonly CommandRow[] = [
   ...supervisorCommands,
   ...skillCommands,
   ...leaseCommands,
+  ...scheduledCommands,
 ];

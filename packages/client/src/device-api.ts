@@ -29,6 +29,7 @@ import type { FindQuery, FoundMembers, MemberView } from "./member-view.ts";
 import type { MetricSample } from "./metrics.ts";
 import type { PathReason } from "./path-reason.ts";
 import type { RootKeyChange } from "./root-rotation.ts";
+import type { ScheduleApi } from "./scheduled/schedule-api.ts";
 import type { DelegateRequest, TaskAdmission, TaskHandler, TaskRun } from "./tasks/task-run.ts";
 
 /** What a program used of models: tokens, and millionths of the mesh's unit of money. */
@@ -147,6 +148,8 @@ export interface DeviceApi {
   send(to: string, text: string, options?: SendOptions): Promise<Sent>;
   /** What may reach a program now, and what was held back from it. */
   readonly guards: GuardApi;
+  /** What is to be done later. */
+  readonly scheduled: ScheduleApi;
   /** What is said and was said: direct messages and channels alike. */
   readonly conversations: ConversationApi;
   /** Handles direct messages; one handler at a time per sender, in order. Returns the way out. */

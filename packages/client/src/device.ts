@@ -33,6 +33,7 @@ import type { FindQuery, FoundMembers, MemberView } from "./member-view.ts";
 import type { MetricSample } from "./metrics.ts";
 import { linkPaths } from "./path-rules.ts";
 import type { RootKeyChange } from "./root-rotation.ts";
+import type { ScheduleApi } from "./scheduled/schedule-api.ts";
 import { startSession } from "./session-wait.ts";
 import type { DelegateRequest, TaskAdmission, TaskHandler, TaskRun } from "./tasks/task-run.ts";
 
@@ -79,11 +80,13 @@ export class Device implements DeviceApi {
   }
 
   start(options: { signal?: AbortSignal } = {}): Promise<void> {
+    this.#parts.scheduled.begin();
     return startSession(this.#parts, options.signal);
   }
 
   async stop(): Promise<void> {
     const { own, renewal, session, intake, peers, arrivals, ending, writes, audit } = this.#parts;
+    this.#parts.scheduled.stop();
     this.#exchanges.callee.stop();
     this.#exchanges.approvals.stop();
     this.#exchanges.agreements.stop();
@@ -136,6 +139,10 @@ export class Device implements DeviceApi {
 
   onMessage(handler: MessageHandler, options: { readonly ready?: MessageGate } = {}): () => void {
     return this.#exchanges.messages.read(handler, options.ready);
+  }
+
+  get scheduled(): ScheduleApi {
+    return this.#parts.scheduled;
   }
 
   get guards(): GuardApi {

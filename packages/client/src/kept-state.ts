@@ -12,6 +12,7 @@ import {
   keptWithdrawalsSchema,
 } from "./delegations/kept-delegations.ts";
 import { KeptTable } from "./kept-table.ts";
+import { mostScheduled, type Scheduled, scheduledSchema } from "./scheduled/schedule-api.ts";
 import { type KeptTask, keptTaskSchema, type WaitingTasks } from "./tasks/waiting-tasks.ts";
 
 export interface KeptState {
@@ -21,10 +22,11 @@ export interface KeptState {
   readonly tasks: WaitingTasks;
   readonly delegations: KeptTable<KeptDelegation>;
   readonly withdrawals: KeptTable<KeptWithdrawals>;
+  readonly scheduled: KeptTable<Scheduled>;
 }
 
 export async function openKeptState(journal: Journal): Promise<KeptState> {
-  const [contacts, approvals, agreements, tasks, delegations, withdrawals] = await Promise.all([
+  const [contacts, approvals, agreements, tasks, delegations, withdrawals, scheduled] = await Promise.all([
     ContactBook.open(journal),
     openApprovals(journal),
     openAgreements(journal),
@@ -36,6 +38,7 @@ export async function openKeptState(journal: Journal): Promise<KeptState> {
       most: limits.withdrawals,
     }),
     KeptTable.open<KeptWithdrawals>({ journal, name: "withdrawals", schema: keptWithdrawalsSchema, most: 1 }),
+    KeptTable.open<Scheduled>({ journal, name: "scheduled", schema: scheduledSchema, most: mostScheduled }),
   ]);
-  return { contacts, approvals, agreements, tasks, delegations, withdrawals };
+  return { contacts, approvals, agreements, tasks, delegations, withdrawals, scheduled };
 }

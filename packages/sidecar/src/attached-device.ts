@@ -47,6 +47,7 @@ import { AttachedApprovals } from "./attached-approvals.ts";
 import { AttachedConversations } from "./attached-conversations.ts";
 import { AttachedDelegations } from "./attached-delegations.ts";
 import { AttachedGuards } from "./attached-guards.ts";
+import { AttachedSchedule } from "./attached-schedule.ts";
 import { attachedSent, type HolderView } from "./attached-sent.ts";
 import { EventBuffer } from "./event-buffer.ts";
 import { LocalCalls } from "./local-calls.ts";
@@ -81,6 +82,7 @@ const pathsOf = (paths: readonly Path[] | undefined): { paths?: Path[] } =>
 class Attached implements AttachedDevice {
   readonly conversations: ConversationApi;
   readonly guards: GuardApi;
+  readonly scheduled: AttachedSchedule;
   readonly approvals: AttachedApprovals;
   readonly agreements: AttachedAgreements;
   readonly delegations: AttachedDelegations;
@@ -94,6 +96,7 @@ class Attached implements AttachedDevice {
     this.#calls = calls;
     this.#holder = { calls, watch: (listener) => this.watch(listener) };
     this.guards = new AttachedGuards(calls);
+    this.scheduled = new AttachedSchedule(calls);
     this.conversations = new AttachedConversations(this.#holder);
     this.approvals = new AttachedApprovals(calls);
     this.agreements = new AttachedAgreements(calls);

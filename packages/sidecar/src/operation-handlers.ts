@@ -15,6 +15,7 @@ import type { OperationName } from "./operations.ts";
 import { programHandlers } from "./program-handlers.ts";
 import { followMessages, messageJson } from "./program-subscriptions.ts";
 import { followSent, given, type Handlers, type RequestContext, untilAborted } from "./request-context.ts";
+import { scheduleHandlers } from "./schedule-handlers.ts";
 
 const linkJson = (link: LinkView): LinkView => ({ ...link });
 const linksOf = (device: DeviceApi): LinkView[] => device.links().map(linkJson);
@@ -72,6 +73,7 @@ export const operationHandlers: Handlers<OperationName> = {
   ...conversationHandlers,
   ...guardHandlers,
   ...leaseHandlers,
+  ...scheduleHandlers,
   ...approvalHandlers,
   ...delegationHandlers,
   ...agreementHandlers,

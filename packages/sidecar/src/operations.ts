@@ -37,6 +37,7 @@ import {
 } from "./operation-json.ts";
 import { empty, hops, none, operation, paths, ttlMs, who } from "./operation-row.ts";
 import { programOperations } from "./program-operations.ts";
+import { scheduleOperations } from "./schedule-operations.ts";
 
 /** The two processes may run in different folders. */
 const absolutePath = z.string().max(4096).regex(/^\//, "is not an absolute path");
@@ -216,6 +217,7 @@ export const operationTable = {
   ...approvalOperations,
   ...delegationOperations,
   ...leaseOperations,
+  ...scheduleOperations,
   ...agreementOperations,
   ...programOperations,
 } as const;

@@ -23,6 +23,7 @@ import type { DeliveryQuery } from "@parley/core";
 import { type BlobRef, ParleyError } from "@parley/protocol";
 
 import { FakeGuards } from "../../testkit/src/fake-guards.ts";
+import { FakeSchedule } from "../../testkit/src/fake-schedule.ts";
 import { FakeConversations } from "./fake-conversations.ts";
 
 const id = "A".repeat(43);
@@ -135,6 +136,7 @@ export class FakeDevice implements DeviceApi {
   readonly member = id;
   readonly device = id;
   readonly guards = new FakeGuards();
+  readonly scheduled = new FakeSchedule();
   readonly name = "ada";
   readonly mesh = id;
   readonly delegations: DeviceApi["delegations"] = {

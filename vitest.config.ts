@@ -111,6 +111,15 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          name: "coordinator",
+          include: ["test/programs/coordinator.test.ts"],
+          testTimeout: slowTestMs,
+          hookTimeout: slowTestMs,
+        },
+      },
+      {
+        extends: true,
+        test: {
           name: "browser",
           include: ["test/browser/**/*.test.ts"],
           testTimeout: slowTestMs,

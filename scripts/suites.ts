@@ -62,6 +62,11 @@ export const suites: readonly Suite[] = [
   vitestSuite("pty", "the chat in a pseudo-terminal", "test/pty/**/*.test.ts", ["python3"]),
   vitestSuite("python", "members in Python", "test/programs/python.test.ts", ["python3"]),
   vitestSuite("shell", "members in shell", "test/programs/shell.test.ts", ["bash", "jq"]),
+  vitestSuite("coordinator", "a model's agent over agents in three languages", "test/programs/coordinator.test.ts", [
+    "python3",
+    "bash",
+    "jq",
+  ]),
   vitestSuite("browser", "Chromium against the real thing", "test/browser/**/*.test.ts", ["chromium"]),
   {
     name: "lab",

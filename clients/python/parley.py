@@ -796,7 +796,7 @@ class AsyncParley:
             yield _post(event["post"]["message"], f"#{event['post']['channelName'].lstrip('#')}")
 
     async def subscribe(self, *events: str) -> AsyncIterator[Dict[str, Json]]:
-        """`messages`, `peers` and `receipts`, as they stand on the socket: one key says what each is."""
+        """`messages`, `peers`, `receipts` and `agreements`, as they stand on the socket: one key says what each is."""
         async for event in self._stream("subscribe", {"events": list(events)}):
             if "subscribed" not in event:
                 yield event
@@ -1184,9 +1184,10 @@ class Agent:
         version: Optional[str] = None,
         examples: Optional[Sequence[str]] = None,
         approval: Optional[Mapping[str, Json]] = None,
+        price: Optional[Mapping[str, str]] = None,
     ) -> Callable[[SkillFunction], SkillFunction]:
         """Makes a function a skill: it takes the input, and a `Task` as well if it has a second parameter. `input` and
-        `output` are JSON Schemas; `approval={}` asks a person first."""
+        `output` are JSON Schemas; `approval={}` asks a person first; a `price` has an amount and a currency."""
 
         def decorate(function: SkillFunction) -> SkillFunction:
             if id in self._skills:
@@ -1195,7 +1196,7 @@ class Agent:
             declared = {
                 "id": id,
                 "description": words,
-                **_given(name=name, input=input, output=output, version=version, approval=approval),
+                **_given(name=name, input=input, output=output, version=version, approval=approval, price=price),
                 **_given(tags=None if tags is None else list(tags)),
                 **_given(examples=None if examples is None else list(examples)),
             }

@@ -10,7 +10,7 @@ import { onTestFinished } from "vitest";
 const main = join(import.meta.dirname, "..", "..", "packages", "cli", "src", "main.ts");
 
 /** The environment without Parley's own variables: the suites have some. */
-function plainEnvironment(extra: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
+export function plainEnvironment(extra: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("PARLEY_"));
   return { ...Object.fromEntries(inherited), NO_COLOR: "1", ...extra };
 }

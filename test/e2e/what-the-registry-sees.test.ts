@@ -238,6 +238,23 @@ describe("of what is decided", () => {
     expect([asked.length > 0, answered.length > 1]).toEqual([true, true]);
   });
 
+  it("an agreement shows who acts when, and nothing of its terms", () => {
+    expectHidden("agreed-task", "payment-reference", "agreed-conditions", "evidence-place", "delivery-note");
+    expectHidden("dispute-reason", "resolution-note");
+    const part = marked.part("agreements");
+    expect(between(part, marked.dave, marked.bob).length).toBeGreaterThan(1);
+    const [first] = requests(part, "agreement.advance");
+    expect(first?.["body"]).toMatchObject({
+      number: 1,
+      members: [marked.dave.device.member, marked.bob.device.member],
+    });
+  });
+
+  it("an open offer shows whole, until it is taken", () => {
+    expectSeen("offered-task");
+    expect(isKept("offered-task")).toBe(true);
+  });
+
   it("an API key shows when it is made and used, and its hash and name alone are kept", () => {
     expectSeen("key-name");
     expect(isKept("key-name")).toBe(true);
@@ -331,7 +348,7 @@ describe("of what the registry keeps", () => {
   it("the data folder has what is signed to be read by all, what door clients say, and nothing else in clear", () => {
     const members = "member-name device-label new-device card-description skill-description skill-tag";
     const channels = "channel-name channel-topic public-post public-edit den-name den-topic";
-    const decided = "policy-note pause-reason key-name lease-note lease-resource";
+    const decided = "policy-note pause-reason key-name lease-note lease-resource offered-task";
     const clear = `${members} ${channels} ${decided} door-post door-direct door-answer`.split(" ");
     expect(marked.plants.names.filter(isKept).toSorted()).toEqual(clear.toSorted());
   });

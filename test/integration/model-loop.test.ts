@@ -137,7 +137,10 @@ describe("an agent with a model", () => {
     const counted = defineSkill({
       ...weather,
       description: "Counted",
-      run: ({ town }) => (ran.push(town), { sky: "snow" }),
+      run: ({ town }) => {
+        ran.push(town);
+        return { sky: "snow" };
+      },
     });
     await scene.run({ name: "thinker", skills: [counted], maxTurns: 3 });
     const caller = await scene.scope.join("caller");

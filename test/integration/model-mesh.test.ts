@@ -1,5 +1,6 @@
 import { once } from "node:events";
-import { createServer } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 
 import { createAgent, defineSkill, runAgent } from "@parley/agent";
@@ -28,6 +29,34 @@ const search = (run: (query: string) => string | Promise<string>) =>
     output: z.string(),
     run: ({ query }) => run(query),
   });
+
+/** Answers MCP over HTTP, each request by one JSON object. */
+async function answerMcp(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const parts: Buffer[] = [];
+  for await (const part of request) parts.push(part as Buffer);
+  const { id, method, params } = (parts.length === 0 ? {} : JSON.parse(Buffer.concat(parts).toString())) as {
+    readonly id?: number;
+    readonly method?: string;
+    readonly params?: { readonly protocolVersion?: string };
+  };
+  const results: Readonly<Record<string, unknown>> = {
+    initialize: {
+      protocolVersion: params?.protocolVersion,
+      capabilities: { tools: {} },
+      serverInfo: { name: "issues", version: "1.0.0" },
+    },
+    "tools/list": {
+      tools: [{ name: "count", description: "Counts", inputSchema: { type: "object", properties: {} } }],
+    },
+    "tools/call": { content: [{ type: "text", text: "17 open" }] },
+  };
+  if (request.method !== "POST") return void response.writeHead(405).end();
+  if (id === undefined) return void response.writeHead(202).end();
+  const result = results[method ?? ""];
+  const answer = result === undefined ? { error: { code: -32601, message: "There is no such method." } } : { result };
+  response.writeHead(200, { "content-type": "application/json" });
+  response.end(JSON.stringify({ jsonrpc: "2.0", id, ...answer }));
+}
 
 /** Lets agents ask one person, and waits until everybody knows. */
 async function mayAsk({ scope }: ModelScene, person: Joined, everybody: readonly Joined[]): Promise<void> {
@@ -216,6 +245,27 @@ describe("a model that gives work away", () => {
     expect((await run.outcome).output).toEqual({ answer: "Done." });
   });
 
+  it("proposes an agreement once a person approved its terms", async () => {
+    const terms = { task: "Count the tents.", price: { amount: "5", currency: "EUR" } };
+    await using scene = await ModelScene.start(
+      answers(
+        { request: {}, response: { answer: { calls: [{ name: "propose", input: { to: "@bob", ...terms } }] } } },
+        { request: { results: { count: 1, hold: ["proposed"] } }, response: { answer: { text: "Proposed." } } },
+      ),
+    );
+    const { joined } = await scene.run({ name: "thinker" });
+    const [caller, bob] = [await scene.scope.join("caller"), await scene.scope.join("bob")];
+    const ada = await scene.scope.join("ada", { kind: "person" });
+    await mayAsk(scene, ada, [joined, caller, ada, bob]);
+    const run = await caller.device.delegate("@thinker", { skill: "ask", text: "Let bob count the tents." });
+    const request = await asked(ada);
+    expect(await joined.device.agreements.list()).toEqual([]);
+    await ada.device.approvals.answer([request], "granted");
+    expect((await run.outcome).output).toEqual({ answer: "Proposed." });
+    await until(async () => (await bob.device.agreements.list()).length === 1);
+    expect(await bob.device.agreements.list()).toMatchObject([{ proposer: joined.device.member, terms }]);
+  });
+
   it("is held to hops like every other program", async () => {
     await using scene = await ModelScene.start(
       answers(
@@ -269,6 +319,49 @@ describe("servers of the Model Context Protocol", () => {
     const run = await caller.device.delegate("@thinker", { skill: "ask", text: "Read it." });
     await ada.device.approvals.answer([await asked(ada)], "granted");
     expect((await run.outcome).output).toEqual({ answer: "Read." });
+  });
+
+  it("at an address give tools, to who shows the token that a variable holds", async () => {
+    await using scene = await ModelScene.start(
+      answers(
+        {
+          request: { tools: ["issues_count"] },
+          response: { answer: { calls: [{ name: "issues_count", input: {} }] } },
+        },
+        {
+          request: { results: { count: 1, hold: ["17 open", "issues"] } },
+          response: { answer: { text: "Seventeen." } },
+        },
+      ),
+    );
+    const shown = new Set<string | undefined>();
+    const listening = createServer((request, response) => {
+      shown.add(request.headers.authorization);
+      void answerMcp(request, response);
+    }).listen(0, "127.0.0.1");
+    await once(listening, "listening");
+    try {
+      const { port } = listening.address() as AddressInfo;
+      const mcpServers = { issues: { url: `http://127.0.0.1:${port}/mcp`, tokenEnv: "TOKEN" } };
+      await expect(scene.run({ name: "thinker", mcpServers })).rejects.toMatchObject({
+        code: "invalid_config",
+        message: expect.stringContaining("TOKEN is not set") as string,
+      });
+      const env = { KEY: standInKey, TOKEN: "t-1" };
+      const open = { issues: { url: "http://mcp.example.org/mcp", tokenEnv: "TOKEN" } };
+      await expect(scene.run({ name: "thinker", mcpServers: open }, { env })).rejects.toMatchObject({
+        code: "invalid_config",
+        message: expect.stringContaining("Use https") as string,
+      });
+      await scene.run({ name: "thinker", mcpServers }, { env });
+      const caller = await scene.scope.join("caller");
+      const run = await caller.device.delegate("@thinker", { skill: "ask", text: "How many?" });
+      expect((await run.outcome).output).toEqual({ answer: "Seventeen." });
+      expect([...shown]).toEqual(["Bearer t-1"]);
+    } finally {
+      listening.closeAllConnections();
+      listening.close();
+    }
   });
 
   it("that cannot be reached keep the agent from starting, by name", async () => {

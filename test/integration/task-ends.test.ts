@@ -108,22 +108,12 @@ describe("a task ends", () => {
       await serve(again);
       for (const run of runs) {
         const error = await run.outcome.catch((thrown: unknown) => thrown);
-        expect(["not_connected", "task_failed", "closed"]).toContain((error as { code: string }).code);
+        // An orderly stop says so; without it the new start knows nothing of the task.
+        expect(["closed", "interrupted"]).toContain((error as { code: string }).code);
       }
       const next = await alice.device.delegate(`@${name}`, { skill: "echo", input });
       expect((await next.outcome).output).toEqual(input);
     }
-  });
-
-  it("at the agent when its caller starts anew", async () => {
-    await using scope = await MeshScope.start();
-    const { alice, seen } = await pair(scope);
-    const run = await alice.device.delegate("@bob", { skill: "forever", input });
-    await begun(run);
-    await alice.device.stop();
-    await expect(run.outcome).rejects.toMatchObject({ code: "closed" });
-    await scope.restart(alice.joined);
-    expect(await aborted(seen[0]?.signal)).toMatchObject({ code: "canceled" });
   });
 
   it("not when its link does", async () => {

@@ -5,6 +5,8 @@ import { createInterface } from "node:readline";
 
 import { onTestFinished } from "vitest";
 
+import { plainEnvironment } from "../e2e/cli-process.ts";
+
 const repository = join(import.meta.dirname, "..", "..");
 
 /** What `PARLEY` is for a shell: the command from these sources. */
@@ -25,7 +27,7 @@ export class Program {
     this.#child = spawn(command, args, {
       cwd: repository,
       detached: true,
-      env: { ...process.env, PYTHONDONTWRITEBYTECODE: "1", ...env },
+      env: { ...plainEnvironment(env), PYTHONDONTWRITEBYTECODE: "1" },
       stdio: ["ignore", "pipe", "pipe"],
     });
     let output = "";

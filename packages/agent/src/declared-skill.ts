@@ -1,6 +1,6 @@
 /** Skills that are declared as data: by programs in other languages, which bring JSON Schemas and no functions. */
 import { checkAgainstSkillSchema } from "@parley/client";
-import type { ApprovalNeed } from "@parley/protocol";
+import type { ApprovalNeed, Price } from "@parley/protocol";
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 
 import type { SkillContext } from "./skill-context.ts";
@@ -18,6 +18,7 @@ export interface DeclaredSkill {
   readonly input?: Readonly<Record<string, unknown>> | undefined;
   readonly output?: Readonly<Record<string, unknown>> | undefined;
   readonly approval?: ApprovalNeed | undefined;
+  readonly price?: Price | undefined;
 }
 
 /** A JSON Schema as a schema of this library: checked under the bounds that hold for strangers' schemas too. */
@@ -40,7 +41,7 @@ const pathOf = (path: string): (string | number)[] =>
 
 /** A skill whose work is handed on. Throws `invalid_manifest`. */
 export function declareSkill(
-  { id, name, description, tags, version, examples, input = {}, output = {}, approval }: DeclaredSkill,
+  { id, name, description, tags, version, examples, input = {}, output = {}, approval, price }: DeclaredSkill,
   run: (input: unknown, context: SkillContext) => Promise<unknown>,
 ): AnySkill {
   return defineSkill({
@@ -55,6 +56,7 @@ export function declareSkill(
     inputJsonSchema: input,
     outputJsonSchema: output,
     approval,
+    price,
     run,
   });
 }

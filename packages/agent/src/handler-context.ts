@@ -55,6 +55,10 @@ export async function withHandlerContext(
       mandate: undefined,
       raw: { input: undefined, text: raw },
       contextId: conversation,
+      history: [],
+      messages: noMessages(),
+      resumed: undefined,
+      checkpoint: () => Promise.reject(new ParleyError("unsupported_operation", { message: "This is no task." })),
       idempotencyKey: id,
       instructions,
       progress: async () => {},
@@ -79,3 +83,6 @@ export async function withHandlerContext(
     time.cancel();
   }
 }
+
+/** A message is a whole: nothing more comes in the course of it. */
+async function* noMessages(): AsyncGenerator<never> {}

@@ -12,6 +12,7 @@ import {
   type MemberView,
   type SendOptions,
   type TaskEvent,
+  type TaskOutcome,
   type TaskRun,
   settleMs,
 } from "@parley/client";
@@ -19,6 +20,7 @@ import { type CallStep, limits, ParleyError, type Path } from "@parley/protocol"
 
 import { channelOf, type MeshChannel } from "./mesh-channel.ts";
 import type { AnySkill, SkillInput, SkillOutput } from "./skill.ts";
+import { followWaits, type QuestionHandler, type TaskWaits } from "./task-waits.ts";
 
 /** A member as a skill or a model chooses among them. */
 export interface AgentSummary {
@@ -57,6 +59,13 @@ export interface Delegation<Of extends AnySkill = AnySkill> {
   readonly mandate?: DelegationTerms;
   /** Each progress note of the other agent. */
   readonly onProgress?: (text: string) => void | Promise<void>;
+  /**
+   * Answers what the other agent asks in the course of its task. By default whoever asked this agent is asked in turn; outside of a task
+   * a delegation that is asked something ends.
+   */
+  readonly onQuestion?: QuestionHandler;
+  /** Goes on with a conversation: the other agent remembers, in bounds, what was said under this id. */
+  readonly contextId?: string;
 }
 
 export interface DelegationResult<Output = unknown> {
@@ -64,6 +73,8 @@ export interface DelegationResult<Output = unknown> {
   readonly by: string;
   readonly member: string;
   readonly taskId: string;
+  /** Names the conversation: see `contextId` of a delegation. */
+  readonly contextId: string | undefined;
   readonly output: Output;
   readonly text: string;
   readonly path: Path;
@@ -95,6 +106,8 @@ export interface Mesh {
     text: string,
     options?: { readonly waitMs?: number; readonly kind?: "agent" | "person" },
   ): Promise<readonly BroadcastState[]>;
+  /** What this agent agreed on with others. */
+  readonly agreements: DeviceApi["agreements"];
   /** A channel by `#name`, name or `#<id>`: post, read back, follow. Nobody is asked before something is done with it. */
   channel(name: string): MeshChannel;
   /**
@@ -119,6 +132,8 @@ export interface MeshOptions {
   readonly signal?: AbortSignal;
   /** Milliseconds since 1970 by which delegations have to be done. */
   readonly deadline?: number;
+  /** Of the task: what is waited for lends its slot, and stops its time where a person is asked. */
+  readonly waits?: TaskWaits;
   /** Delegations that came with the task. */
   readonly mandate?: readonly string[] | undefined;
   /** What it is done for: everything sent and asked carries one hop more. */
@@ -169,6 +184,7 @@ export function createMesh(device: DeviceApi, options: MeshOptions = {}): Mesh {
     },
     broadcast: async (text, { waitMs, kind } = {}) =>
       broadcast(device, text, { waitMs, kind, hops: nextHops(options.cause) }),
+    agreements: device.agreements,
     channel: (name) => channelOf(device, name, options.signal, () => nextHops(options.cause, name)),
     lease: (resource, leaseOptions = {}) => holdLease(device, resource, leaseOptions, options),
     subAgent: async (label, terms) => {
@@ -230,40 +246,39 @@ async function runDelegation(
   delegation: Delegation,
   options: MeshOptions,
 ): Promise<DelegationResult> {
-  const { to, onProgress, signal, timeLimitMs, onBehalf = false, ...rest } = delegation;
+  const { to, onProgress, onQuestion, signal, timeLimitMs, onBehalf = false, ...rest } = delegation;
   if (onBehalf && options.mandate === undefined)
     throw new ParleyError("bad_delegation", { message: "The task came without a mandate to act for anybody." });
   const left = options.deadline === undefined ? undefined : Math.max(1, options.deadline - Date.now());
   const limit = timeLimitMs === undefined || left === undefined ? (timeLimitMs ?? left) : Math.min(timeLimitMs, left);
   const signals = [signal, options.signal].filter((each) => each !== undefined);
   const either = signals.length > 1 ? AbortSignal.any(signals) : signals[0];
-  const run = await through(to, {
+  const request = {
     ...rest,
     ...(onBehalf && options.mandate !== undefined ? { chain: options.mandate } : {}),
     ...(options.cause === undefined ? {} : { hops: nextHops(options.cause), through: options.cause.through }),
     ...(limit === undefined ? {} : { timeLimitMs: Math.min(limit, limits.taskMs) }),
     ...(either === undefined ? {} : { signal: either }),
-  });
-  // Notes that came before the end are told before the end is.
-  const told = onProgress === undefined ? undefined : tellProgress(run, onProgress).catch(() => undefined);
-  const outcome = await run.outcome;
-  await told;
+  };
+  const wait = async (): Promise<{ run: TaskRun; outcome: TaskOutcome }> => {
+    const run = await through(to, request);
+    // Notes that came before the end are told before the end is.
+    const told = followWaits(run, options.waits, onQuestion, onProgress);
+    const outcome = await run.outcome;
+    await told;
+    return { run, outcome };
+  };
+  const { run, outcome } = await (options.waits === undefined ? wait() : options.waits.lent(wait));
   return {
     by: run.to.name,
     member: run.to.member,
     taskId: outcome.task.id,
+    contextId: outcome.task.contextId,
     output: outcome.output,
     text: outcome.text,
     path: outcome.path,
     tookMs: outcome.tookMs,
   };
-}
-
-async function tellProgress(run: TaskRun, tell: (text: string) => void | Promise<void>): Promise<void> {
-  for await (const event of run.events) {
-    const text = progressOf(event);
-    if (text !== undefined) await tell(text);
-  }
 }
 
 /** The words of a progress note; undefined for other events. */

@@ -69,6 +69,10 @@ export class OfferedSkills {
     return [...this.#skills.keys()];
   }
 
+  has(id: string): boolean {
+    return this.#skills.has(id);
+  }
+
   /** Throws `not_found`. */
   of(id: string): GatedSkill {
     const skill = this.#skills.get(id);

@@ -23,8 +23,8 @@ import { approvalOf, checkAccess } from "./skill-admission.ts";
 import { checkInput, checkOutput } from "./skill-check.ts";
 import type { SkillArtifact, SkillContext } from "./skill-context.ts";
 import type { AnySkill } from "./skill.ts";
-import { TaskSlots } from "./task-slots.ts";
-import type { WaitFor } from "./time-limit.ts";
+import { type TaskSlot, TaskSlots } from "./task-slots.ts";
+import { TaskWaits } from "./task-waits.ts";
 import { wakerOf, WakeUps } from "./wake-ups.ts";
 
 export interface RunAgentOptions {
@@ -49,7 +49,6 @@ interface Admitting {
 interface SkillWork {
   readonly agent: Agent;
   readonly skill: AnySkill;
-  readonly limitMs: number;
 }
 
 /** An agent at work. */
@@ -86,6 +85,7 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
   device.serve(
     (task) => runtime.work(task),
     (task) => runtime.admit(task),
+    { resumable: (skill) => runtime.isResumable(skill) },
   );
   const listen = (handler: MessageHandler | undefined): (() => void) =>
     device.onMessage((message) => runtime.receive(message, handler), { ready: (from) => runtime.guards.ready(from) });
@@ -172,10 +172,14 @@ class AgentRuntime {
     const gated = this.skills.of(skill);
     const { manifest } = this.#agent;
     this.guards.checkCall({ from, hops });
-    this.#slots.check();
+    this.#slots.check(isNested(hops));
     gated.gate.check();
     const asked = checkAccess(gated, from, this.#options.device);
     return asked === undefined ? approvalOf(gated, manifest) : asked.then(() => approvalOf(gated, manifest));
+  }
+
+  isResumable(skill: string): boolean {
+    return this.skills.has(skill) && this.skills.of(skill).skill.resumable;
   }
 
   async stop(): Promise<number> {
@@ -202,8 +206,11 @@ class AgentRuntime {
       });
     try {
       const limitMs = gate.timeMs(agent.manifest.limits.taskSeconds * 1000);
-      const output = await this.#slots.run(limitMs, task.signal, (signal, waitFor) =>
-        gate.during(() => this.#run({ agent, skill, limitMs }, task, signal, waitFor)),
+      const output = await this.#slots.run(
+        limitMs,
+        task.signal,
+        (signal, slot) => gate.during(() => this.#run({ agent, skill }, task, signal, slot)),
+        isNested(task.hops),
       );
       end({ state: "completed" });
       return output;
@@ -289,22 +296,28 @@ class AgentRuntime {
     );
   }
 
-  async #run(work: SkillWork, task: IncomingTask, signal: AbortSignal, waitFor: WaitFor): Promise<unknown> {
+  async #run(work: SkillWork, task: IncomingTask, signal: AbortSignal, slot: TaskSlot): Promise<unknown> {
     const { skill } = work;
     const given = inputOf(task);
     const input = await checkInput(skill, this.#neutral ? neutralValue(given) : given);
     // Its schema has just made it what `run` takes.
-    const output = await skill.run(input as never, this.#contextOf(work, task, signal, waitFor));
+    const output = await skill.run(input as never, this.#contextOf(work, task, signal, slot));
     return checkOutput(skill, output);
   }
 
-  #contextOf({ agent, limitMs }: SkillWork, task: IncomingTask, signal: AbortSignal, waitFor: WaitFor): SkillContext {
+  #contextOf({ agent }: SkillWork, task: IncomingTask, signal: AbortSignal, slot: TaskSlot): SkillContext {
     const { device, log } = this.#options;
-    const deadline = Math.min(task.deadline, this.#clock.now() + limitMs);
+    const waits = new TaskWaits(task, slot);
     let artifacts = 0;
     return {
       signal,
-      deadline,
+      get deadline() {
+        return Math.min(task.deadline, slot.deadline);
+      },
+      history: task.history,
+      messages: task.messages,
+      resumed: task.resumed,
+      checkpoint: (value) => task.checkpoint(value),
       from: task.from,
       actsFor: task.actsFor,
       hops: task.hops,
@@ -325,19 +338,20 @@ class AgentRuntime {
       usage: (used) => device.reportUsage(used),
       ask: async (question, { of, withinMs } = {}) => {
         const member = of === undefined ? undefined : (await device.memberOf(of)).member;
-        return waitFor(() =>
-          task.ask(question, {
-            ...(member === undefined ? {} : { of: member }),
-            ...(withinMs === undefined ? {} : { withinMs }),
-          }),
-        );
+        return waits.ask(question, {
+          ...(member === undefined ? {} : { of: member }),
+          ...(withinMs === undefined ? {} : { withinMs }),
+        });
       },
-      approve: (act) => waitFor(() => task.approve(act)),
+      approve: (act) => waits.asked(() => task.approve(act)),
       wakeAt: wakerOf(device, task),
       log: (level, event, fields) => log(level, event, { skill: task.skill, task: task.id, ...fields }),
       mesh: createMesh(device, {
         signal,
-        deadline,
+        get deadline() {
+          return Math.min(task.deadline, slot.deadline);
+        },
+        waits,
         mandate: task.mandate,
         cause: this.#causeOf(task.hops, [...task.through, { member: device.member, skill: task.skill }]),
       }),
@@ -356,6 +370,9 @@ class AgentRuntime {
     return { hops, through, mostHops: this.#agent.manifest.guards.hops };
   }
 }
+
+/** Whether a call is made for another one's task: that one has lent its slot. */
+const isNested = (hops: number): boolean => hops > 0;
 
 /** A post that calls the agent, as guards look at it. */
 function guarded({ channel, channelName, post, via, hops, byName }: Mention): GuardedMention {

@@ -1,5 +1,5 @@
-import type { ActToApprove, LogLine, Principal, SelfReport, Sender } from "@parley/client";
-import type { CallStep, Part } from "@parley/protocol";
+import type { ActToApprove, LogLine, Principal, Resumed, SelfReport, Sender } from "@parley/client";
+import type { CallStep, Message, Part } from "@parley/protocol";
 
 import type { Mesh } from "./mesh.ts";
 import type { WakeAt } from "./wake-ups.ts";
@@ -20,8 +20,16 @@ export interface SkillArtifact {
 export interface SkillContext {
   /** Aborted when the caller cancels, the time is up or the agent stops; its reason is a coded error. */
   readonly signal: AbortSignal;
-  /** Milliseconds since 1970 at which the time is up. */
+  /** Milliseconds since 1970 at which the time is up; later by as long as somebody was waited for. */
   readonly deadline: number;
+  /** What was said in the conversation (`contextId`) before this task, oldest first, in bounds: the caller's words and this agent's results. */
+  readonly history: readonly Message[];
+  /** What the caller says besides, for one reader. Only a skill that reads them lets the caller send any. */
+  readonly messages: AsyncIterable<Message>;
+  /** Set where a resumable skill is begun again after a restart of the agent: which time this is, and what it kept last. */
+  readonly resumed: Resumed | undefined;
+  /** Keeps where the work is, for a resumable skill. Durable when resolved; `unsupported_operation` in others. */
+  readonly checkpoint: (value: unknown) => Promise<void>;
   /** Who asks, verified: structure beside the text, never part of it. */
   readonly from: Sender;
   /** For whom the caller acts, by delegations that this agent checked; undefined when it asks for itself. */
@@ -40,7 +48,7 @@ export interface SkillContext {
   readonly idempotencyKey: string;
   /** Tells the caller how far the work is. Resolves when there is room for more: a slow caller slows the skill. */
   readonly progress: (text: string) => Promise<void>;
-  /** Hands something over at once, in the same way. Rejects with `too_large` above `limits.artifactBytes`. */
+  /** Hands something over at once, in the same way. What no envelope can carry is left at the registry first, sealed. */
   readonly artifact: (
     artifact: SkillArtifact,
     options?: { readonly append?: boolean; readonly lastChunk?: boolean },

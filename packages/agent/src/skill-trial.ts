@@ -66,6 +66,10 @@ function contextOf(options: TrialOptions, signal: AbortSignal, deadline: number)
     deadline,
     from: author,
     actsFor: undefined,
+    history: [],
+    messages: (async function* none() {})(),
+    resumed: undefined,
+    checkpoint: async () => undefined,
     hops: 0,
     through: [],
     mandate: undefined,
@@ -90,10 +94,15 @@ function contextOf(options: TrialOptions, signal: AbortSignal, deadline: number)
 const alone = (): ParleyError =>
   new ParleyError("not_connected", { message: "The skill is tried by itself: there is no mesh here." });
 
-/** A device that reaches nobody. */
-const nobody = new Proxy({} as DeviceApi, {
-  get: (_, name) => {
-    if (name === "member" || name === "device" || name === "name" || name === "mesh") return "author";
+/** Whatever is asked of it, nobody answers. */
+const nothing: unknown = new Proxy(() => undefined, {
+  get: () => nothing,
+  apply: () => {
     throw alone();
   },
+});
+
+/** A device that reaches nobody. */
+const nobody = new Proxy({} as DeviceApi, {
+  get: (_, name) => (["member", "device", "name", "mesh"].includes(String(name)) ? "author" : nothing),
 });

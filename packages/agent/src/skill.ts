@@ -48,6 +48,11 @@ export interface SkillDefinition<Id extends string, Input extends StandardSchema
   readonly limits?: SkillLimits | undefined;
   /** What a task costs, as its card says it. Nothing is charged: callers settle it by an agreement. */
   readonly price?: Price | undefined;
+  /**
+   * Its tasks are kept on disk, with what `context.checkpoint` keeps, and begun again after a restart of the agent: the skill can do again
+   * what it did, or goes on from `context.resumed`. Default false: then a task ends with its agent.
+   */
+  readonly resumable?: boolean;
   /** JSON Schema of the input, for schema libraries that cannot write one themselves. */
   readonly inputJsonSchema?: Readonly<Record<string, unknown>>;
   /** JSON Schema of the output, likewise. */
@@ -75,6 +80,7 @@ export interface Skill<
   readonly limits: SkillLimits | undefined;
   /** Inputs that it is tried with by `parley skill test`. */
   readonly trials: readonly SkillTrial[];
+  readonly resumable: boolean;
   readonly price: Price | undefined;
   readonly input: Input;
   readonly output: Output;
@@ -128,6 +134,7 @@ export function defineSkill<const Id extends string, Input extends StandardSchem
     access: checked(id, "access", skillAccessSchema, definition.access),
     limits: checked(id, "limits", skillLimitsSchema, definition.limits),
     trials: (definition.examples ?? []).filter((example) => typeof example !== "string"),
+    resumable: definition.resumable === true,
     price: priceOf(id, definition.price),
     input,
     output,

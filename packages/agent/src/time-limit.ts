@@ -1,32 +1,46 @@
-import type { Clock, Timer } from "@parley/core";
+import { WorkTime } from "@parley/client";
+import type { Clock } from "@parley/core";
 
 /** Waits for somebody's word; the time of the work does not run meanwhile. */
 export type WaitFor = <Answer>(wait: () => Promise<Answer>) => Promise<Answer>;
 
-/** The time that work has. It stands still while somebody is asked, and begins anew with the answer, as at the caller. */
+/** The time that work has. It stands still while somebody is asked, and goes on with what was left, as at the caller. */
 export class TimeLimit {
-  readonly #start: () => Timer;
-  #timer: Timer;
+  readonly #time: WorkTime;
   #waiting = 0;
   #isOver = false;
 
-  constructor(clock: Pick<Clock, "setTimer">, limitMs: number, onEnd: () => void) {
-    this.#start = () => clock.setTimer(limitMs, onEnd);
-    this.#timer = this.#start();
+  constructor(clock: Clock, limitMs: number, onEnd: () => void) {
+    this.#time = new WorkTime(clock, limitMs, onEnd);
+    this.#time.watch();
+  }
+
+  /** Milliseconds since 1970 at which it is over, if nothing holds it up from now on. */
+  get deadline(): number {
+    return this.#time.deadline;
+  }
+
+  /** Stands still until what is returned is called. */
+  hold(): () => void {
+    if (this.#waiting++ === 0) this.#time.pause();
+    let isHeld = true;
+    return () => {
+      if (isHeld && --this.#waiting === 0 && !this.#isOver) this.#time.goOn();
+      isHeld = false;
+    };
   }
 
   readonly during: WaitFor = async (wait) => {
-    this.#waiting++;
-    this.#timer.cancel();
+    const goOn = this.hold();
     try {
       return await wait();
     } finally {
-      if (--this.#waiting === 0 && !this.#isOver) this.#timer = this.#start();
+      goOn();
     }
   };
 
   cancel(): void {
     this.#isOver = true;
-    this.#timer.cancel();
+    this.#time.stop();
   }
 }

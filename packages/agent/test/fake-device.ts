@@ -71,6 +71,13 @@ export class FakeDevice implements Fake {
     standing: async () => [],
     endStanding: async () => undefined,
   };
+  readonly tasks: DeviceApi["tasks"] = {
+    list: async () => [],
+    follow: () => Promise.reject(new ParleyError("task_not_found")),
+    get: () => Promise.reject(new ParleyError("task_not_found")),
+    cancel: () => Promise.reject(new ParleyError("task_not_found")),
+    export: () => Promise.reject(new ParleyError("task_not_found")),
+  };
   readonly sent: { to: string; text: string }[] = [];
   readonly delegated: { to: string | undefined; request: DelegateRequest }[] = [];
   readonly guards = new FakeGuards();
@@ -217,6 +224,7 @@ export class FakeDevice implements Fake {
       outcome: Promise.resolve({ task, output, text: "", path: "direct" as const, tookMs: 5 }),
       reply: async () => {},
       cancel: () => {},
+      leave: () => {},
     };
   }
 
@@ -281,6 +289,11 @@ export class FakeDevice implements Fake {
       artifact: async (artifact) => void artifacts.push(artifact),
       ask: async (question) => `answer to ${question}`,
       approve: async () => undefined,
+      history: [],
+      messages: noMessages(),
+      resumed: undefined,
+      checkpoint: async () => undefined,
+      hold: () => () => undefined,
     };
     const handler = this.#handler;
     if (handler === undefined) throw new ParleyError("internal", { message: "nothing serves tasks" });
@@ -292,6 +305,8 @@ export class FakeDevice implements Fake {
     return { progress, artifacts, cancel: (reason = new ParleyError("canceled")) => controller.abort(reason), result };
   }
 }
+
+async function* noMessages(): AsyncGenerator<never> {}
 
 function workingStatus(text: string) {
   return {

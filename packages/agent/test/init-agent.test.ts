@@ -1,10 +1,12 @@
-import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { describe, expect, it } from "vitest";
 
 import { initAgent } from "../src/init-agent.ts";
 import { loadManifest } from "../src/manifest.ts";
+import { modelProviders } from "../src/model-schema.ts";
+import { roles } from "../src/roles.ts";
 import { agentFolder } from "./agent-folder.ts";
 
 const all = ["agent.yaml", "AGENT.md", ".env.example", ".gitignore", "skills/greet.ts"];
@@ -21,6 +23,34 @@ describe("initAgent", () => {
     const dir = agentFolder({});
     await initAgent({ name: "a", dir, registry: "http://127.0.0.1:8080" });
     expect(await loadManifest(dir)).toMatchObject({ registry: "http://127.0.0.1:8080" });
+  });
+
+  it.each(roles.map(({ role }) => role))("writes an agent with a model as %s", async (role) => {
+    const dir = agentFolder({});
+    const { files } = await initAgent({ name: "a", dir, role });
+    expect(files.slice(0, 3)).toEqual(["agent.yaml", "AGENT.md", ".env.example"]);
+    const { model, tags, description } = await loadManifest(dir);
+    expect({ model, tags }).toMatchObject({ model: { provider: "anthropic" }, tags: [role] });
+    expect(description).not.toBe("");
+    expect(readFileSync(join(dir, ".env.example"), "utf8")).toContain("ANTHROPIC_API_KEY=");
+  });
+
+  it.each(modelProviders)("writes one for a model of %s", async (provider) => {
+    const dir = agentFolder({});
+    const baseUrl = "https://models.example.org/v1";
+    await initAgent({ name: "a", dir, role: "assistant", model: { provider, model: 'a "b": #c', baseUrl } });
+    expect(await loadManifest(dir)).toMatchObject({ model: { provider, name: 'a "b": #c', baseUrl } });
+  });
+
+  it.each([
+    [{ provider: "azure", model: "x" }, "--base-url"],
+    [{ provider: "azure", baseUrl: "https://x.example.org" }, "--model"],
+    [{ provider: "openai-compatible" }, "--model and --base-url"],
+  ] as const)("says what %j lacks, and writes nothing", async (model, says) => {
+    const dir = agentFolder({});
+    const message = expect.stringContaining(says) as string;
+    await expect(initAgent({ name: "a", dir, role: "writer", model })).rejects.toMatchObject({ message });
+    expect(readdirSync(dir)).toEqual([]);
   });
 
   it("overwrites nothing and says what existed", async () => {

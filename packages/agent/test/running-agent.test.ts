@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 
-import { envelopeBinding, limits, ParleyError, skillSchemasExtension } from "@parley/protocol";
+import { envelopeBinding, limits, ParleyError, skillPricesExtension, skillSchemasExtension } from "@parley/protocol";
 import { FakeClock } from "@parley/testkit";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
@@ -67,6 +67,23 @@ describe("a running agent", () => {
       uri: skillSchemasExtension,
       params: { skills: { double: { input: { type: "object" }, version: "1.0.0" } } },
     });
+  });
+
+  it("says on its card what a skill costs, and nothing of one that has no price", async () => {
+    const paid = defineSkill({
+      id: "paid",
+      price: { amount: "0.5", currency: "EUR" },
+      input: z.string(),
+      output: z.string(),
+      run: (text) => text,
+    });
+    const { device } = await start({ skills: [double, paid] });
+    const extensions = device.card?.capabilities.extensions ?? [];
+    expect(extensions.find(({ uri }) => uri === skillPricesExtension)?.params).toEqual({
+      skills: { paid: { amount: "0.5", currency: "EUR" } },
+    });
+    const wrong = { id: "wrong", input: z.string(), output: z.string(), run: (text: string) => text };
+    expect(() => defineSkill({ ...wrong, price: { amount: "0.50", currency: "EUR" } })).toThrow(/price/);
   });
 
   it("goes on with the published card where the root key is elsewhere, and not when it is refused", async () => {

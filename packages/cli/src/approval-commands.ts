@@ -9,7 +9,7 @@ const follow: CommandOption = { name: "follow", means: "prints what comes, too, 
 export const approvalCommands: readonly CommandRow[] = [
   {
     path: ["inbox"],
-    summary: "Lists all that waits for your decision: members, approvals, questions, strangers",
+    summary: "Lists all that waits for your decision: members, approvals, questions, strangers, agreements",
     options: [follow],
     examples: ["parley inbox", "parley inbox --follow --json"],
     load: () => import("./commands/inbox.ts"),

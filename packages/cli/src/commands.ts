@@ -14,6 +14,7 @@ import { scheduledCommands } from "./scheduled-commands.ts";
 import { sidecarCommands } from "./sidecar/sidecar-commands.ts";
 import { skillCommands } from "./skill-commands.ts";
 import { supervisorCommands } from "./supervisor-commands.ts";
+import { taskCommands } from "./task-commands.ts";
 
 /** Settings of every command that may make links. */
 const linkSettings = ["link-address", "link-ports", "link-interfaces", "link-policy", "ice-servers"] as const;
@@ -223,6 +224,7 @@ export const commandTable: readonly CommandRow[] = [
     ],
     options: [
       { name: "text", value: "TEXT", means: "words for the skill" },
+      { name: "context", value: "ID", means: "goes on with a conversation, as the result of an earlier task names it" },
       { name: "explain", means: "says who could do it, who was chosen and why, and which path it took" },
       {
         name: "may-call",
@@ -344,6 +346,7 @@ export const commandTable: readonly CommandRow[] = [
   ...conversationCommands,
   ...approvalCommands,
   ...guardCommands,
+  ...taskCommands,
   ...delegationCommands,
   ...agreementCommands,
   ...authorityCommands,

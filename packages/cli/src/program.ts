@@ -22,11 +22,13 @@ export type Parsed = { readonly invocation: Invocation } | { readonly text: stri
 const groupSummaries: Readonly<Record<string, string>> = {
   channel: "Talk with several: make channels, come and go, invite, read",
   attention: "Say what may reach an agent's program",
+  agreement: "Agree with others on work, and say how it went",
   delegation: "Let others act for you, and take that back",
   guard: "See what was held back from an agent, and let it go on",
   contact: "Say who may write: accept, block, and see who waits",
   message: "Change, take back and react to what was said",
   secret: "Protect a conversation with a secret that two members share",
+  task: "Find tasks again: list, show, follow and cancel them, and prove what became of them",
   delivery: "Find messages, see what became of them, try again, forget",
   device: "Add, list and take away devices of this member",
   turn: "Configure a TURN server",

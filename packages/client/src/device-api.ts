@@ -30,7 +30,8 @@ import type { MetricSample } from "./metrics.ts";
 import type { PathReason } from "./path-reason.ts";
 import type { RootKeyChange } from "./root-rotation.ts";
 import type { ScheduleApi } from "./scheduled/schedule-api.ts";
-import type { DelegateRequest, TaskAdmission, TaskHandler, TaskRun } from "./tasks/task-run.ts";
+import type { TaskApi } from "./tasks/task-api.ts";
+import type { DelegateRequest, ServeOptions, TaskAdmission, TaskHandler, TaskRun } from "./tasks/task-run.ts";
 
 /** What a program used of models: tokens, and millionths of the mesh's unit of money. */
 export interface SelfReport {
@@ -195,10 +196,12 @@ export interface DeviceApi {
   readonly agreements: AgreementApi;
   /** Delegates to one member, or to the least loaded live holder of the skill when `to` is undefined. Never to itself. */
   delegate(to: string | undefined, request: DelegateRequest): Promise<TaskRun>;
+  /** Direct tasks that were asked for and take longer than a moment, and those that are worked on. */
+  readonly tasks: TaskApi;
   /** Answers what the agent of a task that this device began asks its caller. Throws `task_not_found`. */
   replyToTask(task: string, text: string): Promise<void>;
   /** Takes tasks from others. */
-  serve(handler: TaskHandler, admit?: TaskAdmission): void;
+  serve(handler: TaskHandler, admit?: TaskAdmission, options?: ServeOptions): void;
   publishCard(card: AgentCard): Promise<void>;
   /**
    * Gives the member a new root key, signed by the present one; the member's id, devices, links and streams stay. What was

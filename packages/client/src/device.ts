@@ -35,7 +35,8 @@ import { linkPaths } from "./path-rules.ts";
 import type { RootKeyChange } from "./root-rotation.ts";
 import type { ScheduleApi } from "./scheduled/schedule-api.ts";
 import { startSession } from "./session-wait.ts";
-import type { DelegateRequest, TaskAdmission, TaskHandler, TaskRun } from "./tasks/task-run.ts";
+import type { TaskApi } from "./tasks/task-api.ts";
+import type { DelegateRequest, ServeOptions, TaskAdmission, TaskHandler, TaskRun } from "./tasks/task-run.ts";
 
 export class Device implements DeviceApi {
   readonly #parts: DeviceParts;
@@ -207,6 +208,10 @@ export class Device implements DeviceApi {
     return Promise.resolve(this.#parts.metrics.samples());
   }
 
+  get tasks(): TaskApi {
+    return this.#exchanges.tasks;
+  }
+
   replyToTask(task: string, text: string): Promise<void> {
     return this.#exchanges.caller.replyTo(task, text);
   }
@@ -225,8 +230,8 @@ export class Device implements DeviceApi {
     return this.#exchanges.caller.ask(await this.#parts.recipients.live(to), "CancelTask", id);
   }
 
-  serve(handler: TaskHandler, admit?: TaskAdmission): void {
-    this.#exchanges.callee.serve(handler, admit);
+  serve(handler: TaskHandler, admit?: TaskAdmission, options?: ServeOptions): void {
+    this.#exchanges.callee.serve(handler, admit, options);
   }
 
   /** A live stream of bytes to the device of a member. */

@@ -48,11 +48,14 @@ import type { Recipients } from "./recipients.ts";
 import type { LiveEnvelope } from "./section-handler.ts";
 import { nextChance } from "./session-wait.ts";
 import type { Session } from "./session.ts";
+import { fetchParts, leaveParts } from "./tasks/artifact-blobs.ts";
+import { AskedTasks } from "./tasks/asked-tasks.ts";
 import { CallChains } from "./tasks/call-chains.ts";
 import { Delegation } from "./tasks/delegation.ts";
 import { TaskApprovals } from "./tasks/task-approvals.ts";
 import { TaskCallee } from "./tasks/task-callee.ts";
 import { TaskCaller } from "./tasks/task-caller.ts";
+import { TaskDesk } from "./tasks/task-desk.ts";
 import type { TaskPlacement } from "./tasks/task-placement.ts";
 import type { Traffic } from "./traffic.ts";
 import type { UsageMeter } from "./usage-meter.ts";
@@ -99,8 +102,10 @@ export class Exchanges {
   readonly approvals: ApprovalDesk;
   readonly agreements: AgreementDesk;
   readonly attachments: Attachments;
+  readonly asked: AskedTasks;
   readonly caller: TaskCaller;
   readonly callee: TaskCallee;
+  readonly tasks: TaskDesk;
   readonly delegation: Delegation;
   readonly delegations: Delegations;
   readonly chains: CallChains;
@@ -123,7 +128,12 @@ export class Exchanges {
     this.attachments = this.#makeAttachments();
     const { outgoing } = options.guards;
     const calls = { clock, random, send: sendLive(clock), outgoing, onError: notices.failed };
-    this.caller = new TaskCaller(calls);
+    this.asked = new AskedTasks(options.kept.asked, clock);
+    this.caller = new TaskCaller({
+      ...calls,
+      asked: this.asked,
+      fetchParts: (event, signal) => fetchParts(this.attachments, event, signal),
+    });
     this.chains = new CallChains({
       trust: options.trust,
       directory: options.directory,
@@ -134,6 +144,12 @@ export class Exchanges {
     });
     this.callee = new TaskCallee({
       ...calls,
+      leave: (parts, signal) => leaveParts(this.attachments, parts, signal),
+      resumable: options.kept.resumable,
+      writer: () => {
+        const { member, device } = options.own.identity;
+        return { mesh: options.trust.mesh, member, device };
+      },
       gate: options.gate,
       member: options.own.identity.member,
       admits: (member) => this.conversations.contacts.admits(member),
@@ -146,6 +162,10 @@ export class Exchanges {
     });
     this.delegation = new Delegation({ ...options, delegations: () => this.delegations }, this.caller);
     this.delegations = this.#makeDelegations();
+    const { asked, caller, callee } = this;
+    const nameOf = async (member: string): Promise<string> =>
+      options.directory.known(member)?.name ?? (await options.names.of(member)) ?? member;
+    this.tasks = new TaskDesk({ ...options, asked, caller, callee, nameOf });
     this.#history = this.#makeHistory();
     this.live = new Map<number, (envelope: LiveEnvelope) => Promise<void> | void>([
       [envelopeKinds.call, (envelope) => this.callee.onEnvelope(envelope)],

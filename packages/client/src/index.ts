@@ -92,10 +92,15 @@ export { callRoute, type RegistryHttpOptions, type RouteAnswer, type RouteCall }
 export type { Connect, SocketLike } from "./socket-like.ts";
 export { type LiveMessage, LiveStreamWriter } from "./live-stream-writer.ts";
 export type { FindQuery, FoundMembers, MemberView } from "./member-view.ts";
+export type { TaskApi, TaskView } from "./tasks/task-api.ts";
+export { blobOf } from "./tasks/artifact-blobs.ts";
+export { WorkTime } from "./tasks/work-time.ts";
 export type {
   DelegateRequest,
   IncomingTask,
   Principal,
+  Resumed,
+  ServeOptions,
   TaskAdmission,
   TaskEvent,
   TaskHandler,

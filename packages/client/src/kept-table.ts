@@ -10,6 +10,8 @@ export interface KeptTableOptions<Row> {
   readonly schema: z.ZodType<Row>;
   /** Rows at most; one more throws `limit_reached`. */
   readonly most: number;
+  /** Bytes of one row as JSON. Default `maxJournalStateBytes`; a longer one takes several keys of the journal. */
+  readonly mostBytes?: number;
 }
 
 const keysSchema = z.array(z.string().max(128)).max(10_000);
@@ -29,8 +31,8 @@ export class KeptTable<Row> {
   static async open<Row>(options: KeptTableOptions<Row>): Promise<KeptTable<Row>> {
     const { journal, name, schema } = options;
     const rows = new Map<string, Row>();
-    for (const key of read(keysSchema, await journal.getState(`${name}/keys`)) ?? []) {
-      const row = read(schema, await journal.getState(`${name}/row/${key}`));
+    for (const key of read(keysSchema, await journal.getState(`${name}/keys`), maxJournalStateBytes) ?? []) {
+      const row = read(schema, await joined(options, key), options.mostBytes ?? maxJournalStateBytes);
       if (row !== undefined) rows.set(key, row);
     }
     return new KeptTable(options, rows);
@@ -51,17 +53,17 @@ export class KeptTable<Row> {
 
   /** Durable when resolved. Throws `limit_reached` for one row too many and `too_large` for one that is too long. */
   async put(key: string, row: Row): Promise<void> {
-    const { journal, name, most } = this.#options;
+    const { most, name, mostBytes = maxJournalStateBytes } = this.#options;
     const isNew = !this.#rows.has(key);
     if (isNew && this.#rows.size >= most)
       throw new ParleyError("limit_reached", { message: `This device keeps ${most} ${name} already.` });
     const bytes = encoder.encode(JSON.stringify(row));
-    if (bytes.length > maxJournalStateBytes) throw new ParleyError("too_large");
+    if (bytes.length > mostBytes) throw new ParleyError("too_large");
     const before = this.#rows.get(key);
     this.#rows.set(key, row);
     try {
       // One turn is one commit.
-      await Promise.all([journal.putState(`${name}/row/${key}`, bytes), ...(isNew ? [this.#putKeys()] : [])]);
+      await Promise.all([...this.#putRow(key, bytes), ...(isNew ? [this.#putKeys()] : [])]);
     } catch (error) {
       if (before === undefined) this.#rows.delete(key);
       else this.#rows.set(key, before);
@@ -71,9 +73,20 @@ export class KeptTable<Row> {
 
   /** Durable when resolved. What is not there is no matter. */
   async delete(key: string): Promise<void> {
-    const { journal, name } = this.#options;
     if (!this.#rows.delete(key)) return;
-    await Promise.all([this.#putKeys(), journal.putState(`${name}/row/${key}`, undefined)]);
+    await Promise.all([this.#putKeys(), ...this.#putRow(key, undefined)]);
+  }
+
+  /** Pieces that a shorter row does not need any more are removed; one that may hold several always ends with a shorter piece. */
+  #putRow(key: string, bytes: Uint8Array | undefined): Promise<void>[] {
+    const { journal, name, mostBytes = maxJournalStateBytes } = this.#options;
+    const puts: Promise<void>[] = [];
+    for (let from = 0, piece = 0; from <= mostBytes; from += maxJournalStateBytes, piece++) {
+      const part = bytes?.subarray(from, from + maxJournalStateBytes);
+      if (from > 0 && from === mostBytes) break;
+      puts.push(journal.putState(pieceKey(name, key, piece), part?.length === 0 ? undefined : part));
+    }
+    return puts;
   }
 
   #putKeys(): Promise<void> {
@@ -82,8 +95,30 @@ export class KeptTable<Row> {
   }
 }
 
-function read<Value>(schema: z.ZodType<Value>, bytes: Uint8Array | undefined): Value | undefined {
+const pieceKey = (name: string, key: string, piece: number): string =>
+  piece === 0 ? `${name}/row/${key}` : `${name}/row/${key}/${piece}`;
+
+async function joined<Row>({ journal, name }: KeptTableOptions<Row>, key: string): Promise<Uint8Array | undefined> {
+  const pieces: Uint8Array[] = [];
+  for (;;) {
+    const piece = await journal.getState(pieceKey(name, key, pieces.length));
+    if (piece === undefined) break;
+    pieces.push(piece);
+    if (piece.length < maxJournalStateBytes) break;
+  }
+  const [first] = pieces;
+  if (pieces.length < 2) return first;
+  const whole = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    whole.set(piece, at);
+    at += piece.length;
+  }
+  return whole;
+}
+
+function read<Value>(schema: z.ZodType<Value>, bytes: Uint8Array | undefined, mostBytes: number): Value | undefined {
   if (bytes === undefined) return undefined;
-  const json = parseJson(decoder.decode(bytes), maxJournalStateBytes);
+  const json = parseJson(decoder.decode(bytes), mostBytes);
   return json.ok ? schema.safeParse(json.value).data : undefined;
 }

@@ -1,5 +1,5 @@
 /** All tools of one agent's model, under names that are different, and which of them need a person's yes. */
-import type { Agent, AnySkill } from "@parley/agent";
+import type { Agent } from "@parley/agent";
 import { type ApprovalNeed, ParleyError } from "@parley/protocol";
 
 import { type ModelTool, toolName } from "./model-tool.ts";
@@ -30,12 +30,8 @@ export function agentTools({ manifest, skills }: Agent, others: readonly ModelTo
     };
     return [name, need] as const;
   });
-  return { tools, approvals: { ...Object.fromEntries(skills.flatMap(ownNeed)), ...Object.fromEntries(ruled) } };
-}
-
-/** A skill that asks for a yes when others call it, asks for one when the model does. */
-function ownNeed({ id, approval }: AnySkill): (readonly [string, ApprovalNeed])[] {
-  return approval === undefined ? [] : [[toolName(id), approval]];
+  const needed = tools.flatMap(({ name, approval }) => (approval === undefined ? [] : [[name, approval] as const]));
+  return { tools, approvals: { ...Object.fromEntries(needed), ...Object.fromEntries(ruled) } };
 }
 
 function invalid(message: string): ParleyError {

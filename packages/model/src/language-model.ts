@@ -3,6 +3,8 @@ import type { Environment, ModelSettings } from "@parley/agent";
 import { ParleyError } from "@parley/protocol";
 import type { LanguageModel } from "ai";
 
+import { checkSecretLine } from "./secret-line.ts";
+
 /** A model, and how to leave its key out of what is written down. */
 export interface LoadedModel {
   readonly model: LanguageModel;
@@ -36,7 +38,7 @@ export async function loadModel(settings: ModelSettings, env: Environment): Prom
   const { provider, name, api = "responses", apiVersion } = settings;
   const baseURL = settings.baseUrl ?? usual[provider].baseUrl ?? "";
   const apiKey = keyOf(settings, env);
-  if (apiKey !== undefined) checkLine(baseURL);
+  if (apiKey !== undefined) checkSecretLine("model.baseUrl", baseURL);
   const withoutKey = (text: string): string => (apiKey === undefined ? text : text.replaceAll(apiKey, "[key]"));
   const key = apiKey ?? "";
   switch (provider) {
@@ -78,14 +80,5 @@ function keyOf({ provider, apiKeyEnv }: ModelSettings, env: Environment): string
   throw new ParleyError("invalid_config", {
     message: `${variable} is not set; it has the key of ${provider}. Put it in .env beside agent.yaml.`,
     data: { missing: [variable] },
-  });
-}
-
-/** A key goes over TLS, or to this machine. */
-function checkLine(baseURL: string): void {
-  const { protocol, hostname } = new URL(baseURL);
-  if (protocol === "https:" || /^(localhost|127(\.\d+){3}|\[::1\])$/u.test(hostname)) return;
-  throw new ParleyError("invalid_config", {
-    message: `model.baseUrl is ${protocol}//${hostname}: a key would be readable on its way. Use https.`,
   });
 }

@@ -34,7 +34,7 @@ export interface ModelRunOptions {
 }
 
 type Result = ReturnType<typeof streamText<ToolSet>>;
-export type Usage = Awaited<Result["usage"]>;
+type Usage = Awaited<Result["usage"]>;
 
 export interface ModelAnswer {
   readonly text: string;

@@ -14,6 +14,8 @@ export interface ModelTool {
   readonly description: string;
   /** Of an object. */
   readonly inputSchema: JsonSchema;
+  /** Whether a person has to say yes each time, whatever agent.yaml says. */
+  readonly approval?: ApprovalNeed;
   /** Works, and gives JSON. What others said stands in it as it came: the frame around it is made for all tools alike. */
   readonly run: (input: unknown, context: SkillContext) => Promise<unknown>;
 }

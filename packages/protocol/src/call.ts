@@ -20,6 +20,9 @@ export const pathSchema = z.enum(["direct", "turn", "relay", "mailbox"]);
 export type Path = z.infer<typeof pathSchema>;
 
 const taskId = z.string().min(1).max(128);
+/** The number of an event of a task, from 1. Those of a later start of the agent begin at `taskStartNumbers` times the starts before. */
+const eventNumber = z.int().min(1);
+export const taskStartNumbers = 1_000_000_000;
 
 /** A skill at work, of a member, that asked for another one. */
 export const callStepSchema = z.object({ member: id32Schema, skill: skillIdSchema });
@@ -47,9 +50,30 @@ const sendStreamingMessage = z.object({
 });
 const getTask = z.object({ call, method: z.literal("GetTask"), params: z.object({ id: taskId }) });
 const cancelTask = z.object({ call, method: z.literal("CancelTask"), params: z.object({ id: taskId }) });
-const subscribeToTask = z.object({ call, method: z.literal("SubscribeToTask"), params: z.object({ id: taskId }) });
+const subscribeToTask = z.object({
+  call,
+  method: z.literal("SubscribeToTask"),
+  /** As of the call that began it. */
+  paths: z.array(pathSchema).min(1).max(4).optional(),
+  params: z
+    .object({
+      id: taskId.optional(),
+      /** In place of the id: the message that began it, where the answer to that never came. */
+      messageId: taskId.optional(),
+      /** The last event that the caller has: what came after it is told again. Without it, from now on. */
+      after: z.int().min(0).optional(),
+    })
+    .refine(({ id, messageId }) => (id === undefined) !== (messageId === undefined), "needs one of id, messageId"),
+});
+const getTaskTimeline = z.object({ call, method: z.literal("GetTaskTimeline"), params: z.object({ id: taskId }) });
 
-export const callSchema = z.discriminatedUnion("method", [sendStreamingMessage, getTask, cancelTask, subscribeToTask]);
+export const callSchema = z.discriminatedUnion("method", [
+  sendStreamingMessage,
+  getTask,
+  cancelTask,
+  subscribeToTask,
+  getTaskTimeline,
+]);
 export type Call = z.infer<typeof callSchema>;
 
 /** The code of an error on the wire. */
@@ -62,11 +86,17 @@ export const wireErrorSchema = z.object({
 });
 export type WireError = z.infer<typeof wireErrorSchema>;
 
-/** An `event` of a stream, which may be its `end` too, a `task` that a call asked for, or an `error`. */
+/** An `event` of a stream, which may be its `end` too, a `task` or `timeline` that a call asked for, or an `error`. */
 export const callEventSchema = z.object({
   call,
   event: streamResponseSchema.optional(),
+  /** Of the event, or of the newest one that a whole task in it includes; missing where more of that task follows. */
+  number: eventNumber.optional(),
+  /** With a whole task: what came after that number is not told one by one, because it is not remembered. */
+  gap: z.object({ after: z.int().min(0) }).optional(),
   task: taskSchema.optional(),
+  /** The signed timeline of a task, as it stands. */
+  timeline: z.array(compactSchema).max(limits.taskTimelineEntries).optional(),
   end: z.literal(true).optional(),
   error: wireErrorSchema.optional(),
 });

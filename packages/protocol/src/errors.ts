@@ -245,6 +245,13 @@ export const errorTable = {
   kicked: row(true, 409, 4136, 1, "An operator ended this session; the device may come back."),
   stopped: row(false, 403, 4385, 4, "An operator stopped this member; it may run again once it is resumed."),
   muted_in_channel: row(false, 403, 4386, 4, "This member may read in the channel, not write, until that is lifted."),
+  interrupted: row(
+    true,
+    503,
+    4139,
+    1,
+    "The agent started anew while it worked on this, and the skill does not go on; it may be half done.",
+  ),
   banned_from_channel: row(false, 403, 4387, 4, "This member may not come into the channel until that is lifted."),
   // Agents with models.
   model_unavailable: row(true, 503, 4141, 1, "The agent's model cannot be asked now; try again later."),

@@ -82,6 +82,7 @@ export {
   errorCodeSchema,
   type Path,
   pathSchema,
+  taskStartNumbers,
   type WireError,
   wireErrorSchema,
 } from "./call.ts";
@@ -335,6 +336,8 @@ export {
   type TaskStatus,
   taskStatusSchema,
 } from "./task.ts";
+export { artifactBlobExtension, type ArtifactBlob, artifactBlobSchema } from "./artifact-blob.ts";
+export { mayJump, mayMove, type TaskCause, taskMoves } from "./task-moves.ts";
 export { type TaskAct, taskActSchema, timelineSubjectSchema } from "./timeline.ts";
 export { visible } from "./visible.ts";
 export { type ResourceLease, resourceLeaseSchema, resourceNameSchema } from "./resource-lease.ts";

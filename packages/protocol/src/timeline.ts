@@ -68,7 +68,16 @@ export const taskActSchema = z.discriminatedUnion("type", [
   }),
   z.strictObject({ type: z.literal("artifact"), artifact: z.string().min(1).max(128), digest, at: time }),
   z.strictObject({ type: z.literal("input"), message: z.string().min(1).max(128), digest, at: time }),
+  /** Yeses by which it was begun: the id of what was asked, and SHA-256 of each approval. */
+  z.strictObject({
+    type: z.literal("approval"),
+    request: z.string().min(1).max(128),
+    grants: z.array(digest).max(limits.approvalQuorum),
+    at: time,
+  }),
   z.strictObject({ type: z.literal("resumed"), at: time }),
+  /** So many things that happened are not told one by one. */
+  z.strictObject({ type: z.literal("omitted"), count: z.int().min(1), at: time }),
 ]);
 export type TaskAct = z.infer<typeof taskActSchema>;
 

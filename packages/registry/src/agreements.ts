@@ -69,11 +69,10 @@ export class Agreements {
   async advance(by: string, body: Advance): Promise<AgreementHeads> {
     const { clock } = this.#options;
     const { agreement, number, hash } = body;
-    const first = number === 1 ? await this.#begin(by, body) : undefined;
     const stored = await this.#stored.change(keys.agreement(agreement), (current) => {
       if (current === undefined) {
-        if (first === undefined) throw unknown();
-        return first;
+        if (number !== 1) throw unknown();
+        return this.#begin(by, body);
       }
       const known = current.heads[number - 1];
       // The same again, as after a crash between this answer and what follows it.
@@ -81,8 +80,8 @@ export class Agreements {
       const taken = this.#admit(by, current, body);
       if (current.heads.length !== number - 1 || current.heads.at(-1)?.hash !== body.previous)
         throw new ParleyError("conflict", {
-          message: `Act ${number} does not follow the newest one of this agreement, which is ${current.heads.length}.`,
-          data: { number: current.heads.length },
+          message: `Somebody acted first: the newest act of this agreement is ${current.heads.length}, and ${number} does not follow it.`,
+          data: { number: current.heads.length, by: current.heads.at(-1)?.by },
         });
       const { open: _, ...rest } = taken;
       const now = clock.now();
@@ -139,7 +138,8 @@ export class Agreements {
       throw new ParleyError("invalid_argument", { message: "Who begins an agreement is one of its members." });
     const own = [...this.#known].filter(([id, known]) => id !== agreement && known.members[0] === by);
     const running = own.filter(([, { until }]) => until > now);
-    if (running.length >= bounds.agreementsOpen || this.#known.size >= bounds.agreementsInTotal)
+    const isFull = running.length >= bounds.agreementsOpen || own.length >= bounds.agreementsOpen * endedForOpen;
+    if (isFull || this.#known.size >= bounds.agreementsInTotal)
       throw new ParleyError("limit_reached", { message: "Too many agreements are open." });
     const heads = [{ hash, by, at: now }];
     const until = this.#waitEnd(body, now);
@@ -178,6 +178,8 @@ export class Agreements {
   }
 }
 
+/** A member's agreements that are over and still kept, for each that may be open. */
+const endedForOpen = 4;
 /** Bytes of offers in one page: a control message has room for more than their text. */
 const mostPageBytes = limits.controlBytes / 2;
 

@@ -22,12 +22,9 @@ import type {
   Sent,
   SelfReport,
   SessionState,
-  TaskEvent,
-  TaskOutcome,
   TaskRun,
   TransferOptions,
 } from "@parley/client";
-import { TaskFold } from "@parley/client";
 import type { DeliveryQuery } from "@parley/core";
 import {
   type AgentCard,
@@ -47,14 +44,12 @@ import { AttachedApprovals } from "./attached-approvals.ts";
 import { AttachedConversations } from "./attached-conversations.ts";
 import { AttachedDelegations } from "./attached-delegations.ts";
 import { AttachedGuards } from "./attached-guards.ts";
+import { attachedRun } from "./attached-run.ts";
 import { AttachedSchedule } from "./attached-schedule.ts";
 import { attachedSent, type HolderView } from "./attached-sent.ts";
-import { EventBuffer } from "./event-buffer.ts";
+import { AttachedTasks } from "./attached-tasks.ts";
 import { LocalCalls } from "./local-calls.ts";
 import type { OperationBody } from "./operations.ts";
-
-/** Events of one task that wait for their reader before the socket rests. */
-const mostTaskEvents = 1024;
 
 /** A device that another process of this person holds. */
 export interface AttachedDevice extends DeviceApi {
@@ -86,6 +81,7 @@ class Attached implements AttachedDevice {
   readonly approvals: AttachedApprovals;
   readonly agreements: AttachedAgreements;
   readonly delegations: AttachedDelegations;
+  readonly tasks: AttachedTasks;
   readonly #calls: LocalCalls;
   readonly #holder: HolderView;
   readonly #listeners = new Set<(event: DeviceEvent) => void>();
@@ -101,6 +97,7 @@ class Attached implements AttachedDevice {
     this.approvals = new AttachedApprovals(calls);
     this.agreements = new AttachedAgreements(calls);
     this.delegations = new AttachedDelegations(calls);
+    this.tasks = new AttachedTasks(calls);
   }
 
   get member(): string {
@@ -280,48 +277,11 @@ class Attached implements AttachedDevice {
     const { signal, paths, acting, ...rest } = request;
     if (acting !== undefined) return this.delegations.subAgent();
     const body = { ...(to === undefined ? {} : { to }), ...rest, ...pathsOf(paths) } as OperationBody<"delegate">;
-    const abort = new AbortController();
-    const events = new EventBuffer<TaskEvent>(
-      mostTaskEvents,
-      () => this.#calls.pause(),
-      () => this.#calls.resume(),
-    );
-    const fold = new TaskFold();
-    const first = Promise.withResolvers<Sender>();
-    const outcome = this.#calls
-      .call("delegate", body, {
-        onEvent: (event) => {
-          if ("to" in event) return first.resolve(event.to);
-          fold.apply(event.task.response);
-          events.push(event.task);
-        },
-        signal: signal === undefined ? abort.signal : AbortSignal.any([signal, abort.signal]),
-      })
-      .then(({ path, reason, tookMs }): TaskOutcome => ({
-        task: fold.task,
-        output: fold.output,
-        text: fold.text,
-        path,
-        reason,
-        tookMs,
-      }));
-    outcome.then(
-      () => events.end(),
-      (error: unknown) => {
-        events.end(toParleyError(error));
-        first.reject(toParleyError(error));
-      },
-    );
-    return {
-      to: await first.promise,
-      get taskId() {
-        return fold.id;
-      },
-      events,
-      outcome,
-      reply: (text) => this.replyToTask(fold.id ?? "", text),
-      cancel: () => abort.abort(),
-    };
+    return attachedRun("delegate", body, {
+      calls: this.#calls,
+      signal,
+      reply: (task, text) => this.replyToTask(task, text),
+    });
   }
 
   async replyToTask(task: string, text: string): Promise<void> {

@@ -16,6 +16,7 @@ import { programHandlers } from "./program-handlers.ts";
 import { followMessages, messageJson } from "./program-subscriptions.ts";
 import { followSent, given, type Handlers, type RequestContext, untilAborted } from "./request-context.ts";
 import { scheduleHandlers } from "./schedule-handlers.ts";
+import { streamRun, taskHandlers } from "./task-handlers.ts";
 
 const linkJson = (link: LinkView): LinkView => ({ ...link });
 const linksOf = (device: DeviceApi): LinkView[] => device.links().map(linkJson);
@@ -78,6 +79,7 @@ export const operationHandlers: Handlers<OperationName> = {
   ...delegationHandlers,
   ...agreementHandlers,
   ...programHandlers,
+  ...taskHandlers,
 
   status: async ({ device, since }) => ({ pid: process.pid, since, state: device.state, links: linksOf(device) }),
 
@@ -162,12 +164,7 @@ export const operationHandlers: Handlers<OperationName> = {
     const { device, signal, emit } = context;
     const { to, ...request } = delegationOf(context);
     const run = await device.delegate(to, { ...request, signal });
-    // Both sides of a failed call throw: the stream below is the one that is read.
-    run.outcome.catch(() => undefined);
-    await emit({ to: { ...run.to, roles: [...run.to.roles] } });
-    for await (const task of run.events) await emit({ task });
-    const { path, reason, tookMs } = await run.outcome;
-    return { path, reason, tookMs };
+    return streamRun(run, emit);
   },
 
   async publishCard({ device, body }) {

@@ -241,6 +241,11 @@ export const deviceEventSchema = z.discriminatedUnion("type", [
   }),
 ]);
 
-export const taskEventSchema = z.object({ response: streamResponseSchema, path: pathSchema });
+export const taskEventSchema = z.object({
+  response: streamResponseSchema,
+  path: pathSchema,
+  number: z.exactOptional(z.int().min(1)),
+  gap: z.exactOptional(z.object({ after: z.int().min(0) })),
+});
 /** How a task ended; its artifacts came as events, which the caller folds. */
 export const taskEndSchema = z.object({ path: pathSchema, reason: maybe(z.enum(pathReasons)), tookMs: z.number() });

@@ -38,6 +38,7 @@ import {
 import { empty, hops, none, operation, paths, ttlMs, who } from "./operation-row.ts";
 import { programOperations } from "./program-operations.ts";
 import { scheduleOperations } from "./schedule-operations.ts";
+import { taskOperations } from "./task-operations.ts";
 
 /** The two processes may run in different folders. */
 const absolutePath = z.string().max(4096).regex(/^\//, "is not an absolute path");
@@ -220,6 +221,7 @@ export const operationTable = {
   ...scheduleOperations,
   ...agreementOperations,
   ...programOperations,
+  ...taskOperations,
 } as const;
 
 /** Operations whose events wait for the caller's `ack`. */

@@ -6,10 +6,12 @@ import {
   memberKindSchema,
   partSchema,
   pathSchema,
+  priceSchema,
   skillIdSchema,
 } from "@parley/protocol";
 import { z } from "zod";
 
+import { agreementEventSchema } from "./agreement-json.ts";
 import { deliverySchema, senderSchema } from "./operation-json.ts";
 
 const maybe = <Schema extends z.ZodType>(schema: Schema) => schema.optional().transform((value) => value);
@@ -29,6 +31,7 @@ export const declaredSkillSchema = z.strictObject({
   input: z.exactOptional(jsonSchema),
   output: z.exactOptional(jsonSchema),
   approval: z.exactOptional(approvalNeedSchema),
+  price: z.exactOptional(priceSchema),
 });
 export type DeclaredSkillJson = z.output<typeof declaredSkillSchema>;
 
@@ -109,6 +112,9 @@ export type LinkedPeer = z.input<typeof linkedPeer>;
 
 /** What became of something that this device sent. */
 export const receiptEventSchema = z.object({ receipt: z.object({ to: z.string(), delivery: deliverySchema }) });
+
+/** An act of an agreement, of either side, and how the agreement stands after it. */
+export const agreementActEventSchema = z.object({ agreement: agreementEventSchema.omit({ type: true }) });
 
 export const broadcastStateSchema = z.object({
   name: z.string(),

@@ -6,6 +6,7 @@ import { archivedMessageSchema, conversationName, incomingPostSchema, messageNam
 import { incomingMessageSchema } from "./operation-json.ts";
 import { empty, hops, none, operation } from "./operation-row.ts";
 import {
+  agreementActEventSchema,
   broadcastStateSchema,
   declaredSkillSchema,
   hostedTaskSchema,
@@ -71,7 +72,7 @@ export const programOperations = {
     none,
   ),
   subscribe: operation(
-    "Streams posts of a channel, or direct messages, peers and receipts as they come: `subscribed` first; each event waits for its `ack`.",
+    "Streams posts of a channel, or direct messages, peers, receipts and acts of agreements as they come: `subscribed` first; each event waits for its `ack`.",
     z.union([
       z.strictObject({
         channel: conversationName,
@@ -82,9 +83,9 @@ export const programOperations = {
       }),
       z.strictObject({
         events: z
-          .array(z.enum(["messages", "peers", "receipts"]))
+          .array(z.enum(["messages", "peers", "receipts", "agreements"]))
           .min(1)
-          .max(3),
+          .max(4),
       }),
     ]),
     empty,
@@ -94,6 +95,7 @@ export const programOperations = {
       z.object({ message: incomingMessageSchema }),
       ...peerEventSchemas,
       receiptEventSchema,
+      agreementActEventSchema,
     ]),
   ),
   history: operation(

@@ -66,7 +66,7 @@ export async function followChannel(
 
 export async function followEvents(
   context: Context,
-  wanted: readonly ("messages" | "peers" | "receipts")[],
+  wanted: readonly ("messages" | "peers" | "receipts" | "agreements")[],
 ): Promise<Record<string, never>> {
   const { device, signal, emit, emitAcknowledged } = context;
   const lane = new EventLane<SubscribeEvent>(emitAcknowledged);
@@ -83,6 +83,12 @@ export async function followEvents(
       leaves.push(
         device.watch((event) => {
           if (event.type === "delivery") lane.push({ receipt: { to: event.to, delivery: event.delivery } });
+        }),
+      );
+    if (wanted.includes("agreements"))
+      leaves.push(
+        device.watch((event) => {
+          if (event.type === "agreement") lane.push({ agreement: { agreement: event.agreement, act: event.act } });
         }),
       );
     if (wanted.includes("messages"))

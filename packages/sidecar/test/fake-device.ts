@@ -154,6 +154,13 @@ export class FakeDevice implements DeviceApi {
     offers: async () => ({ offers: [], next: undefined }),
     take: () => Promise.reject(new ParleyError("not_found")),
   };
+  readonly tasks: DeviceApi["tasks"] = {
+    list: async () => [],
+    follow: () => Promise.reject(new ParleyError("task_not_found")),
+    get: () => Promise.reject(new ParleyError("task_not_found")),
+    cancel: () => Promise.reject(new ParleyError("task_not_found")),
+    export: () => Promise.reject(new ParleyError("task_not_found")),
+  };
   readonly approvals: DeviceApi["approvals"] = {
     list: async () => [],
     answer: async () => undefined,
@@ -312,6 +319,7 @@ export class FakeDevice implements DeviceApi {
       outcome: ended.then(() => ({ task, output: undefined, text: "", path: "direct" as const, tookMs: 7 })),
       reply: async (text) => void this.asked.push({ reply: text }),
       cancel: () => undefined,
+      leave: () => undefined,
     };
   }
 

@@ -7,6 +7,7 @@ import type { CleanUp } from "../cli-process.ts";
 import { Capture } from "./capture.ts";
 import { CapturedMesh, type CapturedMember } from "./captured-mesh.ts";
 import { DatagramTap } from "./datagram-tap.ts";
+import { agree } from "./marked-agreements.ts";
 import { decide } from "./marked-decisions.ts";
 import { call, post, reads, serveMarked } from "./marked-talk.ts";
 import { Plants } from "./plants.ts";
@@ -84,6 +85,7 @@ export class MarkedMesh {
       ["encrypted channel", () => this.#encryptedChannel()],
       ["attachments", () => this.#attachments()],
       ["decisions", () => this.#decisions()],
+      ["agreements", () => agree(this.plants, { asker: this.dave, worker: this.bob })],
       ["directory", () => this.#directory()],
       ["enrolment", () => this.#enrolment()],
       ["door", () => this.#door()],

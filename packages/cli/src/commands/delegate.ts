@@ -1,13 +1,5 @@
-import type { DelegationTerms, TaskEvent, TaskRun } from "@parley/client";
-import {
-  type Artifact,
-  limits,
-  ParleyError,
-  skillIdSchema,
-  type TaskState,
-  type TaskStatus,
-  visible,
-} from "@parley/protocol";
+import type { DelegationTerms } from "@parley/client";
+import { limits, ParleyError, skillIdSchema, visible } from "@parley/protocol";
 
 import { allowedPaths } from "../allowed-paths.ts";
 import { parseSkills, readChain } from "../chain-file.ts";
@@ -17,8 +9,7 @@ import { formatDuration } from "../duration.ts";
 import { Explanation } from "../explanation.ts";
 import { withDevice } from "../open-device.ts";
 import { pathReasonText } from "../path-reason-text.ts";
-import { shorten } from "../presenter.ts";
-import { askText, isInteractive } from "../terminal.ts";
+import { follow } from "../tasks/task-follow.ts";
 
 /** Gives work to an agent, streams what comes and prints the result. */
 export const run: CommandModule["run"] = async (context) => {
@@ -28,6 +19,7 @@ export const run: CommandModule["run"] = async (context) => {
   const text = input.text("text");
   const mandate = mandateOf(context);
   const file = input.text("as");
+  const contextId = input.text("context");
   const chain = file === undefined ? undefined : await readChain(file, signal);
   const request = {
     skill,
@@ -35,6 +27,7 @@ export const run: CommandModule["run"] = async (context) => {
     ...(text === undefined ? {} : { text }),
     timeLimitMs: settings.get("time-limit"),
     ...allowedPaths(settings),
+    ...(contextId === undefined ? {} : { contextId }),
     ...(mandate === undefined ? {} : { mandate }),
     ...(chain === undefined ? {} : { chain }),
     signal,
@@ -61,7 +54,7 @@ export const run: CommandModule["run"] = async (context) => {
       out.note(out.style("dim", `${inWords}; \`parley delegation list\` shows it`));
     }
     await follow(context, task);
-    const { path, reason, tookMs, output, text: words } = await task.outcome;
+    const { path, reason, tookMs, output, text: words, task: ended } = await task.outcome;
     if (explanation !== undefined) {
       const reasons = explanation.after(device, task.to, path, reason);
       if (out.json) out.event({ type: "explanation", ...reasons }, "");
@@ -73,6 +66,7 @@ export const run: CommandModule["run"] = async (context) => {
           type: "result",
           state: "TASK_STATE_COMPLETED",
           taskId: task.taskId,
+          contextId: ended.contextId,
           to: who.name,
           path,
           reason,
@@ -90,14 +84,6 @@ export const run: CommandModule["run"] = async (context) => {
     return 0;
   });
 };
-
-/** Whose word a task waits for. */
-const waitsFor: Partial<Record<TaskState, "others" | "caller">> = {
-  TASK_STATE_AUTH_REQUIRED: "others",
-  TASK_STATE_INPUT_REQUIRED: "caller",
-};
-/** Of a question, in an error. */
-const questionCharacters = 200;
 
 /** What the agent may call in turn. */
 function mandateOf({ input }: CommandContext): DelegationTerms | undefined {
@@ -128,59 +114,3 @@ function parseInput(text: string): unknown {
     });
   }
 }
-
-async function follow(context: CommandContext, task: TaskRun): Promise<void> {
-  const answers = [...context.input.texts("answer")];
-  for await (const event of task.events) {
-    print(context, event);
-    if (statusOf(event)?.state === "TASK_STATE_INPUT_REQUIRED") await answer(context, task, event, answers);
-  }
-}
-
-/** Answers what the agent asks: with the next `--answer`, else by asking on the terminal. */
-async function answer(
-  { out, signal }: CommandContext,
-  task: TaskRun,
-  event: TaskEvent,
-  answers: string[],
-): Promise<void> {
-  const given = answers.shift();
-  if (given === undefined && (out.json || !isInteractive())) {
-    task.cancel();
-    const question = shorten(visible(noteOf(event)).replaceAll("\n", " "), questionCharacters);
-    throw new ParleyError("invalid_argument", {
-      message: `@${task.to.name} asks "${question}" and nobody can be asked here; give --answer TEXT. The task was stopped.`,
-    });
-  }
-  try {
-    await task.reply(given ?? (await askText("> ", signal)));
-  } catch (error) {
-    task.cancel();
-    throw error;
-  }
-}
-
-const statusOf = ({ response }: TaskEvent): TaskStatus | undefined =>
-  response.statusUpdate?.status ?? response.task?.status;
-
-const noteOf = (event: TaskEvent): string =>
-  statusOf(event)
-    ?.message?.parts.map((part) => part.text ?? "")
-    .join(" ") ?? "";
-
-function print({ out }: CommandContext, event: TaskEvent): void {
-  const { response, path } = event;
-  const note = noteOf(event);
-  if (out.json) {
-    out.event({ type: "event", path, ...response }, "");
-    const waits = waitsFor[statusOf(event)?.state ?? "TASK_STATE_WORKING"];
-    if (waits !== undefined) out.event({ type: "waiting", for: waits, text: note }, "");
-    return;
-  }
-  if (note !== "") out.note(out.style("dim", `· ${visible(note)}`));
-  const artifact = response.artifactUpdate?.artifact;
-  if (artifact !== undefined) for (const text of textsOf(artifact)) out.line(visible(text));
-}
-
-const textsOf = (artifact: Artifact): readonly string[] =>
-  artifact.parts.flatMap((part) => (part.text === undefined ? [] : [part.text]));

@@ -1,6 +1,7 @@
-import type { ContactView, PendingMember } from "@parley/client";
+import type { AgreementSummary, ContactView, PendingMember } from "@parley/client";
 import { isParleyError, visible } from "@parley/protocol";
 
+import { memberText, shortAgreement } from "../agreement-view.ts";
 import { type ApprovalFacts, factsJson, factsOf, leftText, nextText, whatText } from "../approval-view.ts";
 import type { CommandContext } from "../command-context.ts";
 import type { CommandModule } from "../command.ts";
@@ -18,7 +19,7 @@ interface Waiting {
   readonly next: string;
 }
 
-/** Lists all that waits for this person's decision: members, approvals, questions, strangers. */
+/** Lists all that waits for this person's decision: members, approvals, questions, strangers, agreements. */
 export const run: CommandModule["run"] = async (context) => {
   const { input, out } = context;
   if (input.switch("follow")) return follow(context);
@@ -48,7 +49,8 @@ function follow(context: CommandContext): ReturnType<CommandModule["run"]> {
       context.out.note(`@${opened.device.name} waits for what comes. Ctrl-C stops it.`);
     },
     take: async ({ type }, opened) => {
-      if (type === "approval-asked" || type === "pairing-pending" || type === "contact") await show(opened);
+      if (type === "approval-asked" || type === "pairing-pending" || type === "contact" || type === "agreement")
+        await show(opened);
     },
   });
 }
@@ -59,15 +61,17 @@ function print({ out }: CommandContext, { what, next }: Waiting): void {
 }
 
 async function allOf({ device, operator }: OpenDevice): Promise<readonly Waiting[]> {
-  const [pending, asked, contacts] = await Promise.all([
+  const [pending, asked, contacts, agreements] = await Promise.all([
     operator.pending().catch(noneFor),
     device.approvals.list(),
     device.conversations.contacts("request"),
+    device.agreements.list(),
   ]);
   return [
     ...pending.map(ofPending),
     ...(await Promise.all(asked.map(async (one) => ofApproval(await factsOf(device, one))))),
     ...contacts.map(ofContact),
+    ...agreements.filter(isDue).map(ofAgreement),
   ];
 }
 
@@ -76,6 +80,17 @@ function noneFor(error: unknown): readonly PendingMember[] {
   if (isParleyError(error) && error.code === "forbidden") return [];
   throw error;
 }
+
+/** Acts that the other side waits for. */
+const answers: ReadonlySet<string> = new Set(["accept", "accept-work", "resolve"]);
+const isDue = ({ mayDo }: AgreementSummary): boolean => mayDo.some((act) => answers.has(act));
+
+const ofAgreement = ({ agreement, number, state, terms, names, proposedBy, mayDo }: AgreementSummary): Waiting => ({
+  key: `agreement ${agreement} ${number}`,
+  json: { type: "agreement", agreement, number, state, terms, names, mayDo },
+  what: `agreement  ${shortAgreement(agreement)}  ${state}, proposed by ${memberText(names, proposedBy)}: ${terms.task}`,
+  next: mayDo.map((act) => `parley agreement ${act} ${shortAgreement(agreement)}`).join(", "),
+});
 
 const ofPending = (pending: PendingMember): Waiting => ({
   key: `admission ${pending.pairing}`,

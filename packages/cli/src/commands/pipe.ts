@@ -35,7 +35,7 @@ export const run: CommandModule["run"] = async (context) => {
       process.stdout.once("drain", () => socket.resume());
     }
     requests.onAnswer(line);
-    if (requests.isDone) ended.resolve();
+    if (requests.isDone) socket.end();
   });
   process.stdout.on("error", () => ended.resolve());
   const lines = createInterface({ input: process.stdin });
@@ -47,7 +47,8 @@ export const run: CommandModule["run"] = async (context) => {
   });
   lines.on("close", () => {
     for (const line of requests.end()) socket.write(`${line}\n`);
-    if (requests.isDone) ended.resolve();
+    // What the holder has to say to the last lines still comes before the end.
+    if (requests.isDone) socket.end();
   });
   await ended.promise;
   const lost = requests.waiting > 0 && !signal.aborted && socket.destroyed;

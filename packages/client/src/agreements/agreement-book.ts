@@ -50,6 +50,7 @@ export interface HeldAgreement {
 /** Acts that came and wait for the registry's word. */
 export interface Arrival {
   readonly key: string;
+  readonly agreement: string;
   readonly from: string;
   readonly at: number;
   readonly acts: readonly string[];
@@ -146,7 +147,7 @@ export class AgreementBook {
     return this.#kept.arrivals
       .all()
       .filter(([key]) => agreement === undefined || key.startsWith(`${agreement}.`))
-      .map(([key, arrival]) => ({ key, ...arrival }));
+      .map(([key, arrival]) => ({ key, agreement: key.split(".")[0] ?? "", ...arrival }));
   }
 
   async settled(arrival: Arrival): Promise<void> {

@@ -2,13 +2,11 @@
 import {
   type Clock,
   exportTimeline,
-  maxTimerMs,
   membersOf,
   type MeshTrust,
   partyOf,
   type Random,
   type TimelineParty,
-  type Timer,
   type VerifiedMember,
 } from "@parley/core";
 import {
@@ -44,6 +42,8 @@ import { AgreementBook, type HeldAgreement, type KeptAgreements } from "./agreem
 import type { Act } from "./agreement-book.ts";
 import { AgreementIntake } from "./agreement-intake.ts";
 import { AgreementViews } from "./agreement-views.ts";
+import { AgreementWaits } from "./agreement-waits.ts";
+import { Lanes } from "./lanes.ts";
 import { Offers } from "./offers.ts";
 import { OwnActs } from "./own-acts.ts";
 
@@ -65,11 +65,6 @@ export interface AgreementDeskOptions {
 
 /** What a proposal says of its life by itself. */
 const defaultLifeMs = 86_400_000;
-/** Between the end of a wait and the act that says so: the other side has the same idea. */
-const expirySpreadMs = 4000;
-/** Before the registry is asked again within a session. */
-const askAgainMs = 30_000;
-
 const nobodyYet: HeldAgreement = { acts: [], facts: undefined, pending: undefined, told: 0 };
 
 export class AgreementDesk implements AgreementApi {
@@ -79,10 +74,8 @@ export class AgreementDesk implements AgreementApi {
   readonly #views: AgreementViews;
   readonly #acts: OwnActs;
   readonly #offers: Offers;
-  /** What is under way, by agreement: one thing after the other. */
-  readonly #lanes = new Map<string, Promise<unknown>>();
-  #timer: Timer | undefined;
-  #stopped = false;
+  readonly #lanes = new Lanes();
+  readonly #waits: AgreementWaits;
 
   constructor(options: AgreementDeskOptions) {
     this.#options = options;
@@ -107,6 +100,15 @@ export class AgreementDesk implements AgreementApi {
       keepParty: async (device) => intake.keepParty(await directory.current(own()), device),
       onDone: (act, held) => this.#tell(act, held),
       onRefused,
+    });
+    const { clock, random } = options;
+    this.#waits = new AgreementWaits({
+      book,
+      session,
+      clock,
+      random,
+      expire: (agreement) => this.#expire(agreement),
+      settle: (agreement) => this.#settle(agreement),
     });
     // Who was let in may have proposed something before.
     notices.watch((event) => {
@@ -136,7 +138,7 @@ export class AgreementDesk implements AgreementApi {
       until: Math.round(session.registryTime + lifeMs),
     };
     const agreement = toBase64url(random.bytes(16));
-    return this.#alone(agreement, () => this.#do(agreement, nobodyYet, act));
+    return this.#lanes.run(agreement, () => this.#do(agreement, nobodyYet, act));
   }
 
   async act(reference: string, next: NextAct): Promise<AgreementView> {
@@ -148,7 +150,7 @@ export class AgreementDesk implements AgreementApi {
       type === "counter"
         ? { type, terms: next.terms, until: Math.round(session.registryTime + (next.lifeMs ?? defaultLifeMs)) }
         : next;
-    return this.#alone(agreement, async () => {
+    return this.#lanes.run(agreement, async () => {
       await this.#acts.resume(agreement);
       const held = this.#held(agreement);
       if (held.pending !== undefined)
@@ -162,7 +164,7 @@ export class AgreementDesk implements AgreementApi {
   async take(reference: string): Promise<AgreementView> {
     const { gate, directory } = this.#options;
     const agreement = id16Schema.safeParse(reference).success ? reference : await this.#offerLike(reference);
-    return this.#alone(agreement, async () => {
+    return this.#lanes.run(agreement, async () => {
       if (this.#book.get(agreement) !== undefined)
         throw new ParleyError("act_not_allowed", { message: "This device has a part in this agreement already." });
       const offer = await this.#offers.find(agreement);
@@ -211,38 +213,39 @@ export class AgreementDesk implements AgreementApi {
 
   /** A session begins: what was cut short goes on, and what came in its absence is looked at. */
   onSession(): void {
-    const waiting = new Set(this.#book.arrivals().map(({ key }) => key.split(".")[0] ?? ""));
+    const waiting = new Set(this.#book.arrivals().map(({ agreement }) => agreement));
     for (const [agreement, { pending, told, acts }] of this.#book.all())
       if (pending !== undefined || told < acts.length) waiting.add(agreement);
     for (const agreement of waiting) this.#settle(agreement);
-    this.#watchTime();
+    this.#waits.look();
   }
 
   stop(): void {
-    this.#stopped = true;
-    this.#timer?.cancel();
+    this.#waits.stop();
   }
 
   async #do(agreement: string, held: HeldAgreement, act: AgreementAct): Promise<AgreementView> {
     const done = await this.#acts.next(agreement, held, act);
-    this.#watchTime();
+    this.#waits.look();
     return this.#view(done);
   }
 
   #settle(agreement: string): void {
     const { notices } = this.#options;
-    this.#alone(agreement, async () => {
-      await this.#acts.resume(agreement);
-      for (const { act, held } of await this.#intake.settle(agreement)) this.#tell(act, held);
-      this.#watchTime();
-    }).catch((error: unknown) => {
-      this.#watchTime();
-      if (!toParleyError(error).retryable) notices.failed(error);
-    });
+    this.#lanes
+      .run(agreement, async () => {
+        await this.#acts.resume(agreement);
+        for (const { act, held } of await this.#intake.settle(agreement)) this.#tell(act, held);
+        this.#waits.look();
+      })
+      .catch((error: unknown) => {
+        this.#waits.look();
+        if (!toParleyError(error).retryable) notices.failed(error);
+      });
   }
 
   #settleOf(member: string): void {
-    for (const { key, from } of this.#book.arrivals()) if (from === member) this.#settle(key.split(".")[0] ?? "");
+    for (const { agreement, from } of this.#book.arrivals()) if (from === member) this.#settle(agreement);
   }
 
   #tell(act: Act, held: HeldAgreement): void {
@@ -252,55 +255,13 @@ export class AgreementDesk implements AgreementApi {
     }, notices.failed);
   }
 
-  /** One thing after the other in each agreement. */
-  #alone<Value>(agreement: string, work: () => Promise<Value>): Promise<Value> {
-    const before = this.#lanes.get(agreement) ?? Promise.resolve();
-    const done = before.then(work, work);
-    const lane = done
-      .catch(() => undefined)
-      .then(() => {
-        if (this.#lanes.get(agreement) === lane) this.#lanes.delete(agreement);
-      });
-    this.#lanes.set(agreement, lane);
-    return done;
-  }
-
-  /** What waits for too long expires: said by whichever side is first. */
-  #watchTime(): void {
-    const { clock, session } = this.#options;
-    this.#timer?.cancel();
-    if (this.#stopped || !session.isOpen) return;
-    const due = this.#book.all().flatMap(([, { facts }]) => facts?.until ?? []);
-    const next = Math.min(...due) - session.registryTime;
-    const waits = this.#book.arrivals().length > 0 ? askAgainMs : Infinity;
-    const inMs = Math.min(Math.max(next, 0) + 1 + this.#spread(), waits);
-    if (inMs <= maxTimerMs) this.#timer = clock.setTimer(inMs, () => this.#onTime());
-  }
-
-  #onTime(): void {
-    const { session } = this.#options;
-    const now = session.registryTime;
-    for (const [agreement, { facts, pending }] of this.#book.all())
-      if (facts?.until !== undefined && facts.until < now && pending === undefined) this.#expire(agreement);
-    for (const { key } of this.#book.arrivals()) this.#settle(key.split(".")[0] ?? "");
-    if (this.#book.arrivals().length === 0) this.#watchTime();
-  }
-
-  #expire(agreement: string): void {
-    this.#alone(agreement, async () => {
+  #expire(agreement: string): Promise<void> {
+    return this.#lanes.run(agreement, async () => {
       const held = this.#book.get(agreement);
       const { until } = held?.facts ?? {};
       if (held === undefined || until === undefined || until >= this.#options.session.registryTime) return;
       await this.#acts.next(agreement, held, { type: "expire" });
-    })
-      // The other side said so first, or the registry is away: both are for later.
-      .catch(() => undefined)
-      .finally(() => this.#watchTime());
-  }
-
-  #spread(): number {
-    const [byte = 0] = this.#options.random.bytes(1);
-    return (byte / 256) * expirySpreadMs;
+    });
   }
 
   async #offerLike(reference: string): Promise<string> {

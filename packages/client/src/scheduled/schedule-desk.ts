@@ -24,7 +24,7 @@ export class ScheduleDesk implements ScheduleApi {
   #timer: Timer | undefined;
   #run: ((due: Scheduled) => Promise<void>) | undefined;
   #isOpen = false;
-  #looking: Promise<void> | undefined;
+  #isLooking = false;
 
   constructor(options: ScheduleDeskOptions) {
     this.#options = options;
@@ -80,14 +80,16 @@ export class ScheduleDesk implements ScheduleApi {
 
   #plan(): void {
     this.#timer?.cancel();
-    if (!this.#isOpen) return;
+    // What is being done plans what comes after it.
+    if (!this.#isOpen || this.#isLooking) return;
     const next = this.#all().find((row) => this.#mayDo(row));
     if (next === undefined) return;
     const { clock } = this.#options;
     const inMs = Math.min(lookMs, Math.max(0, next.at - clock.now()));
     this.#timer = clock.setTimer(inMs, () => {
-      this.#looking ??= this.#look().finally(() => {
-        this.#looking = undefined;
+      this.#isLooking = true;
+      void this.#look().finally(() => {
+        this.#isLooking = false;
         this.#plan();
       });
     });

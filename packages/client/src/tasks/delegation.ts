@@ -65,8 +65,10 @@ export class Delegation {
       const run = this.#caller.start(
         peer,
         { ...request, mandate },
-        (output) => checkSkillOutput(view, skill, output),
-        () => peers.pathReason(peer, paths),
+        {
+          checkOutput: (output) => checkSkillOutput(view, skill, output),
+          reason: () => peers.pathReason(peer, paths),
+        },
       );
       run.outcome.then(ended, ended);
       return run;

@@ -1,11 +1,13 @@
 /** One task as its agent holds it: what happened so far, who follows, and how it may end. */
-import type { Clock, Random, Timer } from "@parley/core";
+import type { Clock, Random } from "@parley/core";
 import {
   type Artifact,
-  type CallEvent,
+  type ErrorCode,
   limits,
+  mayMove,
   type Message,
   ParleyError,
+  type Part,
   type StreamResponse,
   type Task,
   type TaskState,
@@ -14,34 +16,46 @@ import {
   type WireError,
 } from "@parley/protocol";
 
-import type { AllowedPaths } from "../delivery.ts";
 import type { Peer } from "../peer.ts";
+import { CallerWords } from "./caller-words.ts";
+import { type Follower, type Happening, TaskFeed, type TaskFeedOptions } from "./task-feed.ts";
 import { TaskFold } from "./task-fold.ts";
+import { jsonBytes, mostEventBytes } from "./task-pieces.ts";
+import type { TaskRecord } from "./task-record.ts";
+import { WorkTime } from "./work-time.ts";
 
-/** A call whose events go to a device. */
-export interface Follower {
-  readonly peer: Peer;
-  readonly call: number;
-  readonly paths: AllowedPaths | undefined;
-}
-
-export interface HeldTaskOptions {
+export interface HeldTaskOptions extends Pick<TaskFeedOptions, "tell"> {
   readonly clock: Clock;
   readonly random: Random;
   /** Member that asked; nobody else may see or cancel it. */
   readonly owner: string;
   readonly contextId: string;
+  readonly skill: string;
   readonly timeLimitMs: number;
   /** Of a task that was begun in an earlier start. Default: a new one. */
-  readonly id?: string;
-  /** Resolves once the event was taken for sending, which waits for room; never rejects. */
-  readonly tell: (follower: Follower, event: CallEvent) => Promise<void>;
+  readonly id?: string | undefined;
+  /** The number before its first event. */
+  readonly before?: number | undefined;
+  /** Leaves parts at the registry that no envelope can carry, and gives those that say where. */
+  readonly leave: (parts: readonly Part[], signal: AbortSignal) => Promise<Part[]>;
+  /** What is written down of it. */
+  readonly record: TaskRecord;
 }
 
 /** Events of one task that wait for room at once. */
 const mostWaiting = 1024;
 /** Longest note in a status. */
 const mostNoteCharacters = 8192;
+/** Of a status, about, beside its note. */
+const statusBytes = 256;
+
+type WaitingState = "TASK_STATE_AUTH_REQUIRED" | "TASK_STATE_INPUT_REQUIRED";
+
+/** A wait for somebody's word. */
+interface Hold {
+  readonly state: WaitingState;
+  readonly note: string;
+}
 
 /** What of an error crosses the wire: code and a text bounded in length. */
 export function wireErrorOf(error: unknown): WireError {
@@ -49,35 +63,32 @@ export function wireErrorOf(error: unknown): WireError {
   return { code, message: message.slice(0, limits.errorCharacters) };
 }
 
-/** Room for what stands around an event in its envelope. */
-const eventMarginBytes = 1024;
-
-function checkFits(event: StreamResponse): void {
-  const most = limits.envelopeBytes - eventMarginBytes;
-  const text = JSON.stringify(event);
-  // A character has at most three bytes in UTF-8.
-  if (text.length * 3 <= most || new TextEncoder().encode(text).length <= most) return;
-  throw new ParleyError("too_large", {
-    message: `An artifact in one piece is larger than ${most} bytes; give it in chunks.`,
-  });
-}
-
 export class HeldTask {
   readonly id: string;
   readonly contextId: string;
   readonly owner: string;
+  readonly skill: string;
+  /** Milliseconds since 1970. */
+  readonly began: number;
+  readonly record: TaskRecord;
+  readonly time: WorkTime;
+  /** Keeps how it ended, before anybody is told. */
+  beforeEnd: ((task: Task, error: WireError | undefined) => Promise<void>) | undefined;
   readonly #options: HeldTaskOptions;
+  readonly #fold = new TaskFold();
+  readonly #feed: TaskFeed;
+  #holds: Set<Hold> | undefined;
+  #words: CallerWords | undefined;
   #controller: AbortController | undefined;
   #aborted: ParleyError | undefined;
   #onAbort: ((reason: ParleyError) => void) | undefined;
-  readonly #fold = new TaskFold();
-  readonly #followers = new Set<Follower>();
-  #timer: Timer | undefined;
   #announced = false;
-  #isPaused = false;
   #waitsForYes = false;
-  #onAnswer: ((message: Message) => void) | undefined;
   #waiting = 0;
+  /** What happens after a large artifact waits until that is left at the registry. */
+  #leaving: Promise<unknown> | undefined;
+  #final: Happening | undefined;
+  #bytes = 0;
 
   constructor(options: HeldTaskOptions, first: Follower | undefined) {
     const { clock, random, timeLimitMs } = options;
@@ -85,58 +96,81 @@ export class HeldTask {
     this.id = options.id ?? toBase64url(random.bytes(12));
     this.contextId = options.contextId;
     this.owner = options.owner;
-    if (first !== undefined) this.#followers.add(first);
+    this.skill = options.skill;
+    this.record = options.record;
+    this.began = clock.now();
+    this.#feed = new TaskFeed({ tell: options.tell, before: options.before ?? 0 }, first);
+    this.time = new WorkTime(clock, timeLimitMs, () =>
+      this.abort(new ParleyError("timeout", { message: `The task took longer than ${timeLimitMs} ms.` })),
+    );
     this.#fold.apply({ task: { id: this.id, contextId: this.contextId, status: this.#status("TASK_STATE_WORKING") } });
     // A task that ends at once is told in one event and needs no timer; one that goes on is announced with the next turn.
-    clock.soon(() => this.#goOn(timeLimitMs));
+    clock.soon(() => this.#goOn());
   }
 
-  /** Waits for somebody's word (the caller's in INPUT_REQUIRED, else another's): the time limit of the work does not run meanwhile. */
-  pause(state: "TASK_STATE_AUTH_REQUIRED" | "TASK_STATE_INPUT_REQUIRED", note: string): void {
-    this.#timer?.cancel();
-    this.#isPaused = true;
-    void this.#publish({
-      statusUpdate: { taskId: this.id, contextId: this.contextId, status: this.#status(state, note) },
-    });
+  /**
+   * Waits for somebody's word (the caller's in INPUT_REQUIRED, else another's): the time limit of the work does not run meanwhile.
+   * What is returned ends the wait, once; with no other left the work goes on with as much time as it had.
+   */
+  hold(state: WaitingState, note: string): () => void {
+    const hold: Hold = { state, note };
+    const holds = (this.#holds ??= new Set());
+    holds.add(hold);
+    this.time.pause();
+    this.#go(state, note);
+    return () => {
+      if (!holds.delete(hold) || this.ended) return;
+      const [other] = holds;
+      if (other !== undefined) return this.#go(other.state, other.note);
+      this.time.goOn();
+      this.#go("TASK_STATE_WORKING");
+    };
   }
 
-  /** The work has not begun, and is kept on disk until somebody says yes. */
-  waitForYes(note: string): void {
+  /** The work has not begun, and is kept on disk until somebody says yes. The note may become another. */
+  waitForYes(note: string): () => void {
     this.#waitsForYes = true;
-    this.pause("TASK_STATE_AUTH_REQUIRED", note);
+    const release = this.hold("TASK_STATE_AUTH_REQUIRED", note);
+    return () => {
+      this.#waitsForYes = false;
+      release();
+    };
   }
 
-  /** The work goes on, with as much time as it had. */
-  goOn(): void {
-    if (!this.#isPaused || this.ended) return;
-    this.#isPaused = false;
-    this.#waitsForYes = false;
-    this.#timer?.cancel();
-    void this.progress("");
-    this.#startTimer(this.#options.timeLimitMs);
-  }
-
-  /** A further message of the caller, for whoever asked it something. False when nobody did. */
-  answer(message: Message): boolean {
-    const answered = this.#onAnswer;
-    this.#onAnswer = undefined;
-    answered?.(message);
-    return answered !== undefined;
+  /** Says anew what is waited for. */
+  note(text: string): void {
+    this.#go(this.state, text);
   }
 
   /** Asks the caller something and waits for what it says. Rejects when the task is aborted; one question at a time. */
   async askCaller(text: string, withinMs: number): Promise<Message> {
-    if (this.#onAnswer !== undefined)
-      throw new ParleyError("conflict", { message: "The caller is being asked something already." });
-    const { promise, resolve } = Promise.withResolvers<Message>();
-    this.#onAnswer = resolve;
-    this.pause("TASK_STATE_INPUT_REQUIRED", text);
-    this.#timer = this.#options.clock.setTimer(Math.min(withinMs, limits.approvalLifeMs), () =>
+    const answered = this.words.ask();
+    const release = this.hold("TASK_STATE_INPUT_REQUIRED", text);
+    const timer = this.#options.clock.setTimer(Math.min(withinMs, limits.approvalLifeMs), () =>
       this.abort(new ParleyError("approval_expired", { message: "The caller did not answer in time." })),
     );
-    const answer = await promise;
-    this.goOn();
-    return answer;
+    try {
+      return await this.#orSignal(answered);
+    } finally {
+      timer.cancel();
+      release();
+    }
+  }
+
+  /** A skill that was stopped waits for nobody. */
+  #orSignal<Result>(work: Promise<Result>): Promise<Result> {
+    const { signal } = this;
+    return new Promise((resolve, reject) => {
+      const stop = (): void => reject(toParleyError(signal.reason));
+      if (signal.aborted) return stop();
+      signal.addEventListener("abort", stop, { once: true });
+      work.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
+    });
+  }
+
+  /** What the caller says. Made when somebody looks. */
+  get words(): CallerWords {
+    return (this.#words ??= new CallerWords());
   }
 
   /** Made when somebody looks: most short tasks end without. */
@@ -153,12 +187,35 @@ export class HeldTask {
     return this.#waitsForYes;
   }
 
+  get state(): TaskState {
+    return this.#fold.state ?? "TASK_STATE_WORKING";
+  }
+
   get ended(): boolean {
     return this.#fold.ended;
   }
 
   get task(): Task {
     return this.#fold.task;
+  }
+
+  /** Number of the newest event. */
+  get last(): number {
+    return this.#feed.last;
+  }
+
+  /** Why it failed, where that has a code. */
+  get errorCode(): ErrorCode | undefined {
+    return this.#final?.error?.code;
+  }
+
+  get isHeard(): boolean {
+    return this.#feed.isHeard;
+  }
+
+  /** About what it holds in memory. */
+  get bytes(): number {
+    return this.#bytes + this.#feed.bytes;
   }
 
   abort(reason: ParleyError): void {
@@ -169,7 +226,7 @@ export class HeldTask {
   }
 
   /** The work's result, or the reason as soon as it is aborted: a skill that ignores its signal keeps nobody waiting. */
-  orAborted(work: Promise<unknown>): Promise<unknown> {
+  orAborted<Result>(work: Promise<Result>): Promise<Result> {
     return new Promise((resolve, reject) => {
       this.#onAbort = reject;
       if (this.#aborted !== undefined) reject(this.#aborted);
@@ -179,34 +236,35 @@ export class HeldTask {
 
   /** Resolves when the followers' streams took it. Throws `limit_reached` when too much waits for a slow one. */
   progress(text: string): Promise<void> {
-    return this.#publish({
-      statusUpdate: {
-        taskId: this.id,
-        contextId: this.contextId,
-        status: this.#status("TASK_STATE_WORKING", text === "" ? undefined : text),
-      },
+    return this.#publish(this.#statusUpdate(this.state, text === "" ? undefined : text), statusBytes + text.length);
+  }
+
+  /** The same. What no envelope can carry is left at the registry first. */
+  async artifact(artifact: Artifact, options: { append?: boolean; lastChunk?: boolean } = {}): Promise<void> {
+    const place = { taskId: this.id, contextId: this.contextId };
+    const bytes = jsonBytes(artifact);
+    if (bytes <= mostEventBytes && this.#leaving === undefined)
+      return this.#publish({ artifactUpdate: { ...place, artifact, ...options } }, bytes);
+    await this.#inOrder(this.#fitting(artifact, bytes), async (left) => {
+      const event = { artifactUpdate: { ...place, artifact: { ...artifact, parts: left }, ...options } };
+      await this.#publish(event, jsonBytes(event));
     });
   }
 
-  /** The same. Throws `too_large` when no envelope can carry it. */
-  async artifact(artifact: Artifact, options: { append?: boolean; lastChunk?: boolean } = {}): Promise<void> {
-    const event = { artifactUpdate: { taskId: this.id, contextId: this.contextId, artifact, ...options } };
-    checkFits(event);
-    await this.#publish(event);
-  }
-
-  /** Ends well; a defined output becomes the last artifact. Throws `too_large` when no envelope can carry it. */
-  complete(output: unknown): void {
-    if (output !== undefined) {
-      const artifact: Artifact = { artifactId: "output", parts: [{ data: output }] };
-      const event: StreamResponse = {
-        artifactUpdate: { taskId: this.id, contextId: this.contextId, artifact, lastChunk: true },
-      };
-      checkFits(event);
-      if (this.#announced) void this.#publish(event);
-      else this.#fold.apply(event);
+  /** Ends well; a defined output becomes the last artifact. What is returned settles once that is so, if not at once. */
+  complete(output: unknown): Promise<void> | undefined {
+    if (output === undefined) return this.#finish();
+    const artifact: Artifact = { artifactId: "output", parts: [{ data: output }] };
+    const bytes = jsonBytes(artifact);
+    if (bytes <= mostEventBytes && this.#leaving === undefined) {
+      this.#output(artifact, bytes);
+      return this.#finish();
     }
-    this.#end("TASK_STATE_COMPLETED");
+    return this.#inOrder(this.#fitting(artifact, bytes), async (left) => {
+      const whole = { ...artifact, parts: left };
+      this.#output(whole, jsonBytes(whole));
+      this.#end("TASK_STATE_COMPLETED");
+    });
   }
 
   /** Ends badly: canceled when that is why, with a code where the caller can act on it, else failed with a note. */
@@ -216,77 +274,137 @@ export class HeldTask {
     else this.#endWith(error);
   }
 
-  /** One more follower: a snapshot first, then what happens from now on. */
-  follow(follower: Follower): void {
-    void this.#tell(follower, { event: { task: this.task } });
-    this.#followers.add(follower);
+  /** One more follower, from a number on or with the task as it stands. */
+  follow(follower: Follower, after: number | undefined): void {
+    if (this.#final === undefined) this.#announce();
+    this.#feed.follow(follower, this.task, after, this.#final);
   }
 
-  /** A device started anew: it does not wait for this any more. True when nobody does. */
-  unfollow(peer: Peer): boolean {
-    for (const follower of this.#followers) if (follower.peer === peer) this.#followers.delete(follower);
-    return this.#followers.size === 0;
+  /** A device started anew: it does not wait for this any more, until it asks again. */
+  unfollow(peer: Peer): void {
+    this.#feed.unfollow(peer);
   }
 
-  #goOn(timeLimitMs: number): void {
+  /** As an earlier start left it: ended. */
+  restore(task: Task, error: WireError | undefined): void {
+    this.#fold.apply({ task });
+    this.#announced = true;
+    this.#final = error === undefined ? { event: { task }, end: true } : { error };
+    this.time.stop();
+  }
+
+  #goOn(): void {
     if (this.ended) return;
-    if (!this.#isPaused) this.#startTimer(timeLimitMs);
+    this.time.watch();
     this.#announce();
-  }
-
-  #startTimer(timeLimitMs: number): void {
-    this.#timer = this.#options.clock.setTimer(timeLimitMs, () =>
-      this.abort(new ParleyError("timeout", { message: `The task took longer than ${timeLimitMs} ms.` })),
-    );
   }
 
   #announce(): void {
     if (this.#announced || this.ended) return;
     this.#announced = true;
-    void this.#tellAll({ event: { task: this.task } });
+    void this.#feed.publish({ event: { task: this.task } }, statusBytes);
+  }
+
+  #output(artifact: Artifact, bytes: number): void {
+    // Stopped while its result was on the way to the registry.
+    if (this.ended) return;
+    const event: StreamResponse = {
+      artifactUpdate: { taskId: this.id, contextId: this.contextId, artifact, lastChunk: true },
+    };
+    if (this.#announced) void this.#publish(event, bytes);
+    else {
+      this.#fold.apply(event);
+      this.#bytes += bytes;
+    }
+  }
+
+  #finish(): Promise<void> | undefined {
+    if (this.#leaving !== undefined)
+      return this.#inOrder(Promise.resolve(), async () => this.#end("TASK_STATE_COMPLETED"));
+    this.#end("TASK_STATE_COMPLETED");
+    return undefined;
+  }
+
+  #fitting({ parts }: Artifact, bytes: number): Promise<Part[]> {
+    return bytes <= mostEventBytes ? Promise.resolve(parts) : this.#options.leave(parts, this.signal);
+  }
+
+  /** After what is being left at the registry. Rejects as `ready` does. */
+  async #inOrder<Ready>(ready: Promise<Ready>, then: (ready: Ready) => Promise<void>): Promise<void> {
+    const before = this.#leaving;
+    const turn = (async () => {
+      await before?.catch(() => undefined);
+      return ready;
+    })();
+    this.#leaving = turn;
+    ready.catch(() => undefined);
+    try {
+      const value = await turn;
+      if (this.#leaving === turn) this.#leaving = undefined;
+      await then(value);
+    } finally {
+      if (this.#leaving === turn) this.#leaving = undefined;
+    }
+  }
+
+  /** Goes to a state, however much waits to be told. */
+  #go(state: TaskState, note?: string): void {
+    if (this.ended || !mayMove(this.state, state)) return;
+    this.record.state(state, this.#options.clock.now());
+    void this.#publish(this.#statusUpdate(state, note), statusBytes + (note?.length ?? 0), true);
+  }
+
+  #statusUpdate(state: TaskState, note?: string): StreamResponse {
+    return { statusUpdate: { taskId: this.id, contextId: this.contextId, status: this.#status(state, note) } };
   }
 
   /** Nothing leaves a terminal state. */
-  async #publish(event: StreamResponse): Promise<void> {
+  async #publish(event: StreamResponse, bytes: number, isForced = false): Promise<void> {
     if (this.ended) return;
-    if (this.#waiting >= mostWaiting)
+    if (this.#waiting >= mostWaiting && !isForced)
       throw new ParleyError("limit_reached", {
         message: "Too many events of this task wait for a slow caller; await each before the next.",
       });
     this.#announce();
     this.#fold.apply(event);
+    if (event.artifactUpdate !== undefined) this.#bytes += bytes;
     this.#waiting++;
-    await this.#tellAll({ event });
+    await this.#feed.publish({ event }, bytes);
     this.#waiting--;
   }
 
   #end(state: TaskState, note?: string): void {
     if (this.ended) return;
-    const event: StreamResponse = {
-      statusUpdate: { taskId: this.id, contextId: this.contextId, status: this.#status(state, note) },
-    };
+    const event = this.#statusUpdate(state, note);
     this.#fold.apply(event);
-    void this.#tellAll(this.#announced ? { event, end: true } : { event: { task: this.task }, end: true });
-    this.#close();
+    this.#close(state, this.#announced ? { event, end: true } : { event: { task: this.task }, end: true });
   }
 
   #endWith(error: ParleyError): void {
     if (this.ended) return;
-    this.#fold.apply({
-      statusUpdate: {
-        taskId: this.id,
-        contextId: this.contextId,
-        status: this.#status("TASK_STATE_FAILED", error.message),
-      },
-    });
-    void this.#tellAll({ error: wireErrorOf(error) });
-    this.#close();
+    this.#fold.apply(this.#statusUpdate("TASK_STATE_FAILED", error.message));
+    this.#close("TASK_STATE_FAILED", { error: wireErrorOf(error) });
   }
 
-  #close(): void {
-    this.#timer?.cancel();
+  #close(state: TaskState, final: Happening): void {
+    this.record.state(state, this.#options.clock.now(), final.error?.code);
+    this.time.stop();
+    this.#holds = undefined;
     this.#onAbort = undefined;
-    this.#followers.clear();
+    const kept = this.beforeEnd?.(this.task, final.error);
+    if (kept === undefined) this.#tellEnd(final);
+    else
+      kept.then(
+        () => this.#tellEnd(final),
+        () => this.#tellEnd(final),
+      );
+  }
+
+  #tellEnd(final: Happening): void {
+    this.#final = final;
+    // What the task is made of is counted already.
+    void this.#feed.publish(final, statusBytes);
+    this.#feed.close();
   }
 
   #status(state: TaskState, note?: string): Task["status"] {
@@ -299,14 +417,5 @@ export class HeldTask {
       timestamp,
       message: { messageId, role: "ROLE_AGENT", parts: [{ text: note.slice(0, mostNoteCharacters) }] },
     };
-  }
-
-  async #tellAll(event: Omit<CallEvent, "call">): Promise<void> {
-    const [only, ...others] = [...this.#followers].map((follower) => this.#tell(follower, event));
-    await (others.length === 0 ? only : Promise.all([only, ...others]));
-  }
-
-  #tell(follower: Follower, event: Omit<CallEvent, "call">): Promise<void> {
-    return this.#options.tell(follower, { call: follower.call, ...event });
   }
 }

@@ -11,9 +11,9 @@ import {
   ParleyError,
   type Part,
   type Path,
+  type StreamResponse,
   type Task,
   toBase64url,
-  toParleyError,
 } from "@parley/protocol";
 
 import { textOf } from "../body.ts";
@@ -22,10 +22,10 @@ import type { Outgoing } from "../guards/outgoing.ts";
 import type { PathReason } from "../path-reason.ts";
 import type { Peer } from "../peer.ts";
 import type { LiveEnvelope } from "../section-handler.ts";
+import type { AskedTask, AskedTasks } from "./asked-tasks.ts";
 import { callNumberOf } from "./call-number.ts";
-import { EventBuffer } from "./event-buffer.ts";
-import { TaskFold } from "./task-fold.ts";
-import type { DelegateRequest, TaskEvent, TaskOutcome, TaskRun } from "./task-run.ts";
+import { CallerRun } from "./caller-run.ts";
+import type { DelegateRequest, TaskRun } from "./task-run.ts";
 
 export interface TaskCallerOptions {
   readonly clock: Clock;
@@ -40,13 +40,18 @@ export interface TaskCallerOptions {
   ) => Promise<void>;
   /** Takes out what must not leave this device. */
   readonly outgoing: Outgoing;
+  /** The event with the content in it that lies at the registry. */
+  readonly fetchParts: (event: StreamResponse, signal: AbortSignal) => Promise<StreamResponse>;
+  /** What is remembered of calls that take longer than a moment. */
+  readonly asked: AskedTasks;
   readonly onError: (error: unknown) => void;
 }
 
 /** A request, with the delegations that its callee gets. */
 export type OutgoingCall = Omit<DelegateRequest, "mandate"> & { readonly mandate?: readonly string[] | undefined };
 
-interface OpenCall {
+/** A call that is under way. */
+export interface OpenCall {
   readonly number: number;
   readonly peer: Peer;
   readonly onEvent: (event: CallEvent, path: Path) => void;
@@ -54,15 +59,23 @@ interface OpenCall {
   /** The other side started anew; default: it failed. */
   readonly rejoin?: (error: ParleyError) => void;
   /** A task that is followed. */
-  readonly run?: Pick<TaskRun, "taskId" | "reply">;
+  readonly run?: CallerRun;
+}
+
+/** What holds for a run whatever it begins with. */
+interface RunTerms {
+  /** Throws when a typed output does not fit the callee's card. */
+  readonly checkOutput: (output: unknown) => void;
+  /** Says, when it ends, why what passes between the two goes the way it goes. */
+  readonly reason: () => PathReason | undefined;
 }
 
 const defaultTimeLimitMs = 300_000;
-const mostBufferedEvents = 4096;
 const namingMs = 60_000;
-/** Tries to find a task again at an agent that started anew, and the pause before each. */
-const mostRejoins = 60;
-const rejoinMs = 1000;
+/** After this a call is one that is remembered, and how far it is is written down as often. */
+const momentMs = 1000;
+/** Of one that is followed again when its time is over: how it ended is told at once. */
+const lateMs = 30_000;
 
 /** The message that a delegation becomes: a data part for the input, a text part for words. */
 function messageOf(request: OutgoingCall, messageId: string, outgoing: Outgoing): Message {
@@ -82,6 +95,7 @@ export class TaskCaller {
   readonly #options: TaskCallerOptions;
   readonly #calls = new Map<number, OpenCall>();
   #nextCall = 1;
+  #sweep: Timer | undefined;
 
   constructor(options: TaskCallerOptions) {
     this.#options = options;
@@ -91,49 +105,135 @@ export class TaskCaller {
     return this.#calls.size;
   }
 
-  /**
-   * Starts a task on a peer. `checkOutput` throws when a typed output does not fit the callee's card; `reason` says, when it
-   * ends, why what passes between the two goes the way it goes.
-   */
-  start(
+  /** Starts a task on a peer. */
+  start(peer: Peer, request: OutgoingCall, terms: RunTerms): TaskRun {
+    const messageId = this.#newId();
+    const { skill, paths, chain, mandate, through = [], signal, acting } = request;
+    const timeLimitMs = Math.min(request.timeLimitMs ?? defaultTimeLimitMs, limits.taskMs);
+    const call = (number: number): Call & { method: "SendStreamingMessage" } => ({
+      call: number,
+      method: "SendStreamingMessage",
+      skill,
+      timeLimitMs,
+      params: { message: messageOf(request, messageId, this.#options.outgoing) },
+      ...(paths === undefined ? {} : { paths: [...paths] }),
+      ...(chain === undefined ? {} : { chain: [...chain] }),
+      ...(mandate === undefined ? {} : { mandate: [...mandate] }),
+      ...(through.length === 0 ? {} : { through: [...through] }),
+    });
+    const { clock } = this.#options;
+    const begin =
+      acting === undefined
+        ? call
+        : async (number: number) => ({
+            ...call(number),
+            // In the name of a sub-agent.
+            acting: await acting(peer.member.member, messageId, clock.now()),
+          });
+    return this.#run(peer, {
+      ...terms,
+      skill,
+      paths,
+      signal,
+      hops: request.hops,
+      timeLimitMs,
+      messageId,
+      after: 0,
+      begin,
+    });
+  }
+
+  /** Follows a task that was begun before, perhaps by an earlier start of this device, from a number on. */
+  follow(peer: Peer, task: AskedTask, after: number, signal: AbortSignal | undefined, terms: RunTerms): TaskRun {
+    const { id, skill, paths, deadline } = task;
+    const timeLimitMs = Math.max(lateMs, Math.min(deadline - this.#options.clock.now(), limits.taskMs));
+    const begin = (number: number): Call => ({
+      call: number,
+      method: "SubscribeToTask",
+      params: { id, after },
+      ...(paths === undefined ? {} : { paths }),
+    });
+    return this.#run(peer, { ...terms, skill, paths, signal, timeLimitMs, id, after, begin });
+  }
+
+  #run(
     peer: Peer,
-    request: OutgoingCall,
-    checkOutput: (output: unknown) => void,
-    reason: () => PathReason | undefined = () => undefined,
+    run: Omit<
+      ConstructorParameters<typeof CallerRun>[0],
+      "caller" | "clock" | "peer" | "number" | "send" | "fetchParts"
+    > & {
+      readonly hops?: number | undefined;
+    },
   ): TaskRun {
     if (this.#calls.size >= limits.taskCalls)
       throw new ParleyError("limit_reached", { message: `${limits.taskCalls} calls are under way already.` });
-    const run = new CallerRun({
+    const { clock, send, fetchParts } = this.#options;
+    const made = new CallerRun({
+      ...run,
       caller: this,
-      clock: this.#options.clock,
+      clock,
       peer,
-      request,
-      checkOutput,
-      reason,
       number: this.#nextCall++,
-      outgoing: this.#options.outgoing,
-      messageId: this.#newId(),
-      send: (body) => this.#options.send(peer, envelopeKinds.call, body, request.paths, request.hops),
+      fetchParts,
+      send: (body) => send(peer, envelopeKinds.call, body, run.paths, run.hops),
     });
-    run.begin();
-    return run;
+    made.begin();
+    this.#watch();
+    return made;
+  }
+
+  /** Writes down, now and then, what takes longer than a moment. */
+  #watch(): void {
+    this.#sweep ??= this.#options.clock.setTimer(momentMs, () => {
+      this.#sweep = undefined;
+      let isBusy = false;
+      for (const { run } of this.#calls.values()) {
+        if (run === undefined) continue;
+        isBusy = true;
+        if (run.ageMs >= momentMs) this.#options.asked.note(run).catch(this.#options.onError);
+      }
+      if (isBusy) this.#watch();
+    });
+  }
+
+  /** A run that was remembered ended. */
+  ended(run: CallerRun): void {
+    this.#options.asked.end(run).catch(this.#options.onError);
   }
 
   /** Asks for a task once. */
   ask(peer: Peer, method: "GetTask" | "CancelTask", id: string): Promise<Task> {
-    return this.#once(peer, (call) => ({ call, method, params: { id } }));
+    return this.#once(
+      peer,
+      (call) => ({ call, method, params: { id } }),
+      ({ task }) => task,
+    );
   }
 
-  /** Makes a call that is answered with the task as it stands. */
-  async #once(peer: Peer, make: (call: number) => Call): Promise<Task> {
+  /** Asks for the signed timeline of a task. */
+  timeline(peer: Peer, id: string): Promise<readonly string[]> {
+    return this.#once(
+      peer,
+      (call) => ({ call, method: "GetTaskTimeline", params: { id } }),
+      ({ timeline }) => timeline,
+    );
+  }
+
+  /** Makes a call that is answered once. */
+  async #once<Answer>(
+    peer: Peer,
+    make: (call: number) => Call,
+    pick: (event: CallEvent) => Answer | undefined,
+  ): Promise<Answer> {
     const number = this.#nextCall++;
-    const { promise, resolve, reject } = Promise.withResolvers<Task>();
+    const { promise, resolve, reject } = Promise.withResolvers<Answer>();
     const timer = this.#options.clock.setTimer(defaultTimeLimitMs, () => this.fail(number, new ParleyError("timeout")));
     this.open({
       number,
       peer,
       onEvent: (event) => {
-        if (event.task !== undefined) resolve(event.task);
+        const answer = pick(event);
+        if (answer !== undefined) resolve(answer);
         else if (event.error !== undefined) reject(new ParleyError(event.error.code, { message: event.error.message }));
       },
       fail: reject,
@@ -157,7 +257,11 @@ export class TaskCaller {
   /** Says something further in a task. */
   async reply(peer: Peer, id: string, skill: string, text: string): Promise<void> {
     const message: Message = { messageId: this.#newId(), role: "ROLE_USER", parts: [{ text }], taskId: id };
-    await this.#once(peer, (call) => ({ call, method: "SendStreamingMessage", skill, params: { message } }));
+    await this.#once(
+      peer,
+      (call) => ({ call, method: "SendStreamingMessage", skill, params: { message } }),
+      ({ task }) => task,
+    );
   }
 
   #newId(): string {
@@ -207,8 +311,8 @@ export class TaskCaller {
     for (const call of this.#calls.values()) {
       if (call.peer === peer)
         (call.rejoin ?? call.fail)(
-          new ParleyError("not_connected", {
-            message: `@${peer.member.name} started anew while it worked on this; ask again.`,
+          new ParleyError("interrupted", {
+            message: `@${peer.member.name} started anew while it worked on this; it may be half done.`,
           }),
         );
     }
@@ -216,222 +320,7 @@ export class TaskCaller {
 
   /** This side stops. */
   stop(): void {
+    this.#sweep?.cancel();
     for (const call of this.#calls.values()) call.fail(new ParleyError("closed"));
   }
-}
-
-interface CallerRunOptions {
-  readonly caller: TaskCaller;
-  readonly clock: Clock;
-  readonly peer: Peer;
-  readonly request: OutgoingCall;
-  readonly checkOutput: (output: unknown) => void;
-  readonly reason: () => PathReason | undefined;
-  readonly number: number;
-  readonly messageId: string;
-  readonly outgoing: Outgoing;
-  readonly send: (body: Call) => Promise<void>;
-}
-
-class CallerRun implements TaskRun {
-  readonly to: TaskRun["to"];
-  readonly events = new EventBuffer<TaskEvent>(mostBufferedEvents);
-  readonly outcome: Promise<TaskOutcome>;
-  readonly #options: CallerRunOptions;
-  readonly #fold = new TaskFold();
-  readonly #settle: PromiseWithResolvers<TaskOutcome>;
-  readonly #started: number;
-  #path: Path = "relay";
-  readonly #timeLimitMs: number;
-  #timer: Timer | undefined;
-  #rejoining: Timer | undefined;
-  #rejoins = 0;
-  #isWaiting = false;
-  #done = false;
-
-  constructor(options: CallerRunOptions) {
-    this.#options = options;
-    this.to = options.peer.sender;
-    this.#timeLimitMs = Math.min(options.request.timeLimitMs ?? defaultTimeLimitMs, limits.taskMs);
-    this.#settle = Promise.withResolvers<TaskOutcome>();
-    this.outcome = this.#settle.promise;
-    // Whoever follows the events only must not crash on an unobserved outcome.
-    this.outcome.catch(() => {});
-    this.#started = options.clock.monotonic();
-  }
-
-  get taskId(): string | undefined {
-    return this.#fold.id;
-  }
-
-  begin(): void {
-    const { caller, number, peer, request, messageId } = this.#options;
-    const timeLimitMs = this.#timeLimitMs;
-    caller.open({
-      number,
-      peer,
-      onEvent: (event, path) => this.#onEvent(event, path),
-      fail: (error) => this.#end(error),
-      rejoin: (error) => this.rejoin(error),
-      run: this,
-    });
-    this.#setTimer(timeLimitMs);
-    request.signal?.addEventListener("abort", () => this.cancel(), { once: true });
-    const { skill, paths, chain, mandate, through = [] } = request;
-    const call: Call = {
-      call: number,
-      method: "SendStreamingMessage",
-      skill,
-      timeLimitMs,
-      params: { message: messageOf(request, messageId, this.#options.outgoing) },
-      ...(paths === undefined ? {} : { paths: [...paths] }),
-      ...(chain === undefined ? {} : { chain: [...chain] }),
-      ...(mandate === undefined ? {} : { mandate: [...mandate] }),
-      ...(through.length === 0 ? {} : { through: [...through] }),
-    };
-    this.#send(call).catch((error: unknown) => this.#end(toParleyError(error)));
-    if (request.signal?.aborted === true) this.cancel();
-  }
-
-  /** In the name of a sub-agent, if one calls. */
-  async #send(call: Call & { readonly method: "SendStreamingMessage" }): Promise<void> {
-    const { request, peer, send, messageId, clock } = this.#options;
-    if (request.acting === undefined) return send(call);
-    await send({ ...call, acting: await request.acting(peer.member.member, messageId, clock.now()) });
-  }
-
-  cancel(): void {
-    this.#giveUp(new ParleyError("canceled"));
-  }
-
-  async reply(text: string): Promise<void> {
-    const { caller, peer, request } = this.#options;
-    const id = this.#fold.id;
-    if (id === undefined || this.#fold.state !== "TASK_STATE_INPUT_REQUIRED")
-      throw new ParleyError("unsupported_operation", { message: "The agent asks nothing now." });
-    await caller.reply(peer, id, request.skill, text);
-  }
-
-  /** The other side started anew. What waits there for a person is still known to it. */
-  rejoin(error: ParleyError): void {
-    const id = this.#fold.id;
-    if (this.#fold.state !== "TASK_STATE_AUTH_REQUIRED" || id === undefined) return this.#end(error);
-    if (this.#rejoins++ >= mostRejoins) return this.#end(error);
-    const { clock, number, send } = this.#options;
-    this.#rejoining = clock.setTimer(rejoinMs, () => {
-      this.#rejoining = undefined;
-      if (!this.#done)
-        send({ call: number, method: "SubscribeToTask", params: { id } }).catch(() => this.rejoin(error));
-    });
-  }
-
-  async #fetch(): Promise<void> {
-    const { caller, peer } = this.#options;
-    try {
-      this.#fold.apply({ task: await caller.ask(peer, "GetTask", this.#fold.id ?? "") });
-      this.#finish();
-    } catch (error) {
-      this.#end(toParleyError(error));
-    }
-  }
-
-  /** While a person is asked, the time limit of the work does not run. */
-  #setTimer(timeLimitMs: number): void {
-    const { clock, peer } = this.#options;
-    this.#timer?.cancel();
-    this.#timer = clock.setTimer(timeLimitMs, () =>
-      this.#giveUp(
-        new ParleyError("timeout", { message: `@${peer.member.name} did not finish within ${timeLimitMs} ms.` }),
-      ),
-    );
-  }
-
-  #followState(): void {
-    const isWaiting =
-      this.#fold.state === "TASK_STATE_AUTH_REQUIRED" || this.#fold.state === "TASK_STATE_INPUT_REQUIRED";
-    if (isWaiting === this.#isWaiting) return;
-    this.#isWaiting = isWaiting;
-    // The agent says when a person took too long; this is for one that says nothing any more.
-    this.#setTimer(isWaiting ? limits.approvalLifeMs : this.#timeLimitMs);
-  }
-
-  /** Ends here at once, and tells the agent: now, or when the first event names the task. */
-  #giveUp(error: ParleyError): void {
-    if (this.#done) return;
-    const { caller, peer, number } = this.#options;
-    const id = this.#fold.id;
-    this.#end(error);
-    if (id === undefined) caller.cancelOnceNamed(number, peer);
-    else caller.ask(peer, "CancelTask", id).catch(() => {});
-  }
-
-  #onEvent(event: CallEvent, path: Path): void {
-    if (this.#done) return;
-    this.#path = path;
-    try {
-      if (event.error !== undefined) {
-        const { code, message, data } = event.error;
-        // It starts; the agent has not read yet what it left waiting.
-        if (this.#rejoins > 0 && code === "task_not_found") return this.rejoin(new ParleyError(code, { message }));
-        // It has ended meanwhile.
-        if (this.#rejoins > 0 && code === "unsupported_operation") return void this.#fetch();
-        return this.#end(new ParleyError(code, { message, ...(data === undefined ? {} : { data }) }));
-      }
-      if (event.event !== undefined) {
-        this.#fold.apply(event.event);
-        this.events.push({ response: event.event, path });
-        this.#followState();
-      }
-      if (event.end === true) this.#finish();
-    } catch (error) {
-      this.#end(toParleyError(error));
-    }
-  }
-
-  #finish(): void {
-    const { task } = this.#fold;
-    const name = this.to.name;
-    switch (task.status.state) {
-      case "TASK_STATE_COMPLETED":
-        this.#options.checkOutput(this.#fold.output);
-        this.#done = true;
-        this.#settle.resolve({
-          task,
-          output: this.#fold.output,
-          text: this.#fold.text,
-          path: this.#path,
-          reason: this.#options.reason(),
-          tookMs: this.#options.clock.monotonic() - this.#started,
-        });
-        this.#close();
-        this.events.end();
-        return;
-      case "TASK_STATE_CANCELED":
-        return this.#end(new ParleyError("canceled", { message: `@${name} stopped the task.` }));
-      case "TASK_STATE_REJECTED":
-        return this.#end(new ParleyError("refused", { message: noteOf(task) ?? `@${name} refused the task.` }));
-      default:
-        return this.#end(new ParleyError("task_failed", { message: noteOf(task) ?? `The skill failed at @${name}.` }));
-    }
-  }
-
-  #end(error: ParleyError): void {
-    if (this.#done) return;
-    this.#done = true;
-    this.#settle.reject(error);
-    this.#close();
-    this.events.end(error);
-  }
-
-  #close(): void {
-    this.#timer?.cancel();
-    this.#rejoining?.cancel();
-    this.#options.caller.close(this.#options.number);
-  }
-}
-
-/** The text of a task's last status message. */
-function noteOf(task: Task): string | undefined {
-  const text = task.status.message?.parts.flatMap((part) => (part.text === undefined ? [] : [part.text])).join("\n");
-  return text === undefined || text === "" ? undefined : text.slice(0, limits.errorCharacters);
 }

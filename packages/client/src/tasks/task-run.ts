@@ -52,15 +52,21 @@ export interface TaskRun {
   readonly events: AsyncIterable<TaskEvent>;
   /** Resolves when the task completed. Rejects with `task_failed`, `canceled`, `refused`, `timeout`, `invalid_input`, ... */
   readonly outcome: Promise<TaskOutcome>;
-  /** Answers what the agent asks in TASK_STATE_INPUT_REQUIRED. Rejects with `unsupported_operation` when it asks nothing. */
+  /** Says something further: the answer to what the agent asks, or for a skill that reads messages. Rejects with `unsupported_operation` when it wants none. */
   reply(text: string): Promise<void>;
   /** Asks the agent to stop; `outcome` then rejects with `canceled`. Safe to call twice. */
   cancel(): void;
+  /** Stops following; the task goes on, and can be followed again. `outcome` then rejects with `closed`. */
+  leave(): void;
 }
 
 export interface TaskEvent {
   readonly response: StreamResponse;
   readonly path: Path;
+  /** From 1, and going up; of a whole task, of the newest event in it. Missing where more of that task follows. */
+  readonly number?: number;
+  /** With a whole task: what came after this number is not told one by one. */
+  readonly gap?: { readonly after: number };
 }
 
 /** Whom a caller acts for. */
@@ -78,6 +84,8 @@ export interface Principal {
 export interface IncomingTask {
   readonly id: string;
   readonly contextId: string;
+  /** What was said in this context before, oldest first, as far as the agent remembers it. */
+  readonly history: readonly Message[];
   readonly skill: string;
   readonly message: Message;
   /** `data` of the first data part. */
@@ -96,14 +104,18 @@ export interface IncomingTask {
   readonly mandate: readonly string[] | undefined;
   /** Aborted when the caller cancels, the time limit passes or this device stops. The reason is a ParleyError. */
   readonly signal: AbortSignal;
-  /** Milliseconds since 1970. */
+  /** Milliseconds since 1970. Later by as long as somebody was waited for. */
   readonly deadline: number;
+  /** Further messages of the caller, for one reader; who does not read them lets nobody send them. */
+  readonly messages: AsyncIterable<Message>;
+  /** Where it was begun in an earlier start of the agent: see `checkpoint`. */
+  readonly resumed: Resumed | undefined;
   /**
    * A progress note: a status update in TASK_STATE_WORKING with this text. Resolves when there is room for more: a slow
    * caller slows whoever awaits it. Rejects with `limit_reached` when far too much waits.
    */
   progress(text: string): Promise<void>;
-  /** Adds an artifact, or a chunk of one when `append` is set, in the same way. Rejects with `too_large` above `limits.artifactBytes`. */
+  /** Adds an artifact, or a chunk of one when `append` is set, in the same way. What no envelope can carry is left at the registry first. */
   artifact(artifact: Artifact, options?: { append?: boolean; lastChunk?: boolean }): Promise<void>;
   /**
    * Asks the caller something, or with `of` (a member's id) somebody else, and waits for the words that answer, an hour unless
@@ -115,6 +127,21 @@ export interface IncomingTask {
    * Rejects with `approval_denied` or `approval_expired`.
    */
   approve(act: ActToApprove): Promise<void>;
+  /**
+   * Keeps where the work is, for the next start of the agent. Durable when resolved. Rejects with `unsupported_operation` in a task
+   * that is not resumable, and with `too_large` above `limits.checkpointBytes`.
+   */
+  checkpoint(value: unknown): Promise<void>;
+  /** Somebody else is waited for, who is named by the note: the time limit does not run until what is returned is called. */
+  hold(note: string): () => void;
+}
+
+/** A task that an earlier start of the agent had begun. */
+export interface Resumed {
+  /** Which time this is, from 2. */
+  readonly starts: number;
+  /** What was kept last. */
+  readonly checkpoint: unknown;
 }
 
 /** Works on a task; what it returns becomes the last artifact (`data`), what it throws fails the task. */
@@ -130,3 +157,9 @@ export type TaskAdmission = (task: {
   from: Sender;
   hops: number;
 }) => ApprovalNeed | undefined | void | Promise<ApprovalNeed | undefined | void>;
+
+/** What a program says of the tasks that it takes. */
+export interface ServeOptions {
+  /** Skills whose tasks are kept on disk and begun again after a restart of the agent; all others end with it, with `interrupted`. */
+  readonly resumable?: (skill: string) => boolean;
+}

@@ -7,7 +7,7 @@ import type { KeptTable } from "../kept-table.ts";
 const chainSchema = z.array(compactSchema).max(limits.delegationChain);
 
 /** How a task came about, by its caller's word. */
-const taskCauseSchema = z.object({
+export const taskCauseSchema = z.object({
   hops: z.int().min(0),
   through: z.array(callStepSchema).max(limits.hops),
   /** For whom the caller acts: checked again when the yes is there. */

@@ -1,4 +1,6 @@
 /** Work for other agents, by skill: where one dies over it, another one that has the skill gets it. */
+import { setTimeout } from "node:timers/promises";
+
 import type { DelegationResult, Mesh } from "@parley/agent";
 import { limits, ParleyError, toParleyError } from "@parley/protocol";
 import { z } from "zod";
@@ -7,6 +9,9 @@ import type { ModelTool } from "../model-tool.ts";
 
 /** Holders of a skill that are tried for one piece of work. */
 const mostHolders = 3;
+/** Milliseconds between two looks at who has work, and looks in a row without seeing it after which it is gone. */
+const lookMs = 2_000;
+const mostMissed = 2;
 
 const inputSchema = z.strictObject({
   skill: z.string().min(1).describe("id of the skill, as list_agents and find_agent tell it"),
@@ -38,8 +43,7 @@ export const delegateTool: ModelTool = {
       ...(text === undefined ? {} : { text }),
       ...(timeLimitSeconds === undefined ? {} : { timeLimitMs: timeLimitSeconds * 1000 }),
     };
-    if (to !== undefined) return told(await toOne(mesh, { ...work, to }), []);
-    return toAny(mesh, work);
+    return to === undefined ? toAny(mesh, work) : told(await toOne(mesh, { ...work, to }), []);
   },
 };
 
@@ -48,7 +52,7 @@ type Work = Parameters<Mesh["delegate"]>[0];
 /** To one agent. When it fails in a way that another one need not, the error names who else has the skill. */
 async function toOne(mesh: Mesh, work: Work & { readonly to: string }): Promise<DelegationResult> {
   try {
-    return await mesh.delegate(work);
+    return await whileLive(mesh, work);
   } catch (thrown) {
     const error = toParleyError(thrown);
     if (!mayGoElsewhere(error)) throw error;
@@ -63,7 +67,7 @@ async function toAny(mesh: Mesh, work: Work): Promise<unknown> {
   let to: string | undefined = `@${(await mesh.findAgent(work.skill)).name}`;
   for (;;) {
     try {
-      return told(await mesh.delegate({ ...work, to }), failed);
+      return told(await whileLive(mesh, { ...work, to }), failed);
     } catch (thrown) {
       const error = toParleyError(thrown);
       failed.push({ agent: to, code: error.code });
@@ -71,6 +75,32 @@ async function toAny(mesh: Mesh, work: Work): Promise<unknown> {
       [to] = mayGoElsewhere(error) && failed.length < mostHolders ? await holders(mesh, work.skill, tried) : [];
       if (to === undefined) throw error;
     }
+  }
+}
+
+/**
+ * Gives work away and looks now and then whether who has it is still there: a process that is killed says nothing, and its task would be
+ * waited for until its time is over. Rejects with `not_connected` then.
+ */
+async function whileLive(mesh: Mesh, work: Work & { readonly to: string }): Promise<DelegationResult> {
+  const gone = new AbortController();
+  const done = new AbortController();
+  const watch = async (): Promise<void> => {
+    for (let missed = 0; missed < mostMissed;) {
+      await setTimeout(lookMs, undefined, { signal: done.signal, ref: false });
+      // A registry that cannot be asked says nothing about anybody.
+      const live = await holders(mesh, work.skill, []).catch(() => [work.to]);
+      missed = live.some((name) => name === work.to || name.slice(1) === work.to) ? 0 : missed + 1;
+    }
+    gone.abort(new ParleyError("not_connected", { message: `${work.to} is gone.` }));
+  };
+  watch().catch(() => undefined);
+  try {
+    return await mesh.delegate({ ...work, signal: gone.signal });
+  } catch (error) {
+    throw gone.signal.aborted ? gone.signal.reason : error;
+  } finally {
+    done.abort();
   }
 }
 

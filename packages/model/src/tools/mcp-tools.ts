@@ -6,6 +6,7 @@ import type { LogLine } from "@parley/client";
 import { ParleyError } from "@parley/protocol";
 
 import { type ModelTool, toolName } from "../model-tool.ts";
+import { checkSecretLine } from "../secret-line.ts";
 
 export interface McpServersOptions {
   readonly servers: Readonly<Record<string, McpServer>>;
@@ -149,6 +150,7 @@ class McpWay {
         stderr: "ignore",
       });
     const { tokenEnv } = this.#server;
+    if (tokenEnv !== undefined) checkSecretLine(`mcpServers.${this.#name}.url`, url ?? "");
     const token = tokenEnv === undefined ? undefined : this.#variables([tokenEnv])[tokenEnv];
     return {
       type: "http",

@@ -4,6 +4,7 @@ import { limits } from "@parley/protocol";
 import { z } from "zod";
 
 import type { ModelTool } from "../model-tool.ts";
+import { proposeSkill } from "./agreement-tool.ts";
 import { delegateTool } from "./delegate-tool.ts";
 import { skillTool } from "./skill-tools.ts";
 
@@ -41,6 +42,11 @@ function ask({ ask: askOf, from }: SkillContext, question: string, of: string | 
   return isCaller ? askOf(question) : askOf(question, { of });
 }
 
-const skills: readonly AnySkill[] = [...meshSkills.filter(({ id }) => id !== "delegate"), post, askPerson];
+const skills: readonly AnySkill[] = [
+  ...meshSkills.filter(({ id }) => id !== "delegate"),
+  post,
+  askPerson,
+  proposeSkill,
+];
 
 export const meshTools: readonly ModelTool[] = [delegateTool, ...skills.map((skill) => skillTool(skill))];

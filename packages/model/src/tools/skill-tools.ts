@@ -4,11 +4,13 @@ import { type AnySkill, checkInput, checkOutput } from "@parley/agent";
 import { type ModelTool, toolName } from "../model-tool.ts";
 
 export function skillTool(skill: AnySkill): ModelTool {
-  const { id, described, inputJsonSchema } = skill;
+  const { id, described, inputJsonSchema, approval } = skill;
   const isObject = inputJsonSchema["type"] === "object";
   return {
     name: toolName(id),
     description: described.description,
+    // A skill that asks for a yes when others call it, asks for one when the model does.
+    ...(approval === undefined ? {} : { approval }),
     // Providers take objects only.
     inputSchema: isObject
       ? inputJsonSchema

@@ -11,6 +11,8 @@ const shapeSchema = z.strictObject({
   model: z.string().optional(),
   /** Name of the agent that asks. */
   agent: z.string().optional(),
+  /** Each stands in what the model is told first. */
+  instructs: words.optional(),
   /** Each stands in the last message that is no result of a tool. */
   says: words.optional(),
   /** Tools that are offered. */
@@ -59,10 +61,12 @@ export type Exchange = z.infer<typeof recordingSchema>["exchanges"][number];
 
 /** Why a request is not of a shape; undefined when it is. */
 export function misfit(shape: Exchange["request"], path: string, request: ReadRequest): string | undefined {
-  const { agent, says = [], tools = [], results, holds = [], lacks = [] } = shape;
+  const { agent, instructs = [], says = [], tools = [], results, holds = [], lacks = [] } = shape;
   if (shape.path !== undefined && shape.path !== path) return `path is ${path}`;
   if (shape.model !== undefined && shape.model !== request.model) return `model is ${request.model}`;
   if (agent !== undefined && !request.system.includes(`You are @${agent},`)) return `it is not @${agent} that asks`;
+  const untold = instructs.find((each) => !request.system.includes(each));
+  if (untold !== undefined) return `its model is not told ${untold}`;
   const tool = tools.find((each) => !request.tools.includes(each));
   if (tool !== undefined) return `there is no tool ${tool}`;
   const lacking =

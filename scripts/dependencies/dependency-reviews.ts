@@ -156,6 +156,12 @@ export const dependencyReviews: Readonly<Record<string, DependencyReview>> = {
     looked,
     instead: "the machine's own Node, from 22.18",
   },
+  croner: {
+    why: "when a calendar of an agent's schedule is due next",
+    since: 2015,
+    looked,
+    instead: "a calendar by hand, which time zones and changes of clocks make wrong",
+  },
   pino: { why: "log lines of agents as JSON", since: 2016, looked, instead: "our own: a line is one `JSON.stringify`" },
   "prom-client": {
     why: "metrics in Prometheus' text form",

@@ -154,7 +154,7 @@ Every failure that crosses a boundary of Parley has one of these codes: in a rep
 frame, the close of a WebSocket, an exception, or a line that a command prints. Branch on the code, never on the text.
 
 A WebSocket's close code tells what to do next: 4100-4199 come back after a pause, 4200-4299 come back with other
-credentials, 4300-4399 do not come back. *Retry* says whether the same thing may succeed later without a change.
+credentials, 4300-4499 do not come back. *Retry* says whether the same thing may succeed later without a change.
 
 ${table(["Code", "Says", "Retry", "HTTP", "Close", "Exit"], rows)}
 

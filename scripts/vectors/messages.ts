@@ -24,6 +24,7 @@ import {
 import { boardPushBodies, boardReplyBodies, boardRequestBodies } from "./board-messages.ts";
 import { channelPushBodies, channelReplyBodies, channelRequestBodies } from "./channel-messages.ts";
 import { fixedId, type FixedSigners, vectorExpiry, vectorTime } from "./identities.ts";
+import { resourceReplyBodies, resourceRequestBodies } from "./resource-messages.ts";
 import type { StatementVector } from "./statements.ts";
 
 const id16 = fixedId(16, 32);
@@ -158,6 +159,7 @@ function requestBodies(signers: FixedSigners, compacts: Compacts): { readonly [T
     "audit.head": {},
     "audit.witness": { witness: compacts.witness },
     ...boardRequestBodies(signers, compacts),
+    ...resourceRequestBodies,
     "agreement.advance": { agreement: id16, number: 2, previous: fixedId(32, 74), hash: fixedId(32, 75), until: vectorExpiry },
     "agreement.heads": { agreement: id16 },
     "agreement.offers": { skill: "search", limit: 10, after: "abc" },
@@ -231,6 +233,7 @@ function replyBodies(signers: FixedSigners, { entry, invite, pending }: Facts, c
     "audit.head": { head: compacts.head, certificate: compacts.node, checkpoints: [compacts.checkpoint], witnesses: [compacts.witness] },
     "audit.witness": {},
     ...boardReplyBodies(signers, compacts),
+    ...resourceReplyBodies(signers.member.id, signers.device.id),
     ping: { time },
   };
 }
@@ -252,6 +255,7 @@ function pushBodies(signers: FixedSigners, { record, presence, pending, error }:
     ...channelPushBodies(signers),
     "audit.head": { head: compacts.head },
     ...boardPushBodies(signers, compacts),
+    "resource.changed": { resource: "file:src/main.ts", free: "released" },
     goodbye: { error },
   };
 }

@@ -217,6 +217,12 @@ describe("of the directory", () => {
       .filter(({ type }) => type === "blocks.set");
     expect(JSON.stringify(blocks)).toContain(marked.bob.device.member);
   });
+
+  it("a lease shows its resource, note and holder, and is kept", () => {
+    expectSeen("lease-resource", "lease-note");
+    expect(isKept("lease-resource") && isKept("lease-note")).toBe(true);
+    expect(requests(marked.part("directory"), "resource.take")).toHaveLength(1);
+  });
 });
 
 describe("of what is decided", () => {
@@ -342,7 +348,7 @@ describe("of what the registry keeps", () => {
   it("the data folder has what is signed to be read by all, what door clients say, and nothing else in clear", () => {
     const members = "member-name device-label new-device card-description skill-description skill-tag";
     const channels = "channel-name channel-topic public-post public-edit den-name den-topic";
-    const decided = "policy-note pause-reason key-name offered-task";
+    const decided = "policy-note pause-reason key-name lease-note lease-resource offered-task";
     const clear = `${members} ${channels} ${decided} door-post door-direct door-answer`.split(" ");
     expect(marked.plants.names.filter(isKept).toSorted()).toEqual(clear.toSorted());
   });

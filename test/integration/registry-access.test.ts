@@ -132,6 +132,11 @@ const inChannel = { channel: id32 };
 const sealed = { kid: "AAAAAAAAAAA", encapsulated: id32, counter: 0, sealed: "AAAA" };
 const wrap = { member: id32, by: id32, ...sealed };
 const bodies: Readonly<Record<string, unknown>> = {
+  "resource.take": { resource: "x", claim: "A".repeat(22), lifeMs: 1000 },
+  "resource.renew": { resource: "x", generation: 1, lifeMs: 1000 },
+  "resource.release": { resource: "x" },
+  "resource.break": { resource: "y" },
+  "resource.watch": { resource: "x" },
   "directory.get": { name: "olivia" },
   "directory.watch": { members: [] },
   "card.publish": { card: "a.b.c" },

@@ -72,7 +72,7 @@ export function createAgent(definition: AgentDefinition): Agent {
   const twice = ids.find((id, index) => ids.indexOf(id) !== index);
   if (twice !== undefined) throw invalid(`createAgent: two skills have the id ${twice}.`);
   if (skills.length > limits.skills) throw invalid(`createAgent: more than ${limits.skills} skills.`);
-  checkApprovals(parsed.data, ids);
+  checkRules(parsed.data, ids);
   return { [brand]: true, manifest: parsed.data, skills, instructions, onMessage, onMention };
 }
 
@@ -91,7 +91,7 @@ export async function agentOf(manifest: Manifest, env: Environment = process.env
   await loadEnvFile(join(manifest.folder, ".env"), env);
   requireVariables(manifest.env, env);
   const skills = await loadSkills(manifest);
-  checkApprovals(
+  checkRules(
     manifest,
     skills.map(({ id }) => id),
   );
@@ -128,15 +128,17 @@ async function readInstructions(path: string): Promise<string | undefined> {
   return readFile(path, "utf8");
 }
 
-/** A rule for a skill that is not there would protect nothing. Of an agent with a model, whoever makes its tools looks. */
-function checkApprovals({ approvals, model }: ManifestContent, ids: readonly string[]): void {
-  if (model !== undefined) return;
-  for (const id of Object.keys(approvals)) {
+/** A rule for a skill that is not there would protect nothing. Of an agent with a model, whoever makes its tools looks at approvals. */
+function checkRules({ approvals, model, skills }: ManifestContent, ids: readonly string[]): void {
+  if (model === undefined) checkNamed("approvals", Object.keys(approvals), ids);
+  checkNamed("skills.rules", Object.keys(skills.rules), ids);
+}
+
+function checkNamed(key: string, named: readonly string[], ids: readonly string[]): void {
+  for (const id of named) {
     if (ids.includes(id)) continue;
     const nearest = nearestName(id, ids);
-    throw invalid(
-      `approvals names ${id}, which is no skill${nearest === undefined ? "." : `; did you mean ${nearest}?`}`,
-    );
+    throw invalid(`${key} names ${id}, which is no skill${nearest === undefined ? "." : `; did you mean ${nearest}?`}`);
   }
 }
 

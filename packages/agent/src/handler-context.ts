@@ -6,6 +6,7 @@ import { ParleyError } from "@parley/protocol";
 import type { Mesh } from "./mesh.ts";
 import type { SkillContext } from "./skill-context.ts";
 import { TimeLimit } from "./time-limit.ts";
+import { wakerOf } from "./wake-ups.ts";
 
 /** What came. */
 export interface HandledMessage {
@@ -73,6 +74,7 @@ export async function withHandlerContext(
         );
       },
       approve: (act) => time.during(() => device.approvals.ask(act, { caller: from.member, task: id }, signal)),
+      wakeAt: wakerOf(device, { skill: undefined, hops, through: [] }),
       log: (level, event, fields) => log(level, event, { [what]: id, ...fields }),
       mesh: meshOf(signal),
     });

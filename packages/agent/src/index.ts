@@ -37,7 +37,7 @@ export {
 } from "./mesh.ts";
 export { type MeshChannel, type PostOptions } from "./mesh-channel.ts";
 export { meshSkills } from "./mesh-skills.ts";
-export { provideModules } from "./module-resolution.ts";
+export { provideModules, readModulesAnew } from "./module-resolution.ts";
 export { type McpServer, type ModelProvider, modelProviders, type ModelSettings } from "./model-schema.ts";
 export { type ModelChoice, type Role, roleOf, roles } from "./roles.ts";
 export { runAgent, type RunAgentOptions, type RunningAgent } from "./running-agent.ts";
@@ -49,7 +49,10 @@ export {
   type SkillDefinition,
   type SkillInput,
   type SkillOutput,
+  type SkillTrial,
 } from "./skill.ts";
+export { ruleOf as skillRuleOf, type SkillLimits, type SkillRule } from "./skill-rules.ts";
+export { type TrialOptions, trySkill } from "./skill-trial.ts";
 export { checkInput, checkOutput } from "./skill-check.ts";
 export { type SkillArtifact, type SkillContext } from "./skill-context.ts";
 export { readYaml, type YamlForm, type YamlPlace, type YamlProblem, type YamlResult } from "./yaml-form.ts";

@@ -1,6 +1,7 @@
 import { errorTable, labelSchema, limits, nameSchema, parseChannelName, skillIdSchema } from "@parley/protocol";
 import { z } from "zod";
 
+import { durationMs } from "./duration.ts";
 import {
   contextWindowSchema,
   instructionsSchema,
@@ -8,6 +9,8 @@ import {
   mcpServersSchema,
   modelSchema,
 } from "./model-schema.ts";
+import { scheduleSchema } from "./schedule-schema.ts";
+import { skillRuleSchema } from "./skill-rules.ts";
 
 const name = z.string().refine((text) => nameSchema.safeParse(text).success, errorTable.invalid_name.says);
 const label = z
@@ -35,6 +38,8 @@ const skills = z.preprocess(
   z.strictObject({
     folder: z.string().min(1).max(1024).default("skills"),
     disable: z.array(skillId).max(limits.skills).default([]),
+    /** Who may call a skill, and its limits, besides what the skills themselves say. */
+    rules: z.record(skillId, skillRuleSchema).default({}),
   }),
 );
 
@@ -55,13 +60,6 @@ const within = z.union([z.number(), z.string()]).transform((value, context) => {
   context.addIssue({ code: "custom", message: "is not a time such as 90s, 30m or 1h, from 1s to 7d" });
   return z.NEVER;
 });
-const unitMs: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-
-function durationMs(text: string): number | undefined {
-  const [, count, unit = "s"] = /^(\d{1,9}(?:\.\d{1,3})?)([smhd])?$/.exec(text.trim()) ?? [];
-  return count === undefined ? undefined : Number(count) * (unitMs[unit] ?? 1000);
-}
-
 const approval = z.strictObject({
   /** Members that have to say yes. Default 1. */
   quorum: z.int().min(1).max(limits.approvalQuorum).optional(),
@@ -123,6 +121,8 @@ export const manifestSchema = z.strictObject({
   board: z.boolean().default(true),
   /** Skills, and tools of the model, that a person has to say yes to, besides what the skills themselves and the policy of the mesh ask for. */
   approvals: z.record(skillId, approval).default({}),
+  /** Skills that the agent runs by itself: standing goals. */
+  schedule: scheduleSchema,
   links: links.prefault({}),
   guards: guards.prefault({}),
   /** What may reach the program, unless `parley attention set` says otherwise. */

@@ -6,7 +6,9 @@ import {
   type Delivery,
   type DeviceApi,
   everyMember,
+  HeldLease,
   knownWithin,
+  type LeaseOptions,
   type MemberView,
   type SendOptions,
   type TaskEvent,
@@ -108,6 +110,11 @@ export interface Mesh {
   readonly agreements: DeviceApi["agreements"];
   /** A channel by `#name`, name or `#<id>`: post, read back, follow. Nobody is asked before something is done with it. */
   channel(name: string): MeshChannel;
+  /**
+   * Takes the advisory lease of a resource, `file:src/main.ts` for one, and renews it until it is given back: `await using lease =
+   * await mesh.lease(name)` does that at the end of the block, and the end of the task's time in any case. Throws `lease_held`.
+   */
+  lease(resource: string, options?: Pick<LeaseOptions, "forMs" | "note" | "waitMs" | "signal">): Promise<HeldLease>;
   /** Makes something that calls these skills under a key of its own, in this agent's name; others see it beside the agent. */
   subAgent(label: string, terms: DelegationTerms): Promise<AgentsSubAgent>;
 }
@@ -179,6 +186,7 @@ export function createMesh(device: DeviceApi, options: MeshOptions = {}): Mesh {
       broadcast(device, text, { waitMs, kind, hops: nextHops(options.cause) }),
     agreements: device.agreements,
     channel: (name) => channelOf(device, name, options.signal, () => nextHops(options.cause, name)),
+    lease: (resource, leaseOptions = {}) => holdLease(device, resource, leaseOptions, options),
     subAgent: async (label, terms) => {
       const sub = await device.delegations.subAgent(label, terms);
       return {
@@ -190,6 +198,22 @@ export function createMesh(device: DeviceApi, options: MeshOptions = {}): Mesh {
       };
     },
   };
+}
+
+/** With the task that it is taken in, it ends. */
+async function holdLease(
+  device: DeviceApi,
+  resource: string,
+  leaseOptions: LeaseOptions,
+  { signal: task, deadline }: MeshOptions,
+): Promise<HeldLease> {
+  const signals = [leaseOptions.signal, task].filter((each) => each !== undefined);
+  const signal = signals.length > 1 ? AbortSignal.any(signals) : signals[0];
+  const held = await HeldLease.take(device, resource, { ...leaseOptions, signal });
+  const end = (): void => void held.release().catch(() => undefined);
+  const left = deadline === undefined ? undefined : AbortSignal.timeout(Math.max(1, deadline - Date.now()));
+  for (const each of [task, left]) each?.addEventListener("abort", end, { once: true });
+  return held;
 }
 
 function summarise(view: MemberView, device: DeviceApi): AgentSummary {

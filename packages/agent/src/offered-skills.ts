@@ -1,20 +1,25 @@
 /** The skills of a running agent: its own, and those that programs offer for as long as they are there; the card follows. */
 import type { DeviceApi, LogLine } from "@parley/client";
+import type { Clock } from "@parley/core";
 import { limits, ParleyError, toParleyError } from "@parley/protocol";
 
 import { cardOf } from "./agent-card.ts";
 import type { Agent } from "./agent.ts";
+import type { GatedSkill } from "./skill-admission.ts";
+import { SkillGate } from "./skill-rules.ts";
 import type { AnySkill } from "./skill.ts";
 
 export interface OfferedSkillsOptions {
   readonly agent: Agent;
   readonly device: DeviceApi;
   readonly log: LogLine;
+  readonly clock: Clock;
 }
 
 export class OfferedSkills {
   readonly #options: OfferedSkillsOptions;
-  readonly #skills: Map<string, AnySkill>;
+  readonly #skills = new Map<string, GatedSkill>();
+  #agent: Agent;
   /** One card after the other. */
   #published: Promise<void> = Promise.resolve();
   /** The card that is published is not the newest. */
@@ -23,7 +28,41 @@ export class OfferedSkills {
 
   constructor(options: OfferedSkillsOptions) {
     this.#options = options;
-    this.#skills = new Map(options.agent.skills.map((skill) => [skill.id, skill]));
+    this.#agent = options.agent;
+    this.#add(options.agent.skills);
+  }
+
+  /** As it is now. */
+  get agent(): Agent {
+    return this.#agent;
+  }
+
+  /** Another version of the agent, with what programs offer besides. Throws, and changes nothing, when its card cannot be published. */
+  async replace(agent: Agent): Promise<void> {
+    const [before, skills] = [this.#agent, [...this.#skills]];
+    const own = new Set(before.skills.map(({ id }) => id));
+    const offered = skills.filter(([id]) => !own.has(id)).map(([id]) => id);
+    const taken = agent.skills.find(({ id }) => offered.includes(id));
+    if (taken !== undefined)
+      throw new ParleyError("already_exists", { message: `The skill ${taken.id} is offered here already.` });
+    for (const id of own) this.#skills.delete(id);
+    this.#agent = agent;
+    this.#add(agent.skills);
+    try {
+      this.#card();
+      await this.#publishSoon();
+    } catch (error) {
+      this.#agent = before;
+      this.#skills.clear();
+      for (const [id, gated] of skills) this.#skills.set(id, gated);
+      throw error;
+    }
+  }
+
+  #add(skills: readonly AnySkill[]): void {
+    const { rules } = this.#agent.manifest.skills;
+    for (const skill of skills)
+      this.#skills.set(skill.id, { skill, gate: new SkillGate(skill, rules, this.#options.clock) });
   }
 
   get ids(): readonly string[] {
@@ -35,7 +74,7 @@ export class OfferedSkills {
   }
 
   /** Throws `not_found`. */
-  of(id: string): AnySkill {
+  of(id: string): GatedSkill {
     const skill = this.#skills.get(id);
     if (skill !== undefined) return skill;
     throw new ParleyError("not_found", { message: `@${this.#options.device.name} has no skill ${id.slice(0, 80)}.` });
@@ -69,7 +108,7 @@ export class OfferedSkills {
       throw new ParleyError("already_exists", { message: `The skill ${taken.id} is offered here already.` });
     if (this.#skills.size + skills.length > limits.skills)
       throw new ParleyError("limit_reached", { message: `An agent has at most ${limits.skills} skills.` });
-    for (const skill of skills) this.#skills.set(skill.id, skill);
+    this.#add(skills);
     const withdraw = async (): Promise<void> => {
       const held = skills.filter(({ id }) => this.#skills.get(id) !== undefined);
       for (const { id } of held) this.#skills.delete(id);
@@ -119,7 +158,7 @@ export class OfferedSkills {
   }
 
   #card() {
-    const { agent, device } = this.#options;
-    return cardOf({ ...agent, skills: [...this.#skills.values()] }, device);
+    const skills = [...this.#skills.values()].map(({ skill }) => skill);
+    return cardOf({ ...this.#agent, skills }, this.#options.device);
   }
 }

@@ -19,11 +19,13 @@ import { neutralText, neutralValue } from "./guards/neutral.ts";
 import { type HandledMessage, withHandlerContext } from "./handler-context.ts";
 import { type Cause, createMesh } from "./mesh.ts";
 import { OfferedSkills } from "./offered-skills.ts";
+import { approvalOf, checkAccess } from "./skill-admission.ts";
 import { checkInput, checkOutput } from "./skill-check.ts";
 import type { SkillArtifact, SkillContext } from "./skill-context.ts";
 import type { AnySkill } from "./skill.ts";
 import { type TaskSlot, TaskSlots } from "./task-slots.ts";
 import { TaskWaits } from "./task-waits.ts";
+import { wakerOf, WakeUps } from "./wake-ups.ts";
 
 export interface RunAgentOptions {
   readonly agent: Agent;
@@ -36,6 +38,19 @@ export interface RunAgentOptions {
   readonly leavesMessages?: boolean;
 }
 
+/** A task that asks to be let in. */
+interface Admitting {
+  readonly skill: string;
+  readonly from: Sender;
+  readonly hops: number;
+}
+
+/** What a task is worked on with, to its end. */
+interface SkillWork {
+  readonly agent: Agent;
+  readonly skill: AnySkill;
+}
+
 /** An agent at work. */
 export interface RunningAgent {
   /** Tasks at work now. */
@@ -46,6 +61,11 @@ export interface RunningAgent {
   offer(skills: readonly AnySkill[]): Promise<() => Promise<void>>;
   /** Hands direct messages, as the guards let them through, to this handler until the returned function is called. */
   listen(handler: MessageHandler): () => void;
+  /**
+   * Goes on with another version of the agent: publishes its card, and takes what comes by it. Tasks at work end with the one
+   * that they began with. Throws, and goes on as before, when the card is not valid. Channels, links and guards stay.
+   */
+  replace(agent: Agent): Promise<void>;
   /**
    * Takes no more work, waits `limits.drainSeconds` of the manifest for what is at work, and ends the rest with
    * `closed`. The device stays up, so that results still go out. Safe to call twice.
@@ -71,6 +91,7 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
     device.onMessage((message) => runtime.receive(message, handler), { ready: (from) => runtime.guards.ready(from) });
   const leave = leavesMessages ? () => undefined : listen(agent.onMessage);
   await runtime.skills.publish();
+  await runtime.wakeUps.begin();
   const channels = new AgentChannels({
     device,
     wanted: agent.manifest.channels,
@@ -90,9 +111,14 @@ export async function runAgent(options: RunAgentOptions): Promise<RunningAgent> 
     },
     offer: (skills) => runtime.skills.offer(skills),
     listen,
+    replace: async (next) => {
+      await runtime.replace(next);
+      log("info", "agent.replaced", { skills: runtime.skills.ids });
+    },
     stop: () => {
       channels.stop();
       runtime.skills.stop();
+      runtime.wakeUps.stop();
       return (stopping ??= runtime.stop().then((ended) => {
         leave();
         // After nobody reads any more: what waits for a guard stays in the inbox.
@@ -109,58 +135,66 @@ class AgentRuntime {
   readonly skills: OfferedSkills;
   readonly #slots: TaskSlots;
   readonly guards: AgentGuards;
+  readonly wakeUps: WakeUps;
   /** Handlers of messages at work: how each is ended. */
   readonly #atWork = new Set<(reason: ParleyError) => void>();
 
   constructor(options: RunAgentOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    this.skills = new OfferedSkills(options);
+    this.skills = new OfferedSkills({ ...options, clock: this.#clock });
     this.#slots = new TaskSlots(this.#clock, options.agent.manifest.limits.concurrentTasks);
     const { device, agent, log } = options;
     this.guards = new AgentGuards({ device, manifest: agent.manifest, clock: this.#clock, log });
+    this.wakeUps = new WakeUps({
+      device,
+      clock: this.#clock,
+      log,
+      schedule: () => this.#agent.manifest.schedule,
+      admit: (task) => this.admit(task),
+      work: (task) => this.work(task),
+      taskMs: () => this.#agent.manifest.limits.taskSeconds * 1000,
+    });
   }
 
   get tasks(): number {
     return this.#slots.size;
   }
 
+  async replace(agent: Agent): Promise<void> {
+    await this.skills.replace(agent);
+    await this.wakeUps.refit();
+    this.#slots.most = agent.manifest.limits.concurrentTasks;
+  }
+
   /** Refuses a task before it starts, or says what a person has to allow first. */
-  admit({
-    skill,
-    from,
-    hops,
-  }: {
-    readonly skill: string;
-    readonly from: Sender;
-    readonly hops: number;
-  }): ApprovalNeed | undefined {
-    const { approval } = this.skills.of(skill);
+  admit({ skill, from, hops }: Admitting): ApprovalNeed | undefined | Promise<ApprovalNeed | undefined> {
+    const gated = this.skills.of(skill);
+    const { manifest } = this.#agent;
     this.guards.checkCall({ from, hops });
     this.#slots.check(isNested(hops));
-    const { approvals } = this.#options.agent.manifest;
-    const ruled = Object.hasOwn(approvals, skill) ? approvals[skill] : undefined;
-    if (ruled === undefined) return approval;
-    const { quorum, within: withinMs } = ruled;
-    return strictest(approval, {
-      ...(quorum === undefined ? {} : { quorum }),
-      ...(withinMs === undefined ? {} : { withinMs }),
-    });
+    gated.gate.check();
+    const asked = checkAccess(gated, from, this.#options.device);
+    return asked === undefined ? approvalOf(gated, manifest) : asked.then(() => approvalOf(gated, manifest));
   }
 
   isResumable(skill: string): boolean {
-    return this.skills.has(skill) && this.skills.of(skill).resumable;
+    return this.skills.has(skill) && this.skills.of(skill).skill.resumable;
   }
 
   async stop(): Promise<number> {
-    const ended = await this.#slots.drain(this.#options.agent.manifest.limits.drainSeconds * 1000);
+    const ended = await this.#slots.drain(this.#agent.manifest.limits.drainSeconds * 1000);
     for (const end of this.#atWork) end(new ParleyError("closed", { message: "The agent is stopping." }));
     return ended;
   }
 
   async work(task: IncomingTask): Promise<unknown> {
-    const { agent, log } = this.#options;
-    const skill = this.skills.of(task.skill);
+    const { device, log } = this.#options;
+    const agent = this.#agent;
+    const gated = this.skills.of(task.skill);
+    const { skill, gate } = gated;
+    // Who may call may have changed while a person was asked.
+    await checkAccess(gated, task.from, device);
     const started = this.#clock.monotonic();
     const facts = { task: task.id, skill: skill.id, from: task.from.name, path: task.path };
     log("info", "task.started", facts);
@@ -171,11 +205,11 @@ class AgentRuntime {
         tookMs: Math.round(this.#clock.monotonic() - started),
       });
     try {
-      const limitMs = agent.manifest.limits.taskSeconds * 1000;
+      const limitMs = gate.timeMs(agent.manifest.limits.taskSeconds * 1000);
       const output = await this.#slots.run(
         limitMs,
         task.signal,
-        (signal, slot) => this.#run(skill, task, signal, slot),
+        (signal, slot) => gate.during(() => this.#run({ agent, skill }, task, signal, slot)),
         isNested(task.hops),
       );
       end({ state: "completed" });
@@ -220,15 +254,16 @@ class AgentRuntime {
   }
 
   async called(mention: Mention): Promise<void> {
-    const { device, log, agent } = this.#options;
+    const { device, log } = this.#options;
     const { channel, byName, post } = mention;
     if (!(await this.guards.takesMention(guarded(mention)))) return;
-    if (byName || !agent.manifest.floor) return this.#answer(mention);
+    if (byName || !this.#agent.manifest.floor) return this.#answer(mention);
     await withFloor({ device, log }, { channel: channel.slice(1), post: post.message.id }, () => this.#answer(mention));
   }
 
   async #answer(mention: Mention): Promise<void> {
-    const { agent, log } = this.#options;
+    const { log } = this.#options;
+    const agent = this.#agent;
     const { channelName: channel, from, text, post, redelivered } = mention;
     const facts = { id: post.message.id, channel, from: from.name, characters: text.length };
     log("info", "mention.received", redelivered ? { ...facts, redelivered } : facts);
@@ -250,8 +285,8 @@ class AgentRuntime {
     cause: Cause,
     handle: (context: SkillContext) => void | Promise<void> | undefined,
   ): Promise<void> {
-    const { agent, device, log } = this.#options;
-    const { instructions, manifest } = agent;
+    const { device, log } = this.#options;
+    const { instructions, manifest } = this.#agent;
     const limitMs = manifest.limits.taskSeconds * 1000;
     return withHandlerContext(
       { device, clock: this.#clock, log, instructions, limitMs, atWork: this.#atWork },
@@ -261,16 +296,17 @@ class AgentRuntime {
     );
   }
 
-  async #run(skill: AnySkill, task: IncomingTask, signal: AbortSignal, slot: TaskSlot): Promise<unknown> {
+  async #run(work: SkillWork, task: IncomingTask, signal: AbortSignal, slot: TaskSlot): Promise<unknown> {
+    const { skill } = work;
     const given = inputOf(task);
     const input = await checkInput(skill, this.#neutral ? neutralValue(given) : given);
     // Its schema has just made it what `run` takes.
-    const output = await skill.run(input as never, this.#contextOf(task, signal, slot));
+    const output = await skill.run(input as never, this.#contextOf(work, task, signal, slot));
     return checkOutput(skill, output);
   }
 
-  #contextOf(task: IncomingTask, signal: AbortSignal, slot: TaskSlot): SkillContext {
-    const { agent, device, log } = this.#options;
+  #contextOf({ agent }: SkillWork, task: IncomingTask, signal: AbortSignal, slot: TaskSlot): SkillContext {
+    const { device, log } = this.#options;
     const waits = new TaskWaits(task, slot);
     let artifacts = 0;
     return {
@@ -308,6 +344,7 @@ class AgentRuntime {
         });
       },
       approve: (act) => waits.asked(() => task.approve(act)),
+      wakeAt: wakerOf(device, task),
       log: (level, event, fields) => log(level, event, { skill: task.skill, task: task.id, ...fields }),
       mesh: createMesh(device, {
         signal,
@@ -321,26 +358,21 @@ class AgentRuntime {
     };
   }
 
+  get #agent(): Agent {
+    return this.skills.agent;
+  }
+
   get #neutral(): boolean {
-    return this.#options.agent.manifest.guards.text === "neutral";
+    return this.#agent.manifest.guards.text === "neutral";
   }
 
   #causeOf(hops: number, through: readonly CallStep[] = []): Cause {
-    return { hops, through, mostHops: this.#options.agent.manifest.guards.hops };
+    return { hops, through, mostHops: this.#agent.manifest.guards.hops };
   }
 }
 
 /** Whether a call is made for another one's task: that one has lent its slot. */
 const isNested = (hops: number): boolean => hops > 0;
-
-/** Of what the skill and agent.yaml ask for, the larger quorum and the shorter time. */
-function strictest(one: ApprovalNeed | undefined, other: ApprovalNeed): ApprovalNeed {
-  const withinMs = Math.min(one?.withinMs ?? Infinity, other.withinMs ?? Infinity);
-  return {
-    quorum: Math.max(one?.quorum ?? 1, other.quorum ?? 1),
-    ...(withinMs === Infinity ? {} : { withinMs }),
-  };
-}
 
 /** A post that calls the agent, as guards look at it. */
 function guarded({ channel, channelName, post, via, hops, byName }: Mention): GuardedMention {

@@ -2,6 +2,7 @@ import type { ActToApprove, LogLine, Principal, Resumed, SelfReport, Sender } fr
 import type { CallStep, Message, Part } from "@parley/protocol";
 
 import type { Mesh } from "./mesh.ts";
+import type { WakeAt } from "./wake-ups.ts";
 
 /** Something that a skill hands over beside its result, or before it. */
 export interface SkillArtifact {
@@ -68,6 +69,11 @@ export interface SkillContext {
    * `approval_expired`, or as `signal` does.
    */
   readonly approve: (act: ActToApprove) => Promise<void>;
+  /**
+   * Runs this skill, or another one of this agent, at a time: kept on disk, so also after a restart, once. In milliseconds since 1970.
+   * Resolves with an id by which it can be cancelled.
+   */
+  readonly wakeAt: WakeAt;
   /** Structured log line; leave content and secrets out. */
   readonly log: LogLine;
   /** The other members. Delegations end with this task. */

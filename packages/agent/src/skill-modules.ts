@@ -1,11 +1,10 @@
 import { readdir, stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
 
 import { isParleyError, limits, ParleyError } from "@parley/protocol";
 
 import type { Manifest } from "./manifest.ts";
-import { provideModules } from "./module-resolution.ts";
+import { moduleAddress, provideModules } from "./module-resolution.ts";
 import { nearestName } from "./nearest-name.ts";
 import { type AnySkill, isSkill } from "./skill.ts";
 
@@ -41,7 +40,7 @@ export async function loadSkills(manifest: Manifest): Promise<readonly AnySkill[
 export async function importModule(path: string): Promise<Readonly<Record<string, unknown>>> {
   provideModules();
   try {
-    return (await import(pathToFileURL(path).href)) as Readonly<Record<string, unknown>>;
+    return (await import(moduleAddress(path))) as Readonly<Record<string, unknown>>;
   } catch (cause) {
     if (isParleyError(cause)) throw invalid(`${path}: ${cause.message}`, cause);
     throw invalid(

@@ -2,6 +2,7 @@ import {
   type AgentSkill,
   type ApprovalNeed,
   approvalNeedSchema,
+  issueOf,
   limits,
   ParleyError,
   type Price,
@@ -9,12 +10,20 @@ import {
   skillIdSchema,
 } from "@parley/protocol";
 import type { StandardSchemaV1 } from "@standard-schema/spec";
+import type { z } from "zod";
 
 import type { SkillContext } from "./skill-context.ts";
 import { inputSchemaOf, outputSchemaOf } from "./skill-json-schema.ts";
+import { skillAccessSchema, type SkillLimits, skillLimitsSchema } from "./skill-rules.ts";
 
 /** Marks a skill across copies of this package: an agent's own folder may bring one. */
 const brand = Symbol.for("parley.skill");
+
+/** An input, and what is to come out of it: without `output` anything that fits the schema. */
+export interface SkillTrial {
+  readonly input: unknown;
+  readonly output?: unknown;
+}
 
 /** What an author writes. `Input` and `Output` are any Standard Schema: Zod 4, Valibot, ArkType, ... */
 export interface SkillDefinition<Id extends string, Input extends StandardSchemaV1, Output extends StandardSchemaV1> {
@@ -27,12 +36,16 @@ export interface SkillDefinition<Id extends string, Input extends StandardSchema
   readonly tags?: readonly string[];
   /** Default `1.0.0`. */
   readonly version?: string;
-  /** Sample questions. */
-  readonly examples?: readonly string[];
+  /** Sample questions, and inputs with what has to come out: `parley skill test` tries those. */
+  readonly examples?: readonly (string | SkillTrial)[];
   readonly input: Input;
   readonly output: Output;
   /** A person has to say yes to each task before it runs, as the policy of the mesh may ask besides. `{}` for one yes within an hour. */
   readonly approval?: ApprovalNeed | undefined;
+  /** Who may call it, as in a policy: `@name`, `tag:x`, `role:x`, `kind:person`. Narrower than the policy of the mesh, never wider. */
+  readonly access?: readonly string[] | undefined;
+  /** Bounds of this skill alone; agent.yaml may set others. */
+  readonly limits?: SkillLimits | undefined;
   /** What a task costs, as its card says it. Nothing is charged: callers settle it by an agreement. */
   readonly price?: Price | undefined;
   /**
@@ -63,6 +76,10 @@ export interface Skill<
   /** As it stands on the agent's card. */
   readonly described: AgentSkill;
   readonly approval: ApprovalNeed | undefined;
+  readonly access: readonly string[] | undefined;
+  readonly limits: SkillLimits | undefined;
+  /** Inputs that it is tried with by `parley skill test`. */
+  readonly trials: readonly SkillTrial[];
   readonly resumable: boolean;
   readonly price: Price | undefined;
   readonly input: Input;
@@ -111,9 +128,12 @@ export function defineSkill<const Id extends string, Input extends StandardSchem
       name,
       description: definition.description ?? name,
       tags: [...(definition.tags ?? [])],
-      ...(definition.examples === undefined ? {} : { examples: [...definition.examples] }),
+      ...(definition.examples === undefined ? {} : { examples: definition.examples.map(exampleText) }),
     },
     approval: approvalOf(id, definition.approval),
+    access: checked(id, "access", skillAccessSchema, definition.access),
+    limits: checked(id, "limits", skillLimitsSchema, definition.limits),
+    trials: (definition.examples ?? []).filter((example) => typeof example !== "string"),
     resumable: definition.resumable === true,
     price: priceOf(id, definition.price),
     input,
@@ -129,6 +149,17 @@ function approvalOf(id: string, need: ApprovalNeed | undefined): ApprovalNeed | 
   throw new ParleyError("invalid_manifest", {
     message: `The approval of the skill ${id} has a quorum of 1-${limits.approvalQuorum} and withinMs of 1000-${limits.approvalLifeMs}.`,
   });
+}
+
+function checked<Value>(id: string, what: string, schema: z.ZodType, value: Value): Value {
+  const parsed = value === undefined ? undefined : schema.safeParse(value);
+  if (parsed === undefined || parsed.success) return value;
+  throw new ParleyError("invalid_manifest", { message: `The ${what} of the skill ${id}: ${issueOf(parsed.error)}` });
+}
+
+/** As it stands on the card. */
+function exampleText(example: string | SkillTrial): string {
+  return typeof example === "string" ? example : JSON.stringify(example.input);
 }
 
 function priceOf(id: string, price: Price | undefined): Price | undefined {

@@ -26,7 +26,8 @@ const lentPerSlot = limits.hops;
 /** The tasks at work: how many at once, until when, and their end when the agent stops. */
 export class TaskSlots {
   readonly #clock: Clock;
-  readonly #most: number;
+  /** How many at once. */
+  most: number;
   readonly #slots = new Set<Slot>();
   /** Those whose tasks wait for somebody else. */
   #lent = 0;
@@ -36,7 +37,7 @@ export class TaskSlots {
 
   constructor(clock: Clock, most: number) {
     this.#clock = clock;
-    this.#most = most;
+    this.most = most;
   }
 
   get size(): number {
@@ -50,10 +51,10 @@ export class TaskSlots {
   check(mayWait = false): void {
     if (this.#stopping) throw new ParleyError("closed", { message: "The agent is stopping; ask another one." });
     const isFull = this.#isFull && !mayWait;
-    if (!isFull && this.#slots.size < this.#most * (1 + lentPerSlot)) return;
+    if (!isFull && this.#slots.size < this.most * (1 + lentPerSlot)) return;
     throw new ParleyError("limit_reached", {
       message: isFull
-        ? `The agent works on ${this.#most} tasks, its limit; try again soon.`
+        ? `The agent works on ${this.most} tasks, its limit; try again soon.`
         : `${this.#slots.size} tasks of the agent wait for others; try again soon.`,
     });
   }
@@ -113,7 +114,7 @@ export class TaskSlots {
   }
 
   get #isFull(): boolean {
-    return this.#atWork + this.#returning.length >= this.#most;
+    return this.#atWork + this.#returning.length >= this.most;
   }
 
   get #atWork(): number {
@@ -146,7 +147,7 @@ export class TaskSlots {
   }
 
   #passOn(): void {
-    while (this.#atWork < this.#most) {
+    while (this.#atWork < this.most) {
       const next = this.#returning.shift();
       if (next === undefined) return;
       next();

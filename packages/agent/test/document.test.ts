@@ -48,6 +48,14 @@ describe("docs/agents.md", () => {
     });
   });
 
+  it("leads to a page with a skill and its rules that load", async () => {
+    const rules = readFileSync(join(import.meta.dirname, "..", "..", "..", "docs", "skills.md"), "utf8");
+    const code = (language: string): string =>
+      new RegExp(`^\`\`\`${language}\n([\\s\\S]*?)^\`\`\``, "m").exec(rules)?.[1] ?? "";
+    const folder = agentFolder({ "skills/deploy.ts": code("ts"), "agent.yaml": code("yaml") });
+    expect(await loadInNode([folder])).toEqual({ results: [{ name: "releaser", skills: ["deploy"] }], stderr: "" });
+  });
+
   it("names every key of the manifest", () => {
     for (const key of Object.keys(manifestSchema.shape)) expect(page).toContain(`\`${key}`);
   });

@@ -19,6 +19,7 @@ import { type AgentCard, type Artifact, ParleyError, toParleyError } from "@parl
 
 import { FakeBoard } from "../../testkit/src/fake-board.ts";
 import { FakeGuards } from "../../testkit/src/fake-guards.ts";
+import { FakeSchedule } from "../../testkit/src/fake-schedule.ts";
 
 const caller: Sender = {
   member: "m-caller",
@@ -82,6 +83,7 @@ export class FakeDevice implements Fake {
   readonly delegated: { to: string | undefined; request: DelegateRequest }[] = [];
   readonly guards = new FakeGuards();
   readonly board = new FakeBoard();
+  readonly scheduled = new FakeSchedule();
   members: MemberView[] = [];
   card: AgentCard | undefined;
   /** Answers to `delegate`. */

@@ -1,5 +1,6 @@
 import type { DeviceEvent } from "@parley/client";
 import { limits, ParleyError } from "@parley/protocol";
+import { FakeClock } from "@parley/testkit";
 import { expect, it } from "vitest";
 
 import { createAgent } from "../src/agent.ts";
@@ -14,14 +15,19 @@ function offered() {
   const device = new FakeDevice();
   const agent = createAgent({ name: "self", skills: [skill("own")] });
   const logged: string[] = [];
-  const skills = new OfferedSkills({ agent, device, log: (_, event) => void logged.push(event) });
+  const skills = new OfferedSkills({
+    agent,
+    device,
+    clock: new FakeClock(),
+    log: (_, event) => void logged.push(event),
+  });
   return { device, skills, logged, card: () => device.card?.skills.map(({ id }) => id) };
 }
 
 it("stand on the card beside the agent's own until they are withdrawn, once", async () => {
   const { skills, card } = offered();
   const withdraw = await skills.offer([skill("add"), skill("sub")]);
-  expect([card(), skills.of("add").id]).toEqual([["own", "add", "sub"], "add"]);
+  expect([card(), skills.of("add").skill.id]).toEqual([["own", "add", "sub"], "add"]);
   await withdraw();
   expect(card()).toEqual(["own"]);
   expect(() => skills.of("add")).toThrow(expect.objectContaining({ code: "not_found" }));

@@ -40,5 +40,10 @@ export interface CommandRow {
 /** What a file of `commands/` exports. */
 export interface CommandModule {
   /** Does it. Returns the exit code, 0 when undefined; throws a coded error otherwise. */
-  readonly run: (context: CommandContext) => Promise<ExitCode | undefined>;
+  readonly run: (context: CommandContext) => Promise<ExitCode | ProgramExit | undefined>;
+}
+
+/** What another program ended with that the command ran for somebody. */
+export interface ProgramExit {
+  readonly program: number;
 }

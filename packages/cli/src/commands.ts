@@ -8,8 +8,12 @@ import type { CommandRow } from "./command.ts";
 import { conversationCommands } from "./conversation-commands.ts";
 import { delegationCommands } from "./delegation-commands.ts";
 import { guardCommands } from "./guard-commands.ts";
+import { leaseCommands } from "./lease-commands.ts";
 import { modelOptions } from "./model-options.ts";
+import { scheduledCommands } from "./scheduled-commands.ts";
 import { sidecarCommands } from "./sidecar/sidecar-commands.ts";
+import { skillCommands } from "./skill-commands.ts";
+import { supervisorCommands } from "./supervisor-commands.ts";
 import { taskCommands } from "./task-commands.ts";
 
 /** Settings of every command that may make links. */
@@ -109,12 +113,17 @@ export const commandTable: readonly CommandRow[] = [
     arguments: [
       {
         name: "agent",
-        means: "folder, agent.yaml or module; the nearest agent.yaml upward by default",
+        means:
+          "folder, agent.yaml or module; the nearest agent.yaml upward by default; with --all the folder of the agents",
         optional: true,
       },
     ],
+    options: [
+      { name: "watch", means: "goes on with changed skills and a changed agent.yaml while it runs, for development" },
+      { name: "all", means: "every agent of a folder of agents, each in a process that is started again when it ends" },
+    ],
     settings: ["log", "strangers", "redact", ...linkSettings],
-    examples: ["parley run", "parley run agents/first --log info"],
+    examples: ["parley run", "parley run agents/first --log info", "parley run --watch", "parley run --all agents"],
     load: () => import("./commands/run.ts"),
   },
   {
@@ -283,6 +292,7 @@ export const commandTable: readonly CommandRow[] = [
         value: "STATE",
         means: "waits for stored, delivered, handled or read (default: delivered; in a channel stored)",
       },
+      { name: "at", value: "TIME", means: "sends it then: +2h, 18:30, '2026-12-24 18:30'; see parley scheduled list" },
       { name: "timeout", value: "TIME", means: "how long to wait (default: 30s)" },
       { name: "ttl", value: "TIME", means: "after which it is worth nothing any more (default: never)" },
       { name: "thread", value: "MESSAGE", means: "the message whose thread it belongs to" },
@@ -296,6 +306,7 @@ export const commandTable: readonly CommandRow[] = [
       "parley send '#general' 'hello, all'",
       "parley send @ada 'later is fine' --no-wait",
       "parley send @ada 'lunch in ten minutes' --ttl 10m --until handled",
+      "parley send @ada 'good morning' --at 08:00",
       "parley send @ada - --path direct,turn",
       "parley send @ada 'the report' --attach report.pdf --attach data.csv",
     ],
@@ -594,4 +605,8 @@ export const commandTable: readonly CommandRow[] = [
     examples: ["parley audit export audit.jsonl"],
     load: () => import("./commands/audit-export.ts"),
   },
+  ...supervisorCommands,
+  ...skillCommands,
+  ...leaseCommands,
+  ...scheduledCommands,
 ];

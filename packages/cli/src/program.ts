@@ -44,6 +44,10 @@ const groupSummaries: Readonly<Record<string, string>> = {
   member: "Let members in, change and renew them, pause, mute, ban and revoke them",
   operator: "See and change who the operators are",
   identity: "Show, export and import this member's keys",
+  scheduled: "See and forget what this device is to do later",
+  lease: "Say what you work on, and see what others do",
+  skill: "List and try the skills of an agent's files",
+  service: "Have the machine run agents or a registry",
   config: "Show the settings and where they come from",
 };
 

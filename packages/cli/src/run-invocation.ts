@@ -1,6 +1,6 @@
 import { homedir } from "node:os";
 
-import { errorTable, type ExitCode, isParleyError, ParleyError, toParleyError } from "@parley/protocol";
+import { errorTable, isParleyError, ParleyError, toParleyError } from "@parley/protocol";
 
 import { type CommandContext, CommandInput } from "./command-context.ts";
 import { Configuration } from "./configuration.ts";
@@ -38,7 +38,7 @@ export async function runInvocation(invocation: Invocation): Promise<void> {
   process.exit(code);
 }
 
-async function exitCodeOf(invocation: Invocation, signal: AbortSignal): Promise<ExitCode> {
+async function exitCodeOf(invocation: Invocation, signal: AbortSignal): Promise<number> {
   let out = presenterFor(invocation.flags.get("json") === "true");
   try {
     const cwd = process.cwd();
@@ -58,7 +58,8 @@ async function exitCodeOf(invocation: Invocation, signal: AbortSignal): Promise<
       environment: process.env,
     };
     const { run } = await invocation.row.load();
-    return (await run(context)) ?? 0;
+    const code = (await run(context)) ?? 0;
+    return typeof code === "number" ? code : code.program;
   } catch (error) {
     out.error(explained(error, process.env));
     return errorTable[toParleyError(error).code].exit;

@@ -9,6 +9,7 @@ import type {
   ReplyBody,
   RequestBody,
   RequestType,
+  ResourceLease,
 } from "@parley/protocol";
 
 import type { AgreementApi, AgreementEvent } from "./agreements/agreement-api.ts";
@@ -29,6 +30,7 @@ import type { FindQuery, FoundMembers, MemberView } from "./member-view.ts";
 import type { MetricSample } from "./metrics.ts";
 import type { PathReason } from "./path-reason.ts";
 import type { RootKeyChange } from "./root-rotation.ts";
+import type { ScheduleApi } from "./scheduled/schedule-api.ts";
 import type { TaskApi } from "./tasks/task-api.ts";
 import type { DelegateRequest, ServeOptions, TaskAdmission, TaskHandler, TaskRun } from "./tasks/task-run.ts";
 
@@ -63,6 +65,13 @@ export interface LinkView {
 export type DeviceEvent =
   | ConversationEvent
   | GuardEvent
+  /** An advisory lease that this device waits for or holds: taken, or free and why. */
+  | {
+      readonly type: "resource";
+      readonly resource: string;
+      readonly lease?: ResourceLease | undefined;
+      readonly free?: "released" | "expired" | "broken" | undefined;
+    }
   | {
       readonly type: "session";
       readonly state: SessionState;
@@ -141,6 +150,8 @@ export interface DeviceApi {
   send(to: string, text: string, options?: SendOptions): Promise<Sent>;
   /** What may reach a program now, and what was held back from it. */
   readonly guards: GuardApi;
+  /** What is to be done later. */
+  readonly scheduled: ScheduleApi;
   /** What is said and was said: direct messages and channels alike. */
   readonly conversations: ConversationApi;
   /** Handles direct messages; one handler at a time per sender, in order. Returns the way out. */

@@ -46,6 +46,7 @@ import { ReceiptReader } from "./receipt-reader.ts";
 import { Recipients } from "./recipients.ts";
 import { RegistryNews } from "./registry-news.ts";
 import { Relay } from "./relay.ts";
+import { ScheduleDesk } from "./scheduled/schedule-desk.ts";
 import { SectionHandler } from "./section-handler.ts";
 import { Session } from "./session.ts";
 import { SleepWatch } from "./sleep-watch.ts";
@@ -82,6 +83,7 @@ export class DeviceParts {
   readonly pings: Pings;
   readonly opener: LinkOpener;
   readonly guards: GuardDesk;
+  readonly scheduled: ScheduleDesk;
   readonly recipients: Recipients;
   readonly exchanges: Exchanges;
   readonly audit: AuditWatch;
@@ -161,6 +163,13 @@ export class DeviceParts {
     this.sections = this.#makeSections();
     this.arrivals = new Arrivals(this);
     this.ending = new DeviceEnding(this);
+    this.scheduled = new ScheduleDesk({
+      kept,
+      clock,
+      random,
+      notices: this.notices,
+      send: (to, text) => device.conversations.say(to, { text }),
+    });
   }
 
   #makeOwn(device: DeviceApi): OwnDevices {

@@ -34,6 +34,7 @@ import type { FindQuery, FoundMembers, MemberView } from "./member-view.ts";
 import type { MetricSample } from "./metrics.ts";
 import { linkPaths } from "./path-rules.ts";
 import type { RootKeyChange } from "./root-rotation.ts";
+import type { ScheduleApi } from "./scheduled/schedule-api.ts";
 import { startSession } from "./session-wait.ts";
 import type { TaskApi } from "./tasks/task-api.ts";
 import type { DelegateRequest, ServeOptions, TaskAdmission, TaskHandler, TaskRun } from "./tasks/task-run.ts";
@@ -81,12 +82,14 @@ export class Device implements DeviceApi {
   }
 
   start(options: { signal?: AbortSignal } = {}): Promise<void> {
+    this.#parts.scheduled.begin();
     return startSession(this.#parts, options.signal);
   }
 
   async stop(): Promise<void> {
     const { own, renewal, session, intake, peers, arrivals, ending, writes, audit } = this.#parts;
     await this.#exchanges.board.stop();
+    this.#parts.scheduled.stop();
     this.#exchanges.callee.stop();
     this.#exchanges.approvals.stop();
     this.#exchanges.agreements.stop();
@@ -139,6 +142,10 @@ export class Device implements DeviceApi {
 
   onMessage(handler: MessageHandler, options: { readonly ready?: MessageGate } = {}): () => void {
     return this.#exchanges.messages.read(handler, options.ready);
+  }
+
+  get scheduled(): ScheduleApi {
+    return this.#parts.scheduled;
   }
 
   get guards(): GuardApi {

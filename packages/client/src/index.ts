@@ -125,6 +125,16 @@ export {
   type SkillSchemas,
   skillSchemasOf,
 } from "./tasks/skill-schema.ts";
+export { HeldLease } from "./leases/held-lease.ts";
+export { defaultLeaseMs, type LeaseDevice, type LeaseOptions, takeLease } from "./leases/take-lease.ts";
+export {
+  mostScheduled,
+  type Scheduled,
+  type ScheduledAct,
+  scheduledActSchema,
+  type ScheduleApi,
+  scheduledSchema,
+} from "./scheduled/schedule-api.ts";
 export { TaskFold } from "./tasks/task-fold.ts";
 export type { DeliveryView, DeliveryViews, PurgeQuery } from "./deliveries.ts";
 export type {

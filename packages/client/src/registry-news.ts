@@ -109,6 +109,8 @@ export class RegistryNews {
         );
       case "inbox.lease":
         return intake.holder.onLease(push.body);
+      case "resource.changed":
+        return notices.emit({ type: "resource", ...push.body });
       case "audit.head":
         return audit.onHead(push.body.head);
       case "goodbye":

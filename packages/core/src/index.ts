@@ -130,6 +130,7 @@ export type {
   RuleTrace,
 } from "./policy/policy-question.ts";
 export { Policy } from "./policy/policy.ts";
+export { isNamed } from "./policy/subject-matcher.ts";
 export { type Restriction, restrictionCode, Restrictions } from "./policy/restrictions.ts";
 export {
   limitOf,

@@ -293,6 +293,9 @@ export const errorTable = {
   lease_ended: row(false, 409, 4392, 1, "The lease of this work has ended; what comes under it is not taken any more."),
   worker_lost: row(true, 503, 4135, 1, "Whoever worked on this was lost, as often as it may be tried; try it again."),
   dependency_failed: row(false, 409, 4393, 1, "A task that this one waits for ended without success."),
+  // Advisory leases.
+  lease_held: row(false, 409, 4406, 1, "Somebody else holds this lease; wait for it, or work on something else."),
+  lease_lost: row(false, 409, 4407, 1, "The lease is not held any more: it ran out, was given back or broken."),
   // Credentials.
   scope_missing: row(false, 403, 4370, 4, "The API key was not made for this; make one with the scope that it needs."),
   // Timelines and agreements.

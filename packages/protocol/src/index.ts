@@ -354,3 +354,4 @@ export { artifactBlobExtension, type ArtifactBlob, artifactBlobSchema } from "./
 export { mayJump, mayMove, type TaskCause, taskMoves } from "./task-moves.ts";
 export { type TaskAct, taskActSchema, timelineSubjectSchema } from "./timeline.ts";
 export { visible } from "./visible.ts";
+export { type ResourceLease, resourceLeaseSchema, resourceNameSchema } from "./resource-lease.ts";

@@ -434,6 +434,15 @@ const table = {
     unit: "count",
     means: "posts a second of one member, all its devices together, with a burst of ten times that",
   },
+  resourceNameCharacters: { value: 256, unit: "count", means: "name of a resource in an advisory lease" },
+  resourceLeaseMs: { value: 86_400_000, unit: "ms", means: "longest life of an advisory lease between renewals" },
+  resourceLeases: { value: 256, unit: "count", means: "advisory leases that one member holds" },
+  resourceLeasesInTotal: { value: 8192, unit: "count", means: "resources of a mesh whose advisory leases are kept" },
+  resourceWatches: {
+    value: 64,
+    unit: "count",
+    means: "resources that one session watches; the longest watched gives way",
+  },
   // Timelines and agreements.
   timelineEntries: { value: 4096, unit: "count", means: "entries of one timeline" },
   timelineMembers: { value: 8, unit: "count", means: "members whose records an exported timeline carries" },

@@ -19,6 +19,7 @@ import { parseJson } from "./json.ts";
 import { limits } from "./limits.ts";
 import { labelSchema, nameSchema, skillIdSchema } from "./names.ts";
 import { adminsOnly, empty, everyone, members, offset, operatorsOnly, page, request, time } from "./request-row.ts";
+import { resourcePushes, resourceRequests } from "./resource-lease.ts";
 import { decoded, type Decoded, undecodable } from "./result.ts";
 import {
   compactSchema,
@@ -412,6 +413,7 @@ export const requestTable = {
   ...channelRequests,
   ...auditRequests,
   ...boardRequests,
+  ...resourceRequests,
   ...agreementRequests,
   ping: request(everyone, "Measures the session's round trip; answers registry time.", empty, z.strictObject({ time })),
 } as const;
@@ -498,6 +500,7 @@ export const pushTable = {
   ...channelPushes,
   ...auditPushes,
   ...boardPushes,
+  ...resourcePushes,
   goodbye: { says: "The node closes this session soon; why.", body: z.strictObject({ error: wireErrorSchema }) },
 } as const;
 

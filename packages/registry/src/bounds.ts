@@ -105,6 +105,13 @@ export const defaultBounds = {
   offers: limits.offers,
   groupCommits: limits.groupCommits,
   tokenKeyMs: limits.tokenKeyMs,
+  resourceLeases: limits.resourceLeases,
+  resourceLeasesInTotal: limits.resourceLeasesInTotal,
+  resourceWatches: limits.resourceWatches,
+  /** How long the generation of a lease that nobody holds is remembered. */
+  resourceKeepMs: 86_400_000,
+  /** Between two looks at leases that ran out. */
+  resourceExpiryMs: 250,
   apiKeys: limits.apiKeys,
   apiKeysInTotal: limits.apiKeysInTotal,
   apiKeyTriesPerMinute: limits.apiKeyTriesPerMinute,

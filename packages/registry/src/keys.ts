@@ -28,6 +28,7 @@ import { foldName } from "@parley/protocol";
  *   usage/<node>/<member>    what a member used of its budgets, as one node counted it
  *   token-key/<kid>          a key for session tokens, certified by its node
  *   api-key/<id>             an API key: whose, what for, and the hash of its secret
+ *   resource/<hash of name>  who holds an advisory lease, and its generation
  *   audit-checkpoints/<node> what was trimmed from a node's audit log
  *   agreement/<id>           the order of an agreement's acts, and the offer while it is open
  *   audit-witness/<node>/<device>  up to where an operator's device verified it
@@ -63,6 +64,7 @@ export const keys = {
   blocks: (member: string) => `blocks/${member}`,
   board: (task: string) => `board/${task}`,
   usage: (node: string, member: string) => `usage/${node}/${member}`,
+  resource: (hash: string) => `resource/${hash}`,
   audit: (node: string) => `audit/${node}`,
   auditCheckpoints: (node: string) => `audit-checkpoints/${node}`,
   auditWitness: (node: string, device: string) => `audit-witness/${node}/${device}`,
@@ -89,6 +91,7 @@ export const prefixes = {
   board: "board/",
   tokenKey: "token-key/",
   apiKey: "api-key/",
+  resource: "resource/",
 } as const;
 
 /** What follows the prefix of a key. */

@@ -31,6 +31,7 @@ import type { NodeOptions } from "./options.ts";
 import { Pairings } from "./pairings.ts";
 import { Presence } from "./presence.ts";
 import { makeRequestTable } from "./requests/request-table.ts";
+import { ResourceLeases } from "./resource-leases.ts";
 import type { SessionServices } from "./session-services.ts";
 import { SessionTable } from "./session-table.ts";
 
@@ -45,6 +46,7 @@ export interface NodeParts extends SessionServices, ChannelParts, CredentialPart
   readonly budgets: Budgets;
   readonly ledger: UsageLedger;
   readonly audit: AuditTrail;
+  readonly resources: ResourceLeases;
 }
 
 /** What the parts tell their node. */
@@ -220,9 +222,18 @@ export function makeNodeParts(
     mayVouch: options.mayVouch ?? (() => false),
     onError,
   });
+  const resources = new ResourceLeases({
+    records,
+    clock,
+    bounds,
+    nameOf: (member) => directory.get(member)?.name,
+    sessions: () => table.proven(),
+    onError,
+  });
   const requests = makeRequestTable({
     ...channelParts,
     board,
+    resources,
     audit,
     witnesses,
     blocks,
@@ -255,6 +266,7 @@ export function makeNodeParts(
   return {
     ...channelParts,
     board,
+    resources,
     audit,
     blocks,
     budgets,

@@ -158,11 +158,12 @@ export class RegistryNode {
     const { signal } = this.#ending;
     const { mesh, orders, directory, pairings, enrolments, agreements, blocks, channelTable, groups, channelFeed } =
       this.#parts;
-    const { tokenKeys, apiKeys, audit, ledger, budgets, board } = this.#parts;
+    const { tokenKeys, apiKeys, audit, ledger, budgets, board, resources } = this.#parts;
     await mesh.open(signal);
     await audit.open();
     const ofChannels = [channelTable, groups, channelFeed];
-    const projections = [directory, pairings, enrolments, agreements, blocks, board, ...ofChannels, tokenKeys, apiKeys];
+    const ofMembers = [directory, pairings, enrolments, agreements, blocks];
+    const projections = [...ofMembers, board, ...ofChannels, tokenKeys, apiKeys, resources];
     await Promise.all(projections.map((part) => part.open(signal)));
     await orders.open(signal);
     await ledger.open();
@@ -342,12 +343,13 @@ export class RegistryNode {
     this.#sweeps = this.#parts.clock.setTimer(this.#parts.bounds.sweepMs, () => {
       const { invites, pairings, proposals, enrolments, mailboxes, deviceBoxes, deadLetters, audit } = this.#parts;
       const { channels, channelRetention, channelFeed, shares, table } = this.#parts;
-      const { tokenKeys, apiKeys, ledger, agreements, board } = this.#parts;
+      const { tokenKeys, apiKeys, ledger, agreements, board, resources } = this.#parts;
       shares.sweep((member) => table.ofMember(member).length > 0);
       const waiting = [invites, pairings, proposals, enrolments];
       const kept = [
         ledger,
         agreements,
+        resources,
         ...waiting,
         mailboxes,
         deviceBoxes,

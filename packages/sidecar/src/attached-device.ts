@@ -46,6 +46,7 @@ import { AttachedConversations } from "./attached-conversations.ts";
 import { AttachedDelegations } from "./attached-delegations.ts";
 import { AttachedGuards } from "./attached-guards.ts";
 import { attachedRun } from "./attached-run.ts";
+import { AttachedSchedule } from "./attached-schedule.ts";
 import { attachedSent, type HolderView } from "./attached-sent.ts";
 import { AttachedTasks } from "./attached-tasks.ts";
 import { LocalCalls } from "./local-calls.ts";
@@ -77,6 +78,7 @@ const pathsOf = (paths: readonly Path[] | undefined): { paths?: Path[] } =>
 class Attached implements AttachedDevice {
   readonly conversations: ConversationApi;
   readonly guards: GuardApi;
+  readonly scheduled: AttachedSchedule;
   readonly approvals: AttachedApprovals;
   readonly agreements: AttachedAgreements;
   readonly delegations: AttachedDelegations;
@@ -92,6 +94,7 @@ class Attached implements AttachedDevice {
     this.#calls = calls;
     this.#holder = { calls, watch: (listener) => this.watch(listener) };
     this.guards = new AttachedGuards(calls);
+    this.scheduled = new AttachedSchedule(calls);
     this.conversations = new AttachedConversations(this.#holder);
     this.approvals = new AttachedApprovals(calls);
     this.agreements = new AttachedAgreements(calls);

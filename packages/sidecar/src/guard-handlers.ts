@@ -4,8 +4,8 @@ import { given, type Handlers } from "./request-context.ts";
 
 export const guardHandlers: Handlers<keyof typeof guardOperations> = {
   standingOf: async ({ device, body }) => {
-    const { roles, ...rest } = await device.guards.standingOf(body.who, given("asks", body.asks));
-    return { ...rest, roles: [...roles] };
+    const { roles, tags, ...rest } = await device.guards.standingOf(body.who, given("asks", body.asks));
+    return { ...rest, roles: [...roles], tags: [...tags] };
   },
   attention: ({ device }) => device.guards.attention(),
   setAttention: ({ device, body }) => device.guards.setAttention(body.mode, given("forMs", body.forMs)),

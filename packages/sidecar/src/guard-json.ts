@@ -33,6 +33,7 @@ export const standingSchema = z.object({
   verified: z.boolean(),
   waits: z.boolean(),
   isBlocked: z.boolean(),
+  tags: z.array(z.string()),
 });
 
 export const guardEventSchemas = [

@@ -9,12 +9,14 @@ import { boardHandlers } from "./board-handlers.ts";
 import { conversationHandlers, fittingEvent } from "./conversation-handlers.ts";
 import { delegationHandlers } from "./delegation-handlers.ts";
 import { guardHandlers } from "./guard-handlers.ts";
+import { leaseHandlers } from "./lease-handlers.ts";
 import { lineBytes } from "./local-lines.ts";
 import { memberViewJson } from "./member-json.ts";
 import type { OperationName } from "./operations.ts";
 import { programHandlers } from "./program-handlers.ts";
 import { followMessages, messageJson } from "./program-subscriptions.ts";
 import { followSent, given, type Handlers, type RequestContext, untilAborted } from "./request-context.ts";
+import { scheduleHandlers } from "./schedule-handlers.ts";
 import { streamRun, taskHandlers } from "./task-handlers.ts";
 
 const linkJson = (link: LinkView): LinkView => ({ ...link });
@@ -72,6 +74,8 @@ function delegationOf({ body, served }: RequestContext<"delegate">) {
 export const operationHandlers: Handlers<OperationName> = {
   ...conversationHandlers,
   ...guardHandlers,
+  ...leaseHandlers,
+  ...scheduleHandlers,
   ...approvalHandlers,
   ...delegationHandlers,
   ...boardHandlers,

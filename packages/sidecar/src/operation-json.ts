@@ -18,6 +18,7 @@ import { agreementEventSchema } from "./agreement-json.ts";
 import { approvalEventSchemas } from "./approval-json.ts";
 import { conversationEventSchemas } from "./conversation-json.ts";
 import { guardEventSchemas } from "./guard-json.ts";
+import { leaseEventSchema } from "./lease-operations.ts";
 
 const maybe = <Schema extends z.ZodType>(schema: Schema) => schema.optional().transform((value) => value);
 const coded = z.object({ code: errorCodeSchema, message: z.string() });
@@ -166,6 +167,7 @@ export const sessionStateSchema = z.enum(["connecting", "connected", "waiting", 
 export const deviceEventSchema = z.discriminatedUnion("type", [
   ...conversationEventSchemas,
   ...guardEventSchemas,
+  leaseEventSchema,
   ...approvalEventSchemas,
   agreementEventSchema,
   z.object({

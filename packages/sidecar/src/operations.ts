@@ -18,6 +18,7 @@ import { boardOperations } from "./board-operations.ts";
 import { conversationOperations } from "./conversation-operations.ts";
 import { chainSchema, delegationOperations, delegationTermsSchema } from "./delegation-operations.ts";
 import { guardOperations } from "./guard-operations.ts";
+import { leaseOperations } from "./lease-operations.ts";
 import { memberViewSchema } from "./member-json.ts";
 import {
   deliveryQuerySchema,
@@ -37,6 +38,7 @@ import {
 } from "./operation-json.ts";
 import { empty, hops, none, operation, paths, ttlMs, who } from "./operation-row.ts";
 import { programOperations } from "./program-operations.ts";
+import { scheduleOperations } from "./schedule-operations.ts";
 import { taskOperations } from "./task-operations.ts";
 
 /** The two processes may run in different folders. */
@@ -217,6 +219,8 @@ export const operationTable = {
   ...approvalOperations,
   ...delegationOperations,
   ...boardOperations,
+  ...leaseOperations,
+  ...scheduleOperations,
   ...agreementOperations,
   ...programOperations,
   ...taskOperations,
@@ -225,7 +229,14 @@ export const operationTable = {
 /** Operations whose events wait for the caller's `ack`. */
 export const acknowledgedOperations: readonly OperationName[] = ["messages", "subscribe"];
 /** Operations that end only when their caller wants: nobody waits for their reply. */
-export const endlessOperations: readonly OperationName[] = ["watch", "messages", "keep", "subscribe", "serve"];
+export const endlessOperations: readonly OperationName[] = [
+  "watch",
+  "messages",
+  "keep",
+  "subscribe",
+  "serve",
+  "holdLease",
+];
 
 export type OperationName = keyof typeof operationTable;
 /** As a caller gives it. */

@@ -24,6 +24,7 @@ import { type BlobRef, ParleyError } from "@parley/protocol";
 
 import { FakeBoard } from "../../testkit/src/fake-board.ts";
 import { FakeGuards } from "../../testkit/src/fake-guards.ts";
+import { FakeSchedule } from "../../testkit/src/fake-schedule.ts";
 import { FakeConversations } from "./fake-conversations.ts";
 
 const id = "A".repeat(43);
@@ -137,6 +138,7 @@ export class FakeDevice implements DeviceApi {
   readonly device = id;
   readonly guards = new FakeGuards();
   readonly board = new FakeBoard();
+  readonly scheduled = new FakeSchedule();
   readonly name = "ada";
   readonly mesh = id;
   readonly delegations: DeviceApi["delegations"] = {

@@ -9,6 +9,7 @@ export class FakeGuards implements GuardApi {
     verified: false,
     waits: false,
     isBlocked: false,
+    tags: [],
   };
   readonly stopped: LoopStop[] = [];
   readonly clients: HeldClient[] = [];

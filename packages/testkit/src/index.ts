@@ -3,6 +3,7 @@
  * under `./compliance/*` the behaviour that every adapter of a port must show. Development only.
  */
 export { FakeClock } from "./fake-clock.ts";
+export { FakeSchedule } from "./fake-schedule.ts";
 export { SeededRandom } from "./seeded-random.ts";
 export { testCard } from "./test-card.ts";
 export { testEnvelope } from "./test-envelope.ts";

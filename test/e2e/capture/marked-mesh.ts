@@ -1,5 +1,5 @@
 /** A mesh in which every content is marked, and all that its registry got and kept while it was used. */
-import { blobSource, MemorySink } from "@parley/client";
+import { blobSource, MemorySink, takeLease } from "@parley/client";
 
 import { PlainClient } from "../../../packages/door/test/plain-client.ts";
 import { Messages, until } from "../../integration/device-fixture.ts";
@@ -214,6 +214,8 @@ export class MarkedMesh {
     await this.carol.device.conversations.search({ text: this.plants.text("own-search") });
     await this.carol.device.conversations.block("@bob");
     await this.mesh.passes("blocks.set");
+    const resource = this.plants.text("lease-resource");
+    await takeLease(this.carol.device, resource, { note: this.plants.text("lease-note") });
   }
 
   async #enrolment(): Promise<void> {

@@ -170,7 +170,7 @@ export class AgentGuards {
       return await this.#options.device.guards.standingOf(member, { asks });
     } catch (error) {
       if (!isParleyError(error)) throw error;
-      return { kind: "agent", roles: [], trust: "member", verified: false, waits: false, isBlocked: false };
+      return { kind: "agent", roles: [], trust: "member", verified: false, waits: false, isBlocked: false, tags: [] };
     }
   }
 

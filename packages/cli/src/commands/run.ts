@@ -1,11 +1,11 @@
-import { dirname, resolve } from "node:path";
+import { dirname } from "node:path";
 
-import { envFileWarning, loadAgent, runAgent } from "@parley/agent";
+import { type Agent, envFileWarning, loadAgent, runAgent } from "@parley/agent";
 import type { DeviceApi } from "@parley/client";
-import { findAgentFolder } from "@parley/client/node";
 import type { Restriction } from "@parley/core";
-import { ParleyError } from "@parley/protocol";
 
+import { agentPathOf } from "../agent-path.ts";
+import { followChanges } from "../changed-agent.ts";
 import type { CommandContext } from "../command-context.ts";
 import type { CommandModule } from "../command.ts";
 import { stoppedBy, untilEnded } from "../device-end.ts";
@@ -13,32 +13,34 @@ import { processLog } from "../log-line.ts";
 import { openDevice } from "../open-device.ts";
 import { restrictionJson, restrictionText } from "../restriction-text.ts";
 import { watchConnection } from "../session-watch.ts";
+import { answerSupervisor } from "../supervisor/agent-use.ts";
 import { type ThinkingAgent, thinkingAgent } from "../thinking-agent.ts";
 import { untilAborted } from "../until-aborted.ts";
 
 /** Runs an agent until a signal, then lets it finish what it has in hand. */
 export const run: CommandModule["run"] = async (context) => {
   const { input, out, cwd, signal, settings } = context;
-  const given = input.optionalArgument("agent");
-  const path = given === undefined ? findAgentFolder(cwd) : resolve(cwd, given);
-  if (path === undefined)
-    throw new ParleyError("invalid_manifest", {
-      message: "There is no agent.yaml here or above; `parley init` writes one.",
-    });
+  if (input.switch("all")) return (await import("../supervisor/run-all.ts")).runAll(context);
+  const path = agentPathOf(cwd, input.optionalArgument("agent"));
   const loaded = await loadAgent(path);
   const warning = await envFileWarning(/\.[a-z]+$/u.test(path) ? dirname(path) : path);
   if (warning !== undefined) out.note(warning);
   const opened = await openDevice(context, { hold: true, links: loaded.manifest.links });
-  let thinking: ThinkingAgent | undefined;
+  const thinking: ThinkingAgent[] = [];
   try {
     const { device } = opened;
     const { kind } = (await opened.home.mesh()).identity;
     const held = (await opened.trust()).restrictions.of({ member: device.member, kind }, Date.now());
     if (held?.kind === "stopped") throw stoppedBy(held);
     const log = processLog(settings.get("log"), out.json);
-    thinking = await thinkingAgent(loaded, { path, home: opened.home.path, log });
-    const { agent } = thinking;
+    const think = async (next: Agent): Promise<Agent> => {
+      const made = await thinkingAgent(next, { path, home: opened.home.path, log });
+      thinking.push(made);
+      return made.agent;
+    };
+    const agent = await think(loaded);
     const running = await runAgent({ agent, device, log });
+    answerSupervisor(() => running.tasks);
     const skills = agent.skills.map(({ id }) => id);
     const leave = watchConnection(device, (connected) =>
       out.note(
@@ -48,6 +50,8 @@ export const run: CommandModule["run"] = async (context) => {
       ),
     );
     const unwatch = watchStanding(context, device);
+    const load = async (): Promise<Agent> => think(await loadAgent(path));
+    const unfollow = input.switch("watch") ? followChanges({ path, agent, load, running, out }) : () => undefined;
     if (held !== undefined) tellStanding(context, held);
     out.event(
       { event: "ready", name: device.name, member: device.member, device: device.device, skills },
@@ -57,11 +61,12 @@ export const run: CommandModule["run"] = async (context) => {
     out.note(`stopping: ${running.tasks} tasks in hand…`);
     leave();
     unwatch();
+    unfollow();
     await running.stop();
     if (stopped !== undefined) throw stopped;
     return 0;
   } finally {
-    await thinking?.close();
+    for (const each of thinking) await each.close();
     await opened.close();
   }
 };

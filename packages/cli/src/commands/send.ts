@@ -2,16 +2,18 @@ import { basename, resolve } from "node:path";
 
 import type { DeviceApi, Draft, SayOptions } from "@parley/client";
 import { openFileSource } from "@parley/client/node";
-import { type BlobRef, type DeliveryState, limits, ParleyError } from "@parley/protocol";
+import { type BlobRef, type DeliveryState, type ExitCode, limits, ParleyError } from "@parley/protocol";
 
 import { allowedPaths } from "../allowed-paths.ts";
 import { showProgress } from "../attachment-view.ts";
 import type { CommandContext } from "../command-context.ts";
 import type { CommandModule } from "../command.ts";
 import { channelArgument } from "../conversation-names.ts";
+import { laterOf } from "../later.ts";
 import { mediaTypeOf } from "../media-type.ts";
 import { messageIdOf } from "../message-reference.ts";
-import { withDevice } from "../open-device.ts";
+import { formatTime } from "../moment.ts";
+import { withDevice, withJournal } from "../open-device.ts";
 import { readInput } from "../read-input.ts";
 import { defaultWaitMs, reportSent, usualState } from "../sent-report.ts";
 
@@ -26,12 +28,31 @@ export const run: CommandModule["run"] = async (context) => {
   const wanted = wantedState(context, to);
   const text = input.argument("text") === "-" ? await readInput(signal) : input.argument("text");
   if (text === "") throw new ParleyError("invalid_argument", { message: "A message needs some text." });
+  const at = input.text("at");
+  if (at !== undefined) return sendLater(context, to, text, at);
   return withDevice(context, async ({ device }) => {
     const draft = { text, ...(await placeOf(context, device, to)), ...(await attachAll(context, device)) };
     const sent = await device.conversations.say(to, draft, optionsOf(context));
     return reportSent(context, sent, { device, to, wanted, waitMs });
   });
 };
+
+/** Keeps it on this device's disk; sent then by whichever process holds the device. */
+function sendLater(context: CommandContext, to: string, text: string, typed: string): Promise<ExitCode> {
+  const { input, out } = context;
+  const now = Date.now();
+  const at = laterOf(typed, now);
+  const others = ["until", "ttl", "thread", "answers", "keep"].filter((name) => input.text(name) !== undefined);
+  if (others.length > 0 || input.texts("attach").length > 0)
+    throw new ParleyError("invalid_argument", { message: "With --at a message is its text alone." });
+  return withJournal(context, async (device): Promise<ExitCode> => {
+    const scheduled = await device.scheduled.add(at, { kind: "send", to, text });
+    out.result(scheduled, () =>
+      out.line(`sent to ${to} at ${formatTime(at)} by whichever process holds this device then; id ${scheduled.id}`),
+    );
+    return 0;
+  });
+}
 
 /** `--no-wait` and `--until`. */
 function wantedState({ input }: CommandContext, to: string): DeliveryState {

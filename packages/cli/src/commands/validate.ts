@@ -1,19 +1,12 @@
-import { resolve } from "node:path";
-
 import { loadManifest } from "@parley/agent";
-import { findAgentFolder } from "@parley/client/node";
-import { errorTable, isParleyError, ParleyError } from "@parley/protocol";
+import { errorTable, isParleyError } from "@parley/protocol";
 
+import { agentPathOf } from "../agent-path.ts";
 import type { CommandModule } from "../command.ts";
 
 /** Checks a manifest; every problem is a line of its own. */
 export const run: CommandModule["run"] = async ({ input, out, cwd }) => {
-  const given = input.optionalArgument("file");
-  const path = given === undefined ? findAgentFolder(cwd) : resolve(cwd, given);
-  if (path === undefined)
-    throw new ParleyError("invalid_manifest", {
-      message: "There is no agent.yaml here or above; `parley init` writes one.",
-    });
+  const path = agentPathOf(cwd, input.optionalArgument("file"));
   try {
     const manifest = await loadManifest(path);
     out.result({ valid: true, path: manifest.path, name: manifest.name }, () =>

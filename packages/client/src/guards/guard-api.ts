@@ -47,6 +47,8 @@ export type Standing = Pick<Sender, "kind" | "roles" | "trust" | "verified"> & {
   /** It waits to be accepted: nothing of it is for a program. */
   readonly waits: boolean;
   readonly isBlocked: boolean;
+  /** What the policy counts it among. */
+  readonly tags: readonly string[];
 };
 
 export type GuardEvent =

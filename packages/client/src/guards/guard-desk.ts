@@ -1,5 +1,5 @@
 /** `GuardApi` over the journal: one bounded document, written whole on each change. */
-import type { Clock, Journal } from "@parley/core";
+import type { Clock, Journal, MeshTrust } from "@parley/core";
 import { ParleyError, parseJson, visible } from "@parley/protocol";
 import { z } from "zod";
 
@@ -20,6 +20,7 @@ export interface GuardDeskOptions {
   readonly directory: Directory;
   readonly exchanges: Pick<Exchanges, "conversations">;
   readonly notices: Notices;
+  readonly trust: Pick<MeshTrust, "policy">;
 }
 
 /** Conversations that stand still, people of edges that wait, and such that were admitted: the oldest give way. */
@@ -81,7 +82,8 @@ export class GuardDesk implements GuardApi {
     const isBlocked = contact?.standing === "blocked";
     const waits = !isBlocked && !exchanges.conversations.contacts.isWelcome(member);
     if (waits && asks) await exchanges.conversations.contacts.admits(verified);
-    return { kind, roles, ...standingOf(verified, contact), waits, isBlocked };
+    const tags = this.#options.trust.policy.tagsOf(verified.name);
+    return { kind, roles, ...standingOf(verified, contact), waits, isBlocked, tags };
   }
 
   async attention(): Promise<AttentionView> {

@@ -27,15 +27,18 @@ export interface ChildOptions {
   readonly environment?: Environment;
   readonly stdio: StdioOptions;
   readonly folder?: string;
+  /** In a group of its own: Ctrl-C on the terminal reaches the starter alone, which then ends the child in its own way. Default false. */
+  readonly ownGroup?: boolean;
 }
 
 /** Starts a program without a shell. Failures come as the child's `error` event. */
 export function startChild(program: string, args: readonly string[], options: ChildOptions): ChildProcess {
-  const { environment, stdio, folder } = options;
+  const { environment, stdio, folder, ownGroup = false } = options;
   return spawn(program, [...args], {
     shell: false,
     env: childEnvironment(environment),
     stdio,
+    detached: ownGroup,
     ...(folder === undefined ? {} : { cwd: folder }),
   });
 }

@@ -25,6 +25,11 @@ export class Policy {
     );
   }
 
+  /** The tags that the policy gives a member. */
+  tagsOf(name: string): readonly string[] {
+    return [...this.#tags].flatMap(([tag, names]) => (names.has(name) ? [tag] : []));
+  }
+
   decide(question: PolicyQuestion): PolicyDecision {
     if (isOutOfScope(question)) return { allowed: false, reason: "out-of-scope", rule: undefined, approval: undefined };
     let allowing: number | undefined;

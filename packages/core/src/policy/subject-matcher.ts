@@ -3,17 +3,16 @@ import type { PolicyMember } from "./policy-question.ts";
 /** Members by their tags, as a policy names them. */
 export type Tags = ReadonlyMap<string, ReadonlySet<string>>;
 
+/** A member, as far as subjects name it. */
+type NamedMember = Pick<PolicyMember, "name" | "kind"> & { readonly roles: readonly string[] };
+
 /** Whether a member is one of those that a rule names. Nobody named is everybody. */
-export function isNamed(
-  member: PolicyMember | undefined,
-  subjects: readonly string[] | undefined,
-  tags: Tags,
-): boolean {
+export function isNamed(member: NamedMember | undefined, subjects: readonly string[] | undefined, tags: Tags): boolean {
   if (subjects === undefined) return true;
   return subjects.some((subject) => fits(member, subject, tags));
 }
 
-function fits(member: PolicyMember | undefined, subject: string, tags: Tags): boolean {
+function fits(member: NamedMember | undefined, subject: string, tags: Tags): boolean {
   if (subject === "*") return true;
   if (member === undefined) return false;
   const [kind = "", rest = ""] = split(subject);

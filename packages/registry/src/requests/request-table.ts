@@ -13,6 +13,7 @@ import { directoryRequests, type DirectoryServices } from "./directory.ts";
 import { mailboxRequests, type MailboxServices } from "./mailbox.ts";
 import { operatorsRequests, type OperatorsServices } from "./operators.ts";
 import type { MemberHandlers, RequestHandlers } from "./request-handler.ts";
+import { resourcesRequests, type ResourcesServices } from "./resources.ts";
 import { standingRequests, type StandingServices } from "./standing.ts";
 import { tokensRequests, type TokensServices } from "./tokens.ts";
 import { usageRequests, type UsageServices } from "./usage.ts";
@@ -28,6 +29,7 @@ export type RequestServices = AdmissionServices &
   DirectoryServices &
   MailboxServices &
   OperatorsServices &
+  ResourcesServices &
   StandingServices &
   TokensServices &
   UsageServices;
@@ -50,6 +52,7 @@ export function makeRequestTable(services: RequestServices): RequestTable {
     ...tokensRequests(services),
     ...usageRequests(services),
     ...apiKeysRequests(services),
+    ...resourcesRequests(services),
     ...agreementsRequests(services),
   };
 }

@@ -8,7 +8,7 @@ import { type ApprovalNeed, type CallStep, ParleyError, toParleyError } from "@p
 import { nextOf, type ScheduleEntry } from "./schedule-schema.ts";
 
 /** What to do at that time: this skill again, unless it names another one. */
-export interface WakeUp {
+interface WakeUp {
   readonly skill?: string;
   readonly input?: unknown;
   readonly text?: string;

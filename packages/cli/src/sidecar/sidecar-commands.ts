@@ -32,7 +32,7 @@ export const sidecarCommands: readonly CommandRow[] = [
       { name: "program", value: "NAME", means: "what the program is called (default: pipe)" },
       { name: "wait", value: "TIME", means: "waits so long for a process that holds the device (default: 10s)" },
     ],
-    examples: ["parley pipe", `echo '{"id":1,"op":"list_peers","body":{}}' | parley pipe`],
+    examples: ["parley pipe", "parley pipe --program counter --wait 1m"],
     load: () => import("../commands/pipe.ts"),
   },
 ];

@@ -2,7 +2,7 @@
 import { closeSync, fstatSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
 
 /** Where a line came from: the two outputs of the process, or whoever watches over it. */
-export type LogSource = "out" | "err" | "supervisor";
+type LogSource = "out" | "err" | "supervisor";
 
 export interface LogEntry {
   /** Milliseconds since 1970. */
@@ -12,7 +12,7 @@ export interface LogEntry {
 }
 
 /** Bytes of one file. */
-export const logFileBytes = 4 * 1024 * 1024;
+const logFileBytes = 4 * 1024 * 1024;
 /** Files of one agent, the newest included. */
 export const logFiles = 4;
 /** Characters of a line; the rest is left out. */

@@ -19,7 +19,7 @@ const name = z.string().min(1).max(255);
 const names = z.array(name).max(64);
 const optional = <Of extends z.ZodType>(schema: Of) => z.exactOptional(schema);
 
-export const agentViewSchema = z.object({
+const agentViewSchema = z.object({
   name,
   agent: optional(z.string()),
   state: z.enum(["starting", "running", "waiting", "held", "stopping", "stopped"]),
@@ -32,7 +32,7 @@ export const agentViewSchema = z.object({
   tasks: optional(z.int()),
   reason: optional(z.string()),
 });
-export const logEntrySchema = z.object({
+const logEntrySchema = z.object({
   time: z.number(),
   from: z.enum(["out", "err", "supervisor"]),
   text: z.string(),
@@ -55,7 +55,7 @@ export const callerLineSchema = z.strictObject({
   ask: request,
 });
 
-export const answerSchema = z.object({ pid: z.int(), since: z.number(), agents: z.array(agentViewSchema) });
+const answerSchema = z.object({ pid: z.int(), since: z.number(), agents: z.array(agentViewSchema) });
 export type SupervisorAnswer = z.infer<typeof answerSchema>;
 
 export const supervisorLineSchema = z.union([

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import { readConversationFixtures } from "../fixtures/conversation-fixture.ts";
 
-const fixtures = (["conversations", "written", "loops"] as const).flatMap((folder) =>
+const fixtures = (["conversations", "prepared", "written", "loops"] as const).flatMap((folder) =>
   [...readConversationFixtures(folder)].map(([name, fixture]) => [`${folder}/${name}`, fixture] as const),
 );
 

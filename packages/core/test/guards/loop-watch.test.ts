@@ -19,7 +19,7 @@ function stopAt({ participants, messages }: ConversationFixture, watch = new Loo
 }
 
 const loops = [...readConversationFixtures("loops")];
-const recorded = [...readConversationFixtures("conversations")];
+const recorded = [...readConversationFixtures("conversations"), ...readConversationFixtures("prepared")];
 const written = [...readConversationFixtures("written")];
 
 const thanks = (at: number, change: Partial<LoopMessage> = {}): LoopMessage => ({

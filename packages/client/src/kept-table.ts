@@ -21,10 +21,16 @@ const decoder = new TextDecoder();
 export class KeptTable<Row> {
   readonly #options: KeptTableOptions<Row>;
   readonly #rows: Map<string, Row>;
+  /** Rows as they are on disk: what a write that fails leaves. */
+  readonly #durable: Map<string, Row>;
+  /** Keys that the list on disk has, or has once what was written is there. */
+  readonly #listed: Set<string>;
 
   private constructor(options: KeptTableOptions<Row>, rows: Map<string, Row>) {
     this.#options = options;
     this.#rows = rows;
+    this.#durable = new Map(rows);
+    this.#listed = new Set(rows.keys());
   }
 
   /** Reads what an earlier start left. A row that cannot be read is left out. */
@@ -54,19 +60,19 @@ export class KeptTable<Row> {
   /** Durable when resolved. Throws `limit_reached` for one row too many and `too_large` for one that is too long. */
   async put(key: string, row: Row): Promise<void> {
     const { most, name, mostBytes = maxJournalStateBytes } = this.#options;
-    const isNew = !this.#rows.has(key);
-    if (isNew && this.#rows.size >= most)
+    if (!this.#rows.has(key) && this.#rows.size >= most)
       throw new ParleyError("limit_reached", { message: `This device keeps ${most} ${name} already.` });
     const bytes = encoder.encode(JSON.stringify(row));
     if (bytes.length > mostBytes) throw new ParleyError("too_large");
-    const before = this.#rows.get(key);
     this.#rows.set(key, row);
     try {
       // One turn is one commit.
-      await Promise.all([...this.#putRow(key, bytes), ...(isNew ? [this.#putKeys()] : [])]);
+      await Promise.all([...this.#putRow(key, bytes), ...(this.#listed.has(key) ? [] : [this.#putKeys()])]);
+      this.#durable.set(key, row);
+      this.#listed.add(key);
     } catch (error) {
-      if (before === undefined) this.#rows.delete(key);
-      else this.#rows.set(key, before);
+      // What was written after this one decides for itself.
+      if (this.#rows.get(key) === row) this.#restore(key);
       throw error;
     }
   }
@@ -74,7 +80,21 @@ export class KeptTable<Row> {
   /** Durable when resolved. What is not there is no matter. */
   async delete(key: string): Promise<void> {
     if (!this.#rows.delete(key)) return;
-    await Promise.all([this.#putKeys(), ...this.#putRow(key, undefined)]);
+    this.#listed.delete(key);
+    try {
+      await Promise.all([this.#putKeys(), ...this.#putRow(key, undefined)]);
+      if (!this.#rows.has(key)) this.#durable.delete(key);
+    } catch (error) {
+      if (!this.#rows.has(key)) this.#restore(key);
+      throw error;
+    }
+  }
+
+  /** As it is on disk. */
+  #restore(key: string): void {
+    const row = this.#durable.get(key);
+    if (row === undefined) this.#rows.delete(key);
+    else this.#rows.set(key, row);
   }
 
   /** Pieces that a shorter row does not need any more are removed; one that may hold several always ends with a shorter piece. */

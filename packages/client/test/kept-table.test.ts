@@ -11,6 +11,16 @@ type Kept = Pick<ReturnType<typeof openMemoryJournal>, "getState" | "putState">;
 const open = (journal: Kept, most = 3): Promise<KeptTable<Row>> =>
   KeptTable.open({ journal, name: "things", schema, most });
 
+/** Fails in the writes that are named, from 1. */
+function failingAt(journal: Kept, ...failing: readonly number[]): Kept {
+  let writes = 0;
+  return {
+    getState: (key) => journal.getState(key),
+    putState: (key, bytes) =>
+      failing.includes(++writes) ? Promise.reject(new Error("the disk is full")) : journal.putState(key, bytes),
+  };
+}
+
 /** Takes so many writes, and then none. */
 function failing(journal: Kept, after: number): Kept {
   let writes = 0;
@@ -72,6 +82,43 @@ describe("a table in the journal", () => {
     const table = await open(failing(journal, 0));
     await expect(table.put("a", { text: "new" })).rejects.toThrow("the disk is full");
     expect(table.get("a")).toEqual({ text: "old" });
+  });
+
+  it("keeps a row whose second write succeeds after its first one failed", async () => {
+    const journal = openMemoryJournal();
+    const table = await open(failingAt(journal, 1, 2));
+    const [first, second] = [table.put("a", { text: "first" }), table.put("a", { text: "second" })];
+    await expect(first).rejects.toThrow("the disk is full");
+    await second;
+    expect(table.get("a")).toEqual({ text: "second" });
+    expect((await open(journal)).get("a")).toEqual({ text: "second" });
+  });
+
+  it("goes back to what is on disk when two writes fail one after the other", async () => {
+    const journal = openMemoryJournal();
+    await (await open(journal)).put("a", { text: "kept" });
+    const table = await open(failing(journal, 0));
+    const writes = [table.put("a", { text: "first" }), table.put("a", { text: "second" })];
+    expect((await Promise.allSettled(writes)).map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+    expect(table.get("a")).toEqual({ text: "kept" });
+  });
+
+  it("has a row again that could not be removed, and removes it at the next try", async () => {
+    const journal = openMemoryJournal();
+    await (await open(journal)).put("a", { text: "a" });
+    const table = await open(failingAt(journal, 1));
+    await expect(table.delete("a")).rejects.toThrow("the disk is full");
+    expect(table.get("a")).toEqual({ text: "a" });
+    await table.delete("a");
+    expect((await open(journal)).size).toBe(0);
+  });
+
+  it("has a row that was put while it was being removed", async () => {
+    const journal = openMemoryJournal();
+    const table = await open(journal);
+    await table.put("a", { text: "old" });
+    await Promise.all([table.delete("a"), table.put("a", { text: "new" })]);
+    expect((await open(journal)).get("a")).toEqual({ text: "new" });
   });
 
   it("leaves out a row that it cannot read, and goes on with the others", async () => {

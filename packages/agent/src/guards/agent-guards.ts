@@ -125,7 +125,9 @@ export class AgentGuards {
     if (standing.waits) return leave("request_pending");
     if (client !== undefined && !(await device.guards.hold(client))) return leave("request_pending");
     await this.#readyFor(mention, standing);
-    if (this.#mode === "mentions" && !mention.byName) return leave("do_not_disturb");
+    // One that calls many is not waited for: others answer it.
+    const isOpen = this.#mode === "open" || (this.#mode === "do-not-disturb" && standing.trust === "operator");
+    if (!isOpen && !mention.byName) return leave("do_not_disturb");
     const isLoop = await this.#isLoop(mention);
     return isLoop && (standing.kind === "agent" || client !== undefined) ? leave("loop_stopped") : true;
   }

@@ -113,6 +113,13 @@ describe("what stands before an agent's program", () => {
     await guards.ready(from);
   });
 
+  it("leaves a call to many unread while it must not be disturbed, unless an operator calls", async () => {
+    const { device, guards } = await begin({ attention: "do-not-disturb" });
+    expect(await guards.takesMention(mention({ byName: false }))).toBe(false);
+    device.guards.standing = { ...device.guards.standing, trust: "operator" };
+    expect(await guards.takesMention(mention({ byName: false }))).toBe(true);
+  });
+
   it("holds messages and posts while it must not be disturbed, but for operators, and ends the wait when it stops", async () => {
     const { guards } = await begin({ attention: "do-not-disturb" });
     const waiting = guards.ready(from);

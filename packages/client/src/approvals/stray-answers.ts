@@ -42,8 +42,10 @@ export class StrayAnswers {
     const { table, now, onError } = this.#options;
     const key = `${body.request}.${from}.${body.type}`;
     const [oldest] = table.all();
-    if (oldest !== undefined && table.size >= mostStrays && table.get(key) === undefined) await table.delete(oldest[0]);
-    await table.put(key, { from, at: now(), body });
+    const isFull = table.size >= mostStrays && table.get(key) === undefined;
+    // In one turn: another answer may come meanwhile.
+    const freed = isFull && oldest !== undefined ? table.delete(oldest[0]) : undefined;
+    await Promise.all([freed, table.put(key, { from, at: now(), body })]);
     this.#tell({ from, at: now(), body }).catch(onError);
     this.#later();
   }

@@ -109,6 +109,12 @@ it("leads from an empty folder to an agent that works, as it is written", async 
   expect(await done(command(/parley ping/), folder, home("operator"))).toMatch(/path: \w+ +round trip/);
   expect(await done(command(/parley send/), folder, home("operator"))).toContain("delivered");
   expect(await done(command(/parley doctor/), folder, home("operator"))).toContain("Nothing is broken");
+
+  expect(await done(command(/--any/), folder, home("operator"))).toContain("Ada");
+  expect(await done(command(/task list/), folder, home("operator"))).toContain("completed");
+  expect(await done(command(/policy explain/), folder, home("operator"))).toContain("yes");
+  await done(command(/member pause/), folder, home("operator"));
+  await done("./parley member resume @my-agent", folder, home("operator"));
 });
 
 it("shows an agent in one file that joins, runs and answers", async () => {

@@ -15,6 +15,7 @@ import { flood } from "./measures/flood.ts";
 import { memory } from "./measures/memory.ts";
 import { messages } from "./measures/messages.ts";
 import { mls } from "./measures/mls.ts";
+import { nested } from "./measures/nested.ts";
 import { ready } from "./measures/ready.ts";
 import { sidecar } from "./measures/sidecar.ts";
 import { jsonOf, surroundings, table } from "./report.ts";
@@ -33,6 +34,7 @@ const measures: readonly Measure[] = [
   firstPage,
   flood,
   board,
+  nested,
   sidecar,
 ];
 const names = measures.map(({ name }) => name).join(", ");

@@ -26,6 +26,12 @@ import { answerCommands, residentKiB } from "../role.ts";
 /** The one skill of the bench: answers with its input. */
 const echoSkill = "echo";
 
+/** The one that is asked of one agent after the other. */
+const handOnSkill = "hand-on";
+interface HandedOn {
+  readonly left: number;
+}
+
 /** Which device of the process acts, and towards whom. */
 interface Between {
   readonly as: string;
@@ -220,6 +226,31 @@ const commands = {
       if (path !== "direct") throw new Error(`a call went by ${path}`);
     };
     return repeatCall(call, load);
+  },
+  /** Works by asking the next one, as many more times as the input says. */
+  async serveHandOn({ as, to }: Between): Promise<void> {
+    const device = deviceOf(as);
+    device.serve(async ({ input, hops, through, deadline }) => {
+      const { left } = input as HandedOn;
+      if (left === 0) return { left };
+      const run = await device.delegate(to, {
+        skill: handOnSkill,
+        input: { left: left - 1 },
+        hops: hops + 1,
+        through: [...through, { member: device.member, skill: handOnSkill }],
+        timeLimitMs: deadline - Date.now(),
+      });
+      return (await run.outcome).output;
+    });
+    await device.publishCard(testCard(device, [{ id: handOnSkill }]));
+  },
+  handOn({ as, to, left, seconds }: Between & HandedOn & { seconds: number }): Promise<LoadFigures> {
+    const device = deviceOf(as);
+    const call = async (): Promise<void> => {
+      const { outcome } = await device.delegate(to, { skill: handOnSkill, input: { left } });
+      if (((await outcome).output as HandedOn).left !== 0) throw new Error("a call did not come to its end");
+    };
+    return repeatCall(call, { seconds, inFlight: 1 });
   },
   /** Lets programs use a device by its socket, and serve skills through it, as `parley sidecar` does. */
   async openSocket({ as, path }: { as: string; path: string }): Promise<void> {

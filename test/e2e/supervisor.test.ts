@@ -125,7 +125,7 @@ it("ends a process that stood still while its supervisor was killed", async () =
 it("follows a log, and stops everything on a signal", async () => {
   const folder = await agentsIn("told", ["fifth"]);
   const supervisor = await supervise(folder);
-  const following = start(["logs", "fifth", "--follow", "--lines", "0", "--folder", folder, "--json"]);
+  const following = start(["logs", "fifth", "--follow", "--lines", "50", "--folder", folder, "--json"]);
   let entry: { text: string };
   do entry = await following.json<{ text: string }>();
   while (!entry.text.includes("here is fifth"));

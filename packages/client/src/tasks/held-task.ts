@@ -94,6 +94,8 @@ export class HeldTask {
   /** What happens after a large artifact waits until that is left at the registry. */
   #leaving: Promise<unknown> | undefined;
   #final: Happening | undefined;
+  /** How it ended is being written down. */
+  #keeping: Promise<void> | undefined;
   #bytes = 0;
 
   constructor(options: HeldTaskOptions, first: Follower | undefined) {
@@ -282,6 +284,9 @@ export class HeldTask {
 
   /** One more follower, from a number on or with the task as it stands. */
   follow(follower: Follower, after: number | undefined): void {
+    // As it stands it has ended, and nobody may be told so twice.
+    if (this.#keeping !== undefined && this.#final === undefined)
+      return void this.#keeping.then(() => this.follow(follower, after));
     if (this.#final === undefined) this.#announce();
     this.#feed.follow(follower, this.task, this.#isOnly && after === 0 ? undefined : after, this.#final);
   }
@@ -398,12 +403,9 @@ export class HeldTask {
     this.#holds = undefined;
     this.#onAbort = undefined;
     const kept = this.beforeEnd?.(this.task, final.error);
-    if (kept === undefined) this.#tellEnd(final);
-    else
-      kept.then(
-        () => this.#tellEnd(final),
-        () => this.#tellEnd(final),
-      );
+    if (kept === undefined) return this.#tellEnd(final);
+    const tell = (): void => this.#tellEnd(final);
+    this.#keeping = kept.then(tell, tell);
   }
 
   #tellEnd(final: Happening): void {

@@ -90,7 +90,11 @@ export class TaskFeed {
       );
       if (final?.error !== undefined) this.#tell(follower, { error: final.error });
     }
-    if (final === undefined) this.#followers.add(follower);
+    if (final !== undefined) return;
+    // A call that asks again is one follower, not two.
+    for (const other of this.#followers)
+      if (other.peer === follower.peer && other.call === follower.call) this.#followers.delete(other);
+    this.#followers.add(follower);
   }
 
   /** A device does not wait for this any more. */

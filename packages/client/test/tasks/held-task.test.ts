@@ -10,6 +10,7 @@ import {
 import { array, assert, asyncProperty, constantFrom, property } from "fast-check";
 import { describe, expect, it } from "vitest";
 
+import type { Peer } from "../../src/peer.ts";
 import { TaskFold } from "../../src/tasks/task-fold.ts";
 import { acts, makeTask, TaskModel } from "./task-model.ts";
 
@@ -71,6 +72,32 @@ describe("a task", () => {
         }
       }),
     );
+  });
+
+  it("tells whoever comes while its end is being written down of that end once", async () => {
+    const { held, told, clock } = makeTask();
+    await clock.run(1);
+    const written = Promise.withResolvers<void>();
+    held.beforeEnd = () => written.promise;
+    void held.complete({ done: true });
+    held.follow({ peer: {} as Peer, call: 2, paths: undefined }, undefined);
+    written.resolve();
+    await written.promise;
+    await clock.run(1);
+    const ends = told.filter(({ call }) => call === 2).map(({ event, end }) => [event?.task?.status.state, end]);
+    expect(ends.at(-1)).toEqual(["TASK_STATE_COMPLETED", true]);
+    expect(told.filter(({ call, event }) => call === 2 && event?.statusUpdate !== undefined)).toEqual([]);
+  });
+
+  it("has a call that follows it again as one follower", async () => {
+    const { held, told, clock } = makeTask();
+    await clock.run(1);
+    const again = { peer: {} as Peer, call: 2, paths: undefined };
+    held.follow(again, undefined);
+    held.follow({ ...again }, undefined);
+    void held.complete(undefined);
+    await clock.run(1);
+    expect(told.filter(({ call, end }) => call === 2 && end === true)).toHaveLength(1);
   });
 
   it("that has ended takes no artifact and no other task's place", () => {

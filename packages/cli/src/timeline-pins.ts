@@ -30,12 +30,12 @@ export interface VerifiedFile<Kind extends TimelineKind> extends TimelineReport<
 export async function verifyFile<Kind extends TimelineKind>(
   context: CommandContext,
   file: string,
-  kind: Kind,
+  ...kinds: readonly Kind[]
 ): Promise<VerifiedFile<Kind>> {
   const pins = await pinsOf(context);
   const report = await verifyTimelineFile(await bytesOf(path.resolve(context.cwd, file)), pins);
-  if (report.kind !== kind)
-    throw new ParleyError("timeline_broken", { message: `${file} is the timeline of a ${report.kind}.` });
+  if (!kinds.some((kind) => kind === report.kind))
+    throw new ParleyError("timeline_broken", { message: `${file} is a timeline of the kind ${report.kind}.` });
   return { ...(report as unknown as TimelineReport<Kind>), isKnownMesh: pins !== undefined };
 }
 

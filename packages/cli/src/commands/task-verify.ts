@@ -1,9 +1,10 @@
 import type { CommandModule } from "../command.ts";
-import { verifyTimeline } from "../timeline-check.ts";
+import { verifyFile } from "../timeline-pins.ts";
 
 export const run: CommandModule["run"] = async (context) => {
-  const { out } = context;
-  const { report, pinned } = await verifyTimeline(context, "task", "board");
+  const { input, out } = context;
+  const report = await verifyFile(context, input.argument("file"), "task", "board");
+  const pinned = report.isKnownMesh;
   const names = new Map(report.parties.map(({ member, name }) => [member, name]));
   const entries = report.entries.map(({ statement: { number, by, iat, act } }) => ({ number, by, iat, act }));
   out.result({ holds: true, pinned, mesh: report.mesh, task: report.subject, entries }, () => {
@@ -15,7 +16,7 @@ export const run: CommandModule["run"] = async (context) => {
 };
 
 function textOf(
-  act: Awaited<ReturnType<typeof verifyTimeline<"task" | "board">>>["report"]["entries"][number]["statement"]["act"],
+  act: Awaited<ReturnType<typeof verifyFile<"task" | "board">>>["entries"][number]["statement"]["act"],
 ): string {
   switch (act.type) {
     case "started":
